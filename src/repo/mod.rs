@@ -1,0 +1,1 @@
+//! Git itself: the only room that starts `git` or opens an object database.

@@ -1,0 +1,1 @@
+//! Keys, signatures in the making, and the durable sign state.
