@@ -1,6 +1,9 @@
 //! git-quorum: agreement among several signers on what goes into a protected Git ref.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod charter;
+pub mod consensus;
 pub mod id;
+pub mod ledger;
 pub mod repo;
 pub mod signer;

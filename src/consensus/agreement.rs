@@ -1,0 +1,66 @@
+//! The agreement statement: the bytes that all precommits of one round sign alike, so that q of them
+//! are a certificate that stands without the ledger. An in-toto Statement (v1) in RFC 8785 form,
+//! signed by way of the DSSE v1 pre-authentication encoding.
+
+use serde_json::{Value, json};
+
+use super::tally::{Content, Proposal, Tally};
+use crate::id::EntryId;
+use crate::ledger::to_canonical;
+
+/// The DSSE payload type.
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// The statement that `round` of the proposal's slot, under `charter`, agreed on the proposal. `None`
+/// when the proposal or charter is not known.
+pub fn agreement_statement(tally: &Tally, charter: EntryId, proposal: EntryId, round: u32) -> Option<String> {
+    let proposed = tally.proposal(proposal)?;
+    let electorate = &tally.dag().charter(charter)?.charter;
+    let mut predicate = json!({
+        "base": proposed.slot.base,
+        "charter": charter,
+        "charterDigest": crate::id::Digest::of(to_canonical(electorate).ok()?.as_bytes()),
+        "ledger": tally.dag().ledger(),
+        "proposal": proposal,
+        "round": round,
+        "slot": proposed.slot.id(),
+    });
+    let mut subjects = vec![json!({"digest": {"sha256": proposal}, "name": format!("proposal/{proposal}")})];
+    describe(tally, proposed, &mut predicate, &mut subjects)?;
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "predicate": predicate,
+        "predicateType": "urn:git-quorum:agreement:v1",
+        "subject": subjects,
+    });
+    to_canonical(&statement).ok()
+}
+
+/// Adds what was agreed: a ref's move, or the next charter's digest.
+fn describe(tally: &Tally, proposed: &Proposal, predicate: &mut Value, subjects: &mut Vec<Value>) -> Option<()> {
+    let added = match tally.content(proposed) {
+        Content::Ref(change) => {
+            if let Some(to) = change.to {
+                subjects.push(json!({"digest": {"gitCommit": to}, "name": change.name}));
+            }
+            json!({
+                "change": change.change,
+                "from": change.from,
+                "ref": change.name,
+                "state": change.state,
+                "to": change.to,
+            })
+        }
+        Content::Charter(next) => {
+            json!({"nextCharterDigest": crate::id::Digest::of(to_canonical(&next.charter).ok()?.as_bytes())})
+        }
+    };
+    let (Value::Object(predicate), Value::Object(added)) = (predicate, added) else { return None };
+    predicate.extend(added);
+    Some(())
+}
+
+/// DSSE v1: `DSSEv1 <length> <type> <length> <body>`, the lengths in decimal bytes.
+pub fn pre_authentication_encoding(body: &str) -> Vec<u8> {
+    format!("DSSEv1 {} {PAYLOAD_TYPE} {} {body}", PAYLOAD_TYPE.len(), body.len()).into_bytes()
+}

@@ -1,0 +1,128 @@
+//! Pairs of votes that convict their author (rule 7). Evidence names members; it changes no verdict.
+
+use serde::Serialize;
+
+use super::slot::{Slot, Subject};
+use super::tally::{Phase, Tally, Vote};
+use crate::charter::MemberName;
+use crate::id::EntryId;
+
+/// What a pair of votes shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceRule {
+    /// Rule 7 (i): two proposals in one charter, slot, round and phase.
+    Equivocation,
+    /// Rule 7 (ii): a prevote against an earlier precommit, with nothing that released it.
+    LockViolation,
+    /// Rule 7 (iii): a vote under a charter beside the member's precommit of its change.
+    FreezeViolation,
+}
+
+/// Two votes of one member that no honest tool casts both.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Evidence {
+    /// Who is convicted.
+    pub member: MemberName,
+    /// Of what.
+    pub rule: EvidenceRule,
+    /// The charter that the votes were cast under.
+    pub charter: EntryId,
+    /// The slot's id.
+    pub slot: crate::id::Digest,
+    /// The entries that hold the votes, in the rule's order.
+    pub entries: [EntryId; 2],
+}
+
+impl Tally {
+    /// All evidence in the ledger, sorted; one pair for each rule, round and phase broken.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let mut found = Vec::new();
+        for ((member, charter, slot), votes) in &self.cast {
+            let votes = &self.in_fixed_order(votes);
+            let mut convict = |rule, first: &Vote, second: &Vote| {
+                let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
+                let entries = [id(first), id(second)];
+                found.push(Evidence { member: member.clone(), rule, charter: *charter, slot: slot.id(), entries });
+            };
+            for (first, second) in equivocations(votes) {
+                convict(EvidenceRule::Equivocation, first, second);
+            }
+            for (first, second) in self.lock_violations(*charter, slot, votes) {
+                convict(EvidenceRule::LockViolation, first, second);
+            }
+            if let Some((first, second)) = self.freeze_violation(member, *charter, slot, votes) {
+                convict(EvidenceRule::FreezeViolation, &first, second);
+            }
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The order of arrival must not show in what is reported.
+    fn in_fixed_order(&self, votes: &[Vote]) -> Vec<Vote> {
+        let mut votes = votes.to_vec();
+        let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
+        votes.sort_by_key(|v| (v.phase, v.round, v.proposal, id(v), v.place.statement));
+        votes
+    }
+
+    fn lock_violations<'a>(&self, charter: EntryId, slot: &Slot, votes: &'a [Vote]) -> Vec<(&'a Vote, &'a Vote)> {
+        let locks = || votes.iter().filter(|v| v.phase == Phase::Precommit);
+        let prevotes = votes.iter().filter(|v| v.phase == Phase::Prevote);
+        prevotes
+            .filter_map(|prevote| {
+                let broken = |lock: &&Vote| {
+                    lock.proposal != prevote.proposal
+                        && lock.round < prevote.round
+                        && !self.released_between(charter, slot, lock.round, prevote)
+                };
+                locks().find(broken).map(|lock| (lock, prevote))
+            })
+            .collect()
+    }
+
+    /// Whether q prevotes for what `prevote` is for, of one round strictly between, are among its ancestors.
+    fn released_between(&self, charter: EntryId, slot: &Slot, lock: u32, prevote: &Vote) -> bool {
+        let Some(ballot) = self.ballots.get(slot).and_then(|ballots| ballots.get(&charter)) else { return false };
+        let between = ballot.iter().filter(|(round, _)| **round > lock && **round < prevote.round);
+        let quorum = self.quorum(charter);
+        between
+            .into_iter()
+            .any(|(_, votes)| self.supporters_before(&votes.prevotes, prevote.proposal, prevote.place).len() >= quorum)
+    }
+
+    /// A vote under the charter, outside its own slot, that is no ancestor of a precommit of its change.
+    fn freeze_violation<'a>(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        slot: &Slot,
+        votes: &'a [Vote],
+    ) -> Option<(Vote, &'a Vote)> {
+        if slot.subject == Subject::Charter {
+            return None;
+        }
+        let change_slot = Slot { subject: Subject::Charter, base: charter };
+        let changes = self.in_fixed_order(self.cast.get(&(member.clone(), charter, change_slot))?);
+        let changes = || changes.iter().filter(|v| v.phase == Phase::Precommit);
+        votes.iter().find_map(|vote| {
+            let beside = changes().find(|change| !self.dag.precedes(vote.place, change.place))?;
+            Some((beside.clone(), vote))
+        })
+    }
+}
+
+/// For each round and phase in which the member voted for several proposals, the first two votes.
+fn equivocations(votes: &[Vote]) -> Vec<(&Vote, &Vote)> {
+    let mut found: Vec<(&Vote, &Vote)> = Vec::new();
+    for (place, second) in votes.iter().enumerate() {
+        let same = |v: &&Vote| v.phase == second.phase && v.round == second.round && v.proposal != second.proposal;
+        let known = found.iter().any(|(a, _)| a.phase == second.phase && a.round == second.round);
+        if let Some(first) = votes.iter().take(place).find(same).filter(|_| !known) {
+            found.push((first, second));
+        }
+    }
+    found
+}

@@ -1,0 +1,339 @@
+//! Whether a statement counts. Each check reads the statement, its own entry's charter, and what
+//! stands among its ancestors: nothing else, so nothing that arrives later changes the answer.
+
+use super::agreement::{agreement_statement, pre_authentication_encoding};
+use super::discount::{Discount, DiscountReason};
+use super::slot::{Slot, Subject};
+use super::tally::{Ballot, Phase, Proposal, Tally};
+use crate::charter::{Charter, MemberName, ProposedCharter};
+use crate::id::EntryId;
+use crate::ledger::{CharterProposal, Place, Precommit, Prevote, RefProposal, Statement};
+
+/// What earlier charters leave to a slot (rule 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Inheritance {
+    /// Nothing.
+    Nothing,
+    /// A value that binds as a lock below round 0.
+    Bound(EntryId),
+    /// A decision, which stands.
+    Decided(EntryId),
+}
+
+/// A vote with what its checks look up.
+pub(super) struct Case<'a> {
+    member: &'a MemberName,
+    charter: EntryId,
+    electorate: &'a Charter,
+    proposal: &'a Proposal,
+    ballot: Option<&'a Ballot>,
+    inheritance: Inheritance,
+    at: Place,
+}
+
+impl Tally {
+    /// A valid proposal that stands among the ancestors of `at`.
+    pub(super) fn known_proposal(&self, id: EntryId, at: Place) -> Result<&Proposal, Discount> {
+        let known = self.proposal(id).filter(|p| self.dag.precedes(p.place, at));
+        known.ok_or_else(|| Discount::new(DiscountReason::UnknownProposal, id.to_string()))
+    }
+
+    /// The charter of this id, if it is decided among the ancestors of `at`.
+    fn electorate(&self, charter: EntryId, at: Place) -> Result<&Charter, Discount> {
+        let decided = charter == self.dag.ledger() || self.decided_before(charter, at);
+        let node = self.dag.charter(charter).filter(|_| decided);
+        node.map(|n| &n.charter).ok_or_else(|| DiscountReason::CharterNotDecided.into())
+    }
+
+    pub(super) fn judge_proposal(&self, at: Place) -> Result<Proposal, Discount> {
+        let entry = self.dag.entry(at.entry);
+        let electorate = self.electorate(entry.charter, at)?;
+        let (slot, root) = match entry.statements.first() {
+            Some(Statement::Propose(proposal)) => self.judge_ref_proposal(entry.charter, proposal, at)?,
+            Some(Statement::ProposeCharter(proposal)) => self.judge_charter_proposal(electorate, proposal)?,
+            _ => return Err(DiscountReason::UnknownProposal.into()),
+        };
+        let (proposer, charter) = (entry.member.clone(), entry.charter);
+        Ok(Proposal { id: entry.id, proposer, charter, slot, root, place: at })
+    }
+
+    fn judge_ref_proposal(
+        &self,
+        charter: EntryId,
+        proposal: &RefProposal,
+        at: Place,
+    ) -> Result<(Slot, EntryId), Discount> {
+        let slot = Slot { subject: Subject::Ref(proposal.name.clone()), base: proposal.base };
+        let root = self.root(charter, &slot.subject).ok_or(DiscountReason::NotProtected)?;
+        if proposal.base != root {
+            let base = self.known_proposal(proposal.base, at).map_err(|_| DiscountReason::WrongBase)?;
+            if base.slot.subject != slot.subject || base.root != root {
+                return Err(DiscountReason::WrongBase.into());
+            }
+            if !self.decided_before(base.id, at) {
+                return Err(DiscountReason::BaseNotDecided.into());
+            }
+        }
+        Ok((slot, root))
+    }
+
+    fn judge_charter_proposal(
+        &self,
+        electorate: &Charter,
+        proposal: &CharterProposal,
+    ) -> Result<(Slot, EntryId), Discount> {
+        if let ProposedCharter::Known(next) = &proposal.charter {
+            next.check_follows(electorate).map_err(|e| Discount::new(DiscountReason::NotASuccessor, e.to_string()))?;
+        }
+        Ok((Slot { subject: Subject::Charter, base: proposal.base }, self.dag.ledger()))
+    }
+
+    pub(super) fn judge_withdrawal(&self, member: &MemberName, proposal: EntryId, at: Place) -> Result<(), Discount> {
+        let proposed = self.known_proposal(proposal, at)?;
+        if proposed.proposer != *member {
+            return DiscountReason::NotTheProposer.into();
+        }
+        Ok(())
+    }
+
+    pub(super) fn judge_approval(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        proposal: EntryId,
+        at: Place,
+    ) -> Result<(), Discount> {
+        let electorate = self.electorate(charter, at)?;
+        let proposed = self.known_proposal(proposal, at)?;
+        if !electorate.votes(member) {
+            return DiscountReason::NotAVoter.into();
+        }
+        if proposed.proposer == *member && !electorate.rules().own_approval_counts {
+            return DiscountReason::OwnApproval.into();
+        }
+        Ok(())
+    }
+
+    /// Rules 1, 4, 5a and 6 for a prevote.
+    pub(super) fn judge_prevote(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        vote: &Prevote,
+        at: Place,
+    ) -> Result<(), Discount> {
+        let case = self.open_case(member, charter, vote.proposal, at)?;
+        self.check_own_order(&case, Phase::Prevote, vote.round)?;
+        self.check_entered(&case, vote.round)?;
+        self.check_approved(&case, vote.round)?;
+        self.check_lock(&case, vote.round)?;
+        self.check_inheritance(&case, vote.round)
+    }
+
+    /// Rules 2, 4, 5a and 6 for a precommit; its signature apart.
+    pub(super) fn judge_precommit(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        (proposal, round): (EntryId, u32),
+        at: Place,
+    ) -> Result<(), Discount> {
+        let case = self.open_case(member, charter, proposal, at)?;
+        self.check_own_order(&case, Phase::Precommit, round)?;
+        self.check_entered(&case, round)?;
+        if !self.has_prevote_quorum(&case, round) {
+            return DiscountReason::NoPrevoteQuorum.into();
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_agreement_signature(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        vote: &Precommit,
+    ) -> Result<(), Discount> {
+        let key = self.dag.charter(charter).and_then(|n| n.charter.member(member)).map(|m| m.key);
+        let statement = agreement_statement(self, charter, vote.proposal, vote.round);
+        let verifies = key
+            .zip(statement)
+            .is_some_and(|(key, body)| key.verifies(&pre_authentication_encoding(&body), &vote.signature));
+        if verifies { Ok(()) } else { DiscountReason::BadAgreementSignature.into() }
+    }
+
+    /// What holds for votes of both phases: the charter is decided and lets the member vote, the slot
+    /// is one of its chains with a decided base, the member is not frozen, and no earlier decision stands.
+    fn open_case<'a>(
+        &'a self,
+        member: &'a MemberName,
+        charter: EntryId,
+        proposal: EntryId,
+        at: Place,
+    ) -> Result<Case<'a>, Discount> {
+        let electorate = self.electorate(charter, at)?;
+        let proposal = self.known_proposal(proposal, at)?;
+        let slot = &proposal.slot;
+        if self.root(charter, &slot.subject) != Some(proposal.root) {
+            return Err(DiscountReason::NotProtected.into());
+        }
+        self.check_base(charter, proposal, at)?;
+        if !electorate.votes(member) {
+            return Err(DiscountReason::NotAVoter.into());
+        }
+        let is_charter_slot = slot.subject == Subject::Charter;
+        if !is_charter_slot && self.freezes(member, charter).any(|place| self.dag.precedes(place, at)) {
+            return Err(DiscountReason::Frozen.into());
+        }
+        let inheritance = self.inheritance(charter, slot, at);
+        if matches!(inheritance, Inheritance::Decided(value) if value != proposal.id) {
+            return Err(DiscountReason::SlotDecided.into());
+        }
+        let ballot = self.ballots.get(slot).and_then(|ballots| ballots.get(&charter));
+        Ok(Case { member, charter, electorate, proposal, ballot, inheritance, at })
+    }
+
+    /// A vote in a slot has the slot's base decision among its ancestors. The slot of the charter
+    /// belongs to the charter that it would change.
+    fn check_base(&self, charter: EntryId, proposal: &Proposal, at: Place) -> Result<(), Discount> {
+        let base = proposal.slot.base;
+        if proposal.slot.subject == Subject::Charter {
+            return if base == charter { Ok(()) } else { DiscountReason::WrongBase.into() };
+        }
+        // A chain's root is a charter of the lineage, which the charter's own decision vouches for.
+        if base == proposal.root || self.decided_before(base, at) {
+            return Ok(());
+        }
+        DiscountReason::BaseNotDecided.into()
+    }
+
+    /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
+    fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
+        for (voted, votes) in case.ballot.into_iter().flatten() {
+            let own = |p: Phase| votes.phase(p).iter().filter(|c| self.is_own(case, c));
+            if *voted > round && own(Phase::Prevote).chain(own(Phase::Precommit)).next().is_some() {
+                return Err(Discount::new(
+                    DiscountReason::RoundWentBack,
+                    format!("round {voted} before round {round}"),
+                ));
+            }
+            if *voted == round && own(phase).any(|c| c.proposal != case.proposal.id) {
+                return DiscountReason::SecondVote.into();
+            }
+        }
+        Ok(())
+    }
+
+    fn is_own(&self, case: &Case<'_>, cast: &super::tally::Cast) -> bool {
+        cast.member == *case.member && self.dag.precedes(cast.place, case.at)
+    }
+
+    /// Rule 5a, first half: q members have voted in the round before.
+    fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
+        let Some(before) = round.checked_sub(1) else { return Ok(()) };
+        let votes = case.ballot.and_then(|b| b.get(&before));
+        let members: std::collections::BTreeSet<_> = votes
+            .into_iter()
+            .flat_map(|v| v.prevotes.iter().chain(&v.precommits))
+            .filter(|c| self.dag.precedes(c.place, case.at))
+            .map(|c| &c.member)
+            .collect();
+        if members.len() >= case.electorate.threshold().q {
+            return Ok(());
+        }
+        let detail = format!("{} voted in round {before}", members.len());
+        Err(Discount::new(DiscountReason::RoundNotEntered, detail))
+    }
+
+    /// Rule 1 and rule 5a, second half: the approvals that a prevote needs. The member's own is
+    /// enough in round 0 only.
+    fn check_approved(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
+        let id = case.proposal.id;
+        let casts = self.approvals.get(&(case.charter, id)).map_or(&[][..], Vec::as_slice);
+        let approvers = self.supporters_before(casts, id, case.at);
+        let vouched = approvers.len() >= case.electorate.threshold().q
+            || (round == 0 && approvers.contains(case.member))
+            || self.own_lock(case).is_some_and(|(_, locked)| locked == id)
+            || case.inheritance == Inheritance::Bound(id)
+            || case.inheritance == Inheritance::Decided(id);
+        if vouched {
+            return Ok(());
+        }
+        Err(Discount::new(DiscountReason::NotApproved, format!("{} approvals", approvers.len())))
+    }
+
+    /// The member's precommit of the highest round.
+    fn own_lock(&self, case: &Case<'_>) -> Option<(u32, EntryId)> {
+        let rounds = case.ballot.into_iter().flatten().rev();
+        let own =
+            |votes: &super::tally::Round| votes.precommits.iter().find(|c| self.is_own(case, c)).map(|c| c.proposal);
+        rounds.filter_map(|(round, votes)| Some((*round, own(votes)?))).next()
+    }
+
+    /// Rule 4, second sentence: a lock gives way only to q prevotes for the other proposal, all of one
+    /// round above the lock's and below the vote's.
+    fn check_lock(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
+        match self.own_lock(case) {
+            Some((locked_in, locked)) if locked != case.proposal.id => {
+                let released = locked_in.checked_add(1).is_some_and(|from| self.quorum_in_rounds(case, from, round));
+                let detail = format!("precommit of {} in round {locked_in}", locked.short());
+                if released { Ok(()) } else { Err(Discount::new(DiscountReason::Locked, detail)) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Rule 6: a value handed down binds as a lock below round 0.
+    fn check_inheritance(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
+        match case.inheritance {
+            Inheritance::Bound(value) if value != case.proposal.id && !self.quorum_in_rounds(case, 0, round) => {
+                Err(Discount::new(DiscountReason::HandedDown, value.to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether q prevotes for the proposal, all of one round in `from..below`, are among the ancestors.
+    fn quorum_in_rounds(&self, case: &Case<'_>, from: u32, below: u32) -> bool {
+        from < below
+            && case.ballot.is_some_and(|b| b.range(from..below).any(|(round, _)| self.has_prevote_quorum(case, *round)))
+    }
+
+    /// Whether q prevotes for the proposal in this round are among the ancestors.
+    fn has_prevote_quorum(&self, case: &Case<'_>, round: u32) -> bool {
+        let votes = case.ballot.and_then(|b| b.get(&round));
+        votes.is_some_and(|v| {
+            let prevoted = self.supporters_before(&v.prevotes, case.proposal.id, case.at);
+            prevoted.len() >= case.electorate.threshold().q
+        })
+    }
+
+    /// Rule 6: what earlier charters leave to a slot, judged by the ancestors of `at`: a decision;
+    /// otherwise the prevote quorum with the highest (charter, round).
+    pub(super) fn inheritance(&self, charter: EntryId, slot: &Slot, at: Place) -> Inheritance {
+        let Some(ballots) = self.ballots.get(slot) else { return Inheritance::Nothing };
+        let earlier = || self.dag.lineage(charter).skip(1).filter_map(|(id, _)| Some((id, ballots.get(&id)?)));
+        for (id, ballot) in earlier() {
+            for votes in ballot.values() {
+                if let Some(value) = self.quorum_value(&votes.precommits, id, at) {
+                    return Inheritance::Decided(value);
+                }
+            }
+        }
+        for (id, ballot) in earlier() {
+            for votes in ballot.values().rev() {
+                if let Some(value) = self.quorum_value(&votes.prevotes, id, at) {
+                    return Inheritance::Bound(value);
+                }
+            }
+        }
+        Inheritance::Nothing
+    }
+
+    /// The proposal for which a quorum of `charter` stands among these votes; the lowest id of several,
+    /// of which there is more than one only if more than f members are faulty.
+    pub(super) fn quorum_value(&self, casts: &[super::tally::Cast], charter: EntryId, at: Place) -> Option<EntryId> {
+        let proposals: std::collections::BTreeSet<_> = casts.iter().map(|c| c.proposal).collect();
+        let quorum = self.quorum(charter);
+        proposals.into_iter().find(|p| self.supporters_before(casts, *p, at).len() >= quorum)
+    }
+}

@@ -1,0 +1,20 @@
+//! Deciding: pure functions over the verified entries of a ledger. Every statement is judged by
+//! itself and its ancestors alone, so the verdict is the same for everyone and for ever. Knows no
+//! Git, files, clocks, keys or output. The rules are those of `ledger-spec/deciding.md`, by number.
+
+mod agreement;
+mod discount;
+mod evidence;
+mod judge;
+mod next;
+mod report;
+mod slot;
+mod tally;
+
+pub use agreement::{PAYLOAD_TYPE, agreement_statement, pre_authentication_encoding};
+pub use discount::{Discount, DiscountReason};
+pub use evidence::{Evidence, EvidenceRule};
+pub use next::{Due, Patience, Step, Timer, TimerEvent, Trial, Waiting};
+pub use report::{Opinion, ProposalReport, RoundReport, State};
+pub use slot::{Slot, Subject};
+pub use tally::{Cast, Chain, Content, Decision, Discounted, Phase, Proposal, Tally, Vote};

@@ -1,0 +1,402 @@
+//! The votes that are due: what an honest member's tool says next, from what it knows (rule 5).
+//! Patience comes in as a value; the caller keeps the clock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::discount::Discount;
+use super::judge::Inheritance;
+use super::slot::Slot;
+use super::tally::{Phase, Proposal, Tally};
+use crate::charter::{MemberName, Threshold};
+use crate::id::EntryId;
+use crate::ledger::{EntryIndex, Payload, Place, Prevote, Statement, Verdict};
+
+/// A vote that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A prevote for the proposal in the round.
+    Prevote(EntryId, u32),
+    /// A precommit of the proposal in the round.
+    Precommit(EntryId, u32),
+}
+
+/// What a timer counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimerEvent {
+    /// Votes by a quorum were seen in the round.
+    Voted,
+    /// The member went to the round.
+    Entered,
+}
+
+/// A timer of one member for one round of a slot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timer {
+    /// The charter.
+    pub charter: EntryId,
+    /// The slot.
+    pub slot: Slot,
+    /// The round.
+    pub round: u32,
+    /// The event.
+    pub event: TimerEvent,
+}
+
+/// Milliseconds since the timers that run were started, and the unit of patience.
+#[derive(Debug, Clone, Default)]
+pub struct Patience {
+    /// Patience for round 0, in milliseconds; for round r it is r + 1 times as long.
+    pub unit: u64,
+    /// How long each started timer has run, in milliseconds.
+    pub elapsed: BTreeMap<Timer, u64>,
+}
+
+/// What a member waits for before it votes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The slot.
+    pub slot: Slot,
+    /// The round.
+    pub round: u32,
+    /// The guide whose prevote it waits for, if that is what it waits for.
+    pub guide: Option<MemberName>,
+    /// Milliseconds that are left.
+    pub left: u64,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// The next vote, if one is due now.
+    pub step: Option<Step>,
+    /// Timers to start, at the moment of the call.
+    pub start: Vec<Timer>,
+    /// What is waited for in slots without a vote that is due.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A copy of a tally with an entry in the making, so that each statement is judged as it will be.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    tally: Tally,
+    member: MemberName,
+    charter: EntryId,
+    draft: EntryIndex,
+}
+
+impl Trial {
+    /// An entry in the making by `member`, under `charter`, with these parents. Only what is among
+    /// their ancestors is known to it.
+    pub fn new(tally: &Tally, member: &MemberName, charter: EntryId, parents: &[EntryIndex]) -> Self {
+        let mut tally = tally.clone();
+        let payload = Payload {
+            charter,
+            ledger: tally.dag.ledger(),
+            member: member.clone(),
+            parents: parents.iter().map(|p| tally.dag.entry(*p).id).collect(),
+            seq: u64::MAX,
+            statements: Vec::new(),
+            v: crate::charter::FORMAT_VERSION,
+        };
+        let draft = tally.dag.draft(payload, parents);
+        Self { tally, member: member.clone(), charter, draft }
+    }
+
+    /// The statements so far.
+    pub fn statements(&self) -> &[Statement] {
+        &self.tally.dag.entry(self.draft).statements
+    }
+
+    /// Adds a statement and judges it. If it would not count, that is the answer, and the trial is of
+    /// no further use.
+    pub fn say(&mut self, statement: Statement) -> Result<(), Discount> {
+        let place = self.place();
+        self.tally.dag.draft_statement(statement);
+        self.tally.record(place)
+    }
+
+    /// The tally with the statements so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The next vote that is due, the timers to start, and what is waited for.
+    pub fn due(&self, patience: &Patience) -> Due {
+        let mut due = Due::default();
+        let electorate = self.tally.dag.charter(self.charter).map(|n| &n.charter);
+        let Some(electorate) = electorate.filter(|e| e.votes(&self.member)) else { return due };
+        let guides: Vec<_> = electorate.voters().map(|m| m.name.clone()).collect();
+        for slot in self.open_slots() {
+            let desk = Desk {
+                trial: self,
+                view: self.view(&slot),
+                slot,
+                threshold: electorate.threshold(),
+                guides: &guides,
+                patience,
+            };
+            due.step = desk.next(&mut due);
+            if due.step.is_some() {
+                break;
+            }
+        }
+        due
+    }
+
+    fn place(&self) -> Place {
+        Place { entry: self.draft, statement: self.statements().len() }
+    }
+
+    /// Slots that are next in their chains and have proposals; the charter's last, since a vote to
+    /// change the charter ends the member's other votes under it.
+    fn open_slots(&self) -> Vec<Slot> {
+        let subjects: BTreeSet<_> = self.tally.proposals().map(|p| &p.slot.subject).collect();
+        let slots = subjects.into_iter().rev().filter_map(|subject| self.tally.chain(subject));
+        slots
+            .filter(|chain| chain.rivals.is_empty())
+            .map(|chain| chain.next)
+            .filter(|s| self.has_proposals(s))
+            .collect()
+    }
+
+    fn has_proposals(&self, slot: &Slot) -> bool {
+        self.tally.rivals(slot).next().is_some()
+    }
+
+    /// What is known of a slot's votes under the charter.
+    fn view(&self, slot: &Slot) -> View {
+        let at = self.place();
+        let ballot = self.tally.ballots.get(slot).and_then(|b| b.get(&self.charter));
+        let mut view = View::default();
+        for (round, votes) in ballot.into_iter().flatten() {
+            for phase in [Phase::Prevote, Phase::Precommit] {
+                for cast in votes.phase(phase).iter().filter(|c| self.tally.dag.precedes(c.place, at)) {
+                    let seen = view.rounds.entry(*round).or_default();
+                    seen.voters.insert(cast.member.clone());
+                    let by_phase = match phase {
+                        Phase::Prevote => &mut seen.prevotes,
+                        Phase::Precommit => &mut seen.precommits,
+                    };
+                    by_phase.entry(cast.proposal).or_default().insert(cast.member.clone());
+                }
+            }
+        }
+        view
+    }
+}
+
+/// Known votes of a slot under one charter.
+#[derive(Default)]
+struct View {
+    rounds: BTreeMap<u32, Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    voters: BTreeSet<MemberName>,
+    prevotes: BTreeMap<EntryId, BTreeSet<MemberName>>,
+    precommits: BTreeMap<EntryId, BTreeSet<MemberName>>,
+}
+
+impl Seen {
+    /// The proposal that a quorum has prevoted.
+    fn prevote_quorum(&self, quorum: usize) -> Option<EntryId> {
+        self.prevotes.iter().find(|(_, members)| members.len() >= quorum).map(|(id, _)| *id)
+    }
+
+    fn voted(&self, phase: Phase, member: &MemberName) -> bool {
+        let votes = match phase {
+            Phase::Prevote => &self.prevotes,
+            Phase::Precommit => &self.precommits,
+        };
+        votes.values().any(|members| members.contains(member))
+    }
+}
+
+/// One member before one slot.
+struct Desk<'a> {
+    trial: &'a Trial,
+    view: View,
+    slot: Slot,
+    threshold: Threshold,
+    guides: &'a [MemberName],
+    patience: &'a Patience,
+}
+
+impl Desk<'_> {
+    fn next(&self, due: &mut Due) -> Option<Step> {
+        let inheritance = self.trial.tally.inheritance(self.trial.charter, &self.slot, self.trial.place());
+        if matches!(inheritance, Inheritance::Decided(_)) {
+            return None;
+        }
+        let reached = self.reached();
+        self.precommit(reached).or_else(|| {
+            let round = self.enter(reached, due);
+            self.prevote(round, inheritance, due)
+        })
+    }
+
+    /// The round that the member has voted in or gone to, whichever is higher.
+    fn reached(&self) -> u32 {
+        let member = &self.trial.member;
+        let voted = self.view.rounds.iter().rev().find(|(_, seen)| seen.voters.contains(member)).map(|(r, _)| *r);
+        let mine = |t: &&Timer| t.charter == self.trial.charter && t.slot == self.slot;
+        let entered = self.patience.elapsed.keys().filter(mine).filter(|t| t.event == TimerEvent::Entered);
+        voted.unwrap_or(0).max(entered.map(|t| t.round).max().unwrap_or(0))
+    }
+
+    /// Rule 2, and rule 5d: in the rounds from the one reached on, the highest with a prevote quorum.
+    fn precommit(&self, reached: u32) -> Option<Step> {
+        let (round, proposal) = self.view.rounds.range(reached..).rev().find_map(|(round, seen)| {
+            let value = seen.prevote_quorum(self.threshold.q)?;
+            (!seen.voted(Phase::Precommit, &self.trial.member)).then_some((*round, value))
+        })?;
+        let Trial { tally, member, charter, .. } = self.trial;
+        let judged = tally.judge_precommit(member, *charter, (proposal, round), self.trial.place());
+        judged.is_ok().then_some(Step::Precommit(proposal, round))
+    }
+
+    /// Rule 5a: the round to be in, going on as long as the rule lets the member.
+    fn enter(&self, reached: u32, due: &mut Due) -> u32 {
+        let mut round = reached;
+        while let Some(next) = round.checked_add(1) {
+            let voters = self.view.rounds.get(&round).map_or(0, |seen| seen.voters.len());
+            if voters < self.threshold.q {
+                break;
+            }
+            let waited = self.elapsed(round, TimerEvent::Voted, due);
+            let patience = self.patience_for(round);
+            if !(self.many_above(round) || self.is_stuck(round) || waited >= patience) {
+                self.wait(round, None, patience - waited, due);
+                break;
+            }
+            round = next;
+            self.elapsed(round, TimerEvent::Entered, due);
+        }
+        round
+    }
+
+    /// Whether f + 1 members, one of them honest, have voted above the round.
+    fn many_above(&self, round: u32) -> bool {
+        let above = self.view.rounds.iter().filter(|(r, _)| **r > round);
+        let members: BTreeSet<_> = above.flat_map(|(_, seen)| &seen.voters).collect();
+        members.len() > self.threshold.f
+    }
+
+    /// Whether no proposal can reach q prevotes in the round any more.
+    fn is_stuck(&self, round: u32) -> bool {
+        let Some(seen) = self.view.rounds.get(&round) else { return false };
+        let prevoted: BTreeSet<_> = seen.prevotes.values().flatten().collect();
+        let most = seen.prevotes.values().map(BTreeSet::len).max().unwrap_or(0);
+        most + self.threshold.n.saturating_sub(prevoted.len()) < self.threshold.q
+    }
+
+    fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Step> {
+        let seen = self.view.rounds.get(&round);
+        if seen.is_some_and(|s| s.voted(Phase::Prevote, &self.trial.member)) {
+            return None;
+        }
+        let candidates = match round {
+            0 => self.first_choice(inheritance).into_iter().collect(),
+            _ => self.guided_choice(round, inheritance, due)?,
+        };
+        let allowed = |id: &EntryId| {
+            let Trial { tally, member, charter, .. } = self.trial;
+            tally.judge_prevote(member, *charter, &Prevote { proposal: *id, round }, self.trial.place()).is_ok()
+        };
+        candidates.into_iter().find(allowed).map(|id| Step::Prevote(id, round))
+    }
+
+    /// Round 0: a value handed down; else the approved proposal of the lowest id; else the only open
+    /// proposal, if the member approves it.
+    fn first_choice(&self, inheritance: Inheritance) -> Option<EntryId> {
+        if let Inheritance::Bound(value) = inheritance {
+            return Some(value);
+        }
+        self.approved().next().or_else(|| {
+            let mut open = self.trial.tally.rivals(&self.slot).filter(|p| self.is_open(p));
+            let only = open.next().filter(|_| open.next().is_none())?;
+            self.trial.stands_behind(only.id).then_some(only.id)
+        })
+    }
+
+    /// Rule 5c: the guide's values first, then the member's own preference; none while it is time to wait.
+    fn guided_choice(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Vec<EntryId>> {
+        let waited = self.elapsed(round, TimerEvent::Entered, due);
+        let patience = self.patience_for(round);
+        let own = self.preference(round, inheritance);
+        let guide = self.guides.get(self.slot.guide_place(round, self.guides.len()))?;
+        if *guide == self.trial.member {
+            return self.unless_early(waited, patience, round, None, due).then(|| own.into_iter().collect());
+        }
+        let prevotes = self.view.rounds.get(&round).into_iter().flat_map(|seen| &seen.prevotes);
+        let guided: Vec<_> = prevotes.filter(|(_, members)| members.contains(guide)).map(|(id, _)| *id).collect();
+        // The guide itself waits for one patience; the others give it one more.
+        let ready =
+            !guided.is_empty() || self.unless_early(waited, patience.saturating_mul(2), round, Some(guide), due);
+        ready.then(|| guided.into_iter().chain(own).collect())
+    }
+
+    fn unless_early(&self, waited: u64, needed: u64, round: u32, guide: Option<&MemberName>, due: &mut Due) -> bool {
+        if waited < needed {
+            self.wait(round, guide.cloned(), needed - waited, due);
+        }
+        waited >= needed
+    }
+
+    /// Rule 5b: the prevote quorum of the highest round, the own lock before others of its round; else
+    /// what was handed down; else the approved proposal of the lowest id.
+    fn preference(&self, below: u32, inheritance: Inheritance) -> Option<EntryId> {
+        let highest = self.view.rounds.range(..below).rev().find_map(|(_, seen)| {
+            let own = seen.precommits.iter().find(|(_, members)| members.contains(&self.trial.member));
+            own.map(|(id, _)| *id).or_else(|| seen.prevote_quorum(self.threshold.q))
+        });
+        let handed_down = match inheritance {
+            Inheritance::Bound(value) => Some(value),
+            _ => None,
+        };
+        highest.or(handed_down).or_else(|| self.approved().next())
+    }
+
+    /// Proposals of the slot with a quorum of approvals, lowest id first.
+    fn approved(&self) -> impl Iterator<Item = EntryId> {
+        let Trial { tally, charter, .. } = self.trial;
+        let enough = |id: &EntryId| {
+            let casts = tally.approvals.get(&(*charter, *id)).map_or(&[][..], Vec::as_slice);
+            tally.supporters_before(casts, *id, self.trial.place()).len() >= self.threshold.q
+        };
+        tally.rivals(&self.slot).map(|p| p.id).filter(enough)
+    }
+
+    /// Whether a proposal still stands: neither withdrawn nor rejected by so many that it cannot win.
+    fn is_open(&self, proposal: &Proposal) -> bool {
+        let tally = &self.trial.tally;
+        !tally.withdrawals.contains_key(&proposal.id) && !tally.is_rejected(self.trial.charter, proposal.id)
+    }
+
+    fn patience_for(&self, round: u32) -> u64 {
+        self.patience.unit.saturating_mul(u64::from(round) + 1)
+    }
+
+    /// How long the timer has run; asks for its start if it has not been started.
+    fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> u64 {
+        let timer = Timer { charter: self.trial.charter, slot: self.slot.clone(), round, event };
+        let running = self.patience.elapsed.get(&timer).copied();
+        if running.is_none() && !due.start.contains(&timer) {
+            due.start.push(timer);
+        }
+        running.unwrap_or(0)
+    }
+
+    fn wait(&self, round: u32, guide: Option<MemberName>, left: u64, due: &mut Due) {
+        due.waiting.push(Waiting { slot: self.slot.clone(), round, guide, left });
+    }
+}
+
+impl Trial {
+    /// Whether the member's approval counts and its last word on the proposal is still an approval.
+    fn stands_behind(&self, proposal: EntryId) -> bool {
+        self.tally.approvers(self.charter, proposal).contains(&self.member)
+            && self.tally.opinion(&self.member, proposal) == Some(Verdict::Approve)
+    }
+}

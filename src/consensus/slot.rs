@@ -1,0 +1,57 @@
+//! What a decision is about (its subject) and which decision it follows (its slot).
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::charter::RefName;
+use crate::id::{Digest, EntryId};
+
+/// What decisions are about: a protected ref, or the charter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// The charter itself.
+    Charter,
+    /// The value of a protected ref.
+    Ref(RefName),
+}
+
+/// A place in the chain of a subject's decisions: proposals for one slot compete, at most one is decided.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// What the decision is about.
+    pub subject: Subject,
+    /// The last decided proposal of the subject, or the charter at which its chain starts.
+    pub base: EntryId,
+}
+
+impl Slot {
+    /// The slot's id: the SHA-256 of its subject and base, each on a line.
+    pub fn id(&self) -> Digest {
+        Digest::of(format!("git-quorum slot v1\n{}\n{}\n", self.subject, self.base).as_bytes())
+    }
+
+    /// The place of the guide of a round among `n` voting members (rule 5c): the round plus the first
+    /// eight bytes of the slot id, as a big-endian number, modulo n.
+    pub(super) fn guide_place(&self, round: u32, n: usize) -> usize {
+        let id = self.id();
+        let number = id.bytes().iter().take(8).fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let n = n.max(1) as u64;
+        ((u64::from(round) + number % n) % n) as usize
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Charter => f.write_str("charter"),
+            Self::Ref(name) => name.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -1,0 +1,390 @@
+//! The entries of one ledger that are well formed in their place, and which is an ancestor of which.
+//!
+//! Each lane is cut into *chains*: runs of entries each of which has the one before as its first
+//! parent; without forks a lane is one chain. A chain keeps, for every other chain, the places at
+//! which its knowledge of that chain grew. So "is an ancestor of" is a binary search, and memory
+//! grows with what entries newly cite, never with entries times members.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::entry::{Body, ParsedEntry, Payload};
+use super::reject::{Reject, RejectReason};
+use super::statement::{CharterProposal, Statement};
+use crate::charter::{Charter, MemberName, ProposedCharter};
+use crate::id::{EntryId, Oid};
+
+/// The place of an entry in the order in which entries were taken in. Means nothing outside one [`Dag`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryIndex(u32);
+
+/// A statement's place: an entry and the statement's number in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The entry.
+    pub entry: EntryIndex,
+    /// The statement's number, from 0.
+    pub statement: usize,
+}
+
+/// An entry that is well formed in its place, its signature checked.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Its id.
+    pub id: EntryId,
+    /// A commit that holds it.
+    pub oid: Oid,
+    /// Whose entry it is.
+    pub member: MemberName,
+    /// Its place in its lane.
+    pub seq: u64,
+    /// The charter that its statements are made under.
+    pub charter: EntryId,
+    /// The time that its author claims, in seconds since 1970.
+    pub time: u64,
+    /// Its parents.
+    pub parents: Vec<EntryIndex>,
+    /// What it says.
+    pub statements: Vec<Statement>,
+    chain: u32,
+    position: u32,
+}
+
+/// A charter in the tree of all proposed ones.
+#[derive(Debug, Clone)]
+pub struct CharterNode {
+    /// The charter.
+    pub charter: Charter,
+    /// The one it follows; none for the first.
+    pub base: Option<EntryId>,
+    /// How many stand before it.
+    pub depth: usize,
+}
+
+/// What a chain knows: for each chain, how many of its entries.
+type Clock = BTreeMap<u32, u32>;
+
+#[derive(Debug, Clone, Default)]
+struct Chain {
+    length: u32,
+    clock: Clock,
+    /// For each other chain: from which of our positions on we know how many of its entries.
+    growth: BTreeMap<u32, Vec<(u32, u32)>>,
+}
+
+/// The well-formed entries of a ledger. Entries go in after their parents.
+#[derive(Debug, Clone)]
+pub struct Dag {
+    entries: Vec<Entry>,
+    by_id: HashMap<EntryId, EntryIndex>,
+    by_oid: HashMap<Oid, EntryIndex>,
+    charters: BTreeMap<EntryId, CharterNode>,
+    chains: Vec<Chain>,
+    childless: BTreeSet<EntryIndex>,
+    tips: BTreeMap<MemberName, BTreeSet<EntryIndex>>,
+}
+
+impl Dag {
+    /// A ledger with nothing but its genesis entry, whose signature is checked here.
+    pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
+        check_signature(&genesis)?;
+        let Body::Genesis(payload) = genesis.body else {
+            return Err(Reject::new(RejectReason::BadGenesis, "an ordinary entry founds no ledger"));
+        };
+        let author = payload.charter.member(&payload.member);
+        if author.is_none_or(|member| member.key != genesis.key) {
+            return Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's"));
+        }
+        let root = EntryIndex(0);
+        let entry = Entry {
+            id: genesis.id,
+            oid,
+            member: payload.member,
+            seq: 0,
+            charter: genesis.id,
+            time: genesis.time,
+            parents: Vec::new(),
+            statements: Vec::new(),
+            chain: 0,
+            position: 0,
+        };
+        let first = CharterNode { charter: payload.charter, base: None, depth: 0 };
+        Ok(Self {
+            by_id: HashMap::from([(entry.id, root)]),
+            by_oid: HashMap::from([(oid, root)]),
+            charters: BTreeMap::from([(entry.id, first)]),
+            entries: vec![entry],
+            chains: vec![Chain { length: 1, ..Chain::default() }],
+            childless: BTreeSet::from([root]),
+            tips: BTreeMap::new(),
+        })
+    }
+
+    /// Takes in an entry whose parents are in (spec, "Well-formed in its place"). An entry that is in
+    /// already, under this or another object id, changes nothing.
+    pub fn insert(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
+        self.check_place(&parsed)?;
+        check_signature(&parsed)?;
+        self.take(parsed, oid)
+    }
+
+    /// The same for bytes whose signature was checked before (a cache remembers so).
+    pub fn insert_checked(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
+        self.check_place(&parsed)?;
+        self.take(parsed, oid)
+    }
+
+    /// Takes in statements that are about to be made, as an entry above `parents`, so that they can be
+    /// judged before they are signed. For use on a copy that is thrown away.
+    pub fn draft(&mut self, payload: Payload, parents: &[EntryIndex]) -> EntryIndex {
+        // No real entry has an id of zeros: it would be a preimage under SHA-256.
+        self.push(payload, EntryId::new([0; 32]), Oid::new([0; 20]), parents.to_vec(), 0)
+    }
+
+    /// Adds a statement to the last entry, which must be a draft.
+    pub fn draft_statement(&mut self, statement: Statement) {
+        if let Some(entry) = self.entries.last_mut() {
+            entry.statements.push(statement);
+        }
+    }
+
+    fn take(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
+        let ParsedEntry { id, parents, time, body, .. } = parsed;
+        let Body::Entry(payload) = body else {
+            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        };
+        if let Some(&known) = self.by_id.get(&id) {
+            self.by_oid.insert(oid, known);
+            return Ok(known);
+        }
+        let parents = parents.iter().filter_map(|p| self.by_oid.get(p).copied()).collect();
+        Ok(self.push(payload, id, oid, parents, time))
+    }
+
+    fn push(&mut self, payload: Payload, id: EntryId, oid: Oid, parents: Vec<EntryIndex>, time: u64) -> EntryIndex {
+        let index = EntryIndex(self.entries.len() as u32);
+        let (chain, position) = self.chain_for(&payload.member, &parents);
+        let Payload { charter, member, seq, statements, .. } = payload;
+        let own = self.tips.entry(member.clone()).or_default();
+        for parent in &parents {
+            self.childless.remove(parent);
+            own.remove(parent);
+        }
+        own.insert(index);
+        self.childless.insert(index);
+        self.by_id.insert(id, index);
+        self.by_oid.insert(oid, index);
+        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position });
+        self.note_charter(index);
+        index
+    }
+
+    /// Checks everything about an entry's place; cheapest first, the signature afterwards.
+    fn check_place(&self, parsed: &ParsedEntry) -> Result<(), Reject> {
+        let Body::Entry(payload) = &parsed.body else {
+            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        };
+        if payload.ledger != self.ledger() {
+            return Err(Reject::new(RejectReason::WrongLedger, payload.ledger.to_string()));
+        }
+        let parents = self.check_parents(parsed, payload)?;
+        self.check_lane(payload, &parents)?;
+        self.check_charter(parsed, payload, &parents)
+    }
+
+    fn check_parents(&self, parsed: &ParsedEntry, payload: &Payload) -> Result<Vec<EntryIndex>, Reject> {
+        let mut parents = Vec::with_capacity(parsed.parents.len());
+        for (oid, id) in parsed.parents.iter().zip(&payload.parents) {
+            let Some(&parent) = self.by_oid.get(oid) else {
+                return Err(Reject::new(RejectReason::BadParent, format!("commit {oid}")));
+            };
+            if self.entry(parent).id != *id {
+                return Err(Reject::new(RejectReason::ParentMismatch, format!("commit {oid} is not entry {id}")));
+            }
+            if parents.contains(&parent) {
+                return Err(Reject::new(RejectReason::BadParent, format!("entry {id} twice")));
+            }
+            parents.push(parent);
+        }
+        Ok(parents)
+    }
+
+    fn check_lane(&self, payload: &Payload, parents: &[EntryIndex]) -> Result<(), Reject> {
+        let is_own = |p: &&EntryIndex| p.0 != 0 && self.entry(**p).member == payload.member;
+        let own = || parents.iter().filter(is_own);
+        let starts_well = match parents.first() {
+            Some(EntryIndex(0)) => own().next().is_none(),
+            first => first.as_ref().is_some_and(is_own),
+        };
+        if !starts_well {
+            return Err(RejectReason::BadLane.into());
+        }
+        let expected = 1 + own().map(|p| self.entry(*p).seq).max().unwrap_or(0);
+        if payload.seq != expected {
+            return Err(Reject::new(RejectReason::BadSequence, format!("{}, expected {expected}", payload.seq)));
+        }
+        Ok(())
+    }
+
+    fn check_charter(&self, parsed: &ParsedEntry, payload: &Payload, parents: &[EntryIndex]) -> Result<(), Reject> {
+        let named = payload.charter;
+        let at_hand = self.by_id.get(&named).is_some_and(|&c| parents.iter().any(|&p| self.reaches(c, p)));
+        let Some(node) = self.charters.get(&named).filter(|_| at_hand) else {
+            return Err(Reject::new(RejectReason::UnknownCharter, named.to_string()));
+        };
+        let lineage: BTreeSet<_> = self.lineage(named).map(|(id, _)| id).collect();
+        let own = parents.iter().map(|p| self.entry(*p)).filter(|e| e.seq > 0 && e.member == payload.member);
+        for entry in own {
+            if !lineage.contains(&entry.charter) {
+                return Err(Reject::new(RejectReason::CharterWentBack, format!("entry {}", entry.id)));
+            }
+        }
+        match node.charter.member(&payload.member) {
+            None => Err(Reject::new(RejectReason::NotAMember, payload.member.to_string())),
+            Some(member) if member.key != parsed.key => {
+                Err(Reject::new(RejectReason::BadSignature, format!("not signed by the key of {}", member.name)))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Remembers a charter that could follow the one it names.
+    fn note_charter(&mut self, index: EntryIndex) {
+        let entry = self.entry(index);
+        let Some(Statement::ProposeCharter(CharterProposal { base, charter, .. })) = entry.statements.first() else {
+            return;
+        };
+        let (ProposedCharter::Known(charter), Some(before)) = (charter, self.charters.get(base)) else {
+            return;
+        };
+        if charter.check_follows(&before.charter).is_ok() {
+            let node = CharterNode { charter: (**charter).clone(), base: Some(*base), depth: before.depth + 1 };
+            self.charters.insert(entry.id, node);
+        }
+    }
+
+    /// The chain and position of a new entry, with the chain's knowledge brought up to date.
+    fn chain_for(&mut self, member: &MemberName, parents: &[EntryIndex]) -> (u32, u32) {
+        let first = parents.first().map(|p| self.entry(*p));
+        let extended = first
+            .filter(|e| e.seq > 0 && e.member == *member)
+            .filter(|e| self.chains.get(e.chain as usize).is_some_and(|c| c.length == e.position + 1))
+            .map(|e| e.chain);
+        let number = extended.unwrap_or_else(|| {
+            self.chains.push(Chain::default());
+            self.chains.len() as u32 - 1
+        });
+        let learned: Vec<Clock> = parents.iter().map(|p| self.clock_of(*p)).collect();
+        let Some(chain) = self.chains.get_mut(number as usize) else { return (number, 0) };
+        let position = chain.length;
+        for (other, known) in learned.into_iter().flatten().filter(|(other, _)| *other != number) {
+            let before = chain.clock.entry(other).or_default();
+            if known > *before {
+                *before = known;
+                let growth = chain.growth.entry(other).or_default();
+                match growth.last_mut() {
+                    Some(last) if last.0 == position => last.1 = known,
+                    _ => growth.push((position, known)),
+                }
+            }
+        }
+        chain.length += 1;
+        (number, position)
+    }
+
+    /// Everything that an entry has among its ancestors, itself included; the genesis is left out.
+    fn clock_of(&self, index: EntryIndex) -> Clock {
+        let entry = self.entry(index);
+        let Some(chain) = self.chains.get(entry.chain as usize).filter(|_| entry.seq > 0) else {
+            return Clock::new();
+        };
+        let mut clock: Clock = if chain.length == entry.position + 1 {
+            chain.clock.clone()
+        } else {
+            let at = |(other, growth): (&u32, &Vec<(u32, u32)>)| (*other, known_at(growth, entry.position));
+            chain.growth.iter().map(at).filter(|(_, known)| *known > 0).collect()
+        };
+        clock.insert(entry.chain, entry.position + 1);
+        clock
+    }
+
+    /// The ledger id.
+    pub fn ledger(&self) -> EntryId {
+        self.entry(EntryIndex(0)).id
+    }
+
+    /// The entry at an index of this ledger.
+    #[allow(clippy::indexing_slicing, reason = "an index is only made together with its entry, and none is removed")]
+    pub fn entry(&self, index: EntryIndex) -> &Entry {
+        &self.entries[index.0 as usize]
+    }
+
+    /// All entries, parents first, the genesis among them.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (EntryIndex, &Entry)> {
+        self.entries.iter().enumerate().map(|(i, e)| (EntryIndex(i as u32), e))
+    }
+
+    /// The entry of this id.
+    pub fn find(&self, id: EntryId) -> Option<EntryIndex> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The entry that this commit holds.
+    pub fn find_oid(&self, oid: Oid) -> Option<EntryIndex> {
+        self.by_oid.get(&oid).copied()
+    }
+
+    /// Whether `ancestor` is `index` or among its ancestors.
+    pub fn reaches(&self, ancestor: EntryIndex, index: EntryIndex) -> bool {
+        let (a, b) = (self.entry(ancestor), self.entry(index));
+        if a.seq == 0 || (a.chain == b.chain) {
+            return a.seq == 0 || a.position <= b.position;
+        }
+        let growth = self.chains.get(b.chain as usize).and_then(|c| c.growth.get(&a.chain));
+        growth.is_some_and(|g| known_at(g, b.position) > a.position)
+    }
+
+    /// Whether the statement at `earlier` is among those that the one at `later` builds on: in an
+    /// ancestor, or before it in the same entry.
+    pub fn precedes(&self, earlier: Place, later: Place) -> bool {
+        if earlier.entry == later.entry {
+            return earlier.statement < later.statement;
+        }
+        self.reaches(earlier.entry, later.entry)
+    }
+
+    /// The charter of this id, if it is one that follows from the first.
+    pub fn charter(&self, id: EntryId) -> Option<&CharterNode> {
+        self.charters.get(&id)
+    }
+
+    /// A charter and those before it, up to the first one.
+    pub fn lineage(&self, charter: EntryId) -> impl Iterator<Item = (EntryId, &CharterNode)> {
+        let node = |id: EntryId| self.charters.get(&id).map(|node| (id, node));
+        std::iter::successors(node(charter), move |(_, at)| at.base.and_then(node))
+    }
+
+    /// Entries that no entry has as a parent.
+    pub fn childless(&self) -> impl Iterator<Item = EntryIndex> {
+        self.childless.iter().copied()
+    }
+
+    /// The last entries of a member's lane: one, or several when it is forked.
+    pub fn tips(&self, member: &MemberName) -> Vec<EntryIndex> {
+        self.tips.get(member).into_iter().flatten().copied().collect()
+    }
+
+    /// Members with entries.
+    pub fn authors(&self) -> impl Iterator<Item = &MemberName> {
+        self.tips.keys()
+    }
+}
+
+fn known_at(growth: &[(u32, u32)], position: u32) -> u32 {
+    let after = growth.partition_point(|(from, _)| *from <= position);
+    after.checked_sub(1).and_then(|i| growth.get(i)).map_or(0, |(_, known)| *known)
+}
+
+fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {
+    let data = super::sshsig::signed_data(&parsed.signed_bytes);
+    if parsed.key.verifies(&data, &parsed.signature) { Ok(()) } else { Err(RejectReason::BadSignature.into()) }
+}
