@@ -9,6 +9,7 @@ mod key_file;
 mod keygen;
 mod passphrase;
 mod private_fs;
+pub mod state;
 #[cfg(all(test, unix))]
 mod stock_tests;
 #[cfg(all(test, unix))]
