@@ -51,7 +51,7 @@ impl AgentKey {
 
     /// The agent's signature over `data`, of the right kind but not verified.
     pub(super) fn sign(&self, data: &[u8]) -> Result<[u8; 64], SignerError> {
-        let reply = self.connect()?.sign(&ssh_public(self.public), data);
+        let reply = self.connect()?.sign(ssh_public(self.public), data);
         self.raw(&reply.map_err(|error| self.failed(error))?)
     }
 

@@ -56,7 +56,7 @@ pub enum Repair {
 pub struct SignState {
     log: Log,
     repair: Option<Repair>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl SignState {
@@ -136,9 +136,21 @@ fn dir_name(ledger: EntryId, public: [u8; 32]) -> String {
     )
 }
 
+/// A lock that is held. It is let go in so many words: to close the file is not enough while a
+/// child process that another thread is just starting still has a copy of it.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Nothing to be done about a failure, and closing the file comes next anyway.
+        let _ = self.0.unlock();
+    }
+}
+
 /// The lock, taken within `wait`. It goes with its process, so a crash leaves none behind; the
 /// file stays, for to remove it would let two processes lock two files of one name.
-fn lock(path: &Path, wait: Duration) -> Result<File, StateError> {
+fn lock(path: &Path, wait: Duration) -> Result<Lock, StateError> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     let file = private_fs::with_mode(options, private_fs::OWNER_ONLY)
@@ -147,7 +159,7 @@ fn lock(path: &Path, wait: Duration) -> Result<File, StateError> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Lock(file)),
             Err(TryLockError::Error(error)) => return Err(StateError::io("lock", path)(error)),
             Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
                 return Err(StateError::Busy {
