@@ -1,1 +1,188 @@
 //! Keys, signatures in the making, and the durable sign state.
+//!
+//! Turns bytes that others have composed into ed25519 signatures, and remembers what was signed.
+//! Knows nothing of what an entry says, whether a vote is allowed, or where a signature goes.
+
+mod agent;
+mod error;
+mod key_file;
+mod keygen;
+mod passphrase;
+mod private_fs;
+pub mod state;
+#[cfg(all(test, unix))]
+mod stock_tests;
+#[cfg(all(test, unix))]
+mod testing;
+
+use std::fmt;
+use std::path::Path;
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use ssh_key::public::Ed25519PublicKey;
+use ssh_key::{Fingerprint, HashAlg, PublicKey, SshSig};
+
+pub use agent::AgentKey;
+pub use error::SignerError;
+pub use key_file::{FileKey, read_public};
+pub use keygen::{KeyPair, keygen};
+pub use passphrase::PassphraseSource;
+
+/// The SSHSIG namespace in which Git signs, and so every entry too.
+const NAMESPACE: &str = "git";
+
+/// How DSSE pre-authentication bytes begin.
+const PAE_PREFIX: &[u8] = b"DSSEv1 ";
+
+/// Something that signs with one ed25519 key, for the two purposes that there are. It offers no
+/// "sign these bytes": the two kinds of signed data begin differently (`SSHSIG`, `DSSEv1 `), so a
+/// signature for the one can never pass as a signature for the other.
+pub enum Signer {
+    /// With a private key read from an OpenSSH key file.
+    File(FileKey),
+    /// With a key that a running ssh-agent holds.
+    Agent(AgentKey),
+}
+
+impl Signer {
+    /// A signer with the private key in the OpenSSH key file `path`; `passphrase` is asked only
+    /// when the key is encrypted.
+    ///
+    /// # Errors
+    /// When the file is missing, no ed25519 private key, readable by others, or does not open.
+    pub fn from_file(path: &Path, passphrase: &PassphraseSource) -> Result<Self, SignerError> {
+        FileKey::read(path, passphrase).map(Self::File)
+    }
+
+    /// A signer with the key `public` in the ssh-agent that `SSH_AUTH_SOCK` names.
+    ///
+    /// # Errors
+    /// When no agent is named or answers, or it does not hold the key.
+    pub fn from_agent(public: [u8; 32]) -> Result<Self, SignerError> {
+        AgentKey::from_env(public).map(Self::Agent)
+    }
+
+    /// The public key that its signatures verify with.
+    pub fn public(&self) -> [u8; 32] {
+        match self {
+            Self::File(key) => key.public(),
+            Self::Agent(key) => key.public(),
+        }
+    }
+
+    /// The raw ed25519 signature inside the SSHSIG (namespace `git`, SHA-512) of an entry whose
+    /// signed bytes these are.
+    ///
+    /// # Errors
+    /// When the agent refuses or fails, or the signature does not verify.
+    pub fn sign_entry(&self, signed_bytes: &[u8]) -> Result<[u8; 64], SignerError> {
+        let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, signed_bytes)
+            .map_err(SignerError::Encoding)?;
+        self.sign_and_check(&data)
+    }
+
+    /// The raw ed25519 signature over the DSSE pre-authentication bytes `pae`.
+    ///
+    /// # Errors
+    /// When `pae` is no such encoding, the agent refuses or fails, or the signature does not
+    /// verify.
+    pub fn sign_agreement(&self, pae: &[u8]) -> Result<[u8; 64], SignerError> {
+        if !pae.starts_with(PAE_PREFIX) {
+            return Err(SignerError::NotPae);
+        }
+        self.sign_and_check(pae)
+    }
+
+    /// Signs, and checks with the rule that every verifier applies: a broken agent or a fault in
+    /// memory must not put a signature into the ledger that others then refuse.
+    fn sign_and_check(&self, data: &[u8]) -> Result<[u8; 64], SignerError> {
+        let signature = match self {
+            Self::File(key) => key.sign(data),
+            Self::Agent(key) => key.sign(data)?,
+        };
+        VerifyingKey::from_bytes(&self.public())
+            .and_then(|key| key.verify_strict(data, &Signature::from_bytes(&signature)))
+            .map_err(|_| SignerError::BadSignature {
+                key: fingerprint(self.public()),
+            })?;
+        Ok(signature)
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::File(_) => "File",
+            Self::Agent(_) => "Agent",
+        };
+        write!(f, "Signer::{kind}({})", fingerprint(self.public()))
+    }
+}
+
+/// The key as the `ssh-key` crate has it.
+fn ssh_public(public: [u8; 32]) -> PublicKey {
+    PublicKey::from(Ed25519PublicKey(public))
+}
+
+/// The fingerprint of a key, as `ssh-add -l` and `ssh-keygen -l` print it.
+fn fingerprint(public: [u8; 32]) -> Fingerprint {
+    ssh_public(public).fingerprint(HashAlg::Sha256)
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha512};
+
+    use super::*;
+
+    fn signer() -> Signer {
+        Signer::File(FileKey::from_seed([7; 32]))
+    }
+
+    fn string(bytes: &[u8]) -> Vec<u8> {
+        [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+    }
+
+    #[test]
+    fn an_entry_signature_covers_exactly_the_sshsig_blob() {
+        let message = b"tree 4b825dc\n\nmessage\n";
+        let blob = [
+            b"SSHSIG".to_vec(),
+            string(b"git"),
+            string(b""),
+            string(b"sha512"),
+            string(&Sha512::digest(message)),
+        ]
+        .concat();
+        let signature = Signature::from_bytes(&signer().sign_entry(message).unwrap());
+        let key = VerifyingKey::from_bytes(&signer().public()).unwrap();
+        key.verify_strict(&blob, &signature).unwrap();
+    }
+
+    #[test]
+    fn an_agreement_signature_covers_exactly_the_pae_and_nothing_else_is_signed() {
+        let pae = b"DSSEv1 28 application/vnd.in-toto+json 2 {}";
+        let signature = Signature::from_bytes(&signer().sign_agreement(pae).unwrap());
+        let key = VerifyingKey::from_bytes(&signer().public()).unwrap();
+        key.verify_strict(pae, &signature).unwrap();
+        for other in [
+            &b""[..],
+            b"DSSEv1",
+            b"DSSEv2 1 a 1 b",
+            b"SSHSIG",
+            b" DSSEv1 ",
+        ] {
+            assert!(matches!(
+                signer().sign_agreement(other),
+                Err(SignerError::NotPae)
+            ));
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_fingerprint_only() {
+        let shown = format!("{:?}", signer());
+        assert!(shown.starts_with("Signer::File(SHA256:"), "{shown}");
+        assert!(!shown.contains("7, 7"), "{shown}");
+    }
+}

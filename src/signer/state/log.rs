@@ -1,0 +1,348 @@
+//! The log of signed entries: JSON lines in a file that only grows. Does not know about locks.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::super::private_fs;
+use super::{MAX_RAW, Repair, SignedRecord, StateError};
+use crate::id::{EntryId, Oid};
+
+/// The version of a line's format.
+const VERSION: u32 = 1;
+/// No line is longer: a raw entry in base64, and room for the rest.
+const MAX_LINE: usize = MAX_RAW / 3 * 4 + 512;
+/// How much of the end of the log is checked when it is opened: always a whole line and more,
+/// and no more work for a long log than for a short one.
+const WINDOW: u64 = 1024 * 1024;
+const _: () = assert!(WINDOW > MAX_LINE as u64 + 1);
+
+/// A record as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    v: u32,
+    seq: u64,
+    id: EntryId,
+    oid: Oid,
+    raw: String,
+}
+
+/// The open log. `len` is where its last whole line ends.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    file: File,
+    len: u64,
+    /// Set when a failed write could not be taken back: what is in the file is unknown then.
+    unknown: bool,
+}
+
+impl Log {
+    /// Opens the log, new if there is none; repairs what a crash left at its end, and checks the
+    /// records there.
+    pub(super) fn open(path: &Path) -> Result<(Self, Option<Repair>), StateError> {
+        let opened = || {
+            let mut options = OpenOptions::new();
+            let options = options.read(true).write(true).create(true).truncate(false);
+            let file = private_fs::with_mode(options, private_fs::OWNER_ONLY).open(path)?;
+            let len = file.metadata()?.len();
+            Ok((file, len))
+        };
+        let (file, len) = opened().map_err(StateError::io("open", path))?;
+        let mut log = Self {
+            path: path.to_owned(),
+            file,
+            len,
+            unknown: false,
+        };
+        let repair = log.repair()?;
+        let (start, window) = log.window()?;
+        log.parse_all(start, &window)?;
+        Ok((log, repair))
+    }
+
+    /// The last record.
+    pub(super) fn last(&self) -> Result<Option<SignedRecord>, StateError> {
+        let (start, window) = self.window()?;
+        let Some(rest) = window.strip_suffix(b"\n") else {
+            return Ok(None);
+        };
+        let from = rest
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let line = rest.get(from..).unwrap_or_default();
+        parse(line)
+            .map(Some)
+            .map_err(|problem| self.corrupt(start + from as u64, problem))
+    }
+
+    /// All records.
+    pub(super) fn records(&self) -> Result<Vec<SignedRecord>, StateError> {
+        self.parse_all(0, &self.read(0)?)
+    }
+
+    /// Appends a record, whole and on disk, or not at all.
+    pub(super) fn append(&mut self, record: &SignedRecord) -> Result<(), StateError> {
+        check(record).map_err(StateError::Inconsistent)?;
+        self.check_unchanged()?;
+        if let Some(last) = self
+            .last()?
+            .map(|last| last.seq)
+            .filter(|last| record.seq <= *last)
+        {
+            return Err(StateError::NotNewer {
+                path: self.path.clone(),
+                seq: record.seq,
+                last,
+            });
+        }
+        let line = encode(record).map_err(|error| StateError::Inconsistent(error.to_string()))?;
+        let written = append_whole(&mut self.file, self.len, &line);
+        written.map_err(|failed| {
+            self.unknown = !failed.undone;
+            StateError::io("write to", &self.path)(failed.error)
+        })?;
+        self.len += line.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off or completes a last line without its newline.
+    fn repair(&mut self) -> Result<Option<Repair>, StateError> {
+        let (start, window) = self.window()?;
+        let whole = window
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let tail = window.get(whole..).unwrap_or_default();
+        let from = start + whole as u64;
+        if tail.is_empty() {
+            return Ok(None);
+        }
+        if tail.len() > MAX_LINE {
+            return Err(self.corrupt(from, "no record is as long as this".to_owned()));
+        }
+        if parse(tail).is_ok() {
+            let ended = append_whole(&mut self.file, self.len, b"\n");
+            ended.map_err(|failed| StateError::io("repair", &self.path)(failed.error))?;
+            self.len += 1;
+            return Ok(Some(Repair::Kept));
+        }
+        let cut = self.file.set_len(from).and_then(|()| self.file.sync_all());
+        cut.map_err(StateError::io("repair", &self.path))?;
+        self.len = from;
+        Ok(Some(Repair::Cut(tail.len() as u64)))
+    }
+
+    /// The end of the log, from the start of a line on, and where that is.
+    fn window(&self) -> Result<(u64, Vec<u8>), StateError> {
+        let start = self.len.saturating_sub(WINDOW);
+        let bytes = self.read(start)?;
+        if start == 0 {
+            return Ok((0, bytes));
+        }
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            return Err(self.corrupt(start, "no record is as long as this".to_owned()));
+        };
+        let rest = bytes.get(end + 1..).unwrap_or_default().to_vec();
+        Ok((start + end as u64 + 1, rest))
+    }
+
+    /// From `start` to the end of the last whole line.
+    fn read(&self, start: u64) -> Result<Vec<u8>, StateError> {
+        let read = || {
+            let mut file = &self.file;
+            file.seek(SeekFrom::Start(start))?;
+            let mut bytes = Vec::new();
+            file.take(self.len.saturating_sub(start))
+                .read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(StateError::io("read", &self.path))
+    }
+
+    /// The records in `bytes`, which begin at `start`. Their sequence numbers must rise.
+    fn parse_all(&self, start: u64, bytes: &[u8]) -> Result<Vec<SignedRecord>, StateError> {
+        let mut records: Vec<SignedRecord> = Vec::new();
+        let mut at = start;
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let record = parse(text).map_err(|problem| self.corrupt(at, problem))?;
+            if let Some(last) = records.last().filter(|last| record.seq <= last.seq) {
+                let problem = format!("number {} follows number {}", record.seq, last.seq);
+                return Err(self.corrupt(at, problem));
+            }
+            records.push(record);
+            at += line.len() as u64;
+        }
+        Ok(records)
+    }
+
+    /// That nobody wrote behind the lock.
+    fn check_unchanged(&self) -> Result<(), StateError> {
+        let changed = |problem| StateError::Changed {
+            path: self.path.clone(),
+            problem,
+        };
+        if self.unknown {
+            return Err(changed(
+                "an earlier write failed and could not be taken back",
+            ));
+        }
+        let now = self
+            .file
+            .metadata()
+            .map_err(StateError::io("look at", &self.path))?
+            .len();
+        if now == self.len {
+            Ok(())
+        } else {
+            Err(changed("its length is another one"))
+        }
+    }
+
+    /// The error for the line that begins at `offset`.
+    fn corrupt(&self, offset: u64, problem: String) -> StateError {
+        let line = self.lines_before(offset).unwrap_or_default() + 1;
+        StateError::Corrupt {
+            path: self.path.clone(),
+            line,
+            problem,
+        }
+    }
+
+    /// Counted only when there is an error to report: it reads all of the log.
+    fn lines_before(&self, offset: u64) -> io::Result<u64> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        let mut reader = BufReader::new(file.take(offset));
+        let mut lines = 0;
+        while reader.skip_until(b'\n')? > 0 {
+            lines += 1;
+        }
+        Ok(lines)
+    }
+}
+
+/// What is wrong with a record, if anything. The id is the SHA-256 of the signed bytes, so this
+/// also finds any bit that was flipped in them since.
+fn check(record: &SignedRecord) -> Result<(), String> {
+    if record.raw.len() > MAX_RAW {
+        return Err(format!(
+            "its {} bytes are more than {MAX_RAW}",
+            record.raw.len()
+        ));
+    }
+    let signed = signed_bytes(&record.raw).ok_or("its bytes are no commit with one signature")?;
+    if EntryId::of(&signed) != record.id {
+        return Err(format!(
+            "its id {} is not that of its bytes",
+            record.id.short()
+        ));
+    }
+    Ok(())
+}
+
+/// A raw commit without its one signature header; `None` when there is none, or another one.
+fn signed_bytes(raw: &[u8]) -> Option<Vec<u8>> {
+    let mut signed = Vec::with_capacity(raw.len());
+    let (mut headers, mut in_signature, mut signatures) = (true, false, 0);
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        headers &= line != b"\n";
+        let starts = line.starts_with(b"gpgsig ") || line.starts_with(b"gpgsig-sha256 ");
+        in_signature = headers && (starts || (in_signature && line.starts_with(b" ")));
+        signatures += u32::from(headers && starts);
+        if !in_signature {
+            signed.extend_from_slice(line);
+        }
+    }
+    (signatures == 1).then_some(signed)
+}
+
+fn parse(line: &[u8]) -> Result<SignedRecord, String> {
+    let line: Line =
+        serde_json::from_slice(line).map_err(|error| format!("no record ({error})"))?;
+    if line.v != VERSION {
+        return Err(format!(
+            "format version {} is not known, use a newer git-quorum",
+            line.v
+        ));
+    }
+    let raw = STANDARD
+        .decode(&line.raw)
+        .map_err(|error| format!("no base64 ({error})"))?;
+    let record = SignedRecord {
+        seq: line.seq,
+        id: line.id,
+        oid: line.oid,
+        raw,
+    };
+    check(&record)?;
+    Ok(record)
+}
+
+fn encode(record: &SignedRecord) -> serde_json::Result<Vec<u8>> {
+    let SignedRecord {
+        seq,
+        id,
+        oid,
+        ref raw,
+    } = *record;
+    let mut line = serde_json::to_vec(&Line {
+        v: VERSION,
+        seq,
+        id,
+        oid,
+        raw: STANDARD.encode(raw),
+    })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// What a log is written to: a file, or in tests one that fails.
+pub(super) trait Sink {
+    /// Writes `bytes` at `offset`.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts off what is after `len`.
+    fn cut(&mut self, len: u64) -> io::Result<()>;
+    /// Makes everything durable.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+impl Sink for File {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.seek(SeekFrom::Start(offset))?;
+        self.write_all(bytes)
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+/// A write that failed, and whether nothing of it is left.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) error: io::Error,
+    pub(super) undone: bool,
+}
+
+/// Appends `line` at `len` and makes it durable. If either fails, the old length is restored:
+/// after a failed sync, too, what is on disk is anybody's guess.
+pub(super) fn append_whole(sink: &mut impl Sink, len: u64, line: &[u8]) -> Result<(), Failed> {
+    sink.write_at(len, line)
+        .and_then(|()| sink.sync())
+        .map_err(|error| {
+            let undone = sink.cut(len).and_then(|()| sink.sync()).is_ok();
+            Failed { error, undone }
+        })
+}
