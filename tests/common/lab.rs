@@ -1,0 +1,208 @@
+//! Ledgers in memory, made of real signed entries with fixed keys and times: no Git, no files.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use git_quorum::charter::{Charter, CharterRules, FORMAT_VERSION, Member, MemberName, PublicKey, Threshold};
+use git_quorum::consensus::{Tally, agreement_statement, pre_authentication_encoding};
+use git_quorum::id::{Digest, EntryId, Oid};
+use git_quorum::ledger::{
+    GenesisPayload, Payload, Precommit, Prevote, RefProposal, Reject, Review, Statement, Unsigned, Verdict, encode,
+    encode_genesis, parse, signed_data,
+};
+
+/// The name, by text.
+pub fn name(text: &str) -> MemberName {
+    text.parse().unwrap()
+}
+
+/// The signing key of a member in tests: made from its name.
+pub fn signing_key(member: &str) -> SigningKey {
+    SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes())
+}
+
+/// The public key of a member in tests.
+pub fn public_key(member: &str) -> PublicKey {
+    PublicKey::admit(signing_key(member).verifying_key().to_bytes()).unwrap()
+}
+
+/// A voting member in a fault domain of its own.
+pub fn voter(member: &str) -> Member {
+    Member { domain: name(member), key: public_key(member), name: name(member), roles: vec![], vote: true }
+}
+
+/// A charter of these voting members that protects `refs/heads/main`, with the least quorum.
+pub fn charter(members: &[&str]) -> Charter {
+    let rules = CharterRules {
+        allow_concentrated_domains: true,
+        own_approval_counts: true,
+        quorum: Threshold::of(members.len()).q,
+    };
+    let mut members: Vec<_> = members.iter().map(|m| voter(m)).collect();
+    members.sort_by(|a, b| a.name.cmp(&b.name));
+    Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap()
+}
+
+/// The whole commit: the bytes, signed by the member's key.
+pub fn sign(unsigned: &Unsigned, member: &str) -> Vec<u8> {
+    let signature = signing_key(member).sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
+    unsigned.with_signature(&public_key(member), &signature).unwrap()
+}
+
+/// The id that Git gives these bytes as a commit.
+pub fn oid_of(raw: &[u8]) -> Oid {
+    let oid = git2::Oid::hash_object(git2::ObjectType::Commit, raw).unwrap();
+    Oid::new(oid.as_bytes().try_into().unwrap())
+}
+
+/// An entry as it was made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub id: EntryId,
+    pub oid: Oid,
+    pub raw: Vec<u8>,
+}
+
+/// A ledger in the making, and its tally.
+#[derive(Clone)]
+pub struct Lab {
+    pub tally: Tally,
+    pub ledger: EntryId,
+    /// Everything made, the genesis first.
+    pub made: Vec<Made>,
+    oids: BTreeMap<EntryId, Oid>,
+    time: u64,
+}
+
+impl Lab {
+    /// A ledger of these voting members; the first one founds it.
+    pub fn new(members: &[&str]) -> Lab {
+        Lab::found(members[0], charter(members))
+    }
+
+    /// A ledger with this charter.
+    pub fn found(founder: &str, charter: Charter) -> Lab {
+        let payload = GenesisPayload { charter, member: name(founder), v: FORMAT_VERSION };
+        let unsigned = encode_genesis(&payload, 1_700_000_000).unwrap();
+        let raw = sign(&unsigned, founder);
+        let (id, oid) = (unsigned.id, oid_of(&raw));
+        let tally = Tally::found(parse(&raw).unwrap(), oid).unwrap();
+        let made = vec![Made { id, oid, raw }];
+        Lab { tally, ledger: id, made, oids: BTreeMap::from([(id, oid)]), time: 1_700_000_000 }
+    }
+
+    /// The payload of an entry, with the sequence number that follows from the parents.
+    pub fn payload(&self, member: &str, charter: EntryId, parents: &[EntryId], statements: Vec<Statement>) -> Payload {
+        let dag = self.tally.dag();
+        let own = parents.iter().filter_map(|p| dag.find(*p)).map(|p| dag.entry(p));
+        let seq = 1 + own.filter(|e| e.member == name(member)).map(|e| e.seq).max().unwrap_or(0);
+        let (parents, member) = (parents.to_vec(), name(member));
+        Payload { charter, ledger: self.ledger, member, parents, seq, statements, v: FORMAT_VERSION }
+    }
+
+    /// Signs an entry without taking it in.
+    pub fn make(&mut self, payload: &Payload) -> Made {
+        self.time += 1;
+        let parents: Vec<_> = payload.parents.iter().map(|p| self.oids[p]).collect();
+        let unsigned = encode(payload, &parents, self.time).unwrap();
+        let raw = sign(&unsigned, payload.member.as_str());
+        Made { id: unsigned.id, oid: oid_of(&raw), raw }
+    }
+
+    /// Takes an entry in.
+    pub fn take(&mut self, made: Made) -> Result<EntryId, Reject> {
+        self.tally.insert(parse(&made.raw)?, made.oid)?;
+        self.oids.insert(made.id, made.oid);
+        let id = made.id;
+        self.made.push(made);
+        Ok(id)
+    }
+
+    /// An entry under `charter` with just these parents.
+    pub fn entry(
+        &mut self,
+        member: &str,
+        charter: EntryId,
+        parents: &[EntryId],
+        statements: Vec<Statement>,
+    ) -> EntryId {
+        let payload = self.payload(member, charter, parents, statements);
+        let made = self.make(&payload);
+        self.take(made).unwrap()
+    }
+
+    /// The member's last entry, or the genesis.
+    pub fn tip(&self, member: &str) -> EntryId {
+        let dag = self.tally.dag();
+        dag.tips(&name(member)).last().map_or(self.ledger, |t| dag.entry(*t).id)
+    }
+
+    /// Parents by which an entry of the member builds on its own lane and on these others.
+    pub fn above(&self, member: &str, others: &[EntryId]) -> Vec<EntryId> {
+        let own = self.tip(member);
+        let mut parents = vec![own];
+        parents.extend(others.iter().copied().filter(|o| *o != own));
+        parents
+    }
+
+    /// Parents by which an entry of the member builds on everything there is.
+    pub fn above_all(&self, member: &str) -> Vec<EntryId> {
+        let dag = self.tally.dag();
+        let all: Vec<_> = dag.childless().map(|t| dag.entry(t).id).filter(|id| *id != self.ledger).collect();
+        self.above(member, &all)
+    }
+
+    /// An entry of the member under the charter in force that builds on everything there is.
+    pub fn say(&mut self, member: &str, statements: Vec<Statement>) -> EntryId {
+        let (charter, parents) = (self.tally.charter_in_force(), self.above_all(member));
+        self.entry(member, charter, &parents, statements)
+    }
+
+    /// Why the statements of an entry do not count, in order; `None` for one that does.
+    pub fn verdicts(&self, entry: EntryId) -> Vec<Option<&'static str>> {
+        let index = self.tally.dag().find(entry).unwrap();
+        let why = |n: usize| {
+            let found = self.tally.discounted().iter().find(|d| d.place.entry == index && d.place.statement == n);
+            found.map(|d| d.discount.reason.code())
+        };
+        (0..self.tally.dag().entry(index).statements.len()).map(why).collect()
+    }
+
+    /// A precommit with its agreement signature.
+    pub fn precommit(&self, member: &str, charter: EntryId, proposal: EntryId, round: u32) -> Statement {
+        let body = agreement_statement(&self.tally, charter, proposal, round).unwrap_or_default();
+        let signature = signing_key(member).sign(&pre_authentication_encoding(&body)).to_bytes();
+        Statement::Precommit(Precommit { proposal, round, signature })
+    }
+}
+
+/// A proposal to move main; `n` tells one from another. Nothing looks at the objects here.
+pub fn propose(base: EntryId, n: u8) -> Statement {
+    Statement::Propose(RefProposal {
+        base,
+        change: Digest::new([n; 32]),
+        from: Some(Oid::new([0xaa; 20])),
+        name: "refs/heads/main".parse().unwrap(),
+        rewrite: false,
+        state: Digest::new([n; 32]),
+        text: String::new(),
+        title: format!("change {n}"),
+        to: Some(Oid::new([n; 20])),
+    })
+}
+
+/// A review.
+pub fn review(proposal: EntryId, verdict: Verdict) -> Statement {
+    Statement::Review(Review { evidence: vec![], proposal, text: String::new(), verdict })
+}
+
+/// An approval.
+pub fn approve(proposal: EntryId) -> Statement {
+    review(proposal, Verdict::Approve)
+}
+
+/// A prevote.
+pub fn prevote(proposal: EntryId, round: u32) -> Statement {
+    Statement::Prevote(Prevote { proposal, round })
+}
