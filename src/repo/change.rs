@@ -287,3 +287,344 @@ impl Contents<'_> {
         Ok(digest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::repo::Repo;
+    use crate::repo::testing::Sandbox;
+
+    /// The change digest by another road: git's own diff, `git cat-file`, and a sort.
+    fn by_git(sandbox: &Sandbox, dir: &Path, from: Oid, to: Oid) -> (Digest, Vec<Vec<u8>>) {
+        let args = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--no-renames",
+            "--raw",
+            "--no-abbrev",
+            &from.to_string(),
+            &to.to_string(),
+        ];
+        let printed = sandbox.git_bytes(dir, &args, b"");
+        let fields: Vec<&[u8]> = printed
+            .split(|b| *b == 0)
+            .filter(|f| !f.is_empty())
+            .collect();
+        let mut lines = BTreeMap::new();
+        for pair in fields.chunks(2) {
+            let words: Vec<&str> = std::str::from_utf8(&pair[0][1..])
+                .unwrap()
+                .split(' ')
+                .collect();
+            let content = |mode: &str, oid: &str| match mode {
+                "000000" => "0".repeat(64),
+                "160000" => Digest::of(oid.as_bytes()).to_string(),
+                _ => {
+                    Digest::of(&sandbox.git_bytes(dir, &["cat-file", "blob", oid], b"")).to_string()
+                }
+            };
+            let (old, new) = (content(words[0], words[2]), content(words[1], words[3]));
+            let text = format!("{} {} {old} {new}\n", words[0], words[1]);
+            // A path whose kind changes between folder and file gives two paths; the same path
+            // never comes twice.
+            assert!(lines.insert(pair[1].to_vec(), text).is_none());
+        }
+        let mut bytes = Vec::new();
+        for (path, text) in &lines {
+            bytes.extend_from_slice(path);
+            bytes.push(0);
+            bytes.extend_from_slice(text.as_bytes());
+        }
+        (Digest::of(&bytes), lines.into_keys().collect())
+    }
+
+    /// A small generator of random numbers, the same in each run.
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: usize) -> usize {
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % sides
+        }
+    }
+
+    /// Files at random paths over few names, so that folders and files meet in one place.
+    fn random_files(dice: &mut Dice) -> BTreeMap<Vec<u8>, (&'static str, Vec<u8>)> {
+        const NAMES: [&[u8]; 7] = [b"a", b"a-b", b"a.b", b"a0", b"\xff\xfe", b"line\nend", b"z"];
+        let mut files: BTreeMap<Vec<u8>, (&str, Vec<u8>)> = BTreeMap::new();
+        for _ in 0..14 {
+            let depth = 1 + dice.roll(3);
+            let path = (0..depth)
+                .map(|_| NAMES[dice.roll(NAMES.len())])
+                .collect::<Vec<_>>()
+                .join(&b'/');
+            let clash = |other: &Vec<u8>| {
+                let below = |a: &[u8], b: &[u8]| a.starts_with(b) && a.get(b.len()) == Some(&b'/');
+                below(other, &path) || below(&path, other)
+            };
+            if files.keys().any(clash) {
+                continue;
+            }
+            let mode = ["100644", "100644", "100755", "120000", "160000"][dice.roll(5)];
+            let content = match mode {
+                "160000" => format!("{:040x}", 1 + dice.roll(3)).into_bytes(),
+                _ => format!("content {}", dice.roll(3)).into_bytes(),
+            };
+            files.insert(path, (mode, content));
+        }
+        files
+    }
+
+    fn commit(
+        sandbox: &Sandbox,
+        repo: &Repo,
+        files: &BTreeMap<Vec<u8>, (&'static str, Vec<u8>)>,
+    ) -> Oid {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, (mode, content))| (&**path, *mode, &**content))
+            .collect();
+        sandbox.commit(repo, &[], &files)
+    }
+
+    #[test]
+    fn digest_and_listing_agree_with_gits_own_diff_on_random_trees() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let mut dice = Dice(1);
+        let empty = sandbox.commit(&repo, &[], &[]);
+        let mut commits = vec![empty];
+        for _ in 0..10 {
+            commits.push(commit(&sandbox, &repo, &random_files(&mut dice)));
+        }
+        let mut kinds_met = BTreeSet::new();
+        for pair in commits
+            .windows(2)
+            .chain([&[commits[3], commits[3]][..], &[commits[4], empty][..]])
+        {
+            let (digest, paths) = by_git(&sandbox, repo.git_dir(), pair[0], pair[1]);
+            assert_eq!(
+                objects.change_digest(Some(pair[0]), Some(pair[1])).unwrap(),
+                digest
+            );
+            assert_eq!(
+                objects.changed_paths(Some(pair[0]), Some(pair[1])).unwrap(),
+                paths
+            );
+            kinds_met.insert(paths.len().min(3));
+        }
+        assert_eq!(kinds_met.len(), 2, "both empty and long listings were met");
+        let (from_empty, _) = by_git(&sandbox, repo.git_dir(), empty, commits[5]);
+        assert_eq!(objects.state_root(Some(commits[5])).unwrap(), from_empty);
+        assert_eq!(objects.state_root(None).unwrap(), Digest::of(b""));
+    }
+
+    #[test]
+    fn the_digest_of_one_file_is_what_the_rule_says() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let commit = sandbox.commit(&repo, &[], &[(b"d/f", "100755", b"hi")]);
+        let line = format!(
+            "d/f\0000000 100755 {} {}\n",
+            "0".repeat(64),
+            Digest::of(b"hi")
+        );
+        let objects = repo.objects().unwrap();
+        let change = objects.state_root(Some(commit)).unwrap();
+        assert_eq!(change, Digest::of(line.as_bytes()));
+
+        let raw = sandbox.git_bytes(
+            repo.git_dir(),
+            &["cat-file", "commit", &commit.to_string()],
+            b"",
+        );
+        let previous = Digest::new([0xab; 32]);
+        let head = format!("git-quorum state v1\n{}\n{change}\n", "ab".repeat(32));
+        let with_commit = objects
+            .state_digest(previous, change, Some(commit))
+            .unwrap();
+        assert_eq!(with_commit, Digest::of(&[head.as_bytes(), &raw].concat()));
+        assert_eq!(
+            objects.state_digest(previous, change, None).unwrap(),
+            Digest::of(head.as_bytes())
+        );
+    }
+
+    fn store(sandbox: &Sandbox, repo: &Repo, kind: &str, raw: &[u8]) -> Oid {
+        let args = ["hash-object", "-t", kind, "--literally", "-w", "--stdin"];
+        let printed = sandbox.git_bytes(repo.git_dir(), &args, raw);
+        std::str::from_utf8(&printed)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    fn commit_of(sandbox: &Sandbox, repo: &Repo, tree: Oid) -> Oid {
+        store(
+            sandbox,
+            repo,
+            "commit",
+            format!("tree {tree}\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\n").as_bytes(),
+        )
+    }
+
+    fn tree_entry(mode: &str, name: &str, oid: Oid) -> Vec<u8> {
+        [mode.as_bytes(), b" ", name.as_bytes(), b"\0", oid.bytes()].concat()
+    }
+
+    #[test]
+    fn what_is_missing_malformed_or_of_the_wrong_kind_is_an_error() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let blob = store(&sandbox, &repo, "blob", b"x");
+        let inner = store(&sandbox, &repo, "tree", &tree_entry("100644", "f", blob));
+        let absent = Oid::new([9; 20]);
+        let entry = tree_entry;
+        for raw in [
+            entry("100644", "f", absent),
+            entry("40000", "d", absent),
+            entry("100644", "f", inner),
+            entry("40000", "d", blob),
+            entry("40000", ".git", inner),
+            [entry("100644", "b", blob), entry("100644", "a", blob)].concat(),
+        ] {
+            let commit = commit_of(&sandbox, &repo, store(&sandbox, &repo, "tree", &raw));
+            assert!(objects.state_root(Some(commit)).is_err(), "{raw:?}");
+            assert!(
+                objects.change_digest(Some(commit), None).is_err(),
+                "{raw:?}"
+            );
+        }
+        assert!(objects.change_digest(Some(absent), Some(absent)).is_err());
+        assert!(objects.state_root(Some(blob)).is_err());
+        assert!(
+            objects
+                .state_root(Some(commit_of(&sandbox, &repo, blob)))
+                .is_err()
+        );
+        assert!(
+            objects
+                .state_root(Some(commit_of(&sandbox, &repo, inner)))
+                .is_ok()
+        );
+        let submodule = store(&sandbox, &repo, "tree", &entry("160000", "s", absent));
+        assert!(
+            objects
+                .state_root(Some(commit_of(&sandbox, &repo, submodule)))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn equal_folders_are_not_read_and_git_need_not_store_the_empty_tree() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let blob = store(&sandbox, &repo, "blob", b"x");
+        let folder = tree_entry("40000", "unread", Oid::new([9; 20]));
+        let one = commit_of(&sandbox, &repo, store(&sandbox, &repo, "tree", &folder));
+        let raw = [tree_entry("100644", "f", blob), folder].concat();
+        let two = commit_of(&sandbox, &repo, store(&sandbox, &repo, "tree", &raw));
+        assert_eq!(
+            objects.changed_paths(Some(one), Some(two)).unwrap(),
+            [b"f".to_vec()]
+        );
+        assert_eq!(
+            objects.change_digest(Some(one), Some(one)).unwrap(),
+            Digest::of(b"")
+        );
+        let empty = commit_of(&sandbox, &repo, Oid::EMPTY_TREE);
+        assert_eq!(objects.state_root(Some(empty)).unwrap(), Digest::of(b""));
+    }
+
+    #[test]
+    fn a_path_has_at_most_128_components() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let path = |components: usize| vec!["d"; components].join("/");
+        let just = sandbox.commit_text(&repo, &[], &[(&path(MAX_DEPTH), "x")]);
+        let over = sandbox.commit_text(&repo, &[], &[(&path(MAX_DEPTH + 1), "x")]);
+        assert_eq!(
+            objects.changed_paths(None, Some(just)).unwrap(),
+            [path(MAX_DEPTH).into_bytes()]
+        );
+        assert!(matches!(
+            objects.changed_paths(None, Some(over)),
+            Err(RepoError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn ancestry_agrees_with_git_on_a_history_with_merges() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let mut dice = Dice(2);
+        let mut commits: Vec<Oid> = Vec::new();
+        for index in 0..9_usize {
+            let count = dice.roll(3).min(index);
+            let parents: BTreeSet<usize> = (0..count).map(|_| dice.roll(index)).collect();
+            let parents: Vec<Oid> = parents.into_iter().map(|p| commits[p]).collect();
+            commits.push(sandbox.commit_text(&repo, &parents, &[("f", &index.to_string())]));
+        }
+        for commit in &commits {
+            let printed = sandbox.git(repo.git_dir(), &["rev-list", &commit.to_string()]);
+            let history: BTreeSet<Oid> =
+                printed.lines().map(|line| line.parse().unwrap()).collect();
+            for other in &commits {
+                assert_eq!(
+                    objects.is_ancestor(*other, *commit).unwrap(),
+                    history.contains(other)
+                );
+            }
+        }
+        assert!(objects.is_ancestor(Oid::new([9; 20]), commits[0]).is_err());
+    }
+
+    #[test]
+    fn a_shallow_clone_answers_only_what_it_can_know() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
+        let two = sandbox.commit_text(&repo, &[one], &[("f", "2")]);
+        let three = sandbox.commit_text(&repo, &[two], &[("f", "3")]);
+        let other = sandbox.commit_text(&repo, &[], &[("f", "4")]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &three.to_string()],
+        );
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/other", &other.to_string()],
+        );
+        let url = format!("file://{}", repo.git_dir().display());
+        let depth = [
+            "clone",
+            "--quiet",
+            "--bare",
+            "--depth=2",
+            "--no-single-branch",
+            &url,
+            "cut",
+        ];
+        sandbox.git(sandbox.path(), &depth);
+        let cut = Repo::open_with(&sandbox.path().join("cut"), sandbox.env()).unwrap();
+        let objects = cut.objects().unwrap();
+        assert!(cut.is_shallow());
+        assert!(objects.is_ancestor(two, three).unwrap());
+        assert!(
+            matches!(objects.is_ancestor(other, three), Err(RepoError::Shallow(oid)) if oid == one)
+        );
+        assert!(objects.change_digest(Some(two), Some(three)).is_ok());
+    }
+}

@@ -296,3 +296,98 @@ fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    fn os(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        pairs
+            .iter()
+            .map(|(n, v)| ((*n).into(), (*v).into()))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_git_needs_to_authenticate_and_be_traced_is_passed_on() {
+        let kept = [
+            "PATH",
+            "GIT_SSH_COMMAND",
+            "GIT_ASKPASS",
+            "GIT_SSL_NO_VERIFY",
+            "GIT_TRACE2_EVENT",
+            "GIT_PROTOCOL",
+        ];
+        let dropped = [
+            "GIT_DIR",
+            "GIT_COMMON_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "GIT_NAMESPACE",
+            "GIT_REPLACE_REF_BASE",
+            "GIT_GRAFT_FILE",
+            "GIT_SHALLOW_FILE",
+            "GIT_OBJECT_DIRECTORY",
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+            "GIT_CONFIG",
+            "GIT_CONFIG_COUNT",
+            "GIT_CONFIG_KEY_0",
+            "GIT_CONFIG_VALUE_0",
+            "GIT_CONFIG_PARAMETERS",
+            "GIT_TEMPLATE_DIR",
+            "git_dir",
+        ];
+        let env = Environment::scrubbed(os(&kept
+            .iter()
+            .chain(&dropped)
+            .map(|n| (*n, "x"))
+            .collect::<Vec<_>>()));
+        for name in kept {
+            assert!(env.get(name).is_some(), "{name} is kept");
+        }
+        for name in dropped {
+            assert!(env.get(name).is_none(), "{name} is dropped");
+        }
+        assert_eq!(env.get("GIT_NO_REPLACE_OBJECTS"), Some(OsStr::new("1")));
+    }
+
+    #[test]
+    fn much_input_and_much_output_do_not_wait_for_each_other() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let input = b"4b825dc642cb6eb9a060e54bf8d69288fbee4905\n".repeat(50_000);
+        let command =
+            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let output = command.arg("--batch-check").input(input).run().unwrap();
+        assert_eq!(
+            output.stdout.iter().filter(|b| **b == b'\n').count(),
+            50_000
+        );
+    }
+
+    #[test]
+    fn a_failure_names_the_command_and_says_what_git_said() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let command =
+            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let error = command
+            .args(["-t", "nothing"])
+            .run()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("git cat-file") && error.contains("Not a valid object name nothing"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn text_to_print_holds_no_control_or_direction_characters() {
+        assert_eq!(
+            clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"),
+            "a[31mbc\td\n"
+        );
+    }
+}

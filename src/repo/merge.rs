@@ -122,3 +122,70 @@ fn conflict(output: &Output) -> Result<Vec<String>, RepoError> {
         .map(|path| git::clean_text(&String::from_utf8_lossy(path)))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    fn ident() -> Ident {
+        Ident {
+            name: "Ann".into(),
+            email: "ann@example.org".into(),
+            seconds: 1_700_000_001,
+        }
+    }
+
+    #[test]
+    fn a_clean_merge_is_a_commit_with_both_parents_whatever_the_settings() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.with_worktree("r");
+        let base = sandbox.commit_text(&repo, &[], &[("a", "1\n"), ("b", "1\n")]);
+        let ours = sandbox.commit_text(&repo, &[base], &[("a", "2\n"), ("b", "1\n")]);
+        let theirs = sandbox.commit_text(&repo, &[base], &[("a", "1\n"), ("b", "2\n")]);
+        let first = repo.merge(ours, theirs, "Merge\n", &ident()).unwrap();
+        repo.set_config("commit.gpgSign", "true").unwrap();
+        repo.set_config("merge.renames", "false").unwrap();
+        assert_eq!(
+            repo.merge(ours, theirs, "Merge\n", &ident()).unwrap(),
+            first
+        );
+
+        let MergeOutcome::Commit(oid) = first else {
+            panic!("{first:?}")
+        };
+        let objects = repo.objects().unwrap();
+        assert_eq!(objects.parents(oid).unwrap(), [ours, theirs]);
+        assert_eq!(
+            objects.changed_paths(Some(ours), Some(oid)).unwrap(),
+            [b"b".to_vec()]
+        );
+        let raw = String::from_utf8(
+            objects
+                .expect(oid, crate::repo::ObjectKind::Commit)
+                .unwrap(),
+        )
+        .unwrap();
+        assert!(raw.ends_with("author Ann <ann@example.org> 1700000001 +0000\ncommitter Ann <ann@example.org> 1700000001 +0000\n\nMerge\n"), "{raw}");
+        assert!(repo.list(&[]).unwrap().is_empty());
+        assert!(!repo.git_dir().join("index").exists());
+    }
+
+    #[test]
+    fn a_conflict_names_the_paths_and_leaves_no_commit() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let base = sandbox.commit_text(&repo, &[], &[("a", "1\n"), ("d/é", "1\n")]);
+        let ours = sandbox.commit_text(&repo, &[base], &[("a", "2\n"), ("d/é", "2\n")]);
+        let theirs = sandbox.commit_text(&repo, &[base], &[("a", "3\n"), ("d/é", "3\n")]);
+        let outcome = repo.merge(ours, theirs, "Merge\n", &ident()).unwrap();
+        assert_eq!(
+            outcome,
+            MergeOutcome::Conflict(vec!["a".into(), "d/é".into()])
+        );
+        assert!(
+            repo.merge(ours, Oid::new([7; 20]), "Merge\n", &ident())
+                .is_err()
+        );
+    }
+}

@@ -219,3 +219,174 @@ fn parse_oid(command: &'static str, text: &[u8]) -> Result<Oid, GitError> {
     let parsed = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
     parsed.ok_or_else(|| git::unreadable(command, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Sandbox;
+    use super::*;
+
+    fn environment_with(sandbox: &Sandbox, extra: &[(&str, &Path)]) -> Environment {
+        let own = ["HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "PATH"];
+        let kept = own
+            .iter()
+            .map(|name| ((*name).into(), sandbox.env().get(name).unwrap().to_owned()));
+        Environment::scrubbed(kept.chain(extra.iter().map(|(n, v)| ((*n).into(), (*v).into()))))
+    }
+
+    #[test]
+    fn a_repository_is_found_from_a_subfolder_a_worktree_and_its_git_directory() {
+        let sandbox = Sandbox::new();
+        let main = sandbox.with_worktree("main");
+        let top = sandbox.path().join("main").canonicalize().unwrap();
+        let commit = sandbox.commit_text(&main, &[], &[("sub/f", "x")]);
+        sandbox.git(&top, &["update-ref", "HEAD", &commit.to_string()]);
+        sandbox.git(&top, &["reset", "--quiet", "--hard"]);
+        sandbox.git(
+            &top,
+            &["worktree", "add", "--quiet", "-b", "other", "../linked"],
+        );
+
+        let sub = Repo::discover_with(&top.join("sub"), sandbox.env()).unwrap();
+        assert_eq!(
+            (sub.git_dir(), sub.work_dir(), sub.is_bare()),
+            (&*top.join(".git"), &*top, false)
+        );
+
+        let linked = Repo::discover_with(&sandbox.path().join("linked"), sandbox.env()).unwrap();
+        assert_eq!(linked.git_dir(), top.join(".git"));
+        assert_eq!(
+            linked.work_dir(),
+            sandbox.path().join("linked").canonicalize().unwrap()
+        );
+        assert_eq!(linked.head().unwrap().as_deref(), Some("refs/heads/other"));
+        assert_eq!(main.head().unwrap().as_deref(), Some("refs/heads/main"));
+
+        let opened = Repo::open_with(&top.join(".git"), sandbox.env()).unwrap();
+        assert_eq!(
+            (opened.git_dir(), opened.work_dir()),
+            (&*top.join(".git"), &*top)
+        );
+
+        let bare = sandbox.bare("bare");
+        let found = Repo::discover_with(&bare.git_dir().join("refs"), sandbox.env()).unwrap();
+        assert!(found.is_bare() && found.git_dir() == bare.git_dir());
+    }
+
+    #[test]
+    fn no_variable_of_the_caller_leads_to_another_repository() {
+        let sandbox = Sandbox::new();
+        let here = sandbox.bare("here");
+        let other = sandbox.bare("other");
+        let commit = sandbox.commit_text(&other, &[], &[("f", "x")]);
+        sandbox.git(
+            other.git_dir(),
+            &["update-ref", "refs/heads/main", &commit.to_string()],
+        );
+        let objects = other.git_dir().join("objects");
+        let env = environment_with(
+            &sandbox,
+            &[
+                ("GIT_DIR", other.git_dir()),
+                ("GIT_COMMON_DIR", other.git_dir()),
+                ("GIT_OBJECT_DIRECTORY", &objects),
+                ("GIT_NAMESPACE", Path::new("x")),
+            ],
+        );
+        let repo = Repo::discover_with(here.git_dir(), env).unwrap();
+        assert_eq!(repo.git_dir(), here.git_dir());
+        assert!(repo.list(&[]).unwrap().is_empty());
+        assert_eq!(repo.resolve(&commit.to_string()).unwrap(), None);
+        assert!(!repo.objects().unwrap().contains(commit).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_readable_repository_is_refused_with_the_reason() {
+        let sandbox = Sandbox::new();
+        let nowhere = Repo::discover_with(&sandbox.path().join("home"), sandbox.env());
+        assert!(matches!(nowhere, Err(RepoError::NotARepository { .. })));
+        sandbox.git(
+            sandbox.path(),
+            &["init", "--quiet", "--bare", "--object-format=sha256", "new"],
+        );
+        let sha256 = Repo::open_with(&sandbox.path().join("new"), sandbox.env());
+        assert!(
+            matches!(sha256, Err(RepoError::ObjectFormat { format, .. }) if format == "sha256")
+        );
+    }
+
+    #[test]
+    fn revisions_resolve_to_commits_and_grafts_and_replacements_have_no_say() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
+        let two = sandbox.commit_text(&repo, &[one], &[("f", "2")]);
+        let stranger = sandbox.commit_text(&repo, &[], &[("f", "3")]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &two.to_string()],
+        );
+        sandbox.git(repo.git_dir(), &["tag", "-a", "-m", "t", "v1", "main"]);
+        std::fs::create_dir_all(repo.git_dir().join("info")).unwrap();
+        std::fs::write(
+            repo.git_dir().join("info/grafts"),
+            format!("{two} {stranger}\n"),
+        )
+        .unwrap();
+        sandbox.git(
+            repo.git_dir(),
+            &["replace", &one.to_string(), &stranger.to_string()],
+        );
+
+        assert_eq!(repo.resolve("v1").unwrap(), Some(two));
+        assert_eq!(repo.resolve("main~1").unwrap(), Some(one));
+        for none in [
+            "",
+            "nothing",
+            "main^{tree}",
+            "main:f",
+            "^main",
+            "--all",
+            "-h",
+            "a\0b",
+            "main..main",
+            "@{u}",
+        ] {
+            assert_eq!(repo.resolve(none).unwrap(), None, "{none:?}");
+        }
+        let objects = repo.objects().unwrap();
+        assert!(objects.is_ancestor(one, two).unwrap());
+        assert!(!objects.is_ancestor(stranger, two).unwrap());
+        assert_ne!(objects.read(one).unwrap(), objects.read(stranger).unwrap());
+    }
+
+    #[test]
+    fn objects_in_quarantine_can_be_read_and_refs_cannot_move() {
+        let sandbox = Sandbox::new();
+        let plain = sandbox.bare("a:b");
+        let known = sandbox.commit_text(&plain, &[], &[("f", "1")]);
+        let other = sandbox.bare("other");
+        let pushed = sandbox.commit_text(&other, &[], &[("f", "2")]);
+        let quarantine = plain
+            .git_dir()
+            .join("objects")
+            .join("tmp_objdir-incoming-x");
+        std::fs::rename(other.git_dir().join("objects"), &quarantine).unwrap();
+        assert!(!plain.objects().unwrap().contains(pushed).unwrap());
+
+        let env = environment_with(&sandbox, &[("GIT_QUARANTINE_PATH", &quarantine)]);
+        let repo = Repo::open_with(plain.git_dir(), env).unwrap();
+        let objects = repo.objects().unwrap();
+        assert!(objects.contains(pushed).unwrap() && objects.contains(known).unwrap());
+        assert_eq!(repo.resolve(&pushed.to_string()).unwrap(), Some(pushed));
+        let edit = RefEdit {
+            name: "refs/heads/main".into(),
+            old: Expect::Absent,
+            new: Some(known),
+        };
+        assert!(matches!(
+            repo.transaction(&[edit]),
+            Err(RefError::Refused { .. })
+        ));
+        assert_eq!(plain.read("refs/heads/main").unwrap(), None);
+    }
+}

@@ -251,3 +251,106 @@ fn wanted(kind: ObjectKind) -> &'static str {
         ObjectKind::Tag => "it must be a tag and is none",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    const RAW: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx\n";
+
+    #[test]
+    fn commits_are_stored_as_given_with_the_empty_tree() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let oid = objects.write_commit(RAW).unwrap();
+        let stored = objects.read(oid).unwrap().unwrap();
+        assert_eq!(
+            stored,
+            Object {
+                kind: ObjectKind::Commit,
+                data: RAW.to_vec()
+            }
+        );
+        assert_eq!(
+            objects.read_header(oid).unwrap(),
+            Some((ObjectKind::Commit, RAW.len() as u64))
+        );
+        assert_eq!(
+            sandbox.git(
+                repo.git_dir(),
+                &["cat-file", "-t", &Oid::EMPTY_TREE.to_string()]
+            ),
+            "tree"
+        );
+        assert_eq!(
+            sandbox.git_bytes(
+                repo.git_dir(),
+                &["cat-file", "commit", &oid.to_string()],
+                b""
+            ),
+            RAW
+        );
+        assert_eq!(
+            objects.write_through_git(ObjectKind::Commit, RAW).unwrap(),
+            oid
+        );
+        assert!(objects.contains(Oid::EMPTY_TREE).unwrap());
+    }
+
+    #[test]
+    fn what_others_write_and_pack_is_found_by_an_open_database() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let mut commits = Vec::new();
+        for round in ["1", "2", "3"] {
+            let commit = sandbox.commit_text(&repo, &commits, &[("f", round)]);
+            assert!(objects.contains(commit).unwrap());
+            sandbox.git(
+                repo.git_dir(),
+                &["update-ref", "refs/heads/main", &commit.to_string()],
+            );
+            sandbox.git(repo.git_dir(), &["repack", "-adq"]);
+            commits = vec![commit];
+            assert!(objects.read(commit).unwrap().is_some());
+            assert!(objects.changed_paths(None, Some(commit)).is_ok());
+        }
+    }
+
+    #[test]
+    fn absent_is_not_the_same_as_broken() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let oid = objects.write_commit(RAW).unwrap();
+        assert_eq!(objects.read(Oid::new([7; 20])).unwrap(), None);
+        assert_eq!(objects.read_header(Oid::new([7; 20])).unwrap(), None);
+        let hex = oid.to_string();
+        let file = repo
+            .git_dir()
+            .join("objects")
+            .join(&hex[..2])
+            .join(&hex[2..]);
+        let other = objects
+            .write_commit(&[RAW, b"y"].concat())
+            .unwrap()
+            .to_string();
+        std::fs::remove_file(&file).unwrap();
+        std::fs::copy(
+            repo.git_dir()
+                .join("objects")
+                .join(&other[..2])
+                .join(&other[2..]),
+            &file,
+        )
+        .unwrap();
+        let fresh = repo.objects().unwrap();
+        assert!(matches!(fresh.read(oid), Err(RepoError::Database { .. })));
+        assert!(matches!(
+            objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob),
+            Err(RepoError::Malformed { .. })
+        ));
+    }
+}

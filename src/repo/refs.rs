@@ -298,3 +298,271 @@ pub fn valid_ref_name(name: &str) -> bool {
         && !name.contains("@{")
         && !name.contains(refused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    struct Two {
+        sandbox: Sandbox,
+        repo: Repo,
+        one: Oid,
+        two: Oid,
+    }
+
+    fn two_commits() -> Two {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
+        let two = sandbox.commit_text(&repo, &[one], &[("f", "2")]);
+        Two {
+            sandbox,
+            repo,
+            one,
+            two,
+        }
+    }
+
+    fn edit(name: &str, old: Expect, new: Option<Oid>) -> RefEdit {
+        RefEdit {
+            name: name.to_owned(),
+            old,
+            new,
+        }
+    }
+
+    #[test]
+    fn a_transaction_creates_moves_deletes_and_checks() {
+        let Two {
+            sandbox: _sandbox,
+            repo,
+            one,
+            two,
+            ..
+        } = two_commits();
+        repo.transaction(&[]).unwrap();
+        repo.transaction(&[
+            edit("refs/heads/a", Expect::Absent, Some(one)),
+            edit("refs/heads/b", Expect::Any, Some(one)),
+            edit("refs/heads/gone", Expect::Absent, None),
+        ])
+        .unwrap();
+        repo.transaction(&[
+            edit("refs/heads/a", Expect::Is(one), Some(two)),
+            edit("refs/heads/b", Expect::Is(one), None),
+            edit("refs/heads/gone", Expect::Any, None),
+        ])
+        .unwrap();
+        assert_eq!(
+            repo.list(&[]).unwrap(),
+            BTreeMap::from([("refs/heads/a".to_owned(), two)])
+        );
+    }
+
+    #[test]
+    fn one_stale_value_stops_the_whole_transaction_and_is_named() {
+        let Two {
+            sandbox: _sandbox,
+            repo,
+            one,
+            two,
+            ..
+        } = two_commits();
+        repo.transaction(&[edit("refs/heads/a", Expect::Absent, Some(one))])
+            .unwrap();
+        let before = repo.list(&[]).unwrap();
+        let absent = "refs/heads/absent";
+        for stale in [
+            edit("refs/heads/a", Expect::Is(two), Some(two)),
+            edit("refs/heads/a", Expect::Absent, Some(two)),
+            edit("refs/heads/a", Expect::Absent, None),
+            edit("refs/heads/a", Expect::Is(two), None),
+            edit(absent, Expect::Is(one), Some(two)),
+            edit(absent, Expect::Is(one), None),
+        ] {
+            let name = stale.name.clone();
+            let result = repo.transaction(&[
+                edit("refs/heads/new", Expect::Absent, Some(one)),
+                stale.clone(),
+            ]);
+            assert!(
+                matches!(&result, Err(RefError::Conflict { name: n }) if *n == name),
+                "{stale:?}: {result:?}"
+            );
+            assert_eq!(repo.list(&[]).unwrap(), before);
+        }
+    }
+
+    #[test]
+    fn a_lock_is_waited_for_and_then_reported() {
+        let Two {
+            sandbox: _sandbox,
+            repo,
+            one,
+            ..
+        } = two_commits();
+        let lock = repo.git_dir().join("refs/heads/a.lock");
+        std::fs::write(&lock, "").unwrap();
+        let edits = [
+            edit("refs/heads/b", Expect::Absent, Some(one)),
+            edit("refs/heads/a", Expect::Absent, Some(one)),
+        ];
+        assert!(matches!(
+            repo.transaction(&edits),
+            Err(RefError::Locked { .. })
+        ));
+        assert!(repo.list(&[]).unwrap().is_empty());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(120));
+                std::fs::remove_file(&lock).unwrap();
+            });
+            repo.transaction(&edits).unwrap();
+        });
+        assert_eq!(repo.list(&[]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_hook_and_git_itself_can_refuse() {
+        let Two {
+            sandbox, repo, one, ..
+        } = two_commits();
+        repo.transaction(&[edit("refs/heads/a", Expect::Absent, Some(one))])
+            .unwrap();
+        let nested = repo.transaction(&[edit("refs/heads/a/b", Expect::Absent, Some(one))]);
+        assert!(
+            matches!(nested, Err(RefError::Refused { .. })),
+            "{nested:?}"
+        );
+        let missing = repo.transaction(&[edit(
+            "refs/heads/c",
+            Expect::Absent,
+            Some(Oid::new([7; 20])),
+        )]);
+        assert!(matches!(missing, Err(RefError::Other(_))), "{missing:?}");
+        let bad = repo.transaction(&[edit("refs/heads/x..y", Expect::Any, Some(one))]);
+        assert!(
+            matches!(bad, Err(RefError::Other(RepoError::Name { .. }))),
+            "{bad:?}"
+        );
+        sandbox.hook(
+            &repo,
+            "reference-transaction",
+            "#!/bin/sh\n[ \"$1\" != prepared ] || { echo because >&2; exit 1; }\n",
+        );
+        let hooked = repo.transaction(&[edit("refs/heads/c", Expect::Absent, Some(one))]);
+        assert!(
+            matches!(&hooked, Err(RefError::Refused { message }) if message.contains("because")),
+            "{hooked:?}"
+        );
+        assert_eq!(repo.list(&[]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn listing_shows_exactly_what_lies_below_a_prefix_and_objects_of_any_kind() {
+        let Two {
+            sandbox,
+            repo,
+            one,
+            two,
+        } = two_commits();
+        let blob = sandbox.git_bytes(repo.git_dir(), &["hash-object", "-w", "--stdin"], b"blob");
+        let blob: Oid = std::str::from_utf8(&blob).unwrap().trim().parse().unwrap();
+        let names = [
+            ("refs/quorum/x/a", one),
+            ("refs/quorum/xy/b", two),
+            ("refs/tags/blob", blob),
+        ];
+        let edits: Vec<RefEdit> = names
+            .iter()
+            .map(|(n, o)| edit(n, Expect::Absent, Some(*o)))
+            .collect();
+        repo.transaction(&edits).unwrap();
+        sandbox.git(
+            repo.git_dir(),
+            &["symbolic-ref", "refs/heads/alias", "refs/quorum/x/a"],
+        );
+
+        for prefix in ["refs/quorum/x", "refs/quorum/x/"] {
+            assert_eq!(
+                repo.list(&[prefix]).unwrap(),
+                BTreeMap::from([("refs/quorum/x/a".to_owned(), one)])
+            );
+        }
+        assert_eq!(repo.list(&["refs/tags/", "refs/quorum/"]).unwrap().len(), 3);
+        assert_eq!(repo.read("refs/tags/blob").unwrap(), Some(blob));
+        assert_eq!(repo.read("refs/quorum/x").unwrap(), None);
+        let alias = RefValue {
+            oid: one,
+            symbolic: Some("refs/quorum/x/a".into()),
+        };
+        assert_eq!(repo.read_value("refs/heads/alias").unwrap(), Some(alias));
+        assert!(repo.list(&["refs/*"]).is_err());
+        repo.transaction(&[edit("refs/heads/alias", Expect::Is(one), Some(two))])
+            .unwrap();
+        assert_eq!(
+            repo.read("refs/quorum/x/a").unwrap(),
+            Some(one),
+            "the target of an alias stays"
+        );
+        assert_eq!(
+            repo.read_value("refs/heads/alias").unwrap(),
+            Some(RefValue {
+                oid: two,
+                symbolic: None
+            })
+        );
+    }
+
+    #[test]
+    fn names_are_valid_exactly_where_git_says_so() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let names = [
+            "refs/heads/a",
+            "refs/a",
+            "refs",
+            "refs/",
+            "heads/a",
+            "refs/heads/a.lock",
+            "refs/heads/a.lock/b",
+            "refs/heads/.a",
+            "refs/heads/a.",
+            "refs/heads/a./b",
+            "refs/heads/a..b",
+            "refs//a",
+            "/refs/a",
+            "refs/a/",
+            "refs/a b",
+            "refs/a~b",
+            "refs/a^b",
+            "refs/a:b",
+            "refs/a?b",
+            "refs/a*b",
+            "refs/a[b",
+            "refs/a\\b",
+            "refs/a@{b",
+            "refs/@",
+            "refs/é",
+            "refs/a\tb",
+            "refs/a\u{7f}",
+            "refs/-a",
+            "refs/a@b",
+        ];
+        for name in names {
+            let asked = repo
+                .git("check-ref-format")
+                .arg(name)
+                .output()
+                .unwrap()
+                .status
+                .success();
+            assert_eq!(
+                valid_ref_name(name),
+                asked && name.starts_with("refs/"),
+                "{name:?}"
+            );
+        }
+    }
+}

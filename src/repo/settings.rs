@@ -102,3 +102,47 @@ fn checked(key: &str) -> Result<&str, RepoError> {
         name: clean_text(key),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::repo::testing::Sandbox;
+
+    #[test]
+    fn settings_are_set_added_to_and_removed() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        assert_eq!(repo.config("quorum.x").unwrap(), None);
+        repo.set_config("quorum.x", "-1\n2").unwrap();
+        repo.add_config("quorum.x", "b").unwrap();
+        assert_eq!(repo.config_all("quorum.x").unwrap(), ["-1\n2", "b"]);
+        assert_eq!(repo.config("quorum.x").unwrap().as_deref(), Some("b"));
+        repo.remove_config("quorum.x", "b").unwrap();
+        repo.remove_config("quorum.x", "b").unwrap();
+        assert_eq!(repo.config_all("quorum.x").unwrap(), ["-1\n2"]);
+        repo.set_config("quorum.x", "").unwrap();
+        assert_eq!(repo.config("quorum.x").unwrap().as_deref(), Some(""));
+        repo.unset_config("quorum.x").unwrap();
+        repo.unset_config("quorum.x").unwrap();
+        assert_eq!(repo.config("quorum.x").unwrap(), None);
+    }
+
+    #[test]
+    fn a_key_that_git_could_take_for_something_else_is_refused() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        for key in ["", "x", "--list", "-x.y", "a.b\n.c", "a.", ".a", "a.b_c"] {
+            assert!(repo.config(key).is_err(), "{key:?}");
+        }
+        assert!(repo.config("remote.a/b.c d.url").is_ok());
+    }
+
+    #[test]
+    fn shallow_and_partial_repositories_say_so() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        assert!(!repo.is_shallow() && !repo.is_partial().unwrap());
+        repo.set_config("remote.origin.promisor", "true").unwrap();
+        std::fs::write(repo.git_dir().join("shallow"), "").unwrap();
+        assert!(repo.is_shallow() && repo.is_partial().unwrap());
+    }
+}

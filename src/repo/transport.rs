@@ -320,3 +320,298 @@ fn remote_lines(stderr: &[u8]) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    struct Pair {
+        sandbox: Sandbox,
+        here: Repo,
+        there: Repo,
+        one: Oid,
+        two: Oid,
+    }
+
+    fn pair() -> Pair {
+        let sandbox = Sandbox::new();
+        let (here, there) = (sandbox.with_worktree("here"), sandbox.bare("there"));
+        here.set_config("remote.origin.url", "../there").unwrap();
+        here.set_config("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+            .unwrap();
+        let one = sandbox.commit_text(&here, &[], &[("f", "1")]);
+        let two = sandbox.commit_text(&here, &[one], &[("f", "2")]);
+        Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            two,
+        }
+    }
+
+    fn spec(oid: Oid, name: &str) -> String {
+        format!("{oid}:{name}")
+    }
+
+    fn refs(pairs: &[(&str, Oid)]) -> BTreeMap<String, Oid> {
+        pairs
+            .iter()
+            .map(|(name, oid)| ((*name).to_owned(), *oid))
+            .collect()
+    }
+
+    #[test]
+    fn a_push_says_what_became_of_each_ref() {
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            there,
+            one,
+            two,
+            ..
+        } = pair();
+        let report = here
+            .push(
+                "origin",
+                &[spec(two, "refs/heads/main"), spec(one, "refs/heads/b")],
+                true,
+            )
+            .unwrap();
+        assert!(report.is_ok() && report.refs.len() == 2);
+        let all = [
+            spec(one, "refs/heads/main"),
+            spec(one, "refs/heads/b"),
+            spec(two, "refs/heads/c"),
+        ];
+        let report = here.push("origin", &all, false).unwrap();
+        assert!(!report.is_ok());
+        assert_eq!(
+            report.refs["refs/heads/main"],
+            PushStatus::Rejected("non-fast-forward".into())
+        );
+        assert_eq!(report.refs["refs/heads/b"], PushStatus::UpToDate);
+        assert_eq!(report.refs["refs/heads/c"], PushStatus::Ok);
+        let expected = refs(&[
+            ("refs/heads/b", one),
+            ("refs/heads/c", two),
+            ("refs/heads/main", two),
+        ]);
+        assert_eq!(there.list(&[]).unwrap(), expected);
+
+        let report = here
+            .push(
+                "origin",
+                &[spec(one, "refs/heads/main"), spec(two, "refs/heads/d")],
+                true,
+            )
+            .unwrap();
+        assert!(
+            matches!(&report.refs["refs/heads/d"], PushStatus::Rejected(why) if why.contains("atomic")),
+            "{report:?}"
+        );
+        let report = here
+            .push("origin", &[":refs/heads/c".into()], true)
+            .unwrap();
+        assert_eq!(report.refs["refs/heads/c"], PushStatus::Ok);
+        assert_eq!(
+            there.list(&[]).unwrap(),
+            refs(&[("refs/heads/b", one), ("refs/heads/main", two)])
+        );
+    }
+
+    #[test]
+    fn what_a_hook_of_the_remote_says_comes_back() {
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            ..
+        } = pair();
+        sandbox.hook(&there, "pre-receive", "#!/bin/sh\necho 'needs two approvals' >&2\nprintf 'then \\033[31mretry\\n' >&2\nexit 1\n");
+        here.set_config("color.ui", "always").unwrap();
+        let report = here
+            .push("origin", &[spec(one, "refs/heads/main")], true)
+            .unwrap();
+        assert_eq!(
+            report.refs["refs/heads/main"],
+            PushStatus::RemoteRejected("pre-receive hook declined".into())
+        );
+        assert_eq!(
+            report.remote_lines,
+            ["needs two approvals", "then [31mretry"]
+        );
+        assert!(there.list(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_hook_here_stops_a_push_before_it_starts() {
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            ..
+        } = pair();
+        sandbox.hook(&here, "pre-push", "#!/bin/sh\necho mine >&2\nexit 1\n");
+        let stopped = here.push("origin", &[spec(one, "refs/heads/main")], true);
+        assert!(
+            matches!(&stopped, Err(TransportError::Stopped { message, .. }) if message.contains("mine")),
+            "{stopped:?}"
+        );
+        assert!(there.list(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_remote_that_is_not_there_is_unreachable() {
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            one,
+            ..
+        } = pair();
+        here.set_config("remote.gone.url", "/nowhere/at/all")
+            .unwrap();
+        here.set_config("remote.off.url", "http://127.0.0.1:9/x")
+            .unwrap();
+        for remote in ["gone", "off", "file:///nowhere", "unknown"] {
+            let unreachable =
+                |error: TransportError| matches!(error, TransportError::Unreachable { .. });
+            assert!(
+                here.push(remote, &[spec(one, "refs/heads/main")], true)
+                    .is_err_and(unreachable),
+                "push {remote}"
+            );
+            assert!(
+                here.fetch(remote, &["refs/heads/a:refs/x/a".into()])
+                    .is_err_and(unreachable),
+                "fetch {remote}"
+            );
+            assert!(
+                here.ls_remote(remote, &[]).is_err_and(unreachable),
+                "ls-remote {remote}"
+            );
+        }
+    }
+
+    #[test]
+    fn options_in_the_place_of_names_are_refused() {
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            ..
+        } = pair();
+        for bad in ["--upload-pack=touch x", "-x", "", "a\nb"] {
+            assert!(here.ls_remote(bad, &[]).is_err(), "{bad:?}");
+            assert!(
+                here.fetch(bad, &["refs/heads/a:refs/x/a".into()]).is_err(),
+                "{bad:?}"
+            );
+            assert!(
+                here.push(bad, &["refs/heads/a".into()], false).is_err(),
+                "{bad:?}"
+            );
+            assert!(
+                here.push("origin", &[bad.into()], false).is_err(),
+                "{bad:?}"
+            );
+            assert!(here.fetch("origin", &[bad.into()]).is_err(), "{bad:?}");
+        }
+        assert!(here.remote_exists("origin").unwrap() && !here.remote_exists("other").unwrap());
+    }
+
+    #[test]
+    fn a_fetch_touches_only_what_is_named() {
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            two,
+        } = pair();
+        let all = ["refs/heads/main", "refs/heads/b", "refs/tags/t"].map(|name| spec(one, name));
+        here.push("origin", &all, true).unwrap();
+        here.set_config("remote.origin.prune", "true").unwrap();
+        here.set_config("remote.origin.tagOpt", "--tags").unwrap();
+        sandbox.git(
+            here.git_dir(),
+            &["update-ref", "refs/remotes/origin/old", &one.to_string()],
+        );
+        sandbox.git(
+            here.git_dir(),
+            &["update-ref", "refs/remotes/origin/main", &two.to_string()],
+        );
+        let before = here.list(&[]).unwrap();
+        here.fetch("origin", &["refs/heads/*:refs/x/*".into()])
+            .unwrap();
+        let mut after = before;
+        after.extend(refs(&[("refs/x/main", one), ("refs/x/b", one)]));
+        assert_eq!(here.list(&[]).unwrap(), after);
+        assert!(!here.git_dir().join("FETCH_HEAD").exists());
+        assert_eq!(
+            here.ls_remote("origin", &["refs/heads/*"]).unwrap(),
+            there.list(&["refs/heads"]).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_ref_that_went_sideways_does_not_hold_up_the_others() {
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            two,
+        } = pair();
+        here.push(
+            "origin",
+            &[spec(two, "refs/heads/a"), spec(one, "refs/heads/b")],
+            true,
+        )
+        .unwrap();
+        here.fetch("origin", &["refs/heads/*:refs/x/*".into()])
+            .unwrap();
+        sandbox.git(
+            there.git_dir(),
+            &["update-ref", "refs/heads/a", &one.to_string()],
+        );
+        sandbox.git(
+            there.git_dir(),
+            &["update-ref", "refs/heads/b", &two.to_string()],
+        );
+        let fetched = here.fetch("origin", &["refs/heads/*:refs/x/*".into()]);
+        assert!(
+            matches!(fetched, Err(TransportError::Rejected { .. })),
+            "{fetched:?}"
+        );
+        assert_eq!(
+            here.list(&["refs/x"]).unwrap(),
+            refs(&[("refs/x/a", two), ("refs/x/b", two)])
+        );
+        let missing = here.fetch("origin", &["refs/heads/zzz:refs/x/zzz".into()]);
+        assert!(
+            matches!(missing, Err(TransportError::Other(_))),
+            "{missing:?}"
+        );
+    }
+
+    #[test]
+    fn a_mirror_setting_does_not_widen_a_push() {
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            there,
+            one,
+            ..
+        } = pair();
+        here.set_config("remote.origin.mirror", "true").unwrap();
+        assert!(
+            here.push("origin", &[spec(one, "refs/heads/only")], true)
+                .unwrap()
+                .is_ok()
+        );
+        assert_eq!(there.list(&[]).unwrap(), refs(&[("refs/heads/only", one)]));
+    }
+}

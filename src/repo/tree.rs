@@ -117,3 +117,79 @@ fn id_line<'a>(raw: &'a [u8], word: &[u8]) -> Option<(Oid, &'a [u8])> {
     let oid = std::str::from_utf8(hex).ok()?.parse().ok()?;
     Some((oid, rest.strip_prefix(b"\n")?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(entries: &[(&str, &[u8])]) -> Vec<u8> {
+        let line =
+            |(mode, name): &(&str, &[u8])| [mode.as_bytes(), b" ", name, b"\0", &[1; 20]].concat();
+        entries.iter().flat_map(line).collect()
+    }
+
+    #[test]
+    fn a_tree_in_gits_order_is_taken() {
+        let tree = raw(&[
+            ("100644", b"a"),
+            ("100755", b"a-b"),
+            ("40000", b"b"),
+            ("120000", b"b0"),
+            ("160000", b"\xff"),
+        ]);
+        assert_eq!(parse_tree(&tree).unwrap().len(), 5);
+        assert_eq!(parse_tree(b"").unwrap(), []);
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let bad: [&[(&str, &[u8])]; 15] = [
+            &[("100644", b"b"), ("100644", b"a")],
+            &[("100644", b"a"), ("100644", b"a")],
+            &[("100644", b"a"), ("100644", b"a-b"), ("40000", b"a")],
+            &[("40000", b"a"), ("100644", b"a-b")],
+            &[("40000", b"a"), ("100644", b"a")],
+            &[("100644", b"")],
+            &[("100644", b".")],
+            &[("40000", b"..")],
+            &[("40000", b".git")],
+            &[("100644", b"a/b")],
+            &[("040000", b"a")],
+            &[("0100644", b"a")],
+            &[("100600", b"a")],
+            &[("", b"a")],
+            &[("10064x", b"a")],
+        ];
+        for entries in bad {
+            assert!(parse_tree(&raw(entries)).is_err(), "{entries:?}");
+        }
+        let good = raw(&[("100644", b"a")]);
+        for cut in 1..good.len() {
+            assert!(parse_tree(&good[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn the_links_of_a_commit_are_its_first_lines() {
+        let (t, p, q) = ("11".repeat(20), "22".repeat(20), "33".repeat(20));
+        let good = format!("tree {t}\nparent {p}\nparent {q}\nauthor a\n\nparent {t}\n");
+        let links = parse_commit(good.as_bytes()).unwrap();
+        assert_eq!(
+            (links.tree, links.parents),
+            (
+                Oid::new([0x11; 20]),
+                vec![Oid::new([0x22; 20]), Oid::new([0x33; 20])]
+            )
+        );
+        for bad in [
+            String::new(),
+            format!("parent {p}\ntree {t}\nauthor a"),
+            format!("tree {t}\ntree {t}\nauthor a"),
+            format!("tree {t}\nparent {p} \nauthor a"),
+            format!("tree {t}\nparent {}\nauthor a", p.replace('2', "A")),
+            format!("tree {t}\ngpgsig x\nparent {p}\nauthor a"),
+        ] {
+            assert!(parse_commit(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+    }
+}
