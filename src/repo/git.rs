@@ -168,6 +168,14 @@ impl GitCommand {
         self
     }
 
+    /// Runs in the git directory, as if there were no working tree: no file in one has a say.
+    pub fn without_work_tree(mut self) -> Self {
+        if let Some(git_dir) = &self.git_dir {
+            self.dir.clone_from(git_dir);
+        }
+        self.env("GIT_IMPLICIT_WORK_TREE", "0")
+    }
+
     /// Adds `-c key=value`.
     pub fn config(mut self, key: &str, value: &str) -> Self {
         self.config.push(format!("{key}={value}"));

@@ -6,7 +6,8 @@ use super::{Repo, RepoError, parse_oid};
 use crate::id::Oid;
 
 /// Settings that would change the result of a merge, at git's own defaults.
-const PINNED: [(&str, &str); 9] = [
+const PINNED: [(&str, &str); 10] = [
+    ("core.attributesFile", ""),
     ("core.commitGraph", "false"),
     ("diff.renames", "true"),
     ("diff.renameLimit", "1000"),
@@ -40,7 +41,8 @@ pub enum MergeOutcome {
 
 impl Repo {
     /// A commit that merges `theirs` into `ours`, unsigned. Where the merge is clean, it is made
-    /// even if one of the two descends from the other.
+    /// even if one of the two descends from the other. Attributes of files (`merge=union`, merge
+    /// drivers) have no say, since which of them git would read depends on what is checked out.
     pub fn merge(
         &self,
         ours: Oid,
@@ -96,6 +98,10 @@ impl Repo {
 }
 
 fn pinned(command: GitCommand) -> GitCommand {
+    let command = command
+        .without_work_tree()
+        .env("GIT_ATTR_NOSYSTEM", "1")
+        .env("GIT_ATTR_SOURCE", Oid::EMPTY_TREE.to_string());
     PINNED
         .iter()
         .fold(command, |command, (key, value)| command.config(key, value))
@@ -187,5 +193,25 @@ mod tests {
             repo.merge(ours, Oid::new([7; 20]), "Merge\n", &ident())
                 .is_err()
         );
+    }
+
+    #[test]
+    fn what_is_checked_out_has_no_say() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.with_worktree("r");
+        let rule = (".gitattributes", "a merge=union\n");
+        let base = sandbox.commit_text(&repo, &[], &[rule, ("a", "1\n")]);
+        let ours = sandbox.commit_text(&repo, &[base], &[rule, ("a", "2\n")]);
+        let theirs = sandbox.commit_text(&repo, &[base], &[rule, ("a", "3\n")]);
+        let conflict = MergeOutcome::Conflict(vec!["a".into()]);
+        assert_eq!(repo.merge(ours, theirs, "m", &ident()).unwrap(), conflict);
+        sandbox.git(
+            repo.work_dir(),
+            &["reset", "--quiet", "--hard", &ours.to_string()],
+        );
+        std::fs::write(sandbox.path().join("home/attributes"), rule.1).unwrap();
+        repo.set_config("core.attributesFile", "~/attributes")
+            .unwrap();
+        assert_eq!(repo.merge(ours, theirs, "m", &ident()).unwrap(), conflict);
     }
 }

@@ -23,7 +23,7 @@ const UNREACHABLE: &[&str] = &[
     "could not read Password",
     "hung up unexpectedly",
     "early EOF",
-    "not found",
+    "' not found",
     "not available on this host",
 ];
 
@@ -243,7 +243,9 @@ fn checked_refspec(refspec: &str) -> Result<&str, RepoError> {
 
 fn failure(command: &'static str, remote: &str, output: &Output) -> TransportError {
     let message = output.message();
-    if UNREACHABLE.iter().any(|words| message.contains(words)) {
+    // What the remote says about itself is no sign that it could not be reached.
+    let mut own = message.lines().filter(|line| !line.starts_with("remote: "));
+    if own.any(|line| UNREACHABLE.iter().any(|words| line.contains(words))) {
         return TransportError::Unreachable {
             remote: remote.to_owned(),
             message,
