@@ -1,0 +1,401 @@
+//! Runs the `git` program with an environment of our own choosing. Knows nothing of what the
+//! commands are for.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// Variables of the caller that `git` needs to authenticate and to be traced.
+const KEPT: &[&str] = &[
+    "GIT_ALLOW_PROTOCOL",
+    "GIT_ASKPASS",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_EXEC_PATH",
+    // Kept so that git itself goes on to refuse ref updates inside a hook's quarantine.
+    "GIT_QUARANTINE_PATH",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_TERMINAL_PROMPT",
+];
+
+/// Families of such variables, by prefix.
+const KEPT_PREFIXES: &[&str] = &[
+    "GIT_HTTP_",
+    "GIT_PROTOCOL",
+    "GIT_PROXY_",
+    "GIT_SSL_",
+    "GIT_TRACE",
+];
+
+/// A command that could not be run, or that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The program is missing or could not be started.
+    #[error("could not start `git {command}`: {source}; check that git is installed and on PATH")]
+    Start {
+        /// The subcommand.
+        command: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It ran and reported a failure.
+    #[error("`git {command}` failed ({status}): {message}")]
+    Failed {
+        /// The subcommand.
+        command: &'static str,
+        /// How it ended.
+        status: ExitStatus,
+        /// Its standard error, cleaned.
+        message: String,
+    },
+    /// It succeeded and printed what we cannot read.
+    #[error(
+        "`git {command}` answered in a form that this program does not know: {answer:?}; check `git --version` (2.38 or newer)"
+    )]
+    Answer {
+        /// The subcommand.
+        command: &'static str,
+        /// The start of the answer, cleaned.
+        answer: String,
+    },
+}
+
+/// The environment that commands run in: that of the caller without what could redirect `git`
+/// to other objects, refs, history or settings.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    vars: Vec<(OsString, OsString)>,
+}
+
+impl Environment {
+    /// That of this process, scrubbed. Git may ask at the terminal only if there is one.
+    pub fn of_process() -> Self {
+        let mut env = Self::scrubbed(std::env::vars_os());
+        if !std::io::stdin().is_terminal() {
+            env.set("GIT_TERMINAL_PROMPT", "0");
+        }
+        env
+    }
+
+    /// The given variables, scrubbed.
+    pub fn scrubbed(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let vars = vars.into_iter().filter(|(name, _)| is_kept(name)).collect();
+        let mut env = Self { vars };
+        env.set("LC_ALL", "C");
+        env.set("GIT_NO_REPLACE_OBJECTS", "1");
+        env.set("GIT_NO_LAZY_FETCH", "1");
+        env
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.vars
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_os_str())
+    }
+
+    /// Sets a variable for all commands.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.vars.retain(|(n, _)| n != name);
+        self.vars.push((name.into(), value.into()));
+    }
+}
+
+/// Whether a variable is passed on to `git`.
+fn is_kept(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_ascii_uppercase();
+    if !name.starts_with("GIT_") {
+        return true;
+    }
+    KEPT.contains(&name.as_str()) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// What a finished command left.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard error as text, cleaned.
+    pub fn message(&self) -> String {
+        clean_text(String::from_utf8_lossy(&self.stderr).trim())
+    }
+}
+
+/// One `git` command, to be built up and run.
+#[derive(Debug)]
+pub struct GitCommand {
+    name: &'static str,
+    env: Environment,
+    dir: PathBuf,
+    git_dir: Option<PathBuf>,
+    config: Vec<String>,
+    args: Vec<OsString>,
+    input: Option<Vec<u8>>,
+}
+
+impl GitCommand {
+    /// `git -C dir name`, which looks for the repository from `dir` upwards.
+    pub fn new(env: &Environment, dir: &Path, name: &'static str) -> Self {
+        Self {
+            name,
+            env: env.clone(),
+            dir: dir.to_owned(),
+            git_dir: None,
+            config: Vec::new(),
+            args: Vec::new(),
+            input: None,
+        }
+    }
+
+    /// Takes this repository, without looking for one.
+    pub fn git_dir(mut self, git_dir: &Path) -> Self {
+        // A path below a file cannot exist, so there never is a graft file.
+        self.env
+            .set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
+        self.git_dir = Some(git_dir.to_owned());
+        self
+    }
+
+    /// Runs in the git directory, as if there were no working tree: no file in one has a say.
+    pub fn without_work_tree(mut self) -> Self {
+        if let Some(git_dir) = &self.git_dir {
+            self.dir.clone_from(git_dir);
+        }
+        self.env("GIT_IMPLICIT_WORK_TREE", "0")
+    }
+
+    /// Adds `-c key=value`.
+    pub fn config(mut self, key: &str, value: &str) -> Self {
+        self.config.push(format!("{key}={value}"));
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable for this command.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.set(name, value);
+        self
+    }
+
+    /// Bytes for its standard input, which is empty otherwise.
+    pub fn input(mut self, bytes: Vec<u8>) -> Self {
+        self.input = Some(bytes);
+        self
+    }
+
+    /// Runs it; a failure of the command is no error here.
+    pub fn output(self) -> Result<Output, GitError> {
+        let command = self.name;
+        self.finish()
+            .map_err(|source| GitError::Start { command, source })
+    }
+
+    /// Runs it; anything but exit status 0 is an error.
+    pub fn run(self) -> Result<Output, GitError> {
+        let command = self.name;
+        let output = self.output()?;
+        if output.status.success() {
+            Ok(output)
+        } else {
+            Err(failed(command, &output))
+        }
+    }
+
+    fn finish(mut self) -> std::io::Result<Output> {
+        let input = self.input.take();
+        let mut child = self.command(input.is_some()).spawn()?;
+        let writer = feed(&mut child, input);
+        let output = child.wait_with_output()?;
+        if let Some(writer) = writer {
+            // A child that exits without reading all of its input is judged by its status.
+            let _ = writer.join();
+        }
+        Ok(Output {
+            status: output.status,
+            stdout: output.stdout,
+            stderr: output.stderr,
+        })
+    }
+
+    fn command(&self, with_input: bool) -> Command {
+        let mut command = Command::new("git");
+        command
+            .env_clear()
+            .envs(self.env.vars.iter().map(|(name, value)| (name, value)));
+        command.arg("-C").arg(&self.dir);
+        if let Some(git_dir) = &self.git_dir {
+            let mut arg = OsString::from("--git-dir=");
+            arg.push(git_dir);
+            command.arg(arg);
+        }
+        for setting in &self.config {
+            command.arg("-c").arg(setting);
+        }
+        command.arg(self.name).args(&self.args);
+        command.stdin(if with_input {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+/// Writes the input from a thread of its own, so that neither side waits for the other.
+fn feed(child: &mut Child, input: Option<Vec<u8>>) -> Option<std::thread::JoinHandle<()>> {
+    let (mut stdin, input) = (child.stdin.take()?, input?);
+    Some(std::thread::spawn(move || match stdin.write_all(&input) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(error),
+        _ => {}
+    }))
+}
+
+/// The error of a command that ended with a failure.
+pub(super) fn failed(command: &'static str, output: &Output) -> GitError {
+    GitError::Failed {
+        command,
+        status: output.status,
+        message: output.message(),
+    }
+}
+
+/// The error of an answer that cannot be read.
+pub(super) fn unreadable(command: &'static str, answer: &[u8]) -> GitError {
+    let text: String = String::from_utf8_lossy(answer).chars().take(200).collect();
+    GitError::Answer {
+        command,
+        answer: clean_text(&text),
+    }
+}
+
+/// Text that is safe to print: without control, bidirectional and invisible formatting
+/// characters, apart from line ends and tabs.
+pub fn clean_text(text: &str) -> String {
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c))
+        .collect()
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    fn os(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        pairs
+            .iter()
+            .map(|(n, v)| ((*n).into(), (*v).into()))
+            .collect()
+    }
+
+    #[test]
+    fn only_what_git_needs_to_authenticate_and_be_traced_is_passed_on() {
+        let kept = [
+            "PATH",
+            "GIT_SSH_COMMAND",
+            "GIT_ASKPASS",
+            "GIT_SSL_NO_VERIFY",
+            "GIT_TRACE2_EVENT",
+            "GIT_PROTOCOL",
+        ];
+        let dropped = [
+            "GIT_DIR",
+            "GIT_COMMON_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "GIT_NAMESPACE",
+            "GIT_REPLACE_REF_BASE",
+            "GIT_GRAFT_FILE",
+            "GIT_SHALLOW_FILE",
+            "GIT_OBJECT_DIRECTORY",
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+            "GIT_CONFIG",
+            "GIT_CONFIG_COUNT",
+            "GIT_CONFIG_KEY_0",
+            "GIT_CONFIG_VALUE_0",
+            "GIT_CONFIG_PARAMETERS",
+            "GIT_TEMPLATE_DIR",
+            "git_dir",
+        ];
+        let env = Environment::scrubbed(os(&kept
+            .iter()
+            .chain(&dropped)
+            .map(|n| (*n, "x"))
+            .collect::<Vec<_>>()));
+        for name in kept {
+            assert!(env.get(name).is_some(), "{name} is kept");
+        }
+        for name in dropped {
+            assert!(env.get(name).is_none(), "{name} is dropped");
+        }
+        assert_eq!(env.get("GIT_NO_REPLACE_OBJECTS"), Some(OsStr::new("1")));
+    }
+
+    #[test]
+    fn much_input_and_much_output_do_not_wait_for_each_other() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let input = b"4b825dc642cb6eb9a060e54bf8d69288fbee4905\n".repeat(50_000);
+        let command =
+            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let output = command.arg("--batch-check").input(input).run().unwrap();
+        assert_eq!(
+            output.stdout.iter().filter(|b| **b == b'\n').count(),
+            50_000
+        );
+    }
+
+    #[test]
+    fn a_failure_names_the_command_and_says_what_git_said() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let command =
+            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let error = command
+            .args(["-t", "nothing"])
+            .run()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("git cat-file") && error.contains("Not a valid object name nothing"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn text_to_print_holds_no_control_or_direction_characters() {
+        assert_eq!(
+            clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"),
+            "a[31mbc\td\n"
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! Raw objects of a repository, read and written in process. Knows nothing of refs, and follows
+//! no replace refs, grafts or shallow boundaries.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use git2::{ErrorCode, ObjectType, Odb, Repository};
+
+use super::git;
+use super::{Repo, RepoError, parse_oid};
+use crate::id::Oid;
+
+/// The four kinds of object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ObjectKind {
+    /// The content of a file.
+    Blob,
+    /// A folder.
+    Tree,
+    /// A commit.
+    Commit,
+    /// An annotated tag.
+    Tag,
+}
+
+/// An object as it is stored, without its header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its kind.
+    pub kind: ObjectKind,
+    /// Its raw bytes.
+    pub data: Vec<u8>,
+}
+
+/// The object database of a repository, with that of a push being received when we run inside
+/// its hook. What another process writes after the opening is found too.
+pub struct Objects {
+    repo: Repo,
+    reader: Odb<'static>,
+    writer: OnceLock<Option<Mutex<Repository>>>,
+    has_empty_tree: OnceLock<()>,
+}
+
+impl std::fmt::Debug for Objects {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Objects")
+            .field("repo", &self.repo)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Repo {
+    /// Opens its object database.
+    pub fn objects(&self) -> Result<Objects, RepoError> {
+        Objects::open(self)
+    }
+}
+
+impl Objects {
+    /// Opens the object database of a repository.
+    pub fn open(repo: &Repo) -> Result<Objects, RepoError> {
+        let reader = reader(repo)?;
+        Ok(Objects {
+            repo: repo.clone(),
+            reader,
+            writer: OnceLock::new(),
+            has_empty_tree: OnceLock::new(),
+        })
+    }
+
+    /// The repository whose objects these are.
+    pub fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// The object with this id, `None` when it is not here. Its bytes are checked against the id.
+    pub fn read(&self, oid: Oid) -> Result<Option<Object>, RepoError> {
+        self.look("read", oid, |odb, id| {
+            let object = odb.read(id)?;
+            Ok((object.kind(), object.data().to_vec()))
+        })?
+        .map(|(kind, data)| {
+            Ok(Object {
+                kind: known(oid, kind)?,
+                data,
+            })
+        })
+        .transpose()
+    }
+
+    /// The kind and size of an object, without loading it; `None` when it is not here.
+    pub fn read_header(&self, oid: Oid) -> Result<Option<(ObjectKind, u64)>, RepoError> {
+        self.look("look at", oid, |odb, id| odb.read_header(id))?
+            .map(|(size, kind)| Ok((known(oid, kind)?, size as u64)))
+            .transpose()
+    }
+
+    /// Whether the object is here.
+    pub fn contains(&self, oid: Oid) -> Result<bool, RepoError> {
+        Ok(self.read_header(oid)?.is_some())
+    }
+
+    /// The raw bytes of an object that must be here and of this kind.
+    pub fn expect(&self, oid: Oid, kind: ObjectKind) -> Result<Vec<u8>, RepoError> {
+        let object = self.read(oid)?.ok_or(RepoError::Missing(oid))?;
+        if object.kind == kind {
+            return Ok(object.data);
+        }
+        Err(RepoError::Malformed {
+            oid,
+            why: wanted(kind),
+        })
+    }
+
+    /// Stores these bytes as a commit, and the empty tree with it, and returns the id.
+    pub fn write_commit(&self, raw: &[u8]) -> Result<Oid, RepoError> {
+        if self.has_empty_tree.get().is_none() {
+            self.write(ObjectKind::Tree, b"")?;
+            let _ = self.has_empty_tree.set(());
+        }
+        self.write(ObjectKind::Commit, raw)
+    }
+
+    fn write(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
+        match self.writer.get_or_init(|| writer(&self.repo)) {
+            Some(repository) => {
+                let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
+                let written = repository
+                    .odb()
+                    .and_then(|odb| odb.write(raw_kind(kind), raw));
+                from_git2(written.map_err(|e| database("write an object", &e))?)
+            }
+            None => self.write_through_git(kind, raw),
+        }
+    }
+
+    /// For repositories that libgit2 does not open, such as those with reftable.
+    fn write_through_git(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
+        let command = self.repo.git("hash-object").args([
+            "-w",
+            "--literally",
+            "--stdin",
+            "-t",
+            git_name(kind),
+        ]);
+        let output = command.input(raw.to_vec()).run()?;
+        Ok(parse_oid("hash-object", output.stdout.trim_ascii())?)
+    }
+
+    /// Looks at an object. libgit2 looks for new packs by itself when it misses one; a pack that
+    /// was removed since makes it fail, so a failure is tried again on a database opened anew.
+    fn look<T>(
+        &self,
+        action: &str,
+        oid: Oid,
+        look: impl Fn(&Odb<'_>, git2::Oid) -> Result<T, git2::Error>,
+    ) -> Result<Option<T>, RepoError> {
+        let id = to_git2(oid)?;
+        let first = look(&self.reader, id);
+        let result = match &first {
+            Err(error) if error.code() != ErrorCode::NotFound => look(&reader(&self.repo)?, id),
+            _ => first,
+        };
+        match result {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(database(&format!("{action} {oid}"), &error)),
+        }
+    }
+}
+
+/// A database to read from. Given as alternates, the folders need no configuration that libgit2
+/// would have to understand.
+fn reader(repo: &Repo) -> Result<Odb<'static>, RepoError> {
+    let odb = Odb::new().map_err(|e| database("open", &e))?;
+    let folders = std::iter::once(repo.git_dir().join("objects")).chain(repo.quarantine());
+    for folder in folders {
+        let path = utf8(folder)?;
+        odb.add_disk_alternate(&path)
+            .map_err(|e| database(&format!("open {path}"), &e))?;
+    }
+    Ok(odb)
+}
+
+/// What to write through, where libgit2 can open the repository.
+fn writer(repo: &Repo) -> Option<Mutex<Repository>> {
+    Repository::open(repo.git_dir()).ok().map(Mutex::new)
+}
+
+fn utf8(path: PathBuf) -> Result<String, RepoError> {
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| RepoError::Path(path.into()))
+}
+
+fn database(action: &str, error: &git2::Error) -> RepoError {
+    RepoError::Database {
+        action: action.to_owned(),
+        message: git::clean_text(error.message()),
+    }
+}
+
+fn to_git2(oid: Oid) -> Result<git2::Oid, RepoError> {
+    git2::Oid::from_bytes(oid.bytes()).map_err(|e| database("name an object", &e))
+}
+
+fn from_git2(id: git2::Oid) -> Result<Oid, RepoError> {
+    let bytes = id.as_bytes().try_into().map_err(|_| RepoError::Database {
+        action: "name an object".to_owned(),
+        message: "its id is not a SHA-1".to_owned(),
+    })?;
+    Ok(Oid::new(bytes))
+}
+
+fn known(oid: Oid, kind: ObjectType) -> Result<ObjectKind, RepoError> {
+    match kind {
+        ObjectType::Blob => Ok(ObjectKind::Blob),
+        ObjectType::Tree => Ok(ObjectKind::Tree),
+        ObjectType::Commit => Ok(ObjectKind::Commit),
+        ObjectType::Tag => Ok(ObjectKind::Tag),
+        ObjectType::Any => Err(RepoError::Malformed {
+            oid,
+            why: "its kind is unknown",
+        }),
+    }
+}
+
+fn raw_kind(kind: ObjectKind) -> ObjectType {
+    match kind {
+        ObjectKind::Blob => ObjectType::Blob,
+        ObjectKind::Tree => ObjectType::Tree,
+        ObjectKind::Commit => ObjectType::Commit,
+        ObjectKind::Tag => ObjectType::Tag,
+    }
+}
+
+fn git_name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Blob => "blob",
+        ObjectKind::Tree => "tree",
+        ObjectKind::Commit => "commit",
+        ObjectKind::Tag => "tag",
+    }
+}
+
+fn wanted(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Blob => "it must be a blob and is none",
+        ObjectKind::Tree => "it must be a tree and is none",
+        ObjectKind::Commit => "it must be a commit and is none",
+        ObjectKind::Tag => "it must be a tag and is none",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    const RAW: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx\n";
+
+    #[test]
+    fn commits_are_stored_as_given_with_the_empty_tree() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let oid = objects.write_commit(RAW).unwrap();
+        let stored = objects.read(oid).unwrap().unwrap();
+        assert_eq!(
+            stored,
+            Object {
+                kind: ObjectKind::Commit,
+                data: RAW.to_vec()
+            }
+        );
+        assert_eq!(
+            objects.read_header(oid).unwrap(),
+            Some((ObjectKind::Commit, RAW.len() as u64))
+        );
+        assert_eq!(
+            sandbox.git(
+                repo.git_dir(),
+                &["cat-file", "-t", &Oid::EMPTY_TREE.to_string()]
+            ),
+            "tree"
+        );
+        assert_eq!(
+            sandbox.git_bytes(
+                repo.git_dir(),
+                &["cat-file", "commit", &oid.to_string()],
+                b""
+            ),
+            RAW
+        );
+        assert_eq!(
+            objects.write_through_git(ObjectKind::Commit, RAW).unwrap(),
+            oid
+        );
+        assert!(objects.contains(Oid::EMPTY_TREE).unwrap());
+    }
+
+    #[test]
+    fn what_others_write_and_pack_is_found_by_an_open_database() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let mut commits = Vec::new();
+        for round in ["1", "2", "3"] {
+            let commit = sandbox.commit_text(&repo, &commits, &[("f", round)]);
+            assert!(objects.contains(commit).unwrap());
+            sandbox.git(
+                repo.git_dir(),
+                &["update-ref", "refs/heads/main", &commit.to_string()],
+            );
+            sandbox.git(repo.git_dir(), &["repack", "-adq"]);
+            commits = vec![commit];
+            assert!(objects.read(commit).unwrap().is_some());
+            assert!(objects.changed_paths(None, Some(commit)).is_ok());
+        }
+    }
+
+    #[test]
+    fn absent_is_not_the_same_as_broken() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let oid = objects.write_commit(RAW).unwrap();
+        assert_eq!(objects.read(Oid::new([7; 20])).unwrap(), None);
+        assert_eq!(objects.read_header(Oid::new([7; 20])).unwrap(), None);
+        let hex = oid.to_string();
+        let file = repo
+            .git_dir()
+            .join("objects")
+            .join(&hex[..2])
+            .join(&hex[2..]);
+        let other = objects
+            .write_commit(&[RAW, b"y"].concat())
+            .unwrap()
+            .to_string();
+        std::fs::remove_file(&file).unwrap();
+        std::fs::copy(
+            repo.git_dir()
+                .join("objects")
+                .join(&other[..2])
+                .join(&other[2..]),
+            &file,
+        )
+        .unwrap();
+        let fresh = repo.objects().unwrap();
+        assert!(matches!(fresh.read(oid), Err(RepoError::Database { .. })));
+        assert!(matches!(
+            objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob),
+            Err(RepoError::Malformed { .. })
+        ));
+    }
+}
