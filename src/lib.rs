@@ -1,9 +1,21 @@
 //! git-quorum: agreement among several signers on what goes into a protected Git ref.
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 pub mod charter;
+pub mod cli;
 pub mod consensus;
+pub mod gate;
 pub mod id;
 pub mod ledger;
 pub mod repo;
 pub mod signer;
+pub mod store;

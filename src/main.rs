@@ -1,2 +1,7 @@
 //! The command line; everything is in the library.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    git_quorum::cli::main(std::env::args_os())
+}

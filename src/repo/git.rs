@@ -23,13 +23,7 @@ const KEPT: &[&str] = &[
 ];
 
 /// Families of such variables, by prefix.
-const KEPT_PREFIXES: &[&str] = &[
-    "GIT_HTTP_",
-    "GIT_PROTOCOL",
-    "GIT_PROXY_",
-    "GIT_SSL_",
-    "GIT_TRACE",
-];
+const KEPT_PREFIXES: &[&str] = &["GIT_HTTP_", "GIT_PROTOCOL", "GIT_PROXY_", "GIT_SSL_", "GIT_TRACE"];
 
 /// A command that could not be run, or that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -93,10 +87,7 @@ impl Environment {
 
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.vars
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_os_str())
+        self.vars.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_os_str())
     }
 
     /// Sets a variable for all commands.
@@ -162,8 +153,7 @@ impl GitCommand {
     /// Takes this repository, without looking for one.
     pub fn git_dir(mut self, git_dir: &Path) -> Self {
         // A path below a file cannot exist, so there never is a graft file.
-        self.env
-            .set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
+        self.env.set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
         self.git_dir = Some(git_dir.to_owned());
         self
     }
@@ -209,19 +199,14 @@ impl GitCommand {
     /// Runs it; a failure of the command is no error here.
     pub fn output(self) -> Result<Output, GitError> {
         let command = self.name;
-        self.finish()
-            .map_err(|source| GitError::Start { command, source })
+        self.finish().map_err(|source| GitError::Start { command, source })
     }
 
     /// Runs it; anything but exit status 0 is an error.
     pub fn run(self) -> Result<Output, GitError> {
         let command = self.name;
         let output = self.output()?;
-        if output.status.success() {
-            Ok(output)
-        } else {
-            Err(failed(command, &output))
-        }
+        if output.status.success() { Ok(output) } else { Err(failed(command, &output)) }
     }
 
     fn finish(mut self) -> std::io::Result<Output> {
@@ -233,18 +218,12 @@ impl GitCommand {
             // A child that exits without reading all of its input is judged by its status.
             let _ = writer.join();
         }
-        Ok(Output {
-            status: output.status,
-            stdout: output.stdout,
-            stderr: output.stderr,
-        })
+        Ok(Output { status: output.status, stdout: output.stdout, stderr: output.stderr })
     }
 
     fn command(&self, with_input: bool) -> Command {
         let mut command = Command::new("git");
-        command
-            .env_clear()
-            .envs(self.env.vars.iter().map(|(name, value)| (name, value)));
+        command.env_clear().envs(self.env.vars.iter().map(|(name, value)| (name, value)));
         command.arg("-C").arg(&self.dir);
         if let Some(git_dir) = &self.git_dir {
             let mut arg = OsString::from("--git-dir=");
@@ -255,11 +234,7 @@ impl GitCommand {
             command.arg("-c").arg(setting);
         }
         command.arg(self.name).args(&self.args);
-        command.stdin(if with_input {
-            Stdio::piped()
-        } else {
-            Stdio::null()
-        });
+        command.stdin(if with_input { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -276,28 +251,19 @@ fn feed(child: &mut Child, input: Option<Vec<u8>>) -> Option<std::thread::JoinHa
 
 /// The error of a command that ended with a failure.
 pub(super) fn failed(command: &'static str, output: &Output) -> GitError {
-    GitError::Failed {
-        command,
-        status: output.status,
-        message: output.message(),
-    }
+    GitError::Failed { command, status: output.status, message: output.message() }
 }
 
 /// The error of an answer that cannot be read.
 pub(super) fn unreadable(command: &'static str, answer: &[u8]) -> GitError {
     let text: String = String::from_utf8_lossy(answer).chars().take(200).collect();
-    GitError::Answer {
-        command,
-        answer: clean_text(&text),
-    }
+    GitError::Answer { command, answer: clean_text(&text) }
 }
 
 /// Text that is safe to print: without control, bidirectional and invisible formatting
 /// characters, apart from line ends and tabs.
 pub fn clean_text(text: &str) -> String {
-    text.chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c))
-        .collect()
+    text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c)).collect()
 }
 
 fn is_unprintable(c: char) -> bool {
@@ -311,22 +277,12 @@ mod tests {
     use crate::repo::testing::Sandbox;
 
     fn os(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-        pairs
-            .iter()
-            .map(|(n, v)| ((*n).into(), (*v).into()))
-            .collect()
+        pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()
     }
 
     #[test]
     fn only_what_git_needs_to_authenticate_and_be_traced_is_passed_on() {
-        let kept = [
-            "PATH",
-            "GIT_SSH_COMMAND",
-            "GIT_ASKPASS",
-            "GIT_SSL_NO_VERIFY",
-            "GIT_TRACE2_EVENT",
-            "GIT_PROTOCOL",
-        ];
+        let kept = ["PATH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_SSL_NO_VERIFY", "GIT_TRACE2_EVENT", "GIT_PROTOCOL"];
         let dropped = [
             "GIT_DIR",
             "GIT_COMMON_DIR",
@@ -346,11 +302,7 @@ mod tests {
             "GIT_TEMPLATE_DIR",
             "git_dir",
         ];
-        let env = Environment::scrubbed(os(&kept
-            .iter()
-            .chain(&dropped)
-            .map(|n| (*n, "x"))
-            .collect::<Vec<_>>()));
+        let env = Environment::scrubbed(os(&kept.iter().chain(&dropped).map(|n| (*n, "x")).collect::<Vec<_>>()));
         for name in kept {
             assert!(env.get(name).is_some(), "{name} is kept");
         }
@@ -365,37 +317,22 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let input = b"4b825dc642cb6eb9a060e54bf8d69288fbee4905\n".repeat(50_000);
-        let command =
-            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let command = GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
         let output = command.arg("--batch-check").input(input).run().unwrap();
-        assert_eq!(
-            output.stdout.iter().filter(|b| **b == b'\n').count(),
-            50_000
-        );
+        assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 50_000);
     }
 
     #[test]
     fn a_failure_names_the_command_and_says_what_git_said() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
-        let command =
-            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
-        let error = command
-            .args(["-t", "nothing"])
-            .run()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("git cat-file") && error.contains("Not a valid object name nothing"),
-            "{error}"
-        );
+        let command = GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let error = command.args(["-t", "nothing"]).run().unwrap_err().to_string();
+        assert!(error.contains("git cat-file") && error.contains("Not a valid object name nothing"), "{error}");
     }
 
     #[test]
     fn text_to_print_holds_no_control_or_direction_characters() {
-        assert_eq!(
-            clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"),
-            "a[31mbc\td\n"
-        );
+        assert_eq!(clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"), "a[31mbc\td\n");
     }
 }

@@ -43,9 +43,7 @@ pub struct Objects {
 
 impl std::fmt::Debug for Objects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Objects")
-            .field("repo", &self.repo)
-            .finish_non_exhaustive()
+        f.debug_struct("Objects").field("repo", &self.repo).finish_non_exhaustive()
     }
 }
 
@@ -60,12 +58,7 @@ impl Objects {
     /// Opens the object database of a repository.
     pub fn open(repo: &Repo) -> Result<Objects, RepoError> {
         let reader = reader(repo)?;
-        Ok(Objects {
-            repo: repo.clone(),
-            reader,
-            writer: OnceLock::new(),
-            has_empty_tree: OnceLock::new(),
-        })
+        Ok(Objects { repo: repo.clone(), reader, writer: OnceLock::new(), has_empty_tree: OnceLock::new() })
     }
 
     /// The repository whose objects these are.
@@ -79,12 +72,7 @@ impl Objects {
             let object = odb.read(id)?;
             Ok((object.kind(), object.data().to_vec()))
         })?
-        .map(|(kind, data)| {
-            Ok(Object {
-                kind: known(oid, kind)?,
-                data,
-            })
-        })
+        .map(|(kind, data)| Ok(Object { kind: known(oid, kind)?, data }))
         .transpose()
     }
 
@@ -106,10 +94,7 @@ impl Objects {
         if object.kind == kind {
             return Ok(object.data);
         }
-        Err(RepoError::Malformed {
-            oid,
-            why: wanted(kind),
-        })
+        Err(RepoError::Malformed { oid, why: wanted(kind) })
     }
 
     /// Stores these bytes as a commit, and the empty tree with it, and returns the id.
@@ -125,9 +110,7 @@ impl Objects {
         match self.writer.get_or_init(|| writer(&self.repo)) {
             Some(repository) => {
                 let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
-                let written = repository
-                    .odb()
-                    .and_then(|odb| odb.write(raw_kind(kind), raw));
+                let written = repository.odb().and_then(|odb| odb.write(raw_kind(kind), raw));
                 from_git2(written.map_err(|e| database("write an object", &e))?)
             }
             None => self.write_through_git(kind, raw),
@@ -136,13 +119,7 @@ impl Objects {
 
     /// For repositories that libgit2 does not open, such as those with reftable.
     fn write_through_git(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
-        let command = self.repo.git("hash-object").args([
-            "-w",
-            "--literally",
-            "--stdin",
-            "-t",
-            git_name(kind),
-        ]);
+        let command = self.repo.git("hash-object").args(["-w", "--literally", "--stdin", "-t", git_name(kind)]);
         let output = command.input(raw.to_vec()).run()?;
         Ok(parse_oid("hash-object", output.stdout.trim_ascii())?)
     }
@@ -176,8 +153,7 @@ fn reader(repo: &Repo) -> Result<Odb<'static>, RepoError> {
     let folders = std::iter::once(repo.git_dir().join("objects")).chain(repo.quarantine());
     for folder in folders {
         let path = utf8(folder)?;
-        odb.add_disk_alternate(&path)
-            .map_err(|e| database(&format!("open {path}"), &e))?;
+        odb.add_disk_alternate(&path).map_err(|e| database(&format!("open {path}"), &e))?;
     }
     Ok(odb)
 }
@@ -188,16 +164,11 @@ fn writer(repo: &Repo) -> Option<Mutex<Repository>> {
 }
 
 fn utf8(path: PathBuf) -> Result<String, RepoError> {
-    path.into_os_string()
-        .into_string()
-        .map_err(|path| RepoError::Path(path.into()))
+    path.into_os_string().into_string().map_err(|path| RepoError::Path(path.into()))
 }
 
 fn database(action: &str, error: &git2::Error) -> RepoError {
-    RepoError::Database {
-        action: action.to_owned(),
-        message: git::clean_text(error.message()),
-    }
+    RepoError::Database { action: action.to_owned(), message: git::clean_text(error.message()) }
 }
 
 fn to_git2(oid: Oid) -> Result<git2::Oid, RepoError> {
@@ -218,10 +189,7 @@ fn known(oid: Oid, kind: ObjectType) -> Result<ObjectKind, RepoError> {
         ObjectType::Tree => Ok(ObjectKind::Tree),
         ObjectType::Commit => Ok(ObjectKind::Commit),
         ObjectType::Tag => Ok(ObjectKind::Tag),
-        ObjectType::Any => Err(RepoError::Malformed {
-            oid,
-            why: "its kind is unknown",
-        }),
+        ObjectType::Any => Err(RepoError::Malformed { oid, why: "its kind is unknown" }),
     }
 }
 
@@ -257,7 +225,8 @@ mod tests {
     use super::*;
     use crate::repo::testing::Sandbox;
 
-    const RAW: &[u8] = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx\n";
+    const RAW: &[u8] =
+        b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx\n";
 
     #[test]
     fn commits_are_stored_as_given_with_the_empty_tree() {
@@ -266,36 +235,11 @@ mod tests {
         let objects = repo.objects().unwrap();
         let oid = objects.write_commit(RAW).unwrap();
         let stored = objects.read(oid).unwrap().unwrap();
-        assert_eq!(
-            stored,
-            Object {
-                kind: ObjectKind::Commit,
-                data: RAW.to_vec()
-            }
-        );
-        assert_eq!(
-            objects.read_header(oid).unwrap(),
-            Some((ObjectKind::Commit, RAW.len() as u64))
-        );
-        assert_eq!(
-            sandbox.git(
-                repo.git_dir(),
-                &["cat-file", "-t", &Oid::EMPTY_TREE.to_string()]
-            ),
-            "tree"
-        );
-        assert_eq!(
-            sandbox.git_bytes(
-                repo.git_dir(),
-                &["cat-file", "commit", &oid.to_string()],
-                b""
-            ),
-            RAW
-        );
-        assert_eq!(
-            objects.write_through_git(ObjectKind::Commit, RAW).unwrap(),
-            oid
-        );
+        assert_eq!(stored, Object { kind: ObjectKind::Commit, data: RAW.to_vec() });
+        assert_eq!(objects.read_header(oid).unwrap(), Some((ObjectKind::Commit, RAW.len() as u64)));
+        assert_eq!(sandbox.git(repo.git_dir(), &["cat-file", "-t", &Oid::EMPTY_TREE.to_string()]), "tree");
+        assert_eq!(sandbox.git_bytes(repo.git_dir(), &["cat-file", "commit", &oid.to_string()], b""), RAW);
+        assert_eq!(objects.write_through_git(ObjectKind::Commit, RAW).unwrap(), oid);
         assert!(objects.contains(Oid::EMPTY_TREE).unwrap());
     }
 
@@ -308,10 +252,7 @@ mod tests {
         for round in ["1", "2", "3"] {
             let commit = sandbox.commit_text(&repo, &commits, &[("f", round)]);
             assert!(objects.contains(commit).unwrap());
-            sandbox.git(
-                repo.git_dir(),
-                &["update-ref", "refs/heads/main", &commit.to_string()],
-            );
+            sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &commit.to_string()]);
             sandbox.git(repo.git_dir(), &["repack", "-adq"]);
             commits = vec![commit];
             assert!(objects.read(commit).unwrap().is_some());
@@ -328,29 +269,12 @@ mod tests {
         assert_eq!(objects.read(Oid::new([7; 20])).unwrap(), None);
         assert_eq!(objects.read_header(Oid::new([7; 20])).unwrap(), None);
         let hex = oid.to_string();
-        let file = repo
-            .git_dir()
-            .join("objects")
-            .join(&hex[..2])
-            .join(&hex[2..]);
-        let other = objects
-            .write_commit(&[RAW, b"y"].concat())
-            .unwrap()
-            .to_string();
+        let file = repo.git_dir().join("objects").join(&hex[..2]).join(&hex[2..]);
+        let other = objects.write_commit(&[RAW, b"y"].concat()).unwrap().to_string();
         std::fs::remove_file(&file).unwrap();
-        std::fs::copy(
-            repo.git_dir()
-                .join("objects")
-                .join(&other[..2])
-                .join(&other[2..]),
-            &file,
-        )
-        .unwrap();
+        std::fs::copy(repo.git_dir().join("objects").join(&other[..2]).join(&other[2..]), &file).unwrap();
         let fresh = repo.objects().unwrap();
         assert!(matches!(fresh.read(oid), Err(RepoError::Database { .. })));
-        assert!(matches!(
-            objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob),
-            Err(RepoError::Malformed { .. })
-        ));
+        assert!(matches!(objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob), Err(RepoError::Malformed { .. })));
     }
 }

@@ -16,10 +16,7 @@ impl Repo {
     /// All values of a setting, in git's order.
     pub fn config_all(&self, key: &str) -> Result<Vec<String>, RepoError> {
         checked(key)?;
-        let output = self
-            .git("config")
-            .args(["--null", "--get-all", key])
-            .output()?;
+        let output = self.git("config").args(["--null", "--get-all", key]).output()?;
         Ok(found(output)?.into_iter().collect())
     }
 
@@ -46,20 +43,13 @@ impl Repo {
     /// Whether objects may be left on a remote until they are asked for.
     pub fn is_partial(&self) -> Result<bool, RepoError> {
         let pattern = r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$";
-        let output = self
-            .git("config")
-            .args(["--null", "--name-only", "--get-regexp", pattern])
-            .output()?;
+        let output = self.git("config").args(["--null", "--name-only", "--get-regexp", pattern]).output()?;
         Ok(!found(output)?.is_empty() || self.has_promisor_pack())
     }
 
     fn has_promisor_pack(&self) -> bool {
         let packs = std::fs::read_dir(self.git_dir().join("objects").join("pack"));
-        packs
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|file| file.path().extension().is_some_and(|e| e == "promisor"))
+        packs.into_iter().flatten().flatten().any(|file| file.path().extension().is_some_and(|e| e == "promisor"))
     }
 
     fn change_config(&self, args: &[&str]) -> Result<(), RepoError> {
@@ -79,10 +69,8 @@ fn found(output: Output) -> Result<Vec<String>, RepoError> {
         _ => return Err(git::failed("config", &output).into()),
     }
     let values = output.stdout.strip_suffix(b"\0").unwrap_or(&output.stdout);
-    let text = |value: &[u8]| {
-        String::from_utf8(value.to_vec())
-            .map_err(|_| RepoError::from(git::unreadable("config", value)))
-    };
+    let text =
+        |value: &[u8]| String::from_utf8(value.to_vec()).map_err(|_| RepoError::from(git::unreadable("config", value)));
     values.split(|b| *b == 0).map(text).collect()
 }
 
@@ -97,10 +85,7 @@ fn checked(key: &str) -> Result<&str, RepoError> {
     if well_formed && !key.contains(['\n', '\0']) {
         return Ok(key);
     }
-    Err(RepoError::Name {
-        what: "the configuration key",
-        name: clean_text(key),
-    })
+    Err(RepoError::Name { what: "the configuration key", name: clean_text(key) })
 }
 
 #[cfg(test)]

@@ -1,0 +1,167 @@
+//! What a command answers, and the two renderers: for people, and JSON. Everything that leaves on a
+//! terminal goes through here and is cleaned of control and bidirectional characters.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Exit statuses, in one place (README, "Exit statuses").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It failed.
+    Failed = 1,
+    /// The command was called wrongly.
+    Usage = 2,
+    /// What was named does not exist.
+    NotFound = 3,
+    /// Something else changed at the same time: try again.
+    Conflict = 4,
+    /// The answer is no: refused, or no quorum.
+    No = 6,
+    /// Verification failed, or the ledger is not pinned.
+    Unverified = 7,
+}
+
+/// What a command did or found.
+#[derive(Debug)]
+pub struct Outcome {
+    data: Value,
+    text: String,
+    notes: Vec<String>,
+}
+
+impl Outcome {
+    /// Data for programs and the same as text for people.
+    pub fn new(data: impl Serialize, text: impl Into<String>) -> Result<Self, Failure> {
+        let data = serde_json::to_value(data).map_err(|e| Failure::new("INTERNAL", e.to_string()))?;
+        Ok(Self { data, text: text.into(), notes: Vec::new() })
+    }
+
+    /// Adds what people should know beside the answer; printed to standard error.
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+}
+
+/// Why a command did not do what it was asked to: a stable code, what is wrong and why, and what to do next.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit status.
+    pub exit: Exit,
+    /// Stable, in UPPER_SNAKE.
+    pub code: &'static str,
+    /// What is wrong, and why.
+    pub message: String,
+    /// The next command, or what to do.
+    pub hint: String,
+    /// What was found, where that is more than a message.
+    pub data: Option<Value>,
+}
+
+impl Failure {
+    /// A failure with exit status 1 and no hint.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, code, message: message.into(), hint: String::new(), data: None }
+    }
+
+    /// The same with another exit status.
+    pub fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// The same with a hint.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
+    /// The same with what was found.
+    pub fn data(self, data: impl Serialize) -> Self {
+        Self { data: serde_json::to_value(data).ok(), ..self }
+    }
+}
+
+/// What a command answers.
+pub type Answer = Result<Outcome, Failure>;
+
+/// Prints an answer and gives the exit status.
+pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
+    let code = match &answer {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(failure) => ExitCode::from(failure.exit as u8),
+    };
+    let written = match (answer, as_json) {
+        (Ok(outcome), true) => {
+            print_json(&outcome.notes, &json!({"ok": true, "command": command, "data": outcome.data}))
+        }
+        (Err(failure), true) => print_json(&[], &failure_envelope(&failure)),
+        (Ok(outcome), false) => print_text(&outcome),
+        (Err(failure), false) => print_failure(&failure),
+    };
+    // A reader that went away (`| head`) is no failure of the command.
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(Exit::Failed as u8),
+        _ => code,
+    }
+}
+
+fn failure_envelope(failure: &Failure) -> Value {
+    let mut envelope = json!({"ok": false, "code": failure.code, "message": failure.message, "hint": failure.hint});
+    if let (Some(data), Value::Object(envelope)) = (&failure.data, &mut envelope) {
+        envelope.insert("data".to_owned(), data.clone());
+    }
+    envelope
+}
+
+fn print_json(notes: &[String], envelope: &Value) -> std::io::Result<()> {
+    print_notes(notes)?;
+    writeln!(std::io::stdout().lock(), "{envelope}")
+}
+
+fn print_text(outcome: &Outcome) -> std::io::Result<()> {
+    print_notes(&outcome.notes)?;
+    let text = clean(&outcome.text);
+    let text = text.trim_end_matches('\n');
+    if text.is_empty() { Ok(()) } else { writeln!(std::io::stdout().lock(), "{text}") }
+}
+
+fn print_notes(notes: &[String]) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr().lock();
+    notes.iter().try_for_each(|note| writeln!(stderr, "note: {}", clean(note)))
+}
+
+fn print_failure(failure: &Failure) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "error: {} [{}]", clean(&failure.message), failure.code)?;
+    if failure.hint.is_empty() { Ok(()) } else { writeln!(stderr, "hint: {}", clean(&failure.hint)) }
+}
+
+/// Text that is safe on a terminal: line feeds and tabs stay, other control characters and those
+/// that reorder or hide text are shown as escapes.
+pub fn clean(text: &str) -> String {
+    let hides = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}');
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => safe.push(c),
+            c if c.is_control() || hides(c) => safe.extend(c.escape_unicode()),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_the_cursor_or_turns_text_around_is_printed() {
+        let hostile = "a\u{1b}[31mb\r\u{9b}2J\u{202e}c\u{2066}d\u{7f}\u{0}e\u{200b}";
+        let safe = clean(hostile);
+        assert!(safe.chars().all(|c| c.is_ascii_graphic()), "{safe:?}");
+        assert_eq!(clean("plain\n\tשלום é"), "plain\n\tשלום é");
+    }
+}

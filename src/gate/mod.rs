@@ -1,0 +1,1 @@
+//! What a ref update needs, and the hooks that ask.

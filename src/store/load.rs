@@ -1,0 +1,243 @@
+//! Reading a ledger: from the tips of its lanes down to what is known, then up again, taking in each
+//! entry after its parents. A bad entry keeps out what builds on it, and nothing else.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::cache::VerifiedCache;
+use super::names::{LaneRef, LedgerRefs};
+use crate::charter::MemberName;
+use crate::consensus::Tally;
+use crate::id::{Digest, EntryId, Oid};
+use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse};
+use crate::repo::{ObjectKind, Objects, Repo, RepoError};
+
+/// What keeps a ledger from being read at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The repository could not be read.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// There is no ledger.
+    #[error("no ledger here")]
+    NoLedger,
+    /// There are several, and none is pinned.
+    #[error("several ledgers here: {}; name one", list(.0))]
+    Several(Vec<EntryId>),
+    /// The genesis ref does not hold the ledger that it should.
+    #[error("the genesis entry of ledger {ledger} is not what it should be: {why}")]
+    Genesis {
+        /// The ledger that was looked for.
+        ledger: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The ledger has decided to use a format that this program does not know.
+    #[error("the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict")]
+    UpgradeNeeded(u64),
+}
+
+fn list(ids: &[EntryId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A lane ref that does not lead to a well-formed entry of its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneProblem {
+    /// The ref.
+    pub name: String,
+    /// What it leads to.
+    pub oid: Oid,
+    /// What is wrong, with the first entry that is.
+    pub reject: Reject,
+    /// The commit that is wrong: the tip, or what it builds on.
+    pub culprit: Oid,
+    /// The last well-formed entry below it, along first parents.
+    pub last_good: Option<EntryId>,
+}
+
+/// A ledger, read.
+pub struct Loaded {
+    /// Everything well formed, judged.
+    pub tally: Tally,
+    /// Its refs.
+    pub refs: LedgerRefs,
+    /// What the refs of the ledger lead to.
+    pub tips: BTreeMap<String, Oid>,
+    /// Lanes with something wrong.
+    pub problems: Vec<LaneProblem>,
+    rejected: HashMap<Oid, (Reject, Oid)>,
+    objects: Objects,
+    cache: VerifiedCache,
+}
+
+/// The ids of the ledgers whose genesis entry is here.
+pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
+    let objects = repo.objects()?;
+    let mut found = Vec::new();
+    for (name, oid) in repo.list(&["refs/quorum/"])? {
+        if name.ends_with("/genesis") {
+            let raw = read_entry(&objects, oid)?;
+            let genesis = raw.and_then(|raw| parse(&raw)).ok().filter(ParsedEntry::is_genesis);
+            found.extend(genesis.map(|g| g.id).filter(|id| LedgerRefs::of(*id).genesis() == name));
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the ledger with this id.
+pub fn load(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadError> {
+    let refs = LedgerRefs::of(ledger);
+    let tips = repo.list(&[refs.prefix()])?;
+    let objects = repo.objects()?;
+    let wrong = |why: String| LoadError::Genesis { ledger: ledger.to_string(), why };
+    let genesis = *tips.get(&refs.genesis()).ok_or(LoadError::NoLedger)?;
+    let parsed = read_entry(&objects, genesis)?.and_then(|raw| parse(&raw)).map_err(|e| wrong(e.to_string()))?;
+    if parsed.id != ledger {
+        return Err(wrong(format!("it is {}", parsed.id)));
+    }
+    let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
+    let cache = VerifiedCache::open(repo.git_dir());
+    let mut loaded = Loaded { tally, refs, tips, problems: Vec::new(), rejected: HashMap::new(), objects, cache };
+    loaded.take_in_all()?;
+    Ok(loaded)
+}
+
+/// The raw bytes of what may be an entry.
+fn read_entry(objects: &Objects, oid: Oid) -> Result<Result<Vec<u8>, Reject>, RepoError> {
+    match objects.read_header(oid)? {
+        Some((ObjectKind::Commit, size)) if size <= limits::ENTRY_BYTES as u64 => {}
+        Some((ObjectKind::Commit, size)) => {
+            return Ok(Err(Reject::new(RejectReason::TooLarge, format!("{size} bytes"))));
+        }
+        Some(_) => return Ok(Err(Reject::new(RejectReason::NotACommit, format!("object {oid}")))),
+        None => return Ok(Err(Reject::new(RejectReason::NotACommit, format!("object {oid} is missing")))),
+    }
+    let object = objects.read(oid)?;
+    Ok(object.map(|o| o.data).ok_or_else(|| Reject::new(RejectReason::NotACommit, format!("object {oid} is missing"))))
+}
+
+impl Loaded {
+    fn take_in_all(&mut self) -> Result<(), LoadError> {
+        for (name, oid) in self.tips.clone() {
+            let owner = match self.refs.read(&name) {
+                Some(LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _)) => member,
+                _ => continue,
+            };
+            if let Err(problem) = self.take_lane(&name, oid, &owner)? {
+                self.problems.push(problem);
+            }
+        }
+        self.cache.save();
+        match self.tally.upgrade_needed() {
+            Some(version) => Err(LoadError::UpgradeNeeded(version)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in what a lane's tip leads to, and checks that the tip is its owner's.
+    pub fn take_lane(
+        &mut self,
+        name: &str,
+        oid: Oid,
+        owner: &MemberName,
+    ) -> Result<Result<EntryIndex, LaneProblem>, RepoError> {
+        let (reject, culprit) = match self.take_in(oid)? {
+            Ok(index) => match &self.tally.dag().entry(index).member {
+                member if *member == *owner => return Ok(Ok(index)),
+                member => (Reject::new(RejectReason::BadLane, format!("the entry is {member}'s")), oid),
+            },
+            Err(refused) => refused,
+        };
+        let last_good = self.last_good(oid)?;
+        Ok(Err(LaneProblem { name: name.to_owned(), oid, reject, culprit, last_good }))
+    }
+
+    /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
+    /// that it builds on, is no entry and why.
+    pub fn take_in(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
+        let mut pending: Vec<(Oid, Option<(ParsedEntry, Digest)>)> = vec![(tip, None)];
+        let mut opened = HashSet::new();
+        while let Some((oid, parsed)) = pending.pop() {
+            if self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid) {
+                continue;
+            }
+            match parsed {
+                Some((entry, digest)) => self.insert(oid, entry, digest),
+                // A commit cannot be its own ancestor, so what is open already needs no second look.
+                None if !opened.insert(oid) => {}
+                None => self.open(oid, &mut pending)?,
+            }
+        }
+        if let Some(found) = self.rejected.get(&tip) {
+            return Ok(Err(found.clone()));
+        }
+        let missing = || (Reject::from(RejectReason::BadParent), tip);
+        Ok(self.tally.dag().find_oid(tip).ok_or_else(missing))
+    }
+
+    /// Parses an entry and puts it on the stack again, under its parents.
+    fn open(&mut self, oid: Oid, pending: &mut Vec<(Oid, Option<(ParsedEntry, Digest)>)>) -> Result<(), RepoError> {
+        let raw = match read_entry(&self.objects, oid)? {
+            Ok(raw) => raw,
+            Err(reject) => return Ok(self.reject(oid, reject)),
+        };
+        match parse(&raw) {
+            Err(reject) => self.reject(oid, reject),
+            Ok(entry) => {
+                let parents = entry.parents.clone();
+                pending.push((oid, Some((entry, Digest::of(&raw)))));
+                pending.extend(parents.into_iter().map(|parent| (parent, None)));
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, oid: Oid, entry: ParsedEntry, raw: Digest) {
+        if let Some((reject, culprit)) = entry.parents.iter().find_map(|p| self.rejected.get(p)) {
+            // What is told is the first thing wrong, not that something builds on it.
+            let found = (reject.clone(), *culprit);
+            self.rejected.insert(oid, found);
+            return;
+        }
+        let taken = match self.cache.contains(&raw) {
+            true => self.tally.insert_checked(entry, oid),
+            false => self.tally.insert(entry, oid),
+        };
+        match taken {
+            Ok(_) => self.cache.add(raw),
+            Err(reject) => self.reject(oid, reject),
+        }
+    }
+
+    fn reject(&mut self, oid: Oid, reject: Reject) {
+        self.rejected.insert(oid, (reject, oid));
+    }
+
+    /// The nearest well-formed entry along first parents, however the commits on the way look.
+    fn last_good(&self, tip: Oid) -> Result<Option<EntryId>, RepoError> {
+        let mut at = tip;
+        for _ in 0..10_000 {
+            if let Some(index) = self.tally.dag().find_oid(at) {
+                return Ok(Some(self.tally.dag().entry(index).id));
+            }
+            if !matches!(self.objects.read_header(at)?, Some((ObjectKind::Commit, size)) if size < 1 << 20) {
+                return Ok(None);
+            }
+            match self.objects.parents(at) {
+                Ok(parents) if !parents.is_empty() => at = parents.into_iter().next().unwrap_or(at),
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The object database that the ledger was read from.
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Remembers on disk what was verified since.
+    pub fn save_cache(&self) {
+        self.cache.save();
+    }
+}
