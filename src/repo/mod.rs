@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use git::{Environment, GitError, clean_text};
 pub use merge::{Ident, MergeOutcome};
-pub use objects::{Object, ObjectKind, Objects};
+pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
 pub use transport::{PushReport, PushStatus, TransportError};
 

@@ -84,8 +84,17 @@ pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
     Ok(found)
 }
 
+/// What earlier runs checked that need not be checked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Signatures that the clone's cache lists.
+    Cache,
+    /// Nothing: every signature is checked.
+    Nothing,
+}
+
 /// Reads the ledger with this id.
-pub fn load(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadError> {
+pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadError> {
     let refs = LedgerRefs::of(ledger);
     let tips = repo.list(&[refs.prefix()])?;
     let objects = repo.objects()?;
@@ -96,7 +105,7 @@ pub fn load(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadError> {
         return Err(wrong(format!("it is {}", parsed.id)));
     }
     let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
-    let cache = VerifiedCache::open(repo.git_dir());
+    let cache = VerifiedCache::open(repo.git_dir(), trust == Trust::Cache);
     let mut loaded = Loaded { tally, refs, tips, problems: Vec::new(), rejected: HashMap::new(), objects, cache };
     loaded.take_in_all()?;
     Ok(loaded)
@@ -179,7 +188,10 @@ impl Loaded {
     fn open(&mut self, oid: Oid, pending: &mut Vec<(Oid, Option<(ParsedEntry, Digest)>)>) -> Result<(), RepoError> {
         let raw = match read_entry(&self.objects, oid)? {
             Ok(raw) => raw,
-            Err(reject) => return Ok(self.reject(oid, reject)),
+            Err(reject) => {
+                self.reject(oid, reject);
+                return Ok(());
+            }
         };
         match parse(&raw) {
             Err(reject) => self.reject(oid, reject),
@@ -229,6 +241,16 @@ impl Loaded {
             }
         }
         Ok(None)
+    }
+
+    /// Whether an entry's author may still be taken in: it is a member, or the entry is no later than
+    /// the last one that its removal names.
+    pub fn is_admitted(&self, index: EntryIndex) -> bool {
+        let dag = self.tally.dag();
+        let member = &dag.entry(index).member;
+        let charter = dag.charter(self.tally.charter_in_force()).map(|node| &node.charter);
+        let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
+        removal.is_none_or(|r| r.last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last)))
     }
 
     /// The object database that the ledger was read from.
