@@ -248,21 +248,27 @@ pub fn push(
     if !report.is_ok() {
         return Ok(why_not(&report.refs, report.remote_lines));
     }
-    let mut edits = Vec::new();
-    for (name, oid) in wanted {
-        if let Some(LaneRef::Lane(member)) = loaded.refs.read(&name) {
-            edits.push(RefEdit { name: loaded.refs.remote(remote, &member), old: Expect::Any, new: Some(oid) });
-        }
-        remote_refs.insert(name, oid);
-    }
-    for Move { name, value, .. } in moves {
+    let moved = moves.iter().map(|m| (m.name.clone(), m.value));
+    let pushed: Vec<_> = wanted.into_iter().map(|(name, oid)| (name, Some(oid))).chain(moved).collect();
+    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(&loaded.refs, remote, name, *value)).collect();
+    for (name, value) in pushed {
         match value {
-            Some(oid) => remote_refs.insert(name.clone(), *oid),
-            None => remote_refs.remove(name),
+            Some(oid) => remote_refs.insert(name, oid),
+            None => remote_refs.remove(&name),
         };
     }
     repo.transaction(&edits)?;
     Ok(PushOutcome::Done)
+}
+
+/// Remembers what the remote holds now, as the next fetch would.
+fn as_seen(refs: &LedgerRefs, remote: &str, name: &str, value: Option<Oid>) -> Vec<RefEdit> {
+    let edit = |name| RefEdit { name, old: Expect::Any, new: value };
+    match refs.read(name) {
+        Some(LaneRef::Lane(member)) => vec![edit(refs.remote(remote, &member)), edit(refs.incoming(remote, name))],
+        Some(LaneRef::Genesis) => Vec::new(),
+        _ => vec![edit(refs.incoming(remote, name))],
+    }
 }
 
 /// What the remote lacks of what the member has to show.
