@@ -1,6 +1,7 @@
 //! The command line: one file a command, arguments in, an answer out. Knows no rules of deciding.
 
 mod hook;
+mod install;
 mod output;
 
 use std::ffi::OsString;
@@ -32,22 +33,35 @@ pub struct Global {
     pub directory: Option<PathBuf>,
 }
 
+impl Global {
+    /// The folder that a command works in.
+    pub fn start(&self) -> Result<PathBuf, Failure> {
+        match &self.directory {
+            Some(directory) => Ok(directory.clone()),
+            None => std::env::current_dir().map_err(|e| Failure::new("NO_FOLDER", format!("no current folder: {e}"))),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Called by Git's hooks; not for people.
     Hook(hook::HookArgs),
+    Install(install::InstallArgs),
 }
 
 impl Command {
     fn name(&self) -> &'static str {
         match self {
             Self::Hook(_) => "hook",
+            Self::Install(_) => "install",
         }
     }
 
     fn run(self, global: &Global) -> Answer {
         match self {
             Self::Hook(args) => hook::run(args, global),
+            Self::Install(args) => install::run(args, global),
         }
     }
 }

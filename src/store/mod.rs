@@ -6,6 +6,6 @@ mod load;
 mod names;
 mod proposals;
 
-pub use load::{LaneProblem, LoadError, Loaded, find_ledgers, load};
+pub use load::{LaneProblem, LoadError, Loaded, find_ledgers, load, load_unfounded};
 pub use names::{LaneRef, LedgerRefs};
 pub use proposals::{BindingError, Bound, bind, check_binding};
