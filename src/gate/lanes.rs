@@ -71,6 +71,10 @@ fn goes_forward(
 fn has_a_lane(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<(), Refusal> {
     let dag = scene.tally.dag();
     let entry = dag.entry(tip);
+    if entry.id == dag.ledger() {
+        let help = "a lane begins with its member's first entry above it";
+        return Err(Refusal::new(RefusalCode::BadEntry, "the genesis is no entry of a lane", help));
+    }
     if entry.charter != dag.ledger() && !scene.tally.is_decided(entry.charter) {
         let reason = format!("the entry is made under charter {}, which is not decided", entry.charter.short());
         return Err(Refusal::new(RefusalCode::CharterNotDecided, reason, scene.standing(entry.charter)));

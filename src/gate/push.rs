@@ -256,7 +256,7 @@ fn settle(
 ) -> Result<Ruling, Refusal> {
     let mixed = push.atomic && verdicts.iter().any(|verdict| *verdict != Verdict::FallThrough);
     if mixed {
-        take_others(repo, objects, push, &mut verdicts);
+        take_others(repo, objects, push, scene, &mut verdicts);
         all_or_none(&push.refs, &mut verdicts);
     }
     let mut says = Vec::new();
@@ -270,14 +270,14 @@ fn settle(
 }
 
 /// In an atomic push the gate moves the others as well, if Git would.
-fn take_others(repo: &Repo, objects: &Objects, push: &Push, verdicts: &mut [Verdict]) {
+fn take_others(repo: &Repo, objects: &Objects, push: &Push, scene: &Scene<'_>, verdicts: &mut [Verdict]) {
     if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Refuse(_))) {
         return;
     }
     for (place, (pushed, verdict)) in push.refs.iter().zip(verdicts).enumerate() {
         if *verdict == Verdict::FallThrough {
             let checked = match push.is_text(place) {
-                true => ordinary::check(repo, objects, pushed),
+                true => scene.is_current(pushed).and_then(|()| ordinary::check(repo, objects, pushed)),
                 false => Err(Refusal::new(RefusalCode::ServerSetting, "the name is no text", "push it by itself")),
             };
             *verdict = checked.map_or_else(Verdict::Refuse, |()| Verdict::Allow);

@@ -130,11 +130,17 @@ impl Scene<'_> {
             return Ok(());
         }
         judge(self, pushed)?;
-        if current != pushed.old {
-            let reason = format!("{} has moved to {} since this push began", pushed.name, show(current));
-            return Err(Refusal::new(RefusalCode::Stale, reason, "fetch, and push again"));
+        self.is_current(pushed)
+    }
+
+    /// Whether a ref has the value that the push says it has.
+    pub(super) fn is_current(&self, pushed: &PushedRef) -> Result<(), Refusal> {
+        let current = self.value(&pushed.name);
+        if current == pushed.old {
+            return Ok(());
         }
-        Ok(())
+        let reason = format!("{} has moved to {} since this push began", pushed.name, show(current));
+        Err(Refusal::new(RefusalCode::Stale, reason, "fetch, and push again"))
     }
 
     pub(super) fn value(&self, name: &str) -> Option<Oid> {
