@@ -2,6 +2,7 @@
 
 mod charter;
 mod charter_file;
+mod demo;
 mod failures;
 mod hook;
 mod identity;
@@ -61,6 +62,7 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Keygen(keygen::KeygenArgs),
     Init(init::InitArgs),
     Join(join::JoinArgs),
@@ -85,6 +87,7 @@ enum Command {
 impl Command {
     fn name(&self) -> &'static str {
         match self {
+            Self::Demo(_) => "demo",
             Self::Keygen(_) => "keygen",
             Self::Init(_) => "init",
             Self::Join(_) => "join",
@@ -107,6 +110,7 @@ impl Command {
 
     fn run(self, global: &Global) -> Answer {
         match self {
+            Self::Demo(args) => demo::run(args, global),
             Self::Keygen(args) => keygen::run(args, global),
             Self::Init(args) => init::run(args, global),
             Self::Join(args) => join::run(args, global),

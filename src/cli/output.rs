@@ -107,6 +107,14 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
     }
 }
 
+/// Prints a line of a command that tells of what it does while it does it. Not for `--json`.
+pub fn progress(text: &str) -> std::io::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{}", clean(text)) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 fn failure_envelope(failure: &Failure) -> Value {
     let mut envelope = json!({"ok": false, "code": failure.code, "message": failure.message, "hint": failure.hint});
     if let (Some(data), Value::Object(envelope)) = (&failure.data, &mut envelope) {

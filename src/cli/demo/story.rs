@@ -1,0 +1,368 @@
+//! The story: what the agents, the liar and a reader do, step by step, and what must come of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::cue::Cue;
+use super::failed;
+use super::liar::{Liar, Seen, approval, prevote};
+use super::play::Play;
+use crate::cli::Failure;
+use crate::id::EntryId;
+
+/// The members, each of whom is an agent with a clone and a key.
+pub const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+/// Those that follow the rules.
+const HONEST: [&str; 3] = ["alice", "bob", "carol"];
+
+/// The one that does not: its agent is silent, and its key is in the wrong hands.
+pub const FAULTY: &str = "dave";
+
+/// Whose hands these are.
+pub const LIAR: &str = "liar";
+
+/// Who verifies in the end.
+const READER: &str = "reader";
+
+/// Patience for round 0.
+const PATIENCE: &str = "100ms";
+
+/// The protected ref.
+const MAIN: &str = "refs/heads/main";
+
+/// The titles of the two rivals.
+const ALICES: &str = "Retry three times";
+const BOBS: &str = "Retry with growing pauses";
+
+/// What is told before the first step.
+pub const INTRODUCTION: [&str; 2] = [
+    "Four agents share a bare repository. n = 4 voting members: any f = 1 of them may fail in any way, and any q = 3 \
+     of them can decide.",
+    "The faulty one is dave: its agent is silent throughout, and someone else has its key and lies with it. That is \
+     one member, with one vote a round. The other three follow the rules, and three are a quorum, so they can neither \
+     be misled nor be stopped.",
+];
+
+/// What the story came to.
+pub struct Ending {
+    /// The ledger.
+    pub ledger: EntryId,
+    /// The proposal that was decided.
+    pub decided: EntryId,
+    /// Its rival.
+    pub rival: EntryId,
+    /// The round that decided.
+    pub round: u64,
+}
+
+/// The rivals, and the liar among them.
+struct Cast {
+    liar: Liar,
+    ledger: EntryId,
+    alices: EntryId,
+    bobs: EntryId,
+}
+
+/// Plays it all.
+pub fn play(play: &mut Play) -> Result<Ending, Failure> {
+    backstage(play)?;
+    let ledger = found(play)?;
+    push_directly(play)?;
+    let (alices, bobs) = propose_rivals(play)?;
+    let liar = Liar::with_key(play, &format!("keys/{FAULTY}"), ledger)?;
+    let cast = Cast { liar, ledger, alices, bobs };
+    split(play, &cast)?;
+    wait_for_the_silent(play, &cast)?;
+    forge(play, &cast)?;
+    replay(play, &cast)?;
+    vote_both_ways(play, &cast)?;
+    let round = decide(play, &cast)?;
+    convict(play)?;
+    land(play, &cast)?;
+    push_rival(play, &cast)?;
+    verify(play, &cast)?;
+    Ok(Ending { ledger, decided: bobs, rival: alices, round })
+}
+
+/// The server with one commit, the clones and the keys.
+fn backstage(play: &Play) -> Result<(), Failure> {
+    play.run(&Cue::git("", &["init", "--quiet", "--bare", super::stage::SERVER]))?;
+    for agent in MEMBERS.iter().chain([&LIAR]) {
+        clone(play, agent)?;
+    }
+    for member in MEMBERS {
+        play.run(&Cue::quorum("", &["keygen", member, "--dir", "keys"]))?;
+    }
+    commit(play, "alice", "fetch.txt", "retries = 0\n", "Fetch")?;
+    play.run(&Cue::git("alice", &["push", "--quiet", "origin", "HEAD:main"]))?;
+    for agent in MEMBERS.iter().chain([&LIAR]).skip(1) {
+        play.run(&Cue::git(agent, &["pull", "--quiet", "origin", "main"]))?;
+    }
+    Ok(())
+}
+
+fn clone(play: &Play, who: &'static str) -> Result<(), Failure> {
+    let settings = [
+        format!("user.name={who}"),
+        format!("user.email={who}@example.org"),
+        format!("quorum.patience={PATIENCE}"),
+        "commit.gpgsign=false".to_owned(),
+    ];
+    let server = play.server_path();
+    let mut args = vec!["clone", "--quiet"];
+    args.extend(settings.iter().flat_map(|setting| ["-c", setting.as_str()]));
+    args.extend([server.as_str(), who]);
+    play.run(&Cue::git("", &args)).map(drop)
+}
+
+fn commit(play: &Play, who: &'static str, file: &str, text: &str, title: &str) -> Result<(), Failure> {
+    let path = play.stage.folder().join(who).join(file);
+    fs::write(&path, text).map_err(|e| failed(format!("cannot write {}: {e}", path.display())))?;
+    play.run(&Cue::git(who, &["add", file]))?;
+    play.run(&Cue::git(who, &["commit", "--quiet", "-m", title])).map(drop)
+}
+
+fn found(play: &mut Play) -> Result<EntryId, Failure> {
+    play.step("gate", "The ledger and the gate: from now on main moves by decisions of the members only.")?;
+    let members: Vec<_> = MEMBERS.iter().map(|m| format!("{m}=../keys/{m}.pub")).collect();
+    let mut args = vec!["init"];
+    args.extend(members.iter().flat_map(|member| ["--member", member.as_str()]));
+    args.extend(["--protect", "main", "--as", "alice", "--key", "../keys/alice"]);
+    play.show(&Cue::quorum("alice", &args).prints(&["4 voting members: up to 1 may be faulty, 3 make a quorum"]))?;
+    play.show(&Cue::quorum("server", &["install", "--server"]).prints(&["The gate is in place"]))?;
+    let status = play.ask("alice", &["status"])?;
+    let ledger = id(play, status.get("ledger"))?;
+    let text = ledger.to_string();
+    for member in MEMBERS.iter().skip(1) {
+        let key = format!("../keys/{member}");
+        play.run(&Cue::quorum(member, &["join", "--as", member, "--key", &key, "--genesis", &text]))?;
+    }
+    let numbers = json!([status["n"], status["f"], status["q"]]);
+    play.fact("n_f_q", numbers.clone(), numbers == json!([4, 1, 3]))?;
+    Ok(ledger)
+}
+
+fn push_directly(play: &mut Play) -> Result<(), Failure> {
+    play.run(&Cue::git("alice", &["switch", "--quiet", "-c", "retry"]))?;
+    commit(play, "alice", "fetch.txt", "retries = 3\n", ALICES)?;
+    play.step("direct-push", "A direct push to main is refused: no decision is behind it.")?;
+    let cue = Cue::git("alice", &["push", "origin", "HEAD:main"]).fails(1);
+    play.show_refused(&cue.prints(&["remote: refs/heads/main:…[NO_PROPOSAL]"]))
+}
+
+fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
+    play.run(&Cue::git("bob", &["switch", "--quiet", "-c", "retry"]))?;
+    commit(play, "bob", "fetch.txt", "retries = growing\n", BOBS)?;
+    play.step(
+        "rivals",
+        "Two rivals for one slot: bob and alice propose at the same time, neither having seen the other.",
+    )?;
+    play.show(&Cue::quorum("bob", &["propose", "-m", BOBS, "--local"]).prints(&[&format!("…{MAIN}…{BOBS}")]))?;
+    play.show(&Cue::quorum("alice", &["propose", "-m", ALICES]).prints(&[&format!("…{MAIN}…{ALICES}")]))?;
+    play.run(&Cue::quorum("bob", &["sync"]))?;
+    play.run(&Cue::quorum("alice", &["sync"]))?;
+    let status = play.ask("alice", &["status"])?;
+    let (alices, bobs) = (titled(play, &status, ALICES)?, titled(play, &status, BOBS)?);
+    let rivals = play.ask("alice", &["status", &alices.to_string()])?["proposal"]["rivals"].clone();
+    play.fact("rivals", rivals.clone(), rivals == json!([bobs]))?;
+    Ok((alices, bobs))
+}
+
+fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step(
+        "split",
+        "The votes split. Each proposer prevoted its own at once; alice and carol then approve bob's, for one may \
+         approve rivals, but a prevote is cast once a round: 2 to 1, and 3 are needed.",
+    )?;
+    let bobs = cast.bobs.short();
+    let review = |text| ["review", &bobs, "--approve", "-m", text];
+    play.show(&Cue::quorum("alice", &review("Better than mine")))?;
+    play.show(&Cue::quorum("carol", &review("Tests pass")))?;
+    play.show(&Cue::quorum("carol", &["status", &bobs]).prints(&["round 0: prevotes"]))?;
+    let rounds = play.ask("carol", &["status", &bobs])?["rounds"].clone();
+    let expected = json!({cast.alices.to_string(): ["alice"], cast.bobs.to_string(): ["bob", "carol"]});
+    let prevotes = rounds[0]["prevotes"].clone();
+    play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
+    let precommits = rounds[0]["precommits"].clone();
+    play.fact("precommits", precommits.clone(), precommits == json!({}))
+}
+
+/// Nobody can tell a silent member from a slow one, so patience has to run out.
+fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step(
+        "silence",
+        "dave's prevote could still make it 3, so the others wait; but not for ever. When their patience (100 ms here) \
+         has run out they go on to round 1.",
+    )?;
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits for…round 1"]))?;
+    for member in HONEST {
+        play.until("every honest member has left round 0", |play| has_left_round_0(play, member, cast))?;
+    }
+    play.fact("left_round_0", json!(HONEST), true)?;
+    let missing = play.ask("carol", &["status", &cast.bobs.to_string()])?["proposal"]["missing"].clone();
+    let names_it = missing.as_array().is_some_and(|names| names.contains(&json!(FAULTY)));
+    play.fact("missing", missing, names_it)
+}
+
+fn has_left_round_0(play: &Play, member: &'static str, cast: &Cast) -> Result<bool, Failure> {
+    let synced = play.ask(member, &["sync"])?;
+    let waits = |w: &Value| w["round"].as_u64().is_some_and(|round| round > 0);
+    let waits = synced["waiting"].as_array().is_some_and(|waiting| waiting.iter().any(waits));
+    let rounds = play.ask(member, &["status", &cast.bobs.to_string()])?["rounds"].clone();
+    let votes = rounds.as_array().into_iter().flatten().filter(|r| r["round"].as_u64() > Some(0));
+    let voted =
+        votes.flat_map(|r| [r["prevotes"].clone(), r["precommits"].clone()]).any(|v| voters(&v).contains(member));
+    Ok(waits || voted)
+}
+
+/// Everyone in a map from proposals to members.
+fn voters(votes: &Value) -> BTreeSet<String> {
+    let members = votes.as_object().into_iter().flat_map(|map| map.values()).filter_map(Value::as_array).flatten();
+    members.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn forge(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step(
+        "forgery",
+        "The liar forges carol's approval of alice's proposal. It has dave's key, not hers: the gate takes nothing \
+         into a lane that its owner did not sign.",
+    )?;
+    let hers = cast.liar.look_at_lane(play, "carol")?;
+    let forged = cast.liar.sign(play, "carol", &[&hers], vec![approval(cast.alices)])?;
+    push_lie(play, cast, &forged, "carol", &["remote: …lane/carol:…BAD_SIGNATURE…[BAD_ENTRY]"])
+}
+
+fn replay(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step(
+        "replay",
+        "It replays what others did sign: bob's last entry as dave's, and alice's as her next one. The signed bytes \
+         name ledger, member, number and parents, so they fit nowhere else.",
+    )?;
+    let bobs = cast.liar.look_at_lane(play, "bob")?;
+    push_lie(play, cast, &bobs, FAULTY, &["remote: …lane/dave:…BAD_LANE…[BAD_ENTRY]"])?;
+    let alices = cast.liar.look_at_lane(play, "alice")?;
+    let again = cast.liar.transplant(play, &alices, alices.oid)?;
+    push_lie(play, cast, &again, "alice", &["remote: …lane/alice:…PARENT_MISMATCH…[BAD_ENTRY]"])
+}
+
+fn push_lie(play: &mut Play, cast: &Cast, lie: &Seen, lane: &str, lines: &[&str]) -> Result<(), Failure> {
+    let name = cast.liar.refs.lane(&crate::cli::identity::parse_name(lane)?);
+    play.show_refused(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", lie.oid)]).fails(1).prints(lines))
+}
+
+fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step(
+        "both-ways",
+        "With its own key it can lie: two branches of dave's lane, a prevote for one rival on each. They are well formed, \
+         so the gate takes them, and each counts. But a second quorum would need an honest member to vote twice.",
+    )?;
+    let genesis = cast.liar.look(play, &cast.liar.refs.genesis())?;
+    let [a, b, c] = [("alice"), ("bob"), ("carol")].map(|member| cast.liar.look_at_lane(play, member));
+    let (a, b, c) = (a?, b?, c?);
+    let says = |proposal| vec![approval(proposal), prevote(proposal)];
+    let known = [&genesis, &a, &b, &c];
+    let one = cast.liar.sign(play, FAULTY, &known, says(cast.alices))?;
+    let other = cast.liar.sign(play, FAULTY, &known, says(cast.bobs))?;
+    let both = cast.liar.sign(play, FAULTY, &[&one, &other], Vec::new())?;
+    let name = cast.liar.refs.lane(&crate::cli::identity::parse_name(FAULTY)?);
+    play.show(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", both.oid)]).prints(&["[new reference]"]))?;
+    play.run(&Cue::quorum("bob", &["sync"]))?;
+    play.show(&Cue::quorum("bob", &["status", &cast.bobs.short()]).prints(&["round 0: prevotes"]))?;
+    let prevotes = play.ask("bob", &["status", &cast.bobs.to_string()])?["rounds"][0]["prevotes"].clone();
+    let expected = json!({cast.alices.to_string(): ["alice", FAULTY], cast.bobs.to_string(): ["bob", "carol", FAULTY]});
+    play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
+    play.fact("entries", json!([one.id, other.id, both.id]), true)
+}
+
+fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
+    play.step(
+        "decision",
+        "Nobody precommits in a round that it has left, so round 0 stays without a decision. In round 1 all three prevote \
+         what a quorum approves, and precommit it: decided, once.",
+    )?;
+    let bobs = cast.bobs.to_string();
+    play.until("a decision", |play| {
+        for member in HONEST {
+            play.run(&Cue::quorum(member, &["sync"]))?;
+        }
+        Ok(play.ask("alice", &["status", &bobs])?["state"] == "decided")
+    })?;
+    let found = play.ask("alice", &["show", &bobs])?["decision"].clone();
+    let round = found["round"].as_u64().unwrap_or(0);
+    let (title, votes) = (format!("…decided…{BOBS}"), format!("round {round}: pre"));
+    play.show(&Cue::quorum("alice", &["sync"]))?;
+    play.show(&Cue::quorum("alice", &["status", &cast.bobs.short()]).prints(&[&title, &votes]))?;
+    play.fact("decided", json!(cast.bobs), true)?;
+    play.fact("round", json!(round), round > 0)?;
+    let by: BTreeSet<_> = found["precommits"].as_object().into_iter().flat_map(|map| map.keys().cloned()).collect();
+    play.fact("precommits", json!(by), by.iter().all(|m| HONEST.contains(&m.as_str())) && by.len() == 3)?;
+    let rival = play.ask("alice", &["status", &cast.alices.to_string()])?["state"].clone();
+    play.fact("rival", rival.clone(), rival == "superseded").map(|()| round)
+}
+
+fn convict(play: &mut Play) -> Result<(), Failure> {
+    play.step(
+        "evidence",
+        "The two votes convict their author. The pair stays in the ledger; anyone can check both signatures.",
+    )?;
+    play.show(&Cue::quorum("carol", &["sync"]))?;
+    play.show(&Cue::quorum("carol", &["status"]).prints(&["evidence against dave"]))?;
+    let evidence = play.ask("carol", &["status"])?["evidence"].clone();
+    play.fact("convicted", json!(convicted(&evidence)), convicted(&evidence) == BTreeSet::from([FAULTY.to_owned()]))?;
+    let rules: BTreeSet<_> = evidence.as_array().into_iter().flatten().filter_map(|e| e["rule"].as_str()).collect();
+    play.fact("rules", json!(rules), rules == BTreeSet::from(["equivocation"]))?;
+    let signed = fs::read_dir(play.stage.state(FAULTY)).map_or(0, Iterator::count);
+    play.fact("ledgers_in_which_daves_own_agent_signed", json!(signed), signed == 0)
+}
+
+fn convicted(evidence: &Value) -> BTreeSet<String> {
+    let members = evidence.as_array().into_iter().flatten().filter_map(|e| e["member"].as_str());
+    members.map(str::to_owned).collect()
+}
+
+fn land(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step("landing", "The decision lands: anyone may push it now, and the gate lets it through.")?;
+    play.show(&Cue::quorum("alice", &["land"]).prints(&["refs/heads/main is now"]))?;
+    let to = play.ask("alice", &["show", &cast.bobs.to_string()])?["proposal"]["to"].clone();
+    let main = play.server_refs()?.get(MAIN).cloned().unwrap_or_default();
+    play.fact("main", json!(main), to == json!(main))
+}
+
+fn push_rival(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step("rival-refused", "The rival is refused from now on, with force too.")?;
+    let cue = Cue::git("alice", &["push", "--force", "origin", "retry:main"]).fails(1);
+    let line = format!("remote: refs/heads/main:…{}…{}…[SUPERSEDED]", cast.alices.short(), cast.bobs.short());
+    play.show_refused(&cue.prints(&[&line]))
+}
+
+fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
+    play.step("verify", "Anyone can check all of it offline, from a fresh clone and the ledger id alone.")?;
+    let (server, ledger) = (play.server_path(), cast.ledger.to_string());
+    play.show(&Cue::git("", &["clone", "--quiet", &server, READER]))?;
+    play.show(&Cue::quorum(READER, &["join", "--genesis", &ledger]))?;
+    let lines =
+        ["every signature checked", "refs/heads/main (origin)…backed", "…decision…round", "evidence against dave"];
+    play.show(&Cue::quorum(READER, &["verify"]).prints(&lines))?;
+    let found = play.ask(READER, &["verify"])?;
+    play.fact("pinned", found["pinned"].clone(), found["pinned"] == true)?;
+    play.fact("violations", found["violations"].clone(), found["violations"] == json!([]))?;
+    let backed = found["refs"].as_array().is_some_and(|refs| refs.iter().all(|r| r["backing"] == "backed"));
+    play.fact("backed", json!(backed), backed)?;
+    let members = convicted(&found["evidence"]);
+    play.fact("convicted", json!(members), members == BTreeSet::from([FAULTY.to_owned()]))
+}
+
+fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
+    let text = value.and_then(Value::as_str).unwrap_or_default();
+    text.parse().map_err(|e: crate::id::IdError| play.wrong(&e.to_string()))
+}
+
+fn titled(play: &Play, status: &Value, title: &str) -> Result<EntryId, Failure> {
+    let proposals = status["proposals"].as_array();
+    let found = proposals.and_then(|all| all.iter().find(|p| p["title"] == title));
+    id(play, found.and_then(|p| p.get("id")))
+}
