@@ -2,17 +2,19 @@
 //! vote, a silent agent, a liar, one decision. Every step says what it shows and checks that it is so.
 
 mod cue;
+mod janitor;
 mod liar;
 mod play;
 mod stage;
 mod story;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::{Answer, Exit, Failure, Global, Outcome};
+use janitor::Janitor;
 use play::Play;
 use stage::Stage;
 use story::Ending;
@@ -26,25 +28,37 @@ pub struct DemoArgs {
     /// Keep the folder, and say how to explore it.
     #[arg(long)]
     keep: bool,
+    /// Remove this folder of a demonstration when standard input ends.
+    #[arg(long, value_name = "DIR", hide = true)]
+    sweep: Option<PathBuf>,
 }
 
 pub fn run(args: DemoArgs, global: &Global) -> Answer {
+    if let Some(folder) = &args.sweep {
+        janitor::sweep(folder).map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
+        return Outcome::new((), "");
+    }
     let start = Instant::now();
     let cannot = |e: std::io::Error| failed(format!("no temporary folder: {e}"));
-    let mut folder = tempfile::Builder::new().prefix("git-quorum-demo-").tempdir().map_err(cannot)?;
+    let mut folder = tempfile::Builder::new().prefix(janitor::PREFIX).tempdir().map_err(cannot)?;
     folder.disable_cleanup(args.keep);
     // Git and the program show paths without symbolic links in them.
     let mut play = Play::new(Stage::set(folder.path().canonicalize().map_err(cannot)?)?, global.json);
+    let janitor = (!args.keep).then(|| Janitor::start(play.stage.program(), play.stage.folder()));
+    let janitor = janitor.transpose().map_err(cannot)?;
     let played = perform(&mut play);
-    let explore = if args.keep { explore(&play.stage) } else { Vec::new() };
-    let mut data = json!({
-        "members": story::MEMBERS, "faulty": [story::FAULTY], "steps": play.steps, "explore": explore,
-        "folder": args.keep.then(|| play.stage.folder()),
-    });
-    if !args.keep {
-        folder.close().map_err(|e| failed(format!("the demonstration's folder could not be removed: {e}")))?;
+    if let Some(janitor) = janitor {
+        folder.close().and_then(|()| janitor.finish()).map_err(|e| failed(format!("the folder stays behind: {e}")))?;
     }
-    let ending = played.map_err(|failure| Failure { data: Some(data.clone()), ..failure })?;
+    let explore = if args.keep { explore(&play.stage) } else { Vec::new() };
+    let kept = args.keep.then(|| play.stage.folder());
+    let mut data = json!({
+        "members": story::MEMBERS, "faulty": [story::FAULTY], "steps": play.steps, "explore": explore, "folder": kept,
+    });
+    let ending = played.map_err(|failure| match kept {
+        Some(folder) => failure.hint(format!("look into {}", folder.display())).data(&data),
+        None => failure.data(&data),
+    })?;
     add_ending(&mut data, &ending, start);
     Outcome::new(&data, closing(&ending, play.steps.len(), start, &explore))
 }
@@ -53,6 +67,7 @@ fn perform(play: &mut Play) -> Result<Ending, Failure> {
     for text in story::INTRODUCTION {
         play.tell("", "", text)?;
     }
+    play.tell("", "", "")?;
     story::play(play)
 }
 
@@ -72,19 +87,26 @@ fn add_ending(data: &mut Value, ending: &Ending, start: Instant) {
 
 fn closing(ending: &Ending, steps: usize, start: Instant, explore: &[Vec<String>]) -> String {
     let mut text = format!(
-        "One decision ({}), in round {}; one liar, convicted; {steps} steps as expected, in {:.1} s.",
-        ending.decided.short(),
+        "\nOne decision, in round {}; one liar, convicted; {steps} steps as they must be, in {:.1} s",
         ending.round,
         start.elapsed().as_secs_f64()
     );
     match explore {
-        [] => text.push_str(" Nothing is left behind; --keep keeps it."),
+        [] => text.push_str("; nothing is left."),
         commands => {
-            text.push_str("\nKept, to be explored:");
-            text.extend(commands.iter().map(|words| format!("\n  {}", words.join(" "))));
+            text.push_str(".\nThe folder is kept. To explore it:");
+            text.extend(
+                commands.iter().map(|words| format!("\n  {}", words.iter().map(quoted).collect::<Vec<_>>().join(" "))),
+            );
         }
     }
     text
+}
+
+/// A word for a shell.
+fn quoted(word: &String) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@".contains(c);
+    if word.chars().all(plain) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// Commands that show what is in the folder, for a shell without the demonstration's environment.

@@ -11,7 +11,7 @@ use super::stage::{Ran, SERVER, Stage};
 use crate::cli::{Failure, output};
 
 /// Columns of what is printed.
-const WIDTH: usize = 98;
+const WIDTH: usize = 100;
 
 /// How long something that needs others may take.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -50,7 +50,7 @@ impl Play {
     pub fn show(&mut self, cue: &Cue) -> Result<Ran, Failure> {
         let ran = self.run(cue)?;
         let text = ran.text();
-        let shown = text.lines().filter(|line| cue.wants(line)).map(|line| self.stage.tidy(&unprefixed(line)));
+        let shown = text.lines().filter(|line| cue.wants(line)).map(|line| self.stage.tidy(unprefixed(line)));
         let (output, command): (Vec<_>, _) = (shown.collect(), self.stage.tidy(&cue.line()));
         self.tell(&format!("    {}$ ", cue.who), "        ", &command)?;
         for line in &output {
@@ -136,9 +136,10 @@ impl Play {
     }
 }
 
-/// What a remote said, without the word that says so.
-fn unprefixed(line: &str) -> String {
-    line.strip_prefix("remote: ").unwrap_or(line).to_owned()
+/// What a remote said, without the words that say so and the ref that the command names anyway.
+fn unprefixed(line: &str) -> &str {
+    let Some(said) = line.strip_prefix("remote: ") else { return line };
+    said.split_once(": ").filter(|(name, _)| name.starts_with("refs/")).map_or(said, |(_, said)| said)
 }
 
 fn wrap(first: &str, rest: &str, text: &str) -> String {
@@ -160,6 +161,12 @@ fn wrap(first: &str, rest: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_remote_says_loses_its_prefixes() {
+        assert_eq!(unprefixed("remote: refs/heads/main: no [X]"), "no [X]");
+        assert_eq!((unprefixed("remote: a: b"), unprefixed("a: b")), ("a: b", "a: b"));
+    }
 
     #[test]
     fn long_texts_are_wrapped_and_indented() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -39,11 +40,9 @@ const BOBS: &str = "Retry with growing pauses";
 
 /// What is told before the first step.
 pub const INTRODUCTION: [&str; 2] = [
-    "Four agents share a bare repository. n = 4 voting members: any f = 1 of them may fail in any way, and any q = 3 \
-     of them can decide.",
-    "The faulty one is dave: its agent is silent throughout, and someone else has its key and lies with it. That is \
-     one member, with one vote a round. The other three follow the rules, and three are a quorum, so they can neither \
-     be misled nor be stopped.",
+    "Four agents share a bare repository: n = 4 members, f = 1 may fail in any way, and q = 3 decide.",
+    "dave is the faulty one: its agent is silent throughout, and a liar holds its key; one member, one vote a round. \
+     The other three follow the rules: a quorum, neither to be misled nor stopped.",
 ];
 
 /// What the story came to.
@@ -96,6 +95,9 @@ fn backstage(play: &Play) -> Result<(), Failure> {
     for member in MEMBERS {
         play.run(&Cue::quorum("", &["keygen", member, "--dir", "keys"]))?;
     }
+    let member = |name: &str| format!("[[members]]\nname = \"{name}\"\nkey_file = \"keys/{name}.pub\"\n");
+    let charter = format!("protect = [\"main\"]\n{}", MEMBERS.map(member).concat());
+    write(&play.stage.folder().join("charter.toml"), &charter)?;
     commit(play, "alice", "fetch.txt", "retries = 0\n", "Fetch")?;
     play.run(&Cue::git("alice", &["push", "--quiet", "origin", "HEAD:main"]))?;
     for agent in MEMBERS.iter().chain([&LIAR]).skip(1) {
@@ -119,18 +121,18 @@ fn clone(play: &Play, who: &'static str) -> Result<(), Failure> {
 }
 
 fn commit(play: &Play, who: &'static str, file: &str, text: &str, title: &str) -> Result<(), Failure> {
-    let path = play.stage.folder().join(who).join(file);
-    fs::write(&path, text).map_err(|e| failed(format!("cannot write {}: {e}", path.display())))?;
+    write(&play.stage.folder().join(who).join(file), text)?;
     play.run(&Cue::git(who, &["add", file]))?;
     play.run(&Cue::git(who, &["commit", "--quiet", "-m", title])).map(drop)
 }
 
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|e| failed(format!("cannot write {}: {e}", path.display())))
+}
+
 fn found(play: &mut Play) -> Result<EntryId, Failure> {
     play.step("gate", "The ledger and the gate: from now on main moves by decisions of the members only.")?;
-    let members: Vec<_> = MEMBERS.iter().map(|m| format!("{m}=../keys/{m}.pub")).collect();
-    let mut args = vec!["init"];
-    args.extend(members.iter().flat_map(|member| ["--member", member.as_str()]));
-    args.extend(["--protect", "main", "--as", "alice", "--key", "../keys/alice"]);
+    let args = ["init", "--charter", "../charter.toml", "--as", "alice", "--key", "../keys/alice"];
     play.show(&Cue::quorum("alice", &args).prints(&["4 voting members: up to 1 may be faulty, 3 make a quorum"]))?;
     play.show(&Cue::quorum("server", &["install", "--server"]).prints(&["The gate is in place"]))?;
     let status = play.ask("alice", &["status"])?;
@@ -156,10 +158,7 @@ fn push_directly(play: &mut Play) -> Result<(), Failure> {
 fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
     play.run(&Cue::git("bob", &["switch", "--quiet", "-c", "retry"]))?;
     commit(play, "bob", "fetch.txt", "retries = growing\n", BOBS)?;
-    play.step(
-        "rivals",
-        "Two rivals for one slot: bob and alice propose at the same time, neither having seen the other.",
-    )?;
+    play.step("rivals", "Two rivals for one slot: bob and alice propose at once, neither having seen the other.")?;
     play.show(&Cue::quorum("bob", &["propose", "-m", BOBS, "--local"]).prints(&[&format!("…{MAIN}…{BOBS}")]))?;
     play.show(&Cue::quorum("alice", &["propose", "-m", ALICES]).prints(&[&format!("…{MAIN}…{ALICES}")]))?;
     play.run(&Cue::quorum("bob", &["sync"]))?;
@@ -174,8 +173,7 @@ fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
 fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.step(
         "split",
-        "The votes split. Each proposer prevoted its own at once; alice and carol then approve bob's, for one may \
-         approve rivals, but a prevote is cast once a round: 2 to 1, and 3 are needed.",
+        "Votes split. Each proposer prevoted its own at once. alice and carol approve bob's: one may approve rivals, but prevotes once a round. So it is 2 to 1, and 3 are needed.",
     )?;
     let bobs = cast.bobs.short();
     let review = |text| ["review", &bobs, "--approve", "-m", text];
@@ -194,8 +192,7 @@ fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.step(
         "silence",
-        "dave's prevote could still make it 3, so the others wait; but not for ever. When their patience (100 ms here) \
-         has run out they go on to round 1.",
+        "dave's prevote could still make it 3, and none can tell silent from slow: they wait, but only as long as their patience (100 ms here) lasts. Then they go on to round 1.",
     )?;
     std::thread::sleep(std::time::Duration::from_millis(100));
     play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits for…round 1"]))?;
@@ -226,11 +223,7 @@ fn voters(votes: &Value) -> BTreeSet<String> {
 }
 
 fn forge(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step(
-        "forgery",
-        "The liar forges carol's approval of alice's proposal. It has dave's key, not hers: the gate takes nothing \
-         into a lane that its owner did not sign.",
-    )?;
+    play.step("forgery", "The liar forges carol's approval of alice's proposal; but it has dave's key, not hers.")?;
     let hers = cast.liar.look_at_lane(play, "carol")?;
     let forged = cast.liar.sign(play, "carol", &[&hers], vec![approval(cast.alices)])?;
     push_lie(play, cast, &forged, "carol", &["remote: …lane/carol:…BAD_SIGNATURE…[BAD_ENTRY]"])
@@ -239,8 +232,7 @@ fn forge(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 fn replay(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.step(
         "replay",
-        "It replays what others did sign: bob's last entry as dave's, and alice's as her next one. The signed bytes \
-         name ledger, member, number and parents, so they fit nowhere else.",
+        "It replays what others did sign: bob's last entry as dave's, and alice's as her next one. Signed bytes name ledger, member, number and parents; they fit nowhere else.",
     )?;
     let bobs = cast.liar.look_at_lane(play, "bob")?;
     push_lie(play, cast, &bobs, FAULTY, &["remote: …lane/dave:…BAD_LANE…[BAD_ENTRY]"])?;
@@ -257,8 +249,7 @@ fn push_lie(play: &mut Play, cast: &Cast, lie: &Seen, lane: &str, lines: &[&str]
 fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.step(
         "both-ways",
-        "With its own key it can lie: two branches of dave's lane, a prevote for one rival on each. They are well formed, \
-         so the gate takes them, and each counts. But a second quorum would need an honest member to vote twice.",
+        "With dave's key it can lie: prevotes for both rivals, on two branches of dave's lane. The gate takes them and both count, but never for two quorums: honest members prevote once a round.",
     )?;
     let genesis = cast.liar.look(play, &cast.liar.refs.genesis())?;
     let [a, b, c] = [("alice"), ("bob"), ("carol")].map(|member| cast.liar.look_at_lane(play, member));
@@ -269,7 +260,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let other = cast.liar.sign(play, FAULTY, &known, says(cast.bobs))?;
     let both = cast.liar.sign(play, FAULTY, &[&one, &other], Vec::new())?;
     let name = cast.liar.refs.lane(&crate::cli::identity::parse_name(FAULTY)?);
-    play.show(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", both.oid)]).prints(&["[new reference]"]))?;
+    play.show(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", both.oid)]))?;
     play.run(&Cue::quorum("bob", &["sync"]))?;
     play.show(&Cue::quorum("bob", &["status", &cast.bobs.short()]).prints(&["round 0: prevotes"]))?;
     let prevotes = play.ask("bob", &["status", &cast.bobs.to_string()])?["rounds"][0]["prevotes"].clone();
@@ -281,8 +272,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
     play.step(
         "decision",
-        "Nobody precommits in a round that it has left, so round 0 stays without a decision. In round 1 all three prevote \
-         what a quorum approves, and precommit it: decided, once.",
+        "The three vote on, each with `git quorum sync`. None precommits in a round that it has left, so round 0 decides nothing. In round 1 all prevote what a quorum approves: decided.",
     )?;
     let bobs = cast.bobs.to_string();
     play.until("a decision", |play| {
@@ -294,7 +284,6 @@ fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
     let found = play.ask("alice", &["show", &bobs])?["decision"].clone();
     let round = found["round"].as_u64().unwrap_or(0);
     let (title, votes) = (format!("…decided…{BOBS}"), format!("round {round}: pre"));
-    play.show(&Cue::quorum("alice", &["sync"]))?;
     play.show(&Cue::quorum("alice", &["status", &cast.bobs.short()]).prints(&[&title, &votes]))?;
     play.fact("decided", json!(cast.bobs), true)?;
     play.fact("round", json!(round), round > 0)?;
@@ -305,11 +294,8 @@ fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
 }
 
 fn convict(play: &mut Play) -> Result<(), Failure> {
-    play.step(
-        "evidence",
-        "The two votes convict their author. The pair stays in the ledger; anyone can check both signatures.",
-    )?;
-    play.show(&Cue::quorum("carol", &["sync"]))?;
+    play.step("evidence", "The two votes convict their author: the signed pair stays in the ledger for all to check.")?;
+    play.run(&Cue::quorum("carol", &["sync"]))?;
     play.show(&Cue::quorum("carol", &["status"]).prints(&["evidence against dave"]))?;
     let evidence = play.ask("carol", &["status"])?["evidence"].clone();
     play.fact("convicted", json!(convicted(&evidence)), convicted(&evidence) == BTreeSet::from([FAULTY.to_owned()]))?;
@@ -325,7 +311,7 @@ fn convicted(evidence: &Value) -> BTreeSet<String> {
 }
 
 fn land(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("landing", "The decision lands: anyone may push it now, and the gate lets it through.")?;
+    play.step("landing", "The decision lands: whoever pushes it, the gate lets it through.")?;
     play.show(&Cue::quorum("alice", &["land"]).prints(&["refs/heads/main is now"]))?;
     let to = play.ask("alice", &["show", &cast.bobs.to_string()])?["proposal"]["to"].clone();
     let main = play.server_refs()?.get(MAIN).cloned().unwrap_or_default();
@@ -333,19 +319,18 @@ fn land(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 }
 
 fn push_rival(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("rival-refused", "The rival is refused from now on, with force too.")?;
+    play.step("rival-refused", "The rival is refused from now on, even with force.")?;
     let cue = Cue::git("alice", &["push", "--force", "origin", "retry:main"]).fails(1);
     let line = format!("remote: refs/heads/main:…{}…{}…[SUPERSEDED]", cast.alices.short(), cast.bobs.short());
     play.show_refused(&cue.prints(&[&line]))
 }
 
 fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("verify", "Anyone can check all of it offline, from a fresh clone and the ledger id alone.")?;
+    play.step("verify", "Anyone checks all of it, offline, from a fresh clone and the ledger id.")?;
     let (server, ledger) = (play.server_path(), cast.ledger.to_string());
     play.show(&Cue::git("", &["clone", "--quiet", &server, READER]))?;
     play.show(&Cue::quorum(READER, &["join", "--genesis", &ledger]))?;
-    let lines =
-        ["every signature checked", "refs/heads/main (origin)…backed", "…decision…round", "evidence against dave"];
+    let lines = ["every signature checked", "refs/heads/main (origin)…backed"];
     play.show(&Cue::quorum(READER, &["verify"]).prints(&lines))?;
     let found = play.ask(READER, &["verify"])?;
     play.fact("pinned", found["pinned"].clone(), found["pinned"] == true)?;
