@@ -33,6 +33,9 @@ struct Change<'a> {
     new: Option<Item>,
 }
 
+/// How many tags may stand before what they tag.
+const MAX_TAGS: usize = 8;
+
 impl Objects {
     /// SHA-256 over a line for each path that differs between the trees of two commits, sorted by
     /// the bytes of the path: path, NUL, old mode, space, new mode, space, SHA-256 of the old
@@ -58,14 +61,31 @@ impl Objects {
     }
 
     /// SHA-256 over a fixed first line, the previous state and the change in hexadecimal, a line
-    /// each, and the raw bytes of the commit that the change leads to, if any.
+    /// each, and the raw bytes of the commit or annotated tag that the change leads to, if any.
     pub fn state_digest(&self, previous: Digest, change: Digest, to: Option<Oid>) -> Result<Digest, RepoError> {
         let mut hash = Sha256::new();
         hash.update(format!("{STATE_HEADER}{previous}\n{change}\n"));
-        if let Some(commit) = to {
-            hash.update(self.expect(commit, ObjectKind::Commit)?);
+        if let Some(oid) = to {
+            // A tag counts by its own bytes, and must lead to a commit.
+            self.links(self.peel(oid)?)?;
+            hash.update(self.read(oid)?.ok_or(RepoError::Missing(oid))?.data);
         }
         Ok(Digest::new(hash.finalize().into()))
+    }
+
+    /// What an annotated tag tags, through a few tags of tags; anything else as it is.
+    pub fn peel(&self, oid: Oid) -> Result<Oid, RepoError> {
+        let mut at = oid;
+        for _ in 0..MAX_TAGS {
+            if !matches!(self.read_header(at)?, Some((ObjectKind::Tag, _))) {
+                return Ok(at);
+            }
+            let raw = self.expect(at, ObjectKind::Tag)?;
+            let line = raw.split(|b| *b == b'\n').next().and_then(|line| line.strip_prefix(b"object "));
+            let tagged = line.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| text.parse().ok());
+            at = tagged.ok_or(RepoError::Malformed { oid: at, why: "it is a tag and names no object" })?;
+        }
+        Err(RepoError::Malformed { oid, why: "it is a tag of a tag of a tag, and so on" })
     }
 
     /// The paths that differ between two commits, sorted by their bytes.
@@ -81,6 +101,7 @@ impl Objects {
     /// Whether `ancestor` is `commit` or lies in its history. Where part of the history is not
     /// here and could hold the answer, that is an error.
     pub fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, RepoError> {
+        let (ancestor, commit) = (self.peel(ancestor)?, self.peel(commit)?);
         self.links(ancestor)?;
         let mut seen = BTreeSet::from([commit]);
         let mut open = vec![commit];
@@ -116,7 +137,7 @@ impl Objects {
     }
 
     fn each_change(&self, from: Option<Oid>, to: Option<Oid>, sink: Sink<'_>) -> Result<(), RepoError> {
-        let tree = |commit: Option<Oid>| commit.map(|oid| self.tree_of(oid)).transpose();
+        let tree = |commit: Option<Oid>| commit.map(|oid| self.tree_of(self.peel(oid)?)).transpose();
         let (old, new) = (tree(from)?, tree(to)?);
         Walk { objects: self, sink, path: Vec::new(), depth: 0, paths: 0 }.trees(old, new)
     }
