@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::craft::Craft;
 use super::invalid::Cases;
-use super::invalid::Stock::Accepts;
+use super::invalid::Stock::{Accepts, Refuses};
 use super::valid::nested;
 use crate::lab::public_key;
 
@@ -276,7 +276,8 @@ fn add_limits(cases: &mut Cases<'_>) {
     let mut late = base.clone();
     let time = late.headers[3].split(' ').nth(3).unwrap().to_owned();
     late.headers.iter_mut().skip(3).for_each(|line| *line = line.replace(&time, "253402300800"));
-    add("-time", "after the year 9999", late.sign("dave"));
+    let late = late.sign("dave");
+    cases.add("LIMIT_EXCEEDED-time", Refuses, "after the year 9999, which ssh-keygen does not read either", late);
 }
 
 fn add_texts(cases: &mut Cases<'_>) {
@@ -344,7 +345,7 @@ fn add_geneses(cases: &mut Cases<'_>) {
         v["charter"]["removed"] = json!([{"key": public_key("mallory"), "last": null, "name": "mallory"}]);
     }));
     let mut with_parent = base.clone();
-    with_parent.headers.insert(1, "parent 4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned());
+    with_parent.headers.insert(1, "parent 00000000000000000000000000000000000000ff".to_owned());
     add("-with-parent", "a genesis with a parent", with_parent.sign("alice"));
     let ordinary = cases.valid.get("propose").raw.clone();
     cases.add_genesis("BAD_GENESIS-ordinary-entry", Accepts, "an entry that is no genesis founds no ledger", ordinary);
