@@ -31,7 +31,7 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// All of them, in the order in which they are first looked for (`ledger-spec/reasons.md`).
+    /// All of them, in the order of `ledger-spec/reasons.md`, which says when each is looked for.
     pub const ALL: [RejectReason; 22] = [
         Self::NotACommit,
         Self::TooLarge,

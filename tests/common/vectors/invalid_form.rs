@@ -42,7 +42,12 @@ fn add_headers(cases: &mut Cases<'_>) {
     let after = replaced(&raw, end, &[end.as_slice(), b"x-note hidden\n"].concat());
     add("header-after-signature", Refuses, "a header after the signature, which nobody signed", after);
     let sha256 = replaced(&raw, end, &[end.as_slice(), b"gpgsig-sha256 anything\n"].concat());
-    add("gpgsig-sha256-added", Accepts, "stock Git leaves this header out of the signed bytes: anything could hide in it", sha256);
+    add(
+        "gpgsig-sha256-added",
+        Accepts,
+        "stock Git leaves this header out of the signed bytes: anything could hide in it",
+        sha256,
+    );
     let at = raw.windows(7).position(|w| w == b"gpgsig ").unwrap();
     let signature = &raw[at..raw.windows(end.len()).position(|w| w == end).unwrap() + end.len()];
     let twice = replaced(&raw, signature, &[signature, signature].concat());
@@ -51,7 +56,8 @@ fn add_headers(cases: &mut Cases<'_>) {
     add("second-gpgsig-text", Accepts, "a second signature header that is no signature", other);
     let first = [signature, &replaced(&raw, signature, b"")[..]].concat();
     add("signature-first", Refuses, "the signature header before the tree", first);
-    let tree = base.clone().header("4b825dc642cb6eb9a060e54bf8d69288fbee4904", "4b825dc642cb6eb9a060e54bf8d69288fbee4905");
+    let tree =
+        base.clone().header("4b825dc642cb6eb9a060e54bf8d69288fbee4904", "4b825dc642cb6eb9a060e54bf8d69288fbee4905");
     add("other-tree", Accepts, "a tree that is not the empty one", signed(tree));
     let mut swapped = base.clone();
     swapped.headers.swap(0, 1);
@@ -84,9 +90,18 @@ fn add_authors(cases: &mut Cases<'_>) {
     let line = |with: &str| base.clone().header(&author, with);
     add("author-is-not-committer", Accepts, "another author", line(&author.replace("dave", "carol")));
     add("author-name", Accepts, "another name with the same address", line(&author.replacen("dave", "alice", 1)));
-    add("not-the-member", Accepts, "author and committer agree, the payload names another member", both("dave", "carol"));
-    add("committer-time", Accepts, "author and committer at different times", base.clone().header(
-        &base.headers[4].clone(), &base.headers[4].replace(&time, "1700000000")));
+    add(
+        "not-the-member",
+        Accepts,
+        "author and committer agree, the payload names another member",
+        both("dave", "carol"),
+    );
+    add(
+        "committer-time",
+        Accepts,
+        "author and committer at different times",
+        base.clone().header(&base.headers[4].clone(), &base.headers[4].replace(&time, "1700000000")),
+    );
     add("other-domain", Accepts, "another address", both("git-quorum.invalid", "example.org"));
     add("time-zone", Accepts, "a time zone that is not UTC", both("+0000", "+0100"));
     add("minus-zero-zone", Accepts, "-0000 is not +0000", both("+0000", "-0000"));
@@ -184,7 +199,12 @@ fn add_layouts(cases: &mut Cases<'_>) {
     let bits = char::from(last as u8 + 1);
     let loose = format!("{}{bits}=", &unpadded[..unpadded.len() - 1]);
     add("loose-bits", Refuses, "unused bits of the last base64 digit set", lines(&loose, 70));
-    add("bytes-after-the-blob", Refuses, "a byte after the signature blob", wrap(&[blob.as_slice(), b"\0"].concat(), 70));
+    add(
+        "bytes-after-the-blob",
+        Refuses,
+        "a byte after the signature blob",
+        wrap(&[blob.as_slice(), b"\0"].concat(), 70),
+    );
     add("cut-short", Refuses, "the last byte missing", wrap(&blob[..blob.len() - 1], 70));
 }
 
@@ -196,7 +216,12 @@ fn add_blobs(cases: &mut Cases<'_>) {
         let armour = blob.sign("dave", &signed).armour();
         cases.add(&format!("BAD_ARMOUR-{name}"), stock, why, base.clone().armoured(&armour));
     };
-    add("reserved-signed", Refuses, "a reserved field that is not empty, and signed so", Blob { reserved: b"hidden", ..blob.clone() });
+    add(
+        "reserved-signed",
+        Refuses,
+        "a reserved field that is not empty, and signed so",
+        Blob { reserved: b"hidden", ..blob.clone() },
+    );
     add("sha256", Accepts, "SHA-256 inside, signed so", Blob { hash: b"sha256", ..blob.clone() });
     add("other-namespace", Refuses, "a signature for files", Blob { namespace: b"file", ..blob.clone() });
     add("no-namespace", Refuses, "an empty namespace", Blob { namespace: b"", ..blob.clone() });
@@ -210,9 +235,17 @@ fn add_blobs(cases: &mut Cases<'_>) {
         cases.add(&format!("BAD_ARMOUR-{name}"), Refuses, why, base.clone().armoured(&armour));
     };
     let good = base.signature();
-    add("algorithm", "an ed25519 signature under the name of another algorithm", [string(b"rsa-sha2-512"), string(&good)].concat());
+    add(
+        "algorithm",
+        "an ed25519 signature under the name of another algorithm",
+        [string(b"rsa-sha2-512"), string(&good)].concat(),
+    );
     add("short-signature", "63 bytes of signature", [string(b"ssh-ed25519"), string(&good[..63])].concat());
-    add("long-signature", "65 bytes of signature", [string(b"ssh-ed25519"), string(&[good.as_slice(), b"\0"].concat())].concat());
+    add(
+        "long-signature",
+        "65 bytes of signature",
+        [string(b"ssh-ed25519"), string(&[good.as_slice(), b"\0"].concat())].concat(),
+    );
     let inner = [string(b"ssh-ed25519"), string(&good), vec![0]].concat();
     add("bytes-after-the-signature", "a byte after the signature, inside the blob", inner);
 }
@@ -226,12 +259,22 @@ fn add_keys(cases: &mut Cases<'_>) {
     };
     let ed25519 = |bytes: &[u8]| [string(b"ssh-ed25519"), string(bytes)].concat();
     let rsa = [string(b"ssh-rsa"), string(&[1, 0, 1]), string(&[&[0, 0xc5], [0x77; 255].as_slice()].concat())].concat();
-    add("rsa", "an RSA key (what the signature holds no longer matters)", rsa, [string(b"rsa-sha2-512"), string(&[0x42; 256])].concat());
-    let security_key = [string(b"sk-ssh-ed25519@openssh.com"), string(public_key("dave").bytes()), string(b"ssh:")].concat();
+    add(
+        "rsa",
+        "an RSA key (what the signature holds no longer matters)",
+        rsa,
+        [string(b"rsa-sha2-512"), string(&[0x42; 256])].concat(),
+    );
+    let security_key =
+        [string(b"sk-ssh-ed25519@openssh.com"), string(public_key("dave").bytes()), string(b"ssh:")].concat();
     let touched = [string(b"sk-ssh-ed25519@openssh.com"), string(&base.signature()), vec![1, 0, 0, 0, 9]].concat();
     add("security-key", "a key on a security token, which signs other bytes", security_key, touched);
-    add("small-order-key", "the identity as the key: some checks accept any message under it",
-        ed25519(EIGHT_TORSION[0].compress().as_bytes()), signature.clone());
+    add(
+        "small-order-key",
+        "the identity as the key: some checks accept any message under it",
+        ed25519(EIGHT_TORSION[0].compress().as_bytes()),
+        signature.clone(),
+    );
     let mixed = (ED25519_BASEPOINT_POINT + EIGHT_TORSION[1]).compress();
     add("key-with-torsion", "a key outside the prime-order subgroup", ed25519(mixed.as_bytes()), signature.clone());
     let mut again = [0xff; 32];

@@ -72,19 +72,39 @@ fn add_spellings(cases: &mut Cases<'_>) {
     add("-line-feed-at-the-end", "one line feed more at the end", &format!("{json}\n"));
     add("-space-before", "a space before the payload", &format!(" {json}"));
     add("-key-twice", "a key twice, with the same value", &json.replace("\"seq\":1", "\"seq\":1,\"seq\":1"));
-    add("-key-twice-differing", "a key twice: readers disagree on which one holds", &json.replace("\"seq\":1", "\"seq\":9,\"seq\":1"));
-    add("-type-twice", "the key that tells an entry from a genesis, twice", &json.replace("\"type\":\"entry\"", "\"type\":\"genesis\",\"type\":\"entry\""));
-    add("-kind-twice", "the key that names a statement, twice", &json.replace("\"kind\":\"review\"", "\"kind\":\"withdraw\",\"kind\":\"review\""));
+    add(
+        "-key-twice-differing",
+        "a key twice: readers disagree on which one holds",
+        &json.replace("\"seq\":1", "\"seq\":9,\"seq\":1"),
+    );
+    add(
+        "-type-twice",
+        "the key that tells an entry from a genesis, twice",
+        &json.replace("\"type\":\"entry\"", "\"type\":\"genesis\",\"type\":\"entry\""),
+    );
+    add(
+        "-kind-twice",
+        "the key that names a statement, twice",
+        &json.replace("\"kind\":\"review\"", "\"kind\":\"withdraw\",\"kind\":\"review\""),
+    );
     add("-escaped-letter", "a letter that needs no escape", &json.replace("\"seq\"", "\"s\\u0065q\""));
     add("-escaped-slash", "a slash that needs no escape", &json.replace("\"text\":\"\"", "\"text\":\"\\/\""));
-    add("-escaped-line-feed", "a long escape where a short one exists", &json.replace("\"text\":\"\"", "\"text\":\"\\u000a\""));
+    add(
+        "-escaped-line-feed",
+        "a long escape where a short one exists",
+        &json.replace("\"text\":\"\"", "\"text\":\"\\u000a\""),
+    );
     add("-escaped-delete", "U+007F needs no escape", &json.replace("\"text\":\"\"", "\"text\":\"\\u007f\""));
     add("-escaped-pair", "a surrogate pair, escaped", &json.replace("\"text\":\"\"", "\"text\":\"\\ud83d\\ude00\""));
     add("-1.0", "a fraction", &json.replace("\"seq\":1", "\"seq\":1.0"));
     add("-1e0", "an exponent", &json.replace("\"seq\":1", "\"seq\":1e0"));
     add("-minus-zero", "minus zero", &json.replace("\"seq\":1", "\"seq\":-0"));
     add("-negative", "a negative number", &json.replace("\"seq\":1", "\"seq\":-1"));
-    add("-above-2-53", "2^53: some readers cannot tell it from its neighbour", &json.replace("\"seq\":1", "\"seq\":9007199254740992"));
+    add(
+        "-above-2-53",
+        "2^53: some readers cannot tell it from its neighbour",
+        &json.replace("\"seq\":1", "\"seq\":9007199254740992"),
+    );
     add("-huge-number", "300 digits", &json.replace("\"seq\":1", &format!("\"seq\":{}", "9".repeat(300))));
     let newer = cases.valid.craft("propose-charter-newer");
     let json = newer.json();
@@ -115,7 +135,9 @@ fn add_shapes(cases: &mut Cases<'_>) {
     };
     let remove = |value: &mut Value, key: &str| value.as_object_mut().unwrap().remove(key).unwrap();
     add("unknown-field", "a field that entries do not have", &|v| v["note"] = json!("hidden"));
-    add("unknown-field-in-statement", "a field that the statement does not have", &|v| v["statements"][0]["round"] = json!(0));
+    add("unknown-field-in-statement", "a field that the statement does not have", &|v| {
+        v["statements"][0]["round"] = json!(0)
+    });
     add("missing-field", "no `seq`", &|v| drop(remove(v, "seq")));
     add("missing-list", "no `evidence`", &|v| drop(remove(&mut v["statements"][0], "evidence")));
     add("number-as-text", "`seq` as text", &|v| v["seq"] = json!("1"));
@@ -155,7 +177,9 @@ fn add_vote_shapes(cases: &mut Cases<'_>) {
     add("signature-in-capitals", "a signature in capital letters", &|v| {
         v["signature"] = json!(v["signature"].as_str().unwrap().to_uppercase());
     });
-    add("signature-short", "a signature of 126 digits", &|v| v["signature"] = json!(&v["signature"].as_str().unwrap()[2..]));
+    add("signature-short", "a signature of 126 digits", &|v| {
+        v["signature"] = json!(&v["signature"].as_str().unwrap()[2..])
+    });
     let base = cases.valid.craft("propose");
     let mut add = |name: &str, why: &str, edit: &dyn Fn(&mut Value)| {
         let raw = edited(&base, "alice", |v| edit(&mut v["statements"][0]));
@@ -192,7 +216,9 @@ pub fn add_charters(cases: &mut Cases<'_>) {
     add("member-and-removed", "a member that is also removed", &|v| {
         v["removed"][0]["name"] = json!("bob");
     });
-    add("key-with-comment", "a key with a comment", &|v| v["members"][0]["key"] = json!(format!("{} a@b", public_key("alice"))));
+    add("key-with-comment", "a key with a comment", &|v| {
+        v["members"][0]["key"] = json!(format!("{} a@b", public_key("alice")))
+    });
     add("key-rsa", "no ed25519 key", &|v| v["members"][0]["key"] = json!("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ=="));
     let weak = openssh_text(EIGHT_TORSION[2].compress().0);
     add("weak-key", "a key of small order", &|v| v["members"][0]["key"] = json!(weak));
@@ -207,12 +233,18 @@ pub fn add_charters(cases: &mut Cases<'_>) {
     add("protect-star-inside", "a star that is not at the end", &|v| v["protect"] = json!(["refs/*/main"]));
     add("concentrated", "one fault domain with two of four votes", &|v| v["members"][1]["domain"] = json!("alice"));
     add("role-twice", "a role twice", &|v| v["members"][0]["roles"] = json!(["ci", "ci"]));
-    add("too-many-roles", "17 roles", &|v| v["members"][0]["roles"] = (10..27).map(|n| json!(format!("r{n}"))).collect());
-    add("too-many-refs", "65 protected refs", &|v| v["protect"] = (10..75).map(|n| json!(format!("refs/heads/r{n}"))).collect());
+    add("too-many-roles", "17 roles", &|v| {
+        v["members"][0]["roles"] = (10..27).map(|n| json!(format!("r{n}"))).collect()
+    });
+    add("too-many-refs", "65 protected refs", &|v| {
+        v["protect"] = (10..75).map(|n| json!(format!("refs/heads/r{n}"))).collect()
+    });
     add("too-many-members", "129 members", &|v| v["members"] = crowd(129));
     add("too-many-removed", "513 removed members", &|v| v["removed"] = gone(513));
     add("unknown-field", "a field that charters do not have", &|v| v["note"] = json!(1));
-    add("last-missing", "`last` left out where null is meant", &|v| drop(v["removed"][0].as_object_mut().unwrap().remove("last")));
+    add("last-missing", "`last` left out where null is meant", &|v| {
+        drop(v["removed"][0].as_object_mut().unwrap().remove("last"))
+    });
     add("version-0", "a charter of version 0", &|v| v["v"] = json!(0));
     add("no-version", "a charter without a version", &|v| drop(v.as_object_mut().unwrap().remove("v")));
     let nested = serde_json::to_value(nested(cases.valid.id("genesis"), 128)).unwrap();
@@ -256,23 +288,39 @@ fn add_limits(cases: &mut Cases<'_>) {
         cases.add(&format!("LIMIT_EXCEEDED{name}"), Accepts, why, raw);
     };
     add("", "65 statements", edited(&base, "dave", |v| v["statements"] = vec![v["statements"][0].clone(); 65].into()));
-    add("-evidence", "17 items of evidence", edited(&base, "dave", |v| v["statements"][0]["evidence"] = vec![json!("e"); 17].into()));
+    add(
+        "-evidence",
+        "17 items of evidence",
+        edited(&base, "dave", |v| v["statements"][0]["evidence"] = vec![json!("e"); 17].into()),
+    );
     add("-seq-0", "`seq` is 0", edited(&base, "dave", |v| v["seq"] = json!(0)));
-    add("-parent-unnamed", "fewer parents in the payload than in the commit", edited(&base, "dave", |v| drop(v["parents"].as_array_mut().unwrap().pop())));
-    add("-parent-too-many", "more parents in the payload than in the commit", edited(&base, "dave", |v| {
-        let first = v["parents"][0].clone();
-        v["parents"].as_array_mut().unwrap().push(first);
-    }));
+    add(
+        "-parent-unnamed",
+        "fewer parents in the payload than in the commit",
+        edited(&base, "dave", |v| drop(v["parents"].as_array_mut().unwrap().pop())),
+    );
+    add(
+        "-parent-too-many",
+        "more parents in the payload than in the commit",
+        edited(&base, "dave", |v| {
+            let first = v["parents"][0].clone();
+            v["parents"].as_array_mut().unwrap().push(first);
+        }),
+    );
     let mut none = base.clone();
     none.headers.retain(|line| !line.starts_with("parent "));
     add("-no-parents", "an entry, not a genesis, without parents", edited(&none, "dave", |v| v["parents"] = json!([])));
     let mut many = base.clone();
     let parent = many.headers[1].clone();
     many.headers.splice(1..1, vec![parent; 255]);
-    add("-parents", "257 parents", edited(&many, "dave", |v| {
-        let first = v["parents"][0].clone();
-        v["parents"].as_array_mut().unwrap().splice(0..0, vec![first; 255]);
-    }));
+    add(
+        "-parents",
+        "257 parents",
+        edited(&many, "dave", |v| {
+            let first = v["parents"][0].clone();
+            v["parents"].as_array_mut().unwrap().splice(0..0, vec![first; 255]);
+        }),
+    );
     let mut late = base.clone();
     let time = late.headers[3].split(' ').nth(3).unwrap().to_owned();
     late.headers.iter_mut().skip(3).for_each(|line| *line = line.replace(&time, "253402300800"));
@@ -287,7 +335,12 @@ fn add_texts(cases: &mut Cases<'_>) {
         cases.add(&format!("BAD_TEXT-{name}"), Accepts, why, raw);
     };
     add("too-long", "16385 bytes of text", "text", json!("t".repeat(limits::TEXT_BYTES + 1)));
-    add("too-long-in-bytes", "16385 bytes in fewer characters", "text", json!("é".repeat(limits::TEXT_BYTES / 2) + "x"));
+    add(
+        "too-long-in-bytes",
+        "16385 bytes in fewer characters",
+        "text",
+        json!("é".repeat(limits::TEXT_BYTES / 2) + "x"),
+    );
     add("escape-character", "ESC, which terminals obey", "text", json!("\u{1b}[2J"));
     add("carriage-return", "CR", "text", json!("a\r\nb"));
     add("delete", "U+007F", "text", json!("\u{7f}"));
@@ -318,16 +371,31 @@ fn add_contradictions(cases: &mut Cases<'_>) {
     add("-from-is-to", "from and to are the same", &|v| v[0]["to"] = v[0]["from"].clone());
     add("-both-null", "from absent to absent", &|v| (v[0]["to"], v[0]["from"]) = (Value::Null, Value::Null));
     add("-zeros", "forty zeros for an absent value", &|v| v[0]["from"] = json!("0".repeat(40)));
-    add("-creation-rewrites", "a creation that rewrites", &|v| (v[0]["from"], v[0]["rewrite"]) = (Value::Null, json!(true)));
-    add("-deletion-rewrites", "a deletion that rewrites", &|v| (v[0]["to"], v[0]["rewrite"]) = (Value::Null, json!(true)));
+    add("-creation-rewrites", "a creation that rewrites", &|v| {
+        (v[0]["from"], v[0]["rewrite"]) = (Value::Null, json!(true))
+    });
+    add("-deletion-rewrites", "a deletion that rewrites", &|v| {
+        (v[0]["to"], v[0]["rewrite"]) = (Value::Null, json!(true))
+    });
     let base = cases.valid.craft("approve-and-prevote");
     let proposal: Value = serde_json::from_str(&cases.valid.craft("propose").json()).unwrap();
     let raw = edited(&base, "alice", |v| v["statements"][1] = proposal["statements"][0].clone());
-    cases.add_after(&["propose"], "BAD_STATEMENT-proposal-second", Accepts, "a proposal that is not the first statement", raw);
+    cases.add_after(
+        &["propose"],
+        "BAD_STATEMENT-proposal-second",
+        Accepts,
+        "a proposal that is not the first statement",
+        raw,
+    );
     let other = cases.valid.id("propose");
     let raw = edited(&cases.valid.craft("propose-charter"), "dave", |v| v["statements"][0]["base"] = json!(other));
-    cases.add_after(&["prevote-later-round"], "BAD_STATEMENT-charter-base", Accepts,
-        "a charter that is to follow another one than the entry's own", raw);
+    cases.add_after(
+        &["prevote-later-round"],
+        "BAD_STATEMENT-charter-base",
+        Accepts,
+        "a charter that is to follow another one than the entry's own",
+        raw,
+    );
 }
 
 fn add_geneses(cases: &mut Cases<'_>) {
@@ -341,9 +409,13 @@ fn add_geneses(cases: &mut Cases<'_>) {
     by_mallory.headers.iter_mut().for_each(foreign);
     add("", "its author is no member", edited(&by_mallory, "mallory", |v| v["member"] = json!("mallory")));
     add("-by-another-key", "signed by another member's key", base.clone().sign("bob"));
-    add("-removed", "a first charter with a removed member", edited(&base, "alice", |v| {
-        v["charter"]["removed"] = json!([{"key": public_key("mallory"), "last": null, "name": "mallory"}]);
-    }));
+    add(
+        "-removed",
+        "a first charter with a removed member",
+        edited(&base, "alice", |v| {
+            v["charter"]["removed"] = json!([{"key": public_key("mallory"), "last": null, "name": "mallory"}]);
+        }),
+    );
     let mut with_parent = base.clone();
     with_parent.headers.insert(1, "parent 00000000000000000000000000000000000000ff".to_owned());
     add("-with-parent", "a genesis with a parent", with_parent.sign("alice"));

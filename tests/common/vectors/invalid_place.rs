@@ -23,10 +23,21 @@ fn view(cases: &Cases<'_>, member: &str, charter: &str, parents: &[&str]) -> Pay
 
 fn add_ledgers(cases: &mut Cases<'_>) {
     let replayed = cases.valid.get("other-propose").raw.clone();
-    cases.add_after(&["genesis"], "WRONG_LEDGER", Accepts, "an entry of another ledger that has a member of the same name and key", replayed);
+    cases.add_after(
+        &["genesis"],
+        "WRONG_LEDGER",
+        Accepts,
+        "an entry of another ledger that has a member of the same name and key",
+        replayed,
+    );
     let mut payload = view(cases, "alice", "genesis", &["propose"]);
     payload.ledger = cases.valid.id("other-genesis");
-    cases.add_payload(&["propose"], "WRONG_LEDGER-named", "an entry that names another ledger than its parents'", &payload);
+    cases.add_payload(
+        &["propose"],
+        "WRONG_LEDGER-named",
+        "an entry that names another ledger than its parents'",
+        &payload,
+    );
     let genesis = cases.valid.get("other-genesis").raw.clone();
     cases.add_after(&["genesis"], "WRONG_LEDGER-genesis", Accepts, "another ledger's genesis", genesis);
 }
@@ -39,13 +50,24 @@ fn add_parents(cases: &mut Cases<'_>) {
     cases.add_after(&parents, "BAD_PARENT", Accepts, "a parent commit that nobody has", raw);
     let other = cases.valid.oids(&["genesis", "other-genesis"]);
     let raw = sign(&encode(&payload, &other, 1_700_100_000).unwrap(), "dave");
-    cases.add_after(&parents, "BAD_PARENT-other-ledger", Accepts, "a parent commit that belongs to another ledger", raw);
+    cases.add_after(
+        &parents,
+        "BAD_PARENT-other-ledger",
+        Accepts,
+        "a parent commit that belongs to another ledger",
+        raw,
+    );
     let twice = ["genesis", "propose", "propose"];
     let payload = view(cases, "dave", "genesis", &twice);
     cases.add_payload(&twice, "BAD_PARENT-twice", "a parent twice", &payload);
     let twice = ["abstain", "second-signature"];
     let payload = view(cases, "dave", "genesis", &twice);
-    cases.add_payload(&twice, "BAD_PARENT-twice-in-two-commits", "one entry as two parents, by its two commits", &payload);
+    cases.add_payload(
+        &twice,
+        "BAD_PARENT-twice-in-two-commits",
+        "one entry as two parents, by its two commits",
+        &payload,
+    );
 
     let mut payload = view(cases, "dave", "genesis", &parents);
     payload.parents[1] = cases.valid.id("reject");
@@ -63,14 +85,26 @@ fn add_lanes(cases: &mut Cases<'_>) {
     };
     add("BAD_LANE", "the first parent is another member's entry, and there is no own one", "dave", &["propose"], None);
     add("BAD_LANE-own-second", "the own entry is a parent, but not the first", "dave", &["propose", "abstain"], None);
-    add("BAD_LANE-genesis-and-own", "the genesis first, and an own entry behind it", "dave", &["genesis", "abstain"], None);
+    add(
+        "BAD_LANE-genesis-and-own",
+        "the genesis first, and an own entry behind it",
+        "dave",
+        &["genesis", "abstain"],
+        None,
+    );
     add("BAD_LANE-genesis-second", "another member's entry before the genesis", "dave", &["propose", "genesis"], None);
     add("BAD_SEQUENCE", "a number left out", "dave", &["abstain"], Some(3));
     add("BAD_SEQUENCE-again", "the number of the entry before", "dave", &["abstain"], Some(1));
     add("BAD_SEQUENCE-first", "a lane that starts at 2", "dave", &["genesis", "propose"], Some(2));
     add("BAD_SEQUENCE-largest", "the largest number there is", "dave", &["abstain"], Some((1 << 53) - 1));
     let join = ["fork-right", "fork-left-2"];
-    add("BAD_SEQUENCE-join", "a join counts on from its highest own parent, not from its first one", "erin", &join, Some(3));
+    add(
+        "BAD_SEQUENCE-join",
+        "a join counts on from its highest own parent, not from its first one",
+        "erin",
+        &join,
+        Some(3),
+    );
 }
 
 fn add_charters(cases: &mut Cases<'_>) {

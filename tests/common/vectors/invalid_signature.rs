@@ -38,9 +38,19 @@ fn add_crafted(cases: &mut Cases<'_>) {
     add("flipped-s-top", Refuses, "the highest bit of S flipped", flipped(63, 0x80));
     add("s-plus-l", Accepts, "the group order added to S: the equation holds as before", add_order(good));
     let small = sign_with_nonce("dave", &data, 0, EdwardsPoint::identity());
-    add("small-order-r", Accepts, "R is the identity: the equation holds, and the member alone can make it hold", small);
+    add(
+        "small-order-r",
+        Accepts,
+        "R is the identity: the equation holds, and the member alone can make it hold",
+        small,
+    );
     let mixed = sign_with_nonce("dave", &data, 7, EIGHT_TORSION[1]);
-    add("mixed-order-r", Refuses, "R has a part of order 8: the equation holds only when multiplied by the cofactor", mixed);
+    add(
+        "mixed-order-r",
+        Refuses,
+        "R has a part of order 8: the equation holds only when multiplied by the cofactor",
+        mixed,
+    );
     add("zeros", Refuses, "64 zero bytes", [0; 64]);
     let bare = signing_key("dave").sign(&base.signed_bytes()).to_bytes();
     add("not-an-ssh-signature", Refuses, "made over the signed bytes themselves, without OpenSSH's frame", bare);
@@ -62,15 +72,36 @@ fn add_moved(cases: &mut Cases<'_>) {
     moved.headers[2] = format!("parent {oid}");
     let propose = cases.valid.id("propose").to_string();
     let moved = moved.say(&format!("{propose}\"],\"seq\""), &format!("{id}\"],\"seq\""));
-    cases.add_after(&["propose-delete"], "BAD_SIGNATURE-re-parented", Refuses,
-        "on top of another parent, payload and commit alike, without the key", moved.raw());
+    cases.add_after(
+        &["propose-delete"],
+        "BAD_SIGNATURE-re-parented",
+        Refuses,
+        "on top of another parent, payload and commit alike, without the key",
+        moved.raw(),
+    );
     let genesis = cases.valid.craft("genesis").say("\"quorum\":3", "\"quorum\":4");
-    cases.add_genesis("BAD_SIGNATURE-genesis", Refuses, "a genesis whose charter was changed after it was signed", genesis.raw());
+    cases.add_genesis(
+        "BAD_SIGNATURE-genesis",
+        Refuses,
+        "a genesis whose charter was changed after it was signed",
+        genesis.raw(),
+    );
     let genesis = cases.valid.craft("genesis").with_signature("alice", &[1; 64]);
-    cases.add_after(&["genesis"], "BAD_SIGNATURE-second-genesis", Refuses, "the genesis again under no true signature", genesis);
+    cases.add_after(
+        &["genesis"],
+        "BAD_SIGNATURE-second-genesis",
+        Refuses,
+        "the genesis again under no true signature",
+        genesis,
+    );
     let again = base.with_signature("dave", &[1; 64]);
-    cases.add_after(&["abstain"], "BAD_SIGNATURE-known-entry", Refuses,
-        "an entry that is in already, again under no true signature: another commit, which nothing may build on", again);
+    cases.add_after(
+        &["abstain"],
+        "BAD_SIGNATURE-known-entry",
+        Refuses,
+        "an entry that is in already, again under no true signature: another commit, which nothing may build on",
+        again,
+    );
 }
 
 /// Signatures of others.
@@ -85,6 +116,11 @@ fn add_others(cases: &mut Cases<'_>) {
     cases.add("BAD_SIGNATURE-key-put-in", Refuses, "bob's signature beside dave's key", claimed);
     let elsewhere = cases.valid.craft("fork-left").signature();
     let replayed = cases.valid.craft("fork-right").with_signature("erin", &elsewhere);
-    cases.add_after(&["before-fork"], "BAD_SIGNATURE-of-another-entry", Refuses,
-        "the member's true signature over another of its entries", replayed);
+    cases.add_after(
+        &["before-fork"],
+        "BAD_SIGNATURE-of-another-entry",
+        Refuses,
+        "the member's true signature over another of its entries",
+        replayed,
+    );
 }

@@ -79,9 +79,7 @@ impl Valid {
 
     /// Everything that must be in before an entry with these parents.
     pub fn context(&self, parents: &[&str]) -> Vec<String> {
-        let needed = |e: &&Entry| {
-            parents.iter().any(|p| e.name == *p || self.get(p).context.contains(&e.name))
-        };
+        let needed = |e: &&Entry| parents.iter().any(|p| e.name == *p || self.get(p).context.contains(&e.name));
         self.entries.iter().filter(needed).map(|e| e.name.clone()).collect()
     }
 
@@ -264,10 +262,20 @@ fn add_decision(valid: &mut Valid) {
     let no = judge(p, Verdict::Reject, "The third file lacks a test.", &[]);
     valid.add(("reject", "an objection"), ("carol", "genesis"), &["genesis", "propose"], vec![no]);
     let none = judge(p, Verdict::Abstain, "", &[]);
-    valid.add(("abstain", "no judgement; the worked example"), ("dave", "genesis"), &["genesis", "propose"], vec![none]);
+    valid.add(
+        ("abstain", "no judgement; the worked example"),
+        ("dave", "genesis"),
+        &["genesis", "propose"],
+        vec![none],
+    );
     let both = vec![approve(p), prevote(p, 0)];
     valid.add(("approve-and-prevote", "two statements in one entry"), alice, &["propose"], both.clone());
-    valid.add(("prevote", "a vote on the strength of the member's own approval"), ("bob", "genesis"), &["approve"], vec![prevote(p, 0)]);
+    valid.add(
+        ("prevote", "a vote on the strength of the member's own approval"),
+        ("bob", "genesis"),
+        &["approve"],
+        vec![prevote(p, 0)],
+    );
     let seen = ["reject", "approve-and-prevote", "prevote"];
     valid.add(("cites-other-lanes", "an entry that builds on three lanes"), ("carol", "genesis"), &seen, both);
     for (name, member, own, about) in [
@@ -369,7 +377,12 @@ fn add_forks(valid: &mut Valid) {
     valid.add(("fork-left", "one branch of a forked lane"), erin, &["before-fork"], say("left"));
     valid.add(("fork-left-2", "the same branch, longer"), erin, &["fork-left"], say("left again"));
     valid.add(("fork-right", "the other branch"), erin, &["before-fork"], say("right"));
-    valid.add(("join", "joins a fork: no statements, and 1 + the highest `seq`"), erin, &["fork-right", "fork-left-2"], vec![]);
+    valid.add(
+        ("join", "joins a fork: no statements, and 1 + the highest `seq`"),
+        erin,
+        &["fork-right", "fork-left-2"],
+        vec![],
+    );
     valid.add(
         ("second-start", "a lane that starts anew at the genesis: another fork"),
         erin,
@@ -385,7 +398,12 @@ fn add_odd_ones(valid: &mut Valid) {
         composed \u{e9} decomposed e\u{301} | U+2028 \u{2028} U+202E \u{202e} U+00AD \u{ad} U+FEFF \u{feff} \
         U+FFFF \u{ffff} U+10FFFF \u{10ffff}";
     let odd = judge(p, Verdict::Abstain, text, &["Ω ≠ \u{2126}", "C:\\Temp \"x\""]);
-    valid.add(("unicode", "characters that only look alike, or reorder text, stay as they are"), ("erin", "genesis"), &["join"], vec![odd]);
+    valid.add(
+        ("unicode", "characters that only look alike, or reorder text, stay as they are"),
+        ("erin", "genesis"),
+        &["join"],
+        vec![odd],
+    );
     let context = valid.get("abstain").context.clone();
     let about = "the entry `abstain` again under another true signature: another commit, the same entry";
     valid.add_again(("second-signature", about), "abstain", "dave", context);
@@ -415,7 +433,11 @@ fn add_limits(valid: &mut Valid) {
     let protect: Vec<_> = (0..limits::PROTECT).map(long).collect();
     let protect: Vec<_> = protect.iter().map(String::as_str).collect();
     let members = crowd("m", limits::MEMBERS - 1);
-    valid.found(("limit-genesis", "128 members, 16 roles, 64 refs of 255 bytes"), "alice", charter_of(members.clone(), &protect, vec![]));
+    valid.found(
+        ("limit-genesis", "128 members, 16 roles, 64 refs of 255 bytes"),
+        "alice",
+        charter_of(members.clone(), &protect, vec![]),
+    );
     let g = valid.id("limit-genesis");
     let alice = ("alice", "limit-genesis");
 
@@ -424,12 +446,22 @@ fn add_limits(valid: &mut Valid) {
     most.text = "é".repeat(entry_limits::TEXT_BYTES / 2);
     let mut statements = vec![Statement::Propose(most)];
     statements.extend((1..entry_limits::STATEMENTS).map(|_| prevote(g, u32::MAX)));
-    valid.add(("limit-statements", "64 statements, a title of 200 bytes, a text of 16384, round 2^32 - 1"), alice, &["limit-genesis"], statements);
+    valid.add(
+        ("limit-statements", "64 statements, a title of 200 bytes, a text of 16384, round 2^32 - 1"),
+        alice,
+        &["limit-genesis"],
+        statements,
+    );
 
     let line = "e".repeat(entry_limits::EVIDENCE_BYTES);
     let evidence = vec![line.as_str(); entry_limits::EVIDENCE];
     let review = judge(g, Verdict::Abstain, &"x\n".repeat(entry_limits::TEXT_BYTES / 2), &evidence);
-    valid.add(("limit-evidence", "16 items of evidence of 1024 bytes each"), alice, &["limit-statements"], vec![review]);
+    valid.add(
+        ("limit-evidence", "16 items of evidence of 1024 bytes each"),
+        alice,
+        &["limit-statements"],
+        vec![review],
+    );
 
     let removed = crowd("r", limits::REMOVED);
     let gone = |m: Member| Removal { key: m.key, last: Some(g), name: m.name };
@@ -474,7 +506,11 @@ fn full_size(valid: &Valid, parents: &[&str]) -> Vec<Statement> {
 /// A second ledger, whose entries are no entries of the first one.
 fn add_other_ledger(valid: &mut Valid) {
     let members = vec![voter("alice")];
-    valid.found(("other-genesis", "founds another ledger, of one member"), "alice", charter_of(members, &["refs/heads/main"], vec![]));
+    valid.found(
+        ("other-genesis", "founds another ledger, of one member"),
+        "alice",
+        charter_of(members, &["refs/heads/main"], vec![]),
+    );
     let g = valid.id("other-genesis");
     let first = Statement::Propose(moves(g, "refs/heads/main", None, Some(1), false));
     valid.add(("other-propose", "a proposal there"), ("alice", "other-genesis"), &["other-genesis"], vec![first]);
