@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::entry::{Body, ParsedEntry, Payload};
+use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
@@ -86,14 +86,12 @@ pub struct Dag {
 impl Dag {
     /// A ledger with nothing but its genesis entry, whose signature is checked here.
     pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
-        check_signature(&genesis)?;
-        let Body::Genesis(payload) = genesis.body else {
+        let Body::Genesis(payload) = &genesis.body else {
             return Err(Reject::new(RejectReason::BadGenesis, "an ordinary entry founds no ledger"));
         };
-        let author = payload.charter.member(&payload.member);
-        if author.is_none_or(|member| member.key != genesis.key) {
-            return Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's"));
-        }
+        check_founder(payload, &genesis)?;
+        check_signature(&genesis)?;
+        let payload = payload.clone();
         let root = EntryIndex(0);
         let entry = Entry {
             id: genesis.id,
@@ -149,13 +147,13 @@ impl Dag {
 
     fn take(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
         let ParsedEntry { id, parents, time, body, .. } = parsed;
-        let Body::Entry(payload) = body else {
-            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
-        };
         if let Some(&known) = self.by_id.get(&id) {
             self.by_oid.insert(oid, known);
             return Ok(known);
         }
+        let Body::Entry(payload) = body else {
+            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        };
         let parents = parents.iter().filter_map(|p| self.by_oid.get(p).copied()).collect();
         Ok(self.push(payload, id, oid, parents, time))
     }
@@ -180,8 +178,9 @@ impl Dag {
 
     /// Checks everything about an entry's place; cheapest first, the signature afterwards.
     fn check_place(&self, parsed: &ParsedEntry) -> Result<(), Reject> {
-        let Body::Entry(payload) = &parsed.body else {
-            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        let payload = match &parsed.body {
+            Body::Genesis(genesis) => return self.check_same_genesis(parsed, genesis),
+            Body::Entry(payload) => payload,
         };
         if payload.ledger != self.ledger() {
             return Err(Reject::new(RejectReason::WrongLedger, payload.ledger.to_string()));
@@ -189,6 +188,15 @@ impl Dag {
         let parents = self.check_parents(parsed, payload)?;
         self.check_lane(payload, &parents)?;
         self.check_charter(parsed, payload, &parents)
+    }
+
+    /// The genesis may come again under another signature of its author: entries may have either
+    /// commit as a parent.
+    fn check_same_genesis(&self, parsed: &ParsedEntry, genesis: &GenesisPayload) -> Result<(), Reject> {
+        if parsed.id != self.ledger() {
+            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        }
+        check_founder(genesis, parsed)
     }
 
     fn check_parents(&self, parsed: &ParsedEntry, payload: &Payload) -> Result<Vec<EntryIndex>, Reject> {
@@ -382,6 +390,14 @@ impl Dag {
 fn known_at(growth: &[(u32, u32)], position: u32) -> u32 {
     let after = growth.partition_point(|(from, _)| *from <= position);
     after.checked_sub(1).and_then(|i| growth.get(i)).map_or(0, |(_, known)| *known)
+}
+
+/// Whether the key of a genesis is its author's in the charter that it brings.
+fn check_founder(genesis: &GenesisPayload, parsed: &ParsedEntry) -> Result<(), Reject> {
+    match genesis.charter.member(&genesis.member) {
+        Some(member) if member.key == parsed.key => Ok(()),
+        _ => Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's")),
+    }
 }
 
 fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {
