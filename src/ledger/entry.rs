@@ -151,7 +151,7 @@ fn subject_line(body: &Body) -> String {
 fn check_body(body: &Body, parents: usize, time: u64) -> Result<(), Reject> {
     let over = |why: &str| Err(Reject::new(RejectReason::LimitExceeded, why));
     if time > limits::TIME {
-        return over("the time lies after the year 9999");
+        return over("the time lies after the year 9998");
     }
     let payload = match body {
         Body::Genesis(genesis) => return check_genesis(genesis, parents),

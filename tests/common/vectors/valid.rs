@@ -424,7 +424,7 @@ fn add_odd_ones(valid: &mut Valid) {
     );
     valid.add_at(("time-zero", "the earliest time"), "erin", &["cites-second-signature"], view("early"), 0);
     let last = entry_limits::TIME;
-    valid.add_at(("time-last", "the latest time: 9999-12-31T23:59:59Z"), "erin", &["time-zero"], view("late"), last);
+    valid.add_at(("time-last", "the latest time: 9998-12-31T23:59:59Z"), "erin", &["time-zero"], view("late"), last);
 }
 
 /// A ledger of its own in which every limit is reached.
