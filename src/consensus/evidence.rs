@@ -101,10 +101,10 @@ impl Tally {
         slot: &Slot,
         votes: &'a [Vote],
     ) -> Option<(Vote, &'a Vote)> {
-        if slot.subject == Subject::Charter {
+        let change_slot = Slot { subject: Subject::Charter, base: charter };
+        if *slot == change_slot {
             return None;
         }
-        let change_slot = Slot { subject: Subject::Charter, base: charter };
         let changes = self.in_fixed_order(self.cast.get(&(member.clone(), charter, change_slot))?);
         let changes = || changes.iter().filter(|v| v.phase == Phase::Precommit);
         votes.iter().find_map(|vote| {

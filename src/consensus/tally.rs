@@ -230,7 +230,7 @@ impl Tally {
         place: Place,
     ) -> Result<(), Discount> {
         let proposal = review.proposal;
-        self.known_proposal(proposal, place)?;
+        self.judge_review(charter, proposal, place)?;
         self.reviews.entry(proposal).or_default().push((member.clone(), place, review.verdict));
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
