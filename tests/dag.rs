@@ -8,9 +8,10 @@ mod rng;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use git_quorum::charter::FORMAT_VERSION;
 use git_quorum::consensus::Tally;
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{Dag, parse};
+use git_quorum::ledger::{Dag, GenesisPayload, encode_genesis, parse};
 use lab::*;
 use rng::{Rng, cases};
 
@@ -91,4 +92,20 @@ fn reaches_is_the_closure_of_the_parents_in_any_order_of_arrival() {
         }
         check(other.dag(), &ancestors, seed);
     }
+}
+
+#[test]
+fn the_genesis_entry_taken_in_again_changes_nothing() {
+    let mut lab = Lab::new(&NAMES);
+    let genesis = lab.made[0].clone();
+    let index = lab.tally.insert(parse(&genesis.raw).unwrap(), genesis.oid).unwrap();
+    assert_eq!(lab.tally.dag().entry(index).id, lab.ledger);
+    assert_eq!(lab.tally.dag().entries().len(), 1);
+    // The same signed bytes with a good signature by another member's key are no genesis.
+    let payload = GenesisPayload { charter: charter(&NAMES), member: name("a"), v: FORMAT_VERSION };
+    let unsigned = encode_genesis(&payload, 1_700_000_000).unwrap();
+    assert_eq!(unsigned.id, lab.ledger);
+    let forged = sign(&unsigned, "b");
+    let refused = lab.tally.insert(parse(&forged).unwrap(), oid_of(&forged)).unwrap_err();
+    assert_eq!(refused.reason.code(), "BAD_GENESIS");
 }
