@@ -403,7 +403,7 @@ fn entering() -> Codes {
             (lab, last)
         }));
     }
-    codes.extend(check("rule 5a: precommits are votes too, from round to round", &[None, None], || {
+    codes.extend(check("rule 5a: both phases in a round, then the next round", &[None, None], || {
         let (mut lab, p, _) = rivals();
         prevotes(&mut lab, &["a", "b", "c"], p, 0);
         prevotes(&mut lab, &["a", "b", "c"], p, 1);
