@@ -129,10 +129,6 @@ impl Dag {
     /// Takes in an entry whose parents are in (spec, "Well-formed in its place"). An entry that is in
     /// already, under this or another object id, changes nothing.
     pub fn insert(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
-        if parsed.id == self.ledger() {
-            check_signature(&parsed)?;
-            return self.take_genesis(&parsed, oid);
-        }
         self.check_place(&parsed)?;
         check_signature(&parsed)?;
         self.take(parsed, oid)
@@ -140,9 +136,6 @@ impl Dag {
 
     /// The same for bytes whose signature was checked before (a cache remembers so).
     pub fn insert_checked(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
-        if parsed.id == self.ledger() {
-            return self.take_genesis(&parsed, oid);
-        }
         self.check_place(&parsed)?;
         self.take(parsed, oid)
     }
@@ -159,16 +152,6 @@ impl Dag {
         if let Some(entry) = self.entries.last_mut() {
             entry.statements.push(statement);
         }
-    }
-
-    /// The genesis entry once more, perhaps in another commit: with another signature by the same key.
-    fn take_genesis(&mut self, parsed: &ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
-        let author = self.charters.get(&parsed.id).and_then(|node| node.charter.member(parsed.member()));
-        if author.is_none_or(|member| member.key != parsed.key) {
-            return Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's"));
-        }
-        self.by_oid.insert(oid, EntryIndex(0));
-        Ok(EntryIndex(0))
     }
 
     fn take(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
