@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod audit;
 pub mod charter;
 pub mod cli;
 pub mod consensus;

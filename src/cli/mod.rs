@@ -1,11 +1,27 @@
 //! The command line: one file a command, arguments in, an answer out. Knows no rules of deciding.
 
+mod charter;
+mod charter_file;
+mod failures;
 mod hook;
+mod identity;
+mod init;
 mod install;
+mod join;
+mod keygen;
+mod land;
 mod output;
+mod patience;
+mod propose;
+mod review;
+mod session;
+mod status;
+mod sync;
+mod verify;
+mod view;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -45,7 +61,23 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Keygen(keygen::KeygenArgs),
+    Init(init::InitArgs),
+    Join(join::JoinArgs),
+    Charter(charter::CharterArgs),
+    Propose(propose::ProposeArgs),
+    Review(review::ReviewArgs),
+    Withdraw(review::WithdrawArgs),
+    Sync(sync::SyncArgs),
+    Wait(sync::WaitArgs),
+    Status(status::StatusArgs),
+    Show(status::ShowArgs),
+    Log(status::LogArgs),
+    Land(land::LandArgs),
+    Verify(verify::VerifyArgs),
+    AllowedSigners(charter::AllowedSignersArgs),
     /// Called by Git's hooks; not for people.
+    #[command(hide = true)]
     Hook(hook::HookArgs),
     Install(install::InstallArgs),
 }
@@ -53,6 +85,21 @@ enum Command {
 impl Command {
     fn name(&self) -> &'static str {
         match self {
+            Self::Keygen(_) => "keygen",
+            Self::Init(_) => "init",
+            Self::Join(_) => "join",
+            Self::Charter(_) => "charter",
+            Self::Propose(_) => "propose",
+            Self::Review(_) => "review",
+            Self::Withdraw(_) => "withdraw",
+            Self::Sync(_) => "sync",
+            Self::Wait(_) => "wait",
+            Self::Status(_) => "status",
+            Self::Show(_) => "show",
+            Self::Log(_) => "log",
+            Self::Land(_) => "land",
+            Self::Verify(_) => "verify",
+            Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
             Self::Install(_) => "install",
         }
@@ -60,10 +107,34 @@ impl Command {
 
     fn run(self, global: &Global) -> Answer {
         match self {
+            Self::Keygen(args) => keygen::run(args, global),
+            Self::Init(args) => init::run(args, global),
+            Self::Join(args) => join::run(args, global),
+            Self::Charter(args) => charter::run(args, global),
+            Self::Propose(args) => propose::run(args, global),
+            Self::Review(args) => review::run(args, global),
+            Self::Withdraw(args) => review::withdraw(args, global),
+            Self::Sync(args) => sync::run(args, global),
+            Self::Wait(args) => sync::wait(args, global),
+            Self::Status(args) => status::status(args, global),
+            Self::Show(args) => status::show(args, global),
+            Self::Log(args) => status::log(args, global),
+            Self::Land(args) => land::run(args, global),
+            Self::Verify(args) => verify::run(args, global),
+            Self::AllowedSigners(args) => charter::allowed_signers(args, global),
             Self::Hook(args) => hook::run(args, global),
             Self::Install(args) => install::run(args, global),
         }
     }
+}
+
+/// A text given by a flag, by a file, or on standard input; empty when none is given.
+fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failure> {
+    let Some(path) = file else { return Ok(flag.unwrap_or_default()) };
+    let read =
+        if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    let text = read.map_err(|e| Failure::new("IO", format!("{}: {e}", path.display())).exit(Exit::Usage))?;
+    Ok(text.trim_end().to_owned())
 }
 
 /// Runs the command that the arguments name and gives the exit status.
@@ -72,7 +143,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::try_parse_from(&args) {
         Ok(cli) => {
             let (name, json) = (cli.command.name(), cli.global.json);
-            output::render(name, cli.command.run(&cli.global), json)
+            let moved = cli.global.directory.as_ref().map_or(Ok(()), std::env::set_current_dir);
+            let answer =
+                match moved {
+                    Ok(()) => cli.command.run(&cli.global),
+                    Err(error) => Err(Failure::new("NOT_FOUND", format!("cannot work in the folder of -C: {error}"))
+                        .exit(Exit::NotFound)),
+                };
+            output::render(name, answer, json)
         }
         Err(error) if error.use_stderr() && args.iter().any(|a| a == "--json") => {
             let message = error.render().to_string();

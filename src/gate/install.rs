@@ -11,7 +11,7 @@ use super::ordinary::is_executable;
 use super::push::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 use crate::id::EntryId;
 use crate::repo::{Repo, RepoError};
-use crate::store::{LedgerRefs, LoadError, find_ledgers, load};
+use crate::store::{LedgerRefs, LoadError, Trust, find_ledgers, load};
 
 /// The script; the program's path is filled in.
 const SCRIPT: &str = include_str!("../../hooks/proc-receive");
@@ -162,7 +162,7 @@ fn choose_ledger(repo: &Repo, asked: Option<EntryId>) -> Result<EntryId, Install
 
 /// Whether the ledger is here; if it is, it must be whole.
 fn check_ledger(repo: &Repo, ledger: EntryId) -> Result<bool, InstallError> {
-    match load(repo, ledger) {
+    match load(repo, ledger, Trust::Nothing) {
         Ok(loaded) => match loaded.problems.first() {
             Some(problem) => Err(InstallError::Ledger(format!("{}: {}", problem.name, problem.reject))),
             None => Ok(true),

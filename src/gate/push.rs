@@ -14,7 +14,7 @@ use crate::consensus::Slot;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{ObjectKind, Objects, RefEdit, RefError, Repo, RepoError};
-use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, check_binding, load, load_unfounded};
+use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load, load_unfounded};
 
 /// The setting that pins the ledger.
 pub const LEDGER_KEY: &str = "quorum.ledger";
@@ -145,7 +145,7 @@ fn read_ground(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Opt
 
 /// The ledger, and whether it was founded before this push.
 fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Option<(Loaded, bool)>, Refusal> {
-    match load(repo, ledger) {
+    match load(repo, ledger, Trust::Cache) {
         Ok(loaded) => return Ok(Some((loaded, true))),
         Err(LoadError::NoLedger) => {}
         Err(error @ LoadError::UpgradeNeeded(_)) => return Err(upgrade(&error)),

@@ -33,7 +33,7 @@ struct Change<'a> {
     new: Option<Item>,
 }
 
-/// How many tags may stand before what they tag.
+/// How many annotated tags may stand between a ref and its commit.
 const MAX_TAGS: usize = 8;
 
 impl Objects {
@@ -65,27 +65,12 @@ impl Objects {
     pub fn state_digest(&self, previous: Digest, change: Digest, to: Option<Oid>) -> Result<Digest, RepoError> {
         let mut hash = Sha256::new();
         hash.update(format!("{STATE_HEADER}{previous}\n{change}\n"));
-        if let Some(oid) = to {
-            // A tag counts by its own bytes, and must lead to a commit.
-            self.links(self.peel(oid)?)?;
-            hash.update(self.read(oid)?.ok_or(RepoError::Missing(oid))?.data);
+        if let Some(value) = to {
+            // What it leads to is looked at as well: a tag of something that is no commit has no state.
+            self.peel(value)?;
+            hash.update(self.read(value)?.ok_or(RepoError::Missing(value))?.data);
         }
         Ok(Digest::new(hash.finalize().into()))
-    }
-
-    /// What an annotated tag tags, through a few tags of tags; anything else as it is.
-    pub fn peel(&self, oid: Oid) -> Result<Oid, RepoError> {
-        let mut at = oid;
-        for _ in 0..MAX_TAGS {
-            if !matches!(self.read_header(at)?, Some((ObjectKind::Tag, _))) {
-                return Ok(at);
-            }
-            let raw = self.expect(at, ObjectKind::Tag)?;
-            let line = raw.split(|b| *b == b'\n').next().and_then(|line| line.strip_prefix(b"object "));
-            let tagged = line.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| text.parse().ok());
-            at = tagged.ok_or(RepoError::Malformed { oid: at, why: "it is a tag and names no object" })?;
-        }
-        Err(RepoError::Malformed { oid, why: "it is a tag of a tag of a tag, and so on" })
     }
 
     /// The paths that differ between two commits, sorted by their bytes.
@@ -98,8 +83,24 @@ impl Objects {
         Ok(paths)
     }
 
-    /// Whether `ancestor` is `commit` or lies in its history. Where part of the history is not
-    /// here and could hold the answer, that is an error.
+    /// The commit that an object is, or that an annotated tag leads to.
+    pub fn peel(&self, value: Oid) -> Result<Oid, RepoError> {
+        let mut oid = value;
+        for _ in 0..MAX_TAGS {
+            let object = self.read(oid)?.ok_or(RepoError::Missing(oid))?;
+            match object.kind {
+                ObjectKind::Commit => return Ok(oid),
+                ObjectKind::Tag => {
+                    oid = tree::parse_tag(&object.data).map_err(|why| RepoError::Malformed { oid, why })?
+                }
+                _ => return Err(RepoError::Malformed { oid, why: "it is neither a commit nor a tag of one" }),
+            }
+        }
+        Err(RepoError::Malformed { oid: value, why: "too many tags lead to each other" })
+    }
+
+    /// Whether `ancestor` is `commit` or lies in its history; tags stand for what they tag. Where
+    /// part of the history is not here and could hold the answer, that is an error.
     pub fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, RepoError> {
         let (ancestor, commit) = (self.peel(ancestor)?, self.peel(commit)?);
         self.links(ancestor)?;
@@ -495,5 +496,34 @@ mod tests {
         assert!(objects.is_ancestor(two, three).unwrap());
         assert!(matches!(objects.is_ancestor(other, three), Err(RepoError::Shallow(oid)) if oid == one));
         assert!(objects.change_digest(Some(two), Some(three)).is_ok());
+    }
+
+    #[test]
+    fn an_annotated_tag_stands_for_its_commit_and_other_objects_for_nothing() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.with_worktree("tags");
+        let dir = repo.work_dir();
+        let commit = sandbox.commit_text(&repo, &[], &[("a", "1")]);
+        let tag = |name: &str, of: &str| -> Oid {
+            sandbox.git(dir, &["tag", "-a", "-m", name, name, of]);
+            sandbox.git(dir, &["rev-parse", name]).trim().parse().unwrap()
+        };
+        let once = tag("once", &commit.to_string());
+        let twice = tag("twice", "once");
+        let tree = tag("tree", &format!("{commit}^{{tree}}"));
+        let objects = repo.objects().unwrap();
+        assert_eq!(objects.peel(twice).unwrap(), commit);
+        let change = objects.change_digest(None, Some(commit)).unwrap();
+        assert_eq!(objects.change_digest(None, Some(twice)).unwrap(), change);
+        let state = |oid| objects.state_digest(change, change, Some(oid)).unwrap();
+        assert_ne!(state(once), state(commit), "the state binds the tag itself");
+        assert!(objects.is_ancestor(commit, once).unwrap());
+        assert_eq!(repo.resolve_tag("once").unwrap(), Some(once));
+        assert_eq!(repo.resolve("once").unwrap(), Some(commit));
+        assert_eq!(repo.resolve_tag("tree").unwrap(), None);
+        assert!(
+            objects.change_digest(None, Some(tree)).is_err()
+                && objects.state_digest(change, change, Some(tree)).is_err()
+        );
     }
 }

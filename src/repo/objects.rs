@@ -54,6 +54,11 @@ impl Repo {
     }
 }
 
+/// The id that Git gives these bytes as a commit; nothing is stored.
+pub fn commit_id(raw: &[u8]) -> Result<Oid, RepoError> {
+    from_git2(git2::Oid::hash_object(ObjectType::Commit, raw).map_err(|e| database("hash a commit", &e))?)
+}
+
 impl Objects {
     /// Opens the object database of a repository.
     pub fn open(repo: &Repo) -> Result<Objects, RepoError> {

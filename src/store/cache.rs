@@ -19,20 +19,26 @@ pub(super) struct VerifiedCache {
     fresh: Vec<Digest>,
     /// How much of the file is whole; none when it must be written anew.
     whole: Option<u64>,
+    /// Whether it is neither read nor written.
+    frozen: bool,
 }
 
 impl VerifiedCache {
     /// Reads the cache in this git directory. One that cannot be read is as good as none.
-    pub(super) fn open(git_dir: &Path) -> Self {
+    /// Without `trusting`, it stays empty and is not written.
+    pub(super) fn open(git_dir: &Path, trusting: bool) -> Self {
         let path = git_dir.join("quorum").join("verified");
+        if !trusting {
+            return Self { path, known: HashSet::new(), fresh: Vec::new(), whole: None, frozen: true };
+        }
         let bytes = fs::read(&path).unwrap_or_default();
         let Some(body) = bytes.strip_prefix(HEADER.as_bytes()) else {
-            return Self { path, known: HashSet::new(), fresh: Vec::new(), whole: None };
+            return Self { path, known: HashSet::new(), fresh: Vec::new(), whole: None, frozen: false };
         };
         let digests = body.chunks_exact(32).filter_map(|chunk| chunk.try_into().ok());
         let known: HashSet<_> = digests.map(Digest::new).collect();
         let whole = HEADER.len() + body.len() / 32 * 32;
-        Self { path, known, fresh: Vec::new(), whole: Some(whole as u64) }
+        Self { path, known, fresh: Vec::new(), whole: Some(whole as u64), frozen: false }
     }
 
     pub(super) fn contains(&self, raw: &Digest) -> bool {
@@ -47,7 +53,7 @@ impl VerifiedCache {
 
     /// Writes what is new. Failing to is no error: the next run verifies again.
     pub(super) fn save(&self) {
-        if !self.fresh.is_empty() {
+        if !self.fresh.is_empty() && !self.frozen {
             let _ = self.write();
         }
     }
@@ -59,7 +65,7 @@ impl VerifiedCache {
         let Some(whole) = self.whole else { return self.write_anew() };
         // One write of whole digests at the end: other processes append whole digests too.
         let mut file = fs::OpenOptions::new().append(true).open(&self.path)?;
-        if file.metadata()?.len() < whole || (file.metadata()?.len() - HEADER.len() as u64) % 32 != 0 {
+        if file.metadata()?.len() < whole || !(file.metadata()?.len() - HEADER.len() as u64).is_multiple_of(32) {
             return self.write_anew();
         }
         let bytes: Vec<u8> = self.fresh.iter().flat_map(|d| *d.bytes()).collect();
@@ -87,28 +93,28 @@ mod tests {
     fn it_remembers_and_survives_damage() {
         let folder = tempfile::tempdir().unwrap();
         let digest = |n: u8| Digest::new([n; 32]);
-        let mut cache = VerifiedCache::open(folder.path());
+        let mut cache = VerifiedCache::open(folder.path(), true);
         cache.add(digest(1));
         cache.save();
-        let mut cache = VerifiedCache::open(folder.path());
+        let mut cache = VerifiedCache::open(folder.path(), true);
         assert!(cache.contains(&digest(1)) && !cache.contains(&digest(2)));
         cache.add(digest(2));
         cache.save();
-        assert!(VerifiedCache::open(folder.path()).contains(&digest(2)));
+        assert!(VerifiedCache::open(folder.path(), true).contains(&digest(2)));
 
         // A torn write, then an addition: nothing is misread.
         let path = folder.path().join("quorum/verified");
         let mut bytes = fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 5);
         fs::write(&path, &bytes).unwrap();
-        let mut cache = VerifiedCache::open(folder.path());
+        let mut cache = VerifiedCache::open(folder.path(), true);
         assert!(cache.contains(&digest(1)) && !cache.contains(&digest(2)));
         cache.add(digest(3));
         cache.save();
-        let cache = VerifiedCache::open(folder.path());
+        let cache = VerifiedCache::open(folder.path(), true);
         assert!(cache.contains(&digest(1)) && cache.contains(&digest(3)) && cache.known.len() == 2);
 
         fs::write(&path, "rubbish").unwrap();
-        assert!(VerifiedCache::open(folder.path()).known.is_empty());
+        assert!(VerifiedCache::open(folder.path(), true).known.is_empty());
     }
 }

@@ -84,19 +84,34 @@ pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
     Ok(found)
 }
 
+/// What earlier runs checked that need not be checked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Signatures that the clone's cache lists.
+    Cache,
+    /// Nothing: every signature is checked.
+    Nothing,
+}
+
 /// Reads the ledger with this id.
-pub fn load(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadError> {
+pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadError> {
     let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
     let genesis = *tips.get(&LedgerRefs::of(ledger).genesis()).ok_or(LoadError::NoLedger)?;
-    load_above(repo, ledger, genesis, tips)
+    load_above(repo, ledger, (genesis, tips), trust)
 }
 
 /// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
 pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid) -> Result<Loaded, LoadError> {
-    load_above(repo, ledger, genesis, repo.list(&[LedgerRefs::of(ledger).prefix()])?)
+    let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
+    load_above(repo, ledger, (genesis, tips), Trust::Cache)
 }
 
-fn load_above(repo: &Repo, ledger: EntryId, genesis: Oid, tips: BTreeMap<String, Oid>) -> Result<Loaded, LoadError> {
+fn load_above(
+    repo: &Repo,
+    ledger: EntryId,
+    (genesis, tips): (Oid, BTreeMap<String, Oid>),
+    trust: Trust,
+) -> Result<Loaded, LoadError> {
     let refs = LedgerRefs::of(ledger);
     let objects = repo.objects()?;
     let wrong = |why: String| LoadError::Genesis { ledger: ledger.to_string(), why };
@@ -105,7 +120,7 @@ fn load_above(repo: &Repo, ledger: EntryId, genesis: Oid, tips: BTreeMap<String,
         return Err(wrong(format!("it is {}", parsed.id)));
     }
     let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
-    let cache = VerifiedCache::open(repo.git_dir());
+    let cache = VerifiedCache::open(repo.git_dir(), trust == Trust::Cache);
     let mut loaded = Loaded { tally, refs, tips, problems: Vec::new(), rejected: HashMap::new(), objects, cache };
     loaded.take_in_all()?;
     Ok(loaded)
@@ -188,7 +203,10 @@ impl Loaded {
     fn open(&mut self, oid: Oid, pending: &mut Vec<(Oid, Option<(ParsedEntry, Digest)>)>) -> Result<(), RepoError> {
         let raw = match read_entry(&self.objects, oid)? {
             Ok(raw) => raw,
-            Err(reject) => return Ok(self.reject(oid, reject)),
+            Err(reject) => {
+                self.reject(oid, reject);
+                return Ok(());
+            }
         };
         match parse(&raw) {
             Err(reject) => self.reject(oid, reject),
@@ -238,6 +256,16 @@ impl Loaded {
             }
         }
         Ok(None)
+    }
+
+    /// Whether an entry's author may still be taken in: it is a member, or the entry is no later than
+    /// the last one that its removal names.
+    pub fn is_admitted(&self, index: EntryIndex) -> bool {
+        let dag = self.tally.dag();
+        let member = &dag.entry(index).member;
+        let charter = dag.charter(self.tally.charter_in_force()).map(|node| &node.charter);
+        let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
+        removal.is_none_or(|r| r.last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last)))
     }
 
     /// The object database that the ledger was read from.

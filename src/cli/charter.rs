@@ -1,0 +1,183 @@
+//! `git quorum charter` and `git quorum allowed-signers`: who decides, and proposing a change of it.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::charter_file::{CharterFile, to_toml};
+use super::identity::WriteArgs;
+use super::propose::approve;
+use super::session::{Session, Writer};
+use super::{Answer, Exit, Failure, Global, Outcome};
+use crate::charter::{Charter, Member, ProposedCharter, Removal};
+use crate::consensus::{Content, State};
+use crate::id::EntryId;
+use crate::ledger::{CharterProposal, Statement};
+
+/// Show the charter in force, or propose the next one.
+#[derive(Debug, clap::Args)]
+pub struct CharterArgs {
+    #[command(subcommand)]
+    command: CharterCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CharterCommand {
+    /// Show the charter in force, or another one.
+    Show(ShowCharterArgs),
+    /// Propose the next charter. Members that the file leaves out are removed.
+    Propose(ProposeCharterArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowCharterArgs {
+    /// The id of a charter or of a charter proposal [default: the charter in force].
+    id: Option<String>,
+    /// In the form that `charter propose` reads.
+    #[arg(long)]
+    toml: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ProposeCharterArgs {
+    /// The charter, in TOML: protect, [rules], [[members]].
+    #[arg(long, value_name = "FILE.toml")]
+    file: PathBuf,
+    /// A title for reviewers.
+    #[arg(short = 'm', long, value_name = "TITLE")]
+    title: String,
+    /// A description for reviewers.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    description: String,
+    /// Do not approve the proposal at once.
+    #[arg(long)]
+    no_approve: bool,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// Print an allowed-signers file by which stock Git verifies entries.
+///
+/// git -c gpg.ssh.allowedSignersFile=FILE verify-commit refs/quorum/.../lane/alice
+#[derive(Debug, clap::Args)]
+pub struct AllowedSignersArgs {}
+
+pub fn run(args: CharterArgs, global: &Global) -> Answer {
+    match args.command {
+        CharterCommand::Show(args) => show(args, global),
+        CharterCommand::Propose(args) => propose(args, global),
+    }
+}
+
+fn show(args: ShowCharterArgs, global: &Global) -> Answer {
+    let session = Session::read(global)?;
+    let dag = session.loaded.tally.dag();
+    let (in_force, _) = session.charter()?;
+    let id = match &args.id {
+        Some(typed) => {
+            Session::find(typed, "charter", dag.entries().map(|(_, e)| e.id).filter(|id| dag.charter(*id).is_some()))?
+        }
+        None => in_force,
+    };
+    let node = dag.charter(id).ok_or_else(|| Failure::new("INTERNAL", "the charter is not known"))?;
+    let text = if args.toml { to_toml(&node.charter) } else { describe(id, &node.charter, id == in_force) };
+    let t = node.charter.threshold();
+    let data = json!({
+        "id": id, "in_force": id == in_force, "base": node.base, "charter": node.charter,
+        "n": t.n, "f": t.f, "q": t.q, "warnings": super::init::warnings(&node.charter),
+    });
+    Outcome::new(data, text)
+}
+
+fn describe(id: EntryId, charter: &Charter, in_force: bool) -> String {
+    let t = charter.threshold();
+    let mut lines = vec![
+        format!("charter {id}{}", if in_force { "" } else { "  (not in force)" }),
+        format!("{} voting members, {} may be faulty, {} make a quorum", t.n, t.f, t.q),
+    ];
+    lines.extend(charter.protected().iter().map(|p| format!("protects {p}")));
+    if !charter.rules().own_approval_counts {
+        lines.push("a proposer's own approval does not count".to_owned());
+    }
+    for Member { domain, key, name, roles, vote } in charter.members() {
+        let roles: String = roles.iter().map(|r| format!(" role {r}")).collect();
+        let vote = if *vote { "" } else { " (no vote)" };
+        lines.push(format!("  {name:<16} {key}  domain {domain}{roles}{vote}"));
+    }
+    lines.extend(charter.removed().iter().map(|r| format!("  {:<16} removed", r.name)));
+    lines.join("\n")
+}
+
+fn propose(args: ProposeCharterArgs, global: &Global) -> Answer {
+    let file = CharterFile::read(&args.file)?;
+    let mut writer = Writer::open(global, &args.write)?;
+    let (base, in_force) = writer.session.charter()?;
+    let folder = args.file.parent().unwrap_or(std::path::Path::new("."));
+    let charter = file.charter(folder, |members| removals(&writer.session, in_force, members))?;
+    if charter == *in_force {
+        return Err(Failure::new("NOTHING_TO_PROPOSE", "this is the charter in force already").exit(Exit::No));
+    }
+    let warnings = super::init::warnings(&charter);
+    let existing = find_existing(&writer, base, &charter);
+    let id = match existing {
+        Some(id) => id,
+        None => {
+            let charter = ProposedCharter::Known(Box::new(charter));
+            let (title, text) = (args.title.clone(), args.description.clone());
+            let statement = Statement::ProposeCharter(CharterProposal { base, charter, text, title });
+            let id = writer.say(vec![statement], |_| Vec::new())?;
+            id.ok_or_else(|| Failure::new("INTERNAL", "the proposal was not appended"))?
+        }
+    };
+    if !args.no_approve {
+        approve(&mut writer, id)?;
+    }
+    writer.finish(&[])?;
+    let view = writer.session.view(id)?;
+    let data = json!({"id": id, "existing": existing.is_some(), "entries": writer.appended, "proposal": view});
+    let notes = writer.session.notes.clone().into_iter().chain(warnings);
+    Ok(Outcome::new(data, format!("proposed\n{}", view.text()))?.with_notes(notes))
+}
+
+fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {
+    let tally = &writer.session.loaded.tally;
+    let same = |content: Content<'_>| match content {
+        Content::Charter(old) => {
+            old.base == base && matches!(&old.charter, ProposedCharter::Known(c) if **c == *charter)
+        }
+        Content::Ref(_) => false,
+    };
+    let mut mine = tally.proposals().filter(|p| p.proposer == *writer.member());
+    mine.find(|p| same(tally.content(p)) && matches!(tally.state(p.id), Some(State::Open | State::Approved)))
+        .map(|p| p.id)
+}
+
+/// Former members: those before, and those that the new charter leaves out, with the last entry known
+/// of each.
+fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Removal> {
+    let dag = session.loaded.tally.dag();
+    let gone = in_force.members().iter().filter(|old| !members.iter().any(|m| m.name == old.name));
+    let last = |member: &Member| {
+        let tips = dag.tips(&member.name).into_iter().map(|tip| dag.entry(tip));
+        tips.max_by_key(|e| (e.seq, e.id)).map(|e| e.id)
+    };
+    let removal = |member: &Member| Removal { key: member.key, last: last(member), name: member.name.clone() };
+    in_force.removed().iter().cloned().chain(gone.map(removal)).collect()
+}
+
+pub fn allowed_signers(_args: AllowedSignersArgs, global: &Global) -> Answer {
+    let session = Session::read(global)?;
+    let dag = session.loaded.tally.dag();
+    let (in_force, _) = session.charter()?;
+    let mut signers = std::collections::BTreeMap::new();
+    for (_, node) in dag.lineage(in_force) {
+        signers.extend(node.charter.members().iter().map(|m| (m.name.clone(), m.key)));
+    }
+    let line = |(name, key): (&crate::charter::MemberName, &crate::charter::PublicKey)| {
+        format!("{name}@git-quorum.invalid namespaces=\"git\" {key}")
+    };
+    let lines: Vec<_> = signers.iter().map(line).collect();
+    let text = lines.join("\n");
+    Outcome::new(json!({"allowed_signers": lines}), text)
+}

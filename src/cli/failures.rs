@@ -1,0 +1,103 @@
+//! Turns what can go wrong in the rooms below into failures with codes, statuses and hints.
+
+use super::{Exit, Failure};
+use crate::repo::{RefError, RepoError, TransportError};
+use crate::signer::SignerError;
+use crate::signer::state::StateError;
+use crate::store::{AppendError, ExchangeError, LoadError};
+
+impl From<RepoError> for Failure {
+    fn from(error: RepoError) -> Self {
+        match &error {
+            RepoError::NotARepository { .. } => Failure::new("NO_REPOSITORY", error.to_string())
+                .exit(Exit::NotFound)
+                .hint("run it inside a clone, or with -C DIR"),
+            _ => Failure::new("GIT", error.to_string()),
+        }
+    }
+}
+
+impl From<RefError> for Failure {
+    fn from(error: RefError) -> Self {
+        let message = error.to_string();
+        match error {
+            RefError::Conflict { .. } | RefError::Locked { .. } => Failure::new("REF_MOVED", message)
+                .exit(Exit::Conflict)
+                .hint("something else moved the ref: run the command again"),
+            RefError::Refused { .. } => Failure::new("REF_REFUSED", message).exit(Exit::No),
+            RefError::Other(error) => error.into(),
+        }
+    }
+}
+
+impl From<TransportError> for Failure {
+    fn from(error: TransportError) -> Self {
+        let message = error.to_string();
+        match error {
+            TransportError::Unreachable { .. } => Failure::new("UNREACHABLE", message)
+                .exit(Exit::Conflict)
+                .hint("try again when the remote can be reached, or work with --local and run `git quorum sync` later"),
+            TransportError::Other(error) => error.into(),
+            _ => Failure::new("TRANSPORT", message),
+        }
+    }
+}
+
+impl From<ExchangeError> for Failure {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Transport(error) => error.into(),
+            ExchangeError::Repo(error) => error.into(),
+            ExchangeError::Ref(error) => error.into(),
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        let message = error.to_string();
+        match error {
+            LoadError::Repo(error) => error.into(),
+            LoadError::NoLedger => Failure::new("NO_LEDGER", message)
+                .exit(Exit::NotFound)
+                .hint("`git quorum join --as NAME --key FILE` takes part in the remote's ledger; `git quorum init` founds one"),
+            LoadError::Several(_) => Failure::new("SEVERAL_LEDGERS", message)
+                .exit(Exit::Unverified)
+                .hint("git quorum join --genesis ID"),
+            LoadError::Genesis { .. } => Failure::new("BAD_GENESIS", message)
+                .exit(Exit::Unverified)
+                .hint("the refs under refs/quorum/ were tampered with, or another ledger is pinned in quorum.ledger"),
+            LoadError::UpgradeNeeded(_) => Failure::new("UPGRADE_NEEDED", message)
+                .exit(Exit::Unverified)
+                .hint("install a newer git-quorum"),
+        }
+    }
+}
+
+impl From<SignerError> for Failure {
+    fn from(error: SignerError) -> Self {
+        Failure::new("KEY", error.to_string())
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Failure::new("SIGN_STATE", error.to_string())
+    }
+}
+
+impl From<AppendError> for Failure {
+    fn from(error: AppendError) -> Self {
+        let message = error.to_string();
+        match error {
+            AppendError::Repo(error) => error.into(),
+            AppendError::Ref(error) => error.into(),
+            AppendError::Signer(error) => error.into(),
+            AppendError::State(error) => error.into(),
+            AppendError::Entry(_) => Failure::new("BAD_INPUT", message).exit(Exit::Usage),
+            AppendError::Behind { .. } => Failure::new("SIGN_STATE_AHEAD", message)
+                .exit(Exit::Conflict)
+                .hint("fetch from the remote or clone that has it: git quorum sync --remote NAME"),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `git quorum keygen`: makes a key pair for a member.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::identity::parse_name;
+use super::{Answer, Exit, Failure, Global, Outcome};
+use crate::signer::{SignerError, keygen};
+
+/// Make an ed25519 key pair in OpenSSH form, NAME and NAME.pub. Never overwrites.
+///
+/// The key has no passphrase; `ssh-keygen -p -f FILE` adds one.
+#[derive(Debug, clap::Args)]
+pub struct KeygenArgs {
+    /// The member's name.
+    name: String,
+    /// The folder to put the pair into.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+pub fn run(args: KeygenArgs, _global: &Global) -> Answer {
+    let name = parse_name(&args.name)?;
+    let dir = args.dir.clone();
+    let pair = keygen(&dir, name.as_str(), None).map_err(|error| {
+        let exists = matches!(error, SignerError::Exists(_));
+        let failure = Failure::from(error);
+        if exists { Failure { code: "KEY_EXISTS", ..failure.exit(Exit::Conflict) } } else { failure }
+    })?;
+    let text = format!("private key {}\npublic key  {}", pair.private.display(), pair.public.display());
+    let data = json!({"private": pair.private, "public": pair.public, "key": pair.openssh_public});
+    Outcome::new(data, text)
+}

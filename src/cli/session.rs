@@ -1,0 +1,398 @@
+//! The imperative shell that commands share: the repository, the ledger in it, who writes, and the
+//! exchange with a remote. A command that writes fetches first, then appends what it was asked to and
+//! every vote that is due, and pushes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::identity::{Identity, WriteArgs};
+use super::patience::Timers;
+use super::{Exit, Failure, Global};
+use crate::charter::{Charter, MemberName};
+use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
+use crate::id::{EntryId, Oid};
+use crate::ledger::{EntryIndex, Precommit, Prevote, Statement};
+use crate::repo::{RefEdit, Repo};
+use crate::signer::state::{Repair, SignState};
+use crate::store::{
+    Author, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, parents_for, push,
+};
+
+/// How long to wait for another process that signs with the same key.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// How often a push is tried again because something moved on the remote.
+const PUSH_TRIES: usize = 8;
+
+/// A repository with a ledger.
+pub struct Session {
+    /// The repository.
+    pub repo: Repo,
+    /// The ledger.
+    pub loaded: Loaded,
+    /// Whether the ledger id is pinned.
+    pub pinned: bool,
+    /// What people should know beside the answer.
+    pub notes: Vec<String>,
+}
+
+/// A session that can write.
+pub struct Writer {
+    /// What is read.
+    pub session: Session,
+    /// The remote to exchange with; none with `--local` or without remotes.
+    pub remote: Option<String>,
+    /// Its refs, as it showed them last.
+    pub remote_refs: BTreeMap<String, Oid>,
+    author: Author,
+    timers: Timers,
+    /// What votes wait for, after the last steps.
+    pub waiting: Vec<Waiting>,
+    /// Entries appended by this command.
+    pub appended: Vec<EntryId>,
+}
+
+/// The repository that a command works in.
+pub fn open_repo(global: &Global) -> Result<Repo, Failure> {
+    // `-C` has changed the folder already, as Git's own does.
+    let _ = global;
+    Ok(Repo::discover(Path::new("."))?)
+}
+
+/// The pinned ledger, if there is one.
+pub fn pinned_ledger(repo: &Repo) -> Result<Option<EntryId>, Failure> {
+    let Some(text) = repo.config("quorum.ledger")? else { return Ok(None) };
+    let bad = |_| Failure::new("BAD_CONFIG", format!("quorum.ledger is {text:?}, which is no ledger id"));
+    text.parse().map(Some).map_err(|e: crate::id::IdError| bad(e).hint("git quorum join --genesis ID"))
+}
+
+/// The remote that commands exchange with: the one asked for, the configured one, or `origin`.
+pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>, Failure> {
+    if let Some(name) = asked {
+        return Ok(Some(name.to_owned()));
+    }
+    let configured = repo.config("quorum.remote")?;
+    let name = configured.clone().unwrap_or_else(|| "origin".to_owned());
+    match repo.remote_exists(&name)? {
+        true => Ok(Some(name)),
+        false if configured.is_some() => {
+            Err(Failure::new("NO_REMOTE", format!("no remote {name:?}, which quorum.remote names"))
+                .exit(Exit::NotFound)
+                .hint("git remote add, or git config quorum.remote NAME"))
+        }
+        false => Ok(None),
+    }
+}
+
+impl Session {
+    /// Reads the ledger that is here, without any network.
+    pub fn read(global: &Global) -> Result<Session, Failure> {
+        Session::open(open_repo(global)?)
+    }
+
+    /// Reads the ledger in this repository.
+    pub fn open(repo: Repo) -> Result<Session, Failure> {
+        Session::open_with(repo, Trust::Cache)
+    }
+
+    /// The same, checking every signature, whatever was checked before.
+    pub fn open_afresh(repo: Repo) -> Result<Session, Failure> {
+        Session::open_with(repo, Trust::Nothing)
+    }
+
+    fn open_with(repo: Repo, trust: Trust) -> Result<Session, Failure> {
+        let pin = pinned_ledger(&repo)?;
+        let ledger = match pin {
+            Some(id) => id,
+            None => match find_ledgers(&repo)?.as_slice() {
+                [] => return Err(LoadError::NoLedger.into()),
+                [one] => *one,
+                several => return Err(LoadError::Several(several.to_vec()).into()),
+            },
+        };
+        let loaded = load(&repo, ledger, trust)?;
+        let notes = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject)).collect();
+        Ok(Session { repo, loaded, pinned: pin.is_some(), notes })
+    }
+
+    /// The charter in force.
+    pub fn charter(&self) -> Result<(EntryId, &Charter), Failure> {
+        let id = self.loaded.tally.charter_in_force();
+        let node = self.loaded.tally.dag().charter(id);
+        node.map(|n| (id, &n.charter)).ok_or_else(|| Failure::new("INTERNAL", "the charter in force is not known"))
+    }
+
+    /// The remote's value of a ref as it was last seen, or the value here where there is no remote.
+    pub fn ref_value(&self, name: &str) -> Result<Option<Oid>, Failure> {
+        if let Some(remote) = choose_remote(&self.repo, None)? {
+            return Ok(self.repo.read(&self.loaded.refs.incoming(&remote, name))?);
+        }
+        Ok(self.repo.read(name)?)
+    }
+
+    /// The id of the one thing among `ids` that begins with what was typed.
+    pub fn find(typed: &str, what: &str, ids: impl Iterator<Item = EntryId>) -> Result<EntryId, Failure> {
+        let hex = typed.len() >= 4 && typed.len() <= 64 && typed.bytes().all(|b| b.is_ascii_hexdigit());
+        if !hex {
+            return Err(Failure::new("BAD_ID", format!("{typed:?} is no id: give at least 4 hexadecimal digits"))
+                .exit(Exit::Usage)
+                .hint("git quorum status"));
+        }
+        let typed = typed.to_ascii_lowercase();
+        let mut found: Vec<_> = ids.filter(|id| id.to_string().starts_with(&typed)).collect();
+        found.dedup();
+        match found.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(Failure::new("NOT_FOUND", format!("no {what} {typed} is known here"))
+                .exit(Exit::NotFound)
+                .hint("git quorum sync, then git quorum status")),
+            several => Err(Failure::new("AMBIGUOUS", format!("{} {what}s begin with {typed}", several.len()))
+                .exit(Exit::Usage)
+                .hint("give more digits")),
+        }
+    }
+
+    /// The proposal whose id begins with what was typed.
+    pub fn proposal(&self, typed: &str) -> Result<EntryId, Failure> {
+        Session::find(typed, "proposal", self.loaded.tally.proposals().map(|p| p.id))
+    }
+
+    /// Exchanges with a remote and notes what should be looked at.
+    pub fn fetch(&mut self, remote: &str) -> Result<BTreeMap<String, Oid>, Failure> {
+        let found = exchange(&self.repo, &mut self.loaded, remote)?;
+        if let Some(version) = self.loaded.tally.upgrade_needed() {
+            return Err(LoadError::UpgradeNeeded(version).into());
+        }
+        self.notes.extend(found.events.iter().map(|event| describe(event, remote)));
+        Ok(found.remote_refs)
+    }
+}
+
+fn describe(event: &LaneEvent, remote: &str) -> String {
+    match event {
+        LaneEvent::Bad(problem) => {
+            let last = problem.last_good.map_or("none".to_owned(), |id| id.short());
+            format!("{remote}: {} is not taken in: {}; last well-formed entry: {last}", problem.name, problem.reject)
+        }
+        LaneEvent::WentBack { member, seen, now } => {
+            let now = now.map_or("nothing".to_owned(), |id| id.short());
+            format!("{remote} shows the lane of {member} at {now}, but had shown {}: kept", seen.short())
+        }
+        LaneEvent::WentSideways { member, seen, now } => {
+            format!(
+                "the lane of {member} is forked: {remote} shows {}, and had shown {}; both are kept",
+                now.short(),
+                seen.short()
+            )
+        }
+        LaneEvent::NotFetched { name, message } => format!("{name} could not be fetched from {remote}: {message}"),
+        LaneEvent::AfterRemoval { member } => {
+            format!(
+                "{remote}: the lane of former member {member} goes on after the last entry that counts: not taken in"
+            )
+        }
+    }
+}
+
+impl Writer {
+    /// Opens the ledger for a member: locks its sign state, fetches, and makes sure that everything
+    /// that its key has signed is here.
+    pub fn open(global: &Global, args: &WriteArgs) -> Result<Writer, Failure> {
+        Writer::of(Session::read(global)?, args)
+    }
+
+    /// The same for a session that is open already.
+    pub fn of(mut session: Session, args: &WriteArgs) -> Result<Writer, Failure> {
+        if session.repo.is_shallow() || session.repo.is_partial()? {
+            return Err(Failure::new(
+                "INCOMPLETE_CLONE",
+                "this clone is shallow or partial, so what it holds cannot be checked whole",
+            )
+            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
+        }
+        let identity = Identity::resolve(&session.repo, args)?;
+        let (key, signer) = identity.signer(&session)?;
+        let ledger = session.loaded.tally.dag().ledger();
+        let state = SignState::open(&SignState::root_from_env()?, ledger, *key.bytes(), LOCK_WAIT)?;
+        if let Some(repair) = state.repair() {
+            session.notes.push(describe_repair(repair));
+        }
+        let author = Author { member: identity.member.clone(), key, signer, state };
+        let timers = Timers::open(&session.repo, ledger, &identity.member)?;
+        let remote = if args.local { None } else { choose_remote(&session.repo, args.remote.as_deref())? };
+        let mut writer = Writer {
+            session,
+            remote,
+            remote_refs: BTreeMap::new(),
+            author,
+            timers,
+            waiting: Vec::new(),
+            appended: Vec::new(),
+        };
+        writer.refresh()?;
+        Ok(writer)
+    }
+
+    /// A ref's value: the remote's, or the one here when there is no remote to ask.
+    pub fn current(&self, name: &str) -> Result<Option<Oid>, Failure> {
+        match self.remote {
+            Some(_) => Ok(self.remote_refs.get(name).copied()),
+            None => Ok(self.session.repo.read(name)?),
+        }
+    }
+
+    /// Who writes.
+    pub fn member(&self) -> &MemberName {
+        &self.author.member
+    }
+
+    /// Fetches, and brings the own lane up to what was signed.
+    pub fn refresh(&mut self) -> Result<(), Failure> {
+        if let Some(remote) = &self.remote {
+            self.remote_refs = self.session.fetch(remote)?;
+        }
+        if self.author.catch_up(&self.session.repo, &mut self.session.loaded)? {
+            self.session
+                .notes
+                .push("entries of this member that this clone lacked were restored from the sign state".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Appends these statements, in one entry with the votes that they make due, and pushes. Without
+    /// statements, only what is due. `edits` names refs to move in the same transaction.
+    pub fn say(
+        &mut self,
+        statements: Vec<Statement>,
+        edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
+    ) -> Result<Option<EntryId>, Failure> {
+        let charter = self.session.charter()?.0;
+        let parents = parents_for(&self.session.loaded, self.member());
+        let mut trial = Trial::new(&self.session.loaded.tally, self.member(), charter, &parents);
+        let proposes = statements.iter().any(Statement::proposes);
+        for statement in statements {
+            trial.say(statement).map_err(|why| {
+                let detail = if why.detail.is_empty() { String::new() } else { format!(" ({})", why.detail) };
+                Failure::new("WOULD_NOT_COUNT", format!("this would not count: {}{detail}", why.reason.meaning()))
+                    .exit(Exit::No)
+            })?;
+        }
+        let mut tell = false;
+        // A proposal has no id before its entry is signed, so votes on it come in the next one.
+        if !proposes {
+            tell = self.take_steps(&mut trial)?;
+        }
+        let joins = self.session.loaded.tally.dag().tips(self.member()).len() > 1;
+        if trial.statements().is_empty() && !joins && !tell {
+            return Ok(None);
+        }
+        let statements = trial.statements().to_vec();
+        Ok(Some(self.append(charter, &parents, statements, edits)?))
+    }
+
+    fn append(
+        &mut self,
+        charter: EntryId,
+        parents: &[EntryIndex],
+        statements: Vec<Statement>,
+        edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
+    ) -> Result<EntryId, Failure> {
+        let Session { repo, loaded, .. } = &mut self.session;
+        let index = self.author.append(repo, loaded, (charter, parents), statements, edits)?;
+        let id = loaded.tally.dag().entry(index).id;
+        self.appended.push(id);
+        Ok(id)
+    }
+
+    /// Adds every vote that is due to the trial, one after the other; and says whether the entry is due
+    /// even without one.
+    fn take_steps(&mut self, trial: &mut Trial) -> Result<bool, Failure> {
+        let tell = loop {
+            let due = trial.due(&self.timers.patience());
+            if !due.start.is_empty() {
+                self.timers.start(&due.start);
+                continue;
+            }
+            let Some(step) = due.step else {
+                self.waiting = due.waiting;
+                break due.tell;
+            };
+            let vote = self.vote(trial, step)?;
+            trial.say(vote).map_err(|why| {
+                Failure::new(
+                    "INTERNAL",
+                    format!("a vote that is due would not count: {}; nothing was signed", why.reason),
+                )
+            })?;
+        };
+        let charter = self.session.charter()?.0;
+        let tally = trial.tally();
+        let is_open =
+            |t: &Timer| t.charter == charter && tally.chain(&t.slot.subject).is_some_and(|chain| chain.next == t.slot);
+        self.timers.save(is_open)?;
+        Ok(tell)
+    }
+
+    fn vote(&self, trial: &Trial, step: Step) -> Result<Statement, Failure> {
+        match step {
+            Step::Prevote(proposal, round) => Ok(Statement::Prevote(Prevote { proposal, round })),
+            Step::Precommit(proposal, round) => {
+                let charter = self.session.charter()?.0;
+                let body = agreement_statement(trial.tally(), charter, proposal, round)
+                    .ok_or_else(|| Failure::new("INTERNAL", "no agreement statement for a vote that is due"))?;
+                let signature = self.author.signer.sign_agreement(&pre_authentication_encoding(&body))?;
+                Ok(Statement::Precommit(Precommit { proposal, round, signature }))
+            }
+        }
+    }
+
+    /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
+    /// when something moved on the remote.
+    pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
+        for _ in 0..PUSH_TRIES {
+            while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
+            let Some(remote) = self.remote.clone() else { return Ok(()) };
+            let Session { repo, loaded, .. } = &mut self.session;
+            let member = self.author.member.clone();
+            match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), moves))? {
+                PushOutcome::Done => return Ok(()),
+                PushOutcome::Behind => self.refresh()?,
+                PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
+            }
+        }
+        Err(Failure::new(
+            "BUSY",
+            "the remote moved again and again while this was pushed; what was signed is kept here",
+        )
+        .exit(Exit::Conflict)
+        .hint("git quorum sync"))
+    }
+}
+
+fn describe_repair(repair: Repair) -> String {
+    match repair {
+        Repair::Cut(bytes) => format!(
+            "the sign state ended in a half-written record ({bytes} bytes), which was cut off; it had not left this machine"
+        ),
+        Repair::Kept => "the sign state's last record lacked its line end; it was kept".to_owned(),
+    }
+}
+
+pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
+    let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let mut message = format!("{remote} refused the push: {}", why.join("; "));
+    for line in lines {
+        message.push_str("\n  ");
+        message.push_str(line);
+    }
+    Failure::new("REFUSED", message)
+        .exit(Exit::No)
+        .hint("what was signed is kept here; `git quorum sync` pushes it again")
+        .data(serde_json::json!({"refs": reasons, "remote": lines}))
+}
+
+/// A path as it can be stored in a configuration: absolute.
+pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).map_err(|e| Failure::new("IO", format!("{}: {e}", path.display())))
+}

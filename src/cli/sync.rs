@@ -1,0 +1,132 @@
+//! `git quorum sync`: fetches, casts every vote that is due, and pushes. And `git quorum wait`, which
+//! does so until a proposal is settled.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::identity::WriteArgs;
+use super::session::{Session, Writer, choose_remote};
+use super::view::ProposalView;
+use super::{Answer, Exit, Failure, Global, Outcome};
+use crate::consensus::Waiting;
+use crate::id::EntryId;
+
+/// How long `wait` sleeps between two looks, when nothing is due earlier.
+const POLL: Duration = Duration::from_secs(2);
+
+/// Fetch lanes, cast every vote that is due, and push.
+///
+/// Cheap and safe at any time: run it at the start and at the end of your work. An observer's sync
+/// only fetches.
+#[derive(Debug, clap::Args)]
+pub struct SyncArgs {
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+/// Wait until a proposal is decided, rejected or superseded, and cast the votes that are due meanwhile.
+///
+/// Exit status 0: decided. 6: it will not be, or not in time.
+#[derive(Debug, clap::Args)]
+pub struct WaitArgs {
+    /// The proposal's id; the first digits are enough.
+    id: String,
+    /// Give up after so many seconds.
+    #[arg(long, value_name = "S")]
+    timeout: Option<u64>,
+    #[command(flatten)]
+    write: WriteArgs,
+}
+
+pub fn run(args: SyncArgs, global: &Global) -> Answer {
+    let mut session = Session::read(global)?;
+    if args.write.member.is_none() && session.repo.config("quorum.member")?.is_none() {
+        if !args.write.local
+            && let Some(remote) = choose_remote(&session.repo, args.write.remote.as_deref())?
+        {
+            session.fetch(&remote)?;
+        }
+        return report(&session, &[], &[]);
+    }
+    let mut writer = Writer::of(session, &args.write)?;
+    writer.finish(&[])?;
+    report(&writer.session, &writer.appended, &writer.waiting)
+}
+
+fn report(session: &Session, appended: &[EntryId], waiting: &[Waiting]) -> Answer {
+    let open = open_proposals(session)?;
+    let mut lines: Vec<_> = open.iter().map(ProposalView::text).collect();
+    lines.extend(waiting.iter().map(describe_waiting));
+    lines.insert(
+        0,
+        format!("{} entries known, {} appended", session.loaded.tally.dag().entries().len(), appended.len()),
+    );
+    let waiting: Vec<_> = waiting.iter().map(waiting_json).collect();
+    let data = json!({"entries": appended, "waiting": waiting, "proposals": open});
+    Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
+}
+
+/// Proposals that are not settled, or that have not landed.
+pub fn open_proposals(session: &Session) -> Result<Vec<ProposalView>, Failure> {
+    let views = session.loaded.tally.proposals().map(|p| session.view(p.id));
+    let views: Vec<_> = views.collect::<Result<_, _>>()?;
+    let is_open = |v: &ProposalView| matches!(v.state, "open" | "approved") || (v.state == "decided" && v.to.is_some());
+    Ok(views.into_iter().filter(is_open).collect())
+}
+
+/// For people: what a vote waits for.
+pub fn describe_waiting(waiting: &Waiting) -> String {
+    let seconds = waiting.left.div_ceil(1000);
+    let what = match &waiting.guide {
+        Some(guide) => format!("the prevote of {guide}, who guides round {}", waiting.round),
+        None => format!("others in round {}", waiting.round),
+    };
+    format!("{}: waits for {what}, {seconds} s more; then `git quorum sync` goes on", waiting.slot.subject)
+}
+
+fn waiting_json(waiting: &Waiting) -> Value {
+    json!({"subject": waiting.slot.subject, "round": waiting.round, "guide": waiting.guide, "left_ms": waiting.left})
+}
+
+pub fn wait(args: WaitArgs, global: &Global) -> Answer {
+    let deadline = args.timeout.map(|s| Instant::now() + Duration::from_secs(s));
+    let mut writer = Writer::open(global, &args.write)?;
+    let id = writer.session.proposal(&args.id)?;
+    loop {
+        writer.finish(&[])?;
+        let view = writer.session.view(id)?;
+        if matches!(view.state, "decided" | "landed") {
+            let text = view.text();
+            return Ok(
+                Outcome::new(json!({"id": id, "proposal": view}), text)?.with_notes(writer.session.notes.clone())
+            );
+        }
+        if !matches!(view.state, "open" | "approved") {
+            let message = format!("proposal {} is {}", id.short(), view.state);
+            return Err(Failure::new("NOT_DECIDED", message)
+                .exit(Exit::No)
+                .hint(format!("git quorum show {}", id.short()))
+                .data(view));
+        }
+        let due = writer.waiting.iter().map(|w| Duration::from_millis(w.left)).min().unwrap_or(POLL);
+        let pause = due.clamp(Duration::from_millis(20), POLL);
+        if deadline.is_some_and(|end| Instant::now() + pause > end) {
+            let message = format!(
+                "proposal {} is still {}: it needs {} from {}",
+                id.short(),
+                view.state,
+                view.needs,
+                super::view::names(&view.missing)
+            );
+            return Err(Failure::new("TIMEOUT", message)
+                .exit(Exit::No)
+                .hint("their members run `git quorum sync`")
+                .data(view));
+        }
+        // The lock on the sign state must not be held while nothing is done.
+        drop(writer);
+        std::thread::sleep(pause);
+        writer = Writer::open(global, &args.write)?;
+    }
+}

@@ -1,0 +1,216 @@
+//! `git quorum verify`: checks, offline and from scratch, that protected refs hold what was decided.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::session::{Session, open_repo, pinned_ledger};
+use super::{Answer, Exit, Failure, Global, Outcome};
+use crate::audit::{Backing, DecisionAudit, RefAudit, audit_chain, audit_ref};
+use crate::charter::RefName;
+use crate::consensus::Subject;
+use crate::id::{EntryId, Oid};
+
+/// Verify that protected refs hold what was decided, and recompute every decision from the entries.
+///
+/// Does no network and trusts no cache. Exit status 7: a value that no decision backs, a broken
+/// agreement, a decision whose commits are not what was decided, or UNPINNED.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Protected refs [default: all that exist here, and as the remotes showed them last].
+    refs: Vec<String>,
+    /// Verify this commit as the value of the one ref named.
+    #[arg(long, value_name = "COMMIT", requires = "refs")]
+    at: Option<String>,
+    /// The ledger id, if this clone has not pinned it.
+    #[arg(long, value_name = "ID")]
+    genesis: Option<String>,
+}
+
+pub fn run(args: VerifyArgs, global: &Global) -> Answer {
+    let repo = open_repo(global)?;
+    if repo.is_shallow() || repo.is_partial()? {
+        return Err(Failure::new("INCOMPLETE_CLONE", "this clone is shallow or partial: nothing is certified from it")
+            .exit(Exit::Unverified)
+            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
+    }
+    let pin = pinned_ledger(&repo)?;
+    let session = Session::open_afresh(repo)?;
+    let ledger = session.loaded.tally.dag().ledger();
+    if let Some(asked) = &args.genesis
+        && Session::find(asked, "ledger", std::iter::once(ledger)).is_err()
+    {
+        return Err(
+            Failure::new("OTHER_LEDGER", format!("the ledger here is {ledger}, not {asked}")).exit(Exit::Unverified)
+        );
+    }
+    let whole_id = args.genesis.as_ref().is_some_and(|asked| *asked == ledger.to_string());
+    let refs = audit_refs(&session, &args)?;
+    let decisions = audit_decisions(&session, &refs);
+    report(&session, &refs, &decisions, pin.is_some() || whole_id)
+}
+
+/// The values to check: of the named refs, or of all protected ones that are known.
+fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Failure> {
+    let tally = &session.loaded.tally;
+    if let Some(commit) = &args.at {
+        let [name] = args.refs.as_slice() else {
+            return Err(Failure::new("USAGE", "--at goes with one ref").exit(Exit::Usage));
+        };
+        let name = super::propose::choose_ref(session, Some(name))?;
+        let value = session.repo.resolve(commit)?;
+        let value = value.ok_or_else(|| {
+            Failure::new("NOT_FOUND", format!("{commit:?} names no commit here")).exit(Exit::NotFound)
+        })?;
+        return Ok(audit_ref(tally, &name, commit, Some(value)).into_iter().collect());
+    }
+    let known = known_values(session)?;
+    if args.refs.is_empty() {
+        return Ok(known
+            .into_iter()
+            .filter_map(|(name, place, value)| audit_ref(tally, &name, &place, value))
+            .collect());
+    }
+    let mut audits = Vec::new();
+    for asked in &args.refs {
+        let name = super::propose::choose_ref(session, Some(asked))?;
+        let mut values: Vec<_> = known.iter().filter(|(n, _, _)| *n == name).cloned().collect();
+        if values.is_empty() {
+            values.push((name, "here".to_owned(), None));
+        }
+        audits.extend(values.iter().filter_map(|(name, place, value)| audit_ref(tally, name, place, *value)));
+    }
+    Ok(audits)
+}
+
+/// Every value of a protected ref that is known: here, and as remotes showed it last.
+fn known_values(session: &Session) -> Result<Vec<(RefName, String, Option<Oid>)>, Failure> {
+    let (_, charter) = session.charter()?;
+    let mut found = Vec::new();
+    let incoming = format!("{}incoming/", session.loaded.refs.prefix());
+    for (full, oid) in session.repo.list(&["refs/"])? {
+        let (place, name) = match full.strip_prefix(&incoming).and_then(|rest| rest.split_once('/')) {
+            Some((remote, rest)) => (remote.to_owned(), format!("refs/{rest}")),
+            None => ("here".to_owned(), full),
+        };
+        if let Some(name) = name.parse::<RefName>().ok().filter(|n| charter.protects(n)) {
+            found.push((name, place, Some(oid)));
+        }
+    }
+    // A ref that has decisions and is gone everywhere was deleted, which needs a decision too.
+    let seen: BTreeSet<_> = found.iter().map(|(name, _, _)| name.clone()).collect();
+    let decided = session.loaded.tally.proposals().filter(|p| session.loaded.tally.is_decided(p.id));
+    for proposal in decided {
+        if let Subject::Ref(name) = &proposal.slot.subject
+            && !seen.contains(name)
+            && !found.iter().any(|(known, _, _)| known == name)
+        {
+            found.push((name.clone(), "here".to_owned(), None));
+        }
+    }
+    Ok(found)
+}
+
+fn audit_decisions(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
+    let loaded = &session.loaded;
+    let names: BTreeSet<_> = refs.iter().map(|r| r.name.clone()).collect();
+    let subjects = std::iter::once(Subject::Charter).chain(names.into_iter().map(Subject::Ref));
+    let chains = subjects.filter_map(|subject| loaded.tally.chain(&subject));
+    chains.flat_map(|chain| audit_chain(&loaded.tally, loaded.objects(), &chain)).collect()
+}
+
+fn report(session: &Session, refs: &[RefAudit], decisions: &[DecisionAudit], pinned: bool) -> Answer {
+    let tally = &session.loaded.tally;
+    let ledger = tally.dag().ledger();
+    let evidence = tally.evidence();
+    let charter_broken = !tally.charter_chain().rivals.is_empty();
+    let mut violations: Vec<String> =
+        refs.iter().filter(|r| r.backing.is_violation()).map(describe_violation).collect();
+    violations.extend(
+        decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
+    );
+    if charter_broken {
+        violations.push("two charters were decided for one slot: agreement is broken".to_owned());
+    }
+    let mut lines: Vec<_> = refs.iter().map(describe).collect();
+    lines.extend(decisions.iter().map(describe_decision));
+    for found in &evidence {
+        lines.push(format!(
+            "evidence against {}: {:?}, entries {} and {}",
+            found.member,
+            found.rule,
+            found.entries[0].short(),
+            found.entries[1].short()
+        ));
+    }
+    let data = json!({
+        "ledger": ledger, "pinned": pinned, "refs": refs, "decisions": decisions, "evidence": evidence,
+        "violations": violations, "entries": tally.dag().entries().len(),
+        "charter": tally.charter_in_force(),
+        "lane_problems": session.loaded.problems.iter().map(|p| json!({
+            "ref": p.name, "code": p.reject.reason.code(), "message": p.reject.to_string(), "last_good": p.last_good,
+        })).collect::<Vec<_>>(),
+    });
+    if !violations.is_empty() {
+        let message = format!("{}\n{}", violations.join("\n"), lines.join("\n"));
+        return Err(Failure::new("VERIFICATION_FAILED", message)
+            .exit(Exit::Unverified)
+            .hint(culprits_hint(&evidence))
+            .data(data));
+    }
+    if !pinned {
+        let message = format!("everything fits ledger {ledger}, but nothing says that this is the right ledger");
+        return Err(Failure::new("UNPINNED", message)
+            .exit(Exit::Unverified)
+            .hint(format!("ask its founder for the id, then: git quorum verify --genesis {ledger}"))
+            .data(data));
+    }
+    lines.insert(0, format!("ledger {ledger}: {} entries, every signature checked", tally.dag().entries().len()));
+    Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
+}
+
+fn culprits_hint(evidence: &[crate::consensus::Evidence]) -> String {
+    let members: BTreeSet<_> = evidence.iter().map(|e| e.member.clone()).collect();
+    match members.is_empty() {
+        true => "find out who moved the ref past the gate".to_owned(),
+        false => format!("convicted by their own votes: {}", super::view::names(&members)),
+    }
+}
+
+fn describe_violation(audit: &RefAudit) -> String {
+    let value = audit.value.map_or("absent".to_owned(), |oid| oid.to_string());
+    match audit.backing {
+        Backing::AgreementBroken => format!("{}: two decisions for one slot: agreement is broken", audit.name),
+        _ => format!("{} ({}) is {value}, which no decision backs", audit.name, audit.place),
+    }
+}
+
+fn describe(audit: &RefAudit) -> String {
+    let value = audit.value.map_or("absent".to_owned(), |oid| oid.short());
+    let found = match audit.backing {
+        Backing::Backed => {
+            let by = audit.decision.map_or(String::new(), |id: EntryId| id.short());
+            format!("backed by decision {by} ({} of {})", audit.landed, audit.decided)
+        }
+        Backing::NothingDecided => "nothing decided about it yet, so nothing vouches for it".to_owned(),
+        Backing::NothingLanded => format!("none of {} decisions has landed", audit.decided),
+        Backing::NotBacked => "NOT BACKED by any decision".to_owned(),
+        Backing::AgreementBroken => "AGREEMENT BROKEN".to_owned(),
+    };
+    format!("{} ({}) is {value}: {found}", audit.name, audit.place)
+}
+
+fn describe_decision(decision: &DecisionAudit) -> String {
+    let members: Vec<_> = decision.precommits.keys().map(ToString::to_string).collect();
+    let unchecked =
+        decision.unchecked.as_ref().map_or(String::new(), |why| format!("; not compared with its commits: {why}"));
+    format!(
+        "  decision {} {}: {} (proposed by {}, round {}, agreed by {}){unchecked}",
+        decision.proposal.short(),
+        decision.subject,
+        decision.title,
+        decision.proposer,
+        decision.round,
+        members.join(", ")
+    )
+}

@@ -1,0 +1,145 @@
+//! Proposals as commands show them: the tally's report, with what the ref itself tells.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::Failure;
+use super::session::Session;
+use crate::audit::steps;
+use crate::charter::MemberName;
+use crate::consensus::{Content, ProposalReport, State, Subject};
+use crate::gate::path::landed;
+use crate::id::{EntryId, Oid};
+use crate::ledger::Verdict;
+
+/// A proposal in a line or two.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProposalView {
+    /// Its id.
+    pub id: EntryId,
+    /// What it is about.
+    pub subject: Subject,
+    /// Its title.
+    pub title: String,
+    /// Who made it.
+    pub proposer: MemberName,
+    /// open, approved, decided, landed, rejected, withdrawn, stale or superseded.
+    pub state: &'static str,
+    /// The value that the ref is expected to have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Oid>,
+    /// The proposed value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Oid>,
+    /// Members that make a quorum.
+    pub quorum: usize,
+    /// Voting members whose approvals count.
+    pub approvals: BTreeSet<MemberName>,
+    /// Members whose last word is a rejection.
+    pub rejections: BTreeSet<MemberName>,
+    /// What is missing: approvals, prevotes, precommits, or nothing.
+    pub needs: &'static str,
+    /// From whom.
+    pub missing: BTreeSet<MemberName>,
+    /// Rivals for the same slot.
+    pub rivals: BTreeSet<EntryId>,
+}
+
+impl Session {
+    /// A proposal with all that is known of it.
+    pub fn report(&self, id: EntryId) -> Result<ProposalReport, Failure> {
+        let report = self.loaded.tally.report(id);
+        report.ok_or_else(|| Failure::new("INTERNAL", format!("proposal {id} has no report")))
+    }
+
+    /// A proposal in a line or two.
+    pub fn view(&self, id: EntryId) -> Result<ProposalView, Failure> {
+        let report = self.report(id)?;
+        let tally = &self.loaded.tally;
+        let missing = || Failure::new("INTERNAL", format!("proposal {id} is not known"));
+        let proposal = tally.proposal(id).ok_or_else(missing)?;
+        let (title, from, to) = match tally.content(proposal) {
+            Content::Ref(change) => (change.title.clone(), change.from, change.to),
+            Content::Charter(change) => (change.title.clone(), None, None),
+        };
+        let against = report.opinions.iter().filter(|o| o.verdict == Verdict::Reject).map(|o| o.member.clone());
+        Ok(ProposalView {
+            id,
+            subject: proposal.slot.subject.clone(),
+            title,
+            proposer: proposal.proposer.clone(),
+            state: self.state(id, report.state)?,
+            from,
+            to,
+            quorum: report.quorum,
+            rejections: against.collect(),
+            approvals: report.approvals,
+            needs: report.needs,
+            missing: report.missing,
+            rivals: report.rivals,
+        })
+    }
+
+    /// The state by name, with landed and stale as the ref tells.
+    pub fn state(&self, id: EntryId, state: State) -> Result<&'static str, Failure> {
+        Ok(match state {
+            State::Open | State::Approved if self.is_overtaken(id)? => "stale",
+            State::Open => "open",
+            State::Approved => "approved",
+            State::Decided if self.has_landed(id)? => "landed",
+            State::Decided => "decided",
+            State::Rejected => "rejected",
+            State::Withdrawn => "withdrawn",
+            State::Stale => "stale",
+            State::Superseded => "superseded",
+        })
+    }
+
+    /// Whether the ref holds the decision or a later one.
+    fn has_landed(&self, id: EntryId) -> Result<bool, Failure> {
+        let tally = &self.loaded.tally;
+        let Some(proposal) = tally.proposal(id) else { return Ok(false) };
+        let Subject::Ref(name) = &proposal.slot.subject else { return Ok(false) };
+        let Some(chain) = tally.chain(&proposal.slot.subject) else { return Ok(false) };
+        let Some(place) = chain.decided.iter().position(|d| *d == id) else { return Ok(false) };
+        Ok(landed(&steps(tally, &chain.decided), self.ref_value(name.as_str())?) > place)
+    }
+
+    /// Whether an undecided proposal expects a value that the ref neither has nor will have.
+    fn is_overtaken(&self, id: EntryId) -> Result<bool, Failure> {
+        let tally = &self.loaded.tally;
+        let Some(proposal) = tally.proposal(id) else { return Ok(false) };
+        let Content::Ref(change) = tally.content(proposal) else { return Ok(false) };
+        let base = tally.proposal(change.base).map(|p| tally.content(p));
+        let follows = matches!(base, Some(Content::Ref(before)) if before.to == change.from);
+        Ok(!follows && self.ref_value(change.name.as_str())? != change.from)
+    }
+}
+
+impl ProposalView {
+    /// For people, in a line; with what is missing in a second one.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}  {:<10} {}  {}", self.id.short(), self.state, self.subject, self.title);
+        text.push_str(&format!("\n    by {}, {} of {} approvals", self.proposer, self.approvals.len(), self.quorum));
+        if !self.approvals.is_empty() {
+            text.push_str(&format!(" ({})", names(&self.approvals)));
+        }
+        if !self.rejections.is_empty() {
+            text.push_str(&format!(", rejected by {}", names(&self.rejections)));
+        }
+        if !self.missing.is_empty() {
+            text.push_str(&format!("; needs {} from {}", self.needs, names(&self.missing)));
+        }
+        if !self.rivals.is_empty() {
+            let rivals: Vec<_> = self.rivals.iter().map(EntryId::short).collect();
+            text.push_str(&format!("\n    rivals: {}", rivals.join(", ")));
+        }
+        text
+    }
+}
+
+/// Names in a row.
+pub fn names(names: &BTreeSet<MemberName>) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

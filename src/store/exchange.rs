@@ -1,0 +1,317 @@
+//! Exchanging lanes with a remote. What a remote has is fetched beside what is known, checked, and
+//! only then taken; nothing that is known is ever overwritten, and one bad lane holds up no other.
+
+use std::collections::BTreeMap;
+
+use super::load::{LaneProblem, Loaded, find_ledgers};
+use super::names::{LaneRef, LedgerRefs};
+use crate::charter::{MemberName, RefPattern};
+use crate::id::{EntryId, Oid};
+use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
+
+/// Why lanes were not exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// The remote could not be reached, or Git failed.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The repository could not be read or written.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// Refs here could not be moved.
+    #[error(transparent)]
+    Ref(#[from] RefError),
+}
+
+/// Something about a remote's lanes that their owners or the remote should explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneEvent {
+    /// The lane leads to something that is no entry of its owner.
+    Bad(LaneProblem),
+    /// The lane ends before what this remote had shown.
+    WentBack {
+        /// Whose lane.
+        member: MemberName,
+        /// What was seen before.
+        seen: EntryId,
+        /// What is there now.
+        now: Option<EntryId>,
+    },
+    /// The lane ends beside what this remote had shown; both are kept.
+    WentSideways {
+        /// Whose lane.
+        member: MemberName,
+        /// What was seen before.
+        seen: EntryId,
+        /// What is there now.
+        now: EntryId,
+    },
+    /// A ref could not be fetched.
+    NotFetched {
+        /// The ref.
+        name: String,
+        /// What git said.
+        message: String,
+    },
+    /// The lane of a former member goes on after the last entry that counts; it was not taken in.
+    AfterRemoval {
+        /// Whose lane.
+        member: MemberName,
+    },
+}
+
+/// What an exchange with a remote brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// Refs of the remote: the ledger's, and protected ones.
+    pub remote_refs: BTreeMap<String, Oid>,
+    /// What should be looked at.
+    pub events: Vec<LaneEvent>,
+}
+
+/// A protected ref to move along with a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The ref.
+    pub name: String,
+    /// Its new value; none deletes it.
+    pub value: Option<Oid>,
+    /// Whether the new value does not descend from the old one.
+    pub rewrite: bool,
+}
+
+/// What became of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushOutcome {
+    /// The remote has everything.
+    Done,
+    /// Something moved on the remote in the meantime: exchange and try again.
+    Behind,
+    /// The remote refused.
+    Refused {
+        /// Why, for each ref.
+        reasons: BTreeMap<String, String>,
+        /// What the remote's hooks said.
+        lines: Vec<String>,
+    },
+}
+
+/// Fetches the genesis entries that a remote has, and returns the ids of the ledgers here.
+pub fn fetch_genesis(repo: &Repo, remote: &str) -> Result<Vec<EntryId>, ExchangeError> {
+    let listed = repo.ls_remote(remote, &["refs/quorum/*/genesis"])?;
+    let here = repo.list(&["refs/quorum/"])?;
+    let new = listed.keys().filter(|name| name.starts_with("refs/quorum/") && !here.contains_key(*name));
+    let refspecs: Vec<_> = new.map(|name| format!("{name}:{name}")).collect();
+    repo.fetch(remote, &refspecs)?;
+    Ok(find_ledgers(repo)?)
+}
+
+/// Fetches what the remote has that is not known here, checks it, and takes in what is well formed.
+pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchange, ExchangeError> {
+    let charter = loaded.tally.charter_in_force();
+    let protect = loaded.tally.dag().charter(charter).map(|n| n.charter.protected().to_vec()).unwrap_or_default();
+    let mut found = Exchange { remote_refs: list_remote(repo, &loaded.refs, &protect, remote)?, events: Vec::new() };
+    fetch_beside(repo, loaded, remote, &mut found)?;
+    let incoming = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
+    let mut edits = Vec::new();
+    for (name, _) in found.remote_refs.clone() {
+        let Some(LaneRef::Lane(member)) = loaded.refs.read(&name) else { continue };
+        if let Some(oid) = incoming.get(&loaded.refs.incoming(remote, &name)) {
+            edits.extend(take(loaded, (remote, &member), (&name, *oid), &mut found.events)?);
+        }
+    }
+    repo.transaction(&edits)?;
+    for edit in edits {
+        if let Some(oid) = edit.new {
+            loaded.tips.insert(edit.name, oid);
+        }
+    }
+    loaded.save_cache();
+    Ok(found)
+}
+
+fn list_remote(
+    repo: &Repo,
+    refs: &LedgerRefs,
+    protect: &[RefPattern],
+    remote: &str,
+) -> Result<BTreeMap<String, Oid>, ExchangeError> {
+    let ours = format!("{}*", refs.prefix());
+    let mut patterns = vec![ours.as_str()];
+    patterns.extend(protect.iter().map(RefPattern::as_str));
+    let mut listed = repo.ls_remote(remote, &patterns)?;
+    // Git's patterns match the end of a name; only whole names are meant.
+    listed.retain(|name, _| refs.read(name).is_some() || protect.iter().any(|p| p.matches(name)));
+    Ok(listed)
+}
+
+/// Fetches refs that differ from what was fetched before into `incoming/`, and drops what is gone.
+fn fetch_beside(repo: &Repo, loaded: &Loaded, remote: &str, found: &mut Exchange) -> Result<(), ExchangeError> {
+    let known = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
+    let wanted = |name: &str| {
+        let kind = loaded.refs.read(name);
+        kind.is_none() || matches!(kind, Some(LaneRef::Lane(_) | LaneRef::Proposal(_)))
+    };
+    let mut gone = known.clone();
+    let mut refspecs = Vec::new();
+    for (name, oid) in found.remote_refs.iter().filter(|(name, _)| wanted(name)) {
+        let beside = loaded.refs.incoming(remote, name);
+        gone.remove(&beside);
+        if known.get(&beside) != Some(oid) {
+            refspecs.push(format!("+{name}:{beside}"));
+        }
+    }
+    if repo.fetch(remote, &refspecs).is_err() {
+        // One ref that cannot be fetched (gone meanwhile, or broken) must not hold up the others.
+        for refspec in refspecs {
+            if let Err(error) = repo.fetch(remote, std::slice::from_ref(&refspec)) {
+                let name = refspec.trim_start_matches('+').split(':').next().unwrap_or_default().to_owned();
+                found.events.push(LaneEvent::NotFetched { name, message: error.to_string() });
+            }
+        }
+    }
+    let lanes = |name: &String| name.starts_with(&format!("{}lane/", loaded.refs.incoming_prefix(remote)));
+    let dropped = gone.into_iter().filter(|(name, _)| !lanes(name));
+    let drops: Vec<_> = dropped.map(|(name, oid)| RefEdit { name, old: Expect::Is(oid), new: None }).collect();
+    Ok(repo.transaction(&drops)?)
+}
+
+/// Compares a fetched lane with what this remote had shown, and says which refs to move.
+fn take(
+    loaded: &mut Loaded,
+    (remote, member): (&str, &MemberName),
+    (name, oid): (&str, Oid),
+    events: &mut Vec<LaneEvent>,
+) -> Result<Vec<RefEdit>, RepoError> {
+    let now = match loaded.take_lane(name, oid, member)? {
+        Ok(index) => Some(index),
+        Err(problem) => {
+            let last_good = problem.last_good.and_then(|id| loaded.tally.dag().find(id));
+            events.push(LaneEvent::Bad(problem));
+            last_good.filter(|index| loaded.tally.dag().entry(*index).member == *member)
+        }
+    };
+    if now.is_some_and(|index| !loaded.is_admitted(index)) {
+        events.push(LaneEvent::AfterRemoval { member: member.clone() });
+        return Ok(Vec::new());
+    }
+    let dag = loaded.tally.dag();
+    let shown = loaded.refs.remote(remote, member);
+    let seen = loaded.tips.get(&shown).and_then(|oid| Some((*oid, dag.find_oid(*oid)?)));
+    let id = |index| dag.entry(index).id;
+    let (Some(now), Some((seen_oid, seen))) = (now, seen) else {
+        let (new, old) = match (now, seen) {
+            (Some(now), None) => (dag.entry(now).oid, Expect::Any),
+            (None, Some((_, seen))) => {
+                events.push(LaneEvent::WentBack { member: member.clone(), seen: id(seen), now: None });
+                return Ok(Vec::new());
+            }
+            _ => return Ok(Vec::new()),
+        };
+        return Ok(vec![RefEdit { name: shown, old, new: Some(new) }]);
+    };
+    if now == seen {
+        return Ok(Vec::new());
+    }
+    let forward = RefEdit { name: shown, old: Expect::Is(seen_oid), new: Some(dag.entry(now).oid) };
+    if dag.reaches(seen, now) {
+        return Ok(vec![forward]);
+    }
+    if dag.reaches(now, seen) {
+        events.push(LaneEvent::WentBack { member: member.clone(), seen: id(seen), now: Some(id(now)) });
+        return Ok(Vec::new());
+    }
+    events.push(LaneEvent::WentSideways { member: member.clone(), seen: id(seen), now: id(now) });
+    let kept = RefEdit { name: loaded.refs.fork(member, id(seen)), old: Expect::Any, new: Some(seen_oid) };
+    Ok(vec![forward, kept])
+}
+
+/// Pushes the genesis, the member's lane and its proposals as far as the remote lacks them, and other
+/// refs with them: all or nothing.
+pub fn push(
+    repo: &Repo,
+    loaded: &mut Loaded,
+    remote: &str,
+    remote_refs: &mut BTreeMap<String, Oid>,
+    (member, moves): (Option<&MemberName>, &[Move]),
+) -> Result<PushOutcome, ExchangeError> {
+    let wanted = wanted_on_remote(loaded, remote_refs, member);
+    let mut refspecs: Vec<_> = wanted.iter().map(|(name, oid)| format!("{oid}:{name}")).collect();
+    for Move { name, value, rewrite } in moves {
+        let value = value.map(|oid| oid.to_string()).unwrap_or_default();
+        refspecs.push(format!("{}{value}:{name}", if *rewrite { "+" } else { "" }));
+    }
+    if refspecs.is_empty() {
+        return Ok(PushOutcome::Done);
+    }
+    let report = repo.push(remote, &refspecs, true)?;
+    if !report.is_ok() {
+        return Ok(why_not(&report.refs, report.remote_lines));
+    }
+    let moved = moves.iter().map(|m| (m.name.clone(), m.value));
+    let pushed: Vec<_> = wanted.into_iter().map(|(name, oid)| (name, Some(oid))).chain(moved).collect();
+    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(&loaded.refs, remote, name, *value)).collect();
+    for (name, value) in pushed {
+        match value {
+            Some(oid) => remote_refs.insert(name, oid),
+            None => remote_refs.remove(&name),
+        };
+    }
+    repo.transaction(&edits)?;
+    Ok(PushOutcome::Done)
+}
+
+/// Remembers what the remote holds now, as the next fetch would.
+fn as_seen(refs: &LedgerRefs, remote: &str, name: &str, value: Option<Oid>) -> Vec<RefEdit> {
+    let edit = |name| RefEdit { name, old: Expect::Any, new: value };
+    match refs.read(name) {
+        Some(LaneRef::Lane(member)) => vec![edit(refs.remote(remote, &member)), edit(refs.incoming(remote, name))],
+        Some(LaneRef::Genesis) => Vec::new(),
+        _ => vec![edit(refs.incoming(remote, name))],
+    }
+}
+
+/// What the remote lacks of what the member has to show.
+fn wanted_on_remote(
+    loaded: &Loaded,
+    remote_refs: &BTreeMap<String, Oid>,
+    member: Option<&MemberName>,
+) -> BTreeMap<String, Oid> {
+    let mine = |name: &String| match loaded.refs.read(name) {
+        Some(LaneRef::Genesis) => true,
+        Some(LaneRef::Lane(owner)) => Some(&owner) == member,
+        Some(LaneRef::Proposal(id)) => {
+            let proposal = loaded.tally.proposal(id).filter(|p| Some(&p.proposer) == member);
+            proposal.is_some_and(|p| loaded.tally.decided_in(&p.slot).is_empty()) && !remote_refs.contains_key(name)
+        }
+        _ => false,
+    };
+    let lacking = loaded.tips.iter().filter(|(name, oid)| mine(name) && remote_refs.get(*name) != Some(*oid));
+    lacking.map(|(name, oid)| (name.clone(), *oid)).collect()
+}
+
+fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutcome {
+    let mut reasons = BTreeMap::new();
+    let mut moved = false;
+    for (name, status) in refs {
+        match status {
+            PushStatus::Ok | PushStatus::UpToDate => {}
+            PushStatus::Rejected(why) => {
+                // Git itself held it back: what it saw there is no ancestor of ours.
+                moved |= !why.contains("atomic");
+                reasons.insert(name.clone(), why.clone());
+            }
+            PushStatus::RemoteRejected(why) => {
+                moved |= ["failed to update ref", "cannot lock ref", "LANE_MOVED", "fetch first"]
+                    .iter()
+                    .any(|w| why.contains(w));
+                reasons.insert(name.clone(), why.clone());
+            }
+            PushStatus::Unreported(why) => {
+                moved = true;
+                reasons.insert(name.clone(), why.clone());
+            }
+        }
+    }
+    if moved { PushOutcome::Behind } else { PushOutcome::Refused { reasons, lines } }
+}
