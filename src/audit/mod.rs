@@ -9,9 +9,8 @@ use crate::charter::{MemberName, RefName};
 use crate::consensus::{Chain, Content, Subject, Tally};
 use crate::gate::path::{Step, landed};
 use crate::id::{EntryId, Oid};
-use crate::ledger::RefProposal;
 use crate::repo::Objects;
-use crate::store::check_binding;
+use crate::store::{BindingError, check_binding};
 
 /// What is found about a value of a protected ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,8 +78,11 @@ pub struct DecisionAudit {
     pub from: Option<Oid>,
     /// The value after.
     pub to: Option<Oid>,
-    /// What is wrong with its commits, if anything.
+    /// What about its commits is not as it was decided, if anything.
     pub problem: Option<String>,
+    /// Why its commits could not be compared, if they could not: what a rewrite or a deletion left
+    /// behind may be gone.
+    pub unchecked: Option<String>,
 }
 
 /// Checks a value of a ref against the ref's chain of decisions.
@@ -112,7 +114,11 @@ fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<Decis
         Content::Ref(change) => (&change.title, Some(change)),
         Content::Charter(change) => (&change.title, None),
     };
-    let problem = |change: &RefProposal| check_binding(tally, objects, change).err().map(|e| e.to_string());
+    let (problem, unchecked) = match change.map(|c| check_binding(tally, objects, c)) {
+        Some(Err(error @ BindingError::Differs(_))) => (Some(error.to_string()), None),
+        Some(Err(error @ BindingError::Objects(_))) => (None, Some(error.to_string())),
+        Some(Ok(())) | None => (None, None),
+    };
     Some(DecisionAudit {
         proposal: id,
         subject: proposal.slot.subject.clone(),
@@ -124,7 +130,8 @@ fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<Decis
         approvals: tally.approvers(decision.charter, id).into_iter().cloned().collect(),
         from: change.and_then(|c| c.from),
         to: change.and_then(|c| c.to),
-        problem: change.and_then(problem),
+        problem,
+        unchecked,
     })
 }
 

@@ -77,7 +77,7 @@ impl FromStr for RefName {
 
     fn from_str(text: &str) -> Result<Self, RefNameError> {
         check(text, text)?;
-        if RESERVED.iter().any(|r| text.starts_with(r)) {
+        if RESERVED.iter().any(|r| text.to_ascii_lowercase().starts_with(r)) {
             return Err(RefNameError::Reserved(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
@@ -91,7 +91,8 @@ impl FromStr for RefPattern {
         // A wildcard must be a good name whatever stands for it, and must not reach a reserved one.
         let sample = text.strip_suffix('*').map_or_else(|| text.to_owned(), |p| format!("{p}x"));
         check(&sample, text)?;
-        let prefix = text.strip_suffix('*').unwrap_or(text);
+        let lower = text.to_ascii_lowercase();
+        let prefix = lower.strip_suffix('*').unwrap_or(&lower);
         let reaches = |r: &str| prefix.starts_with(r) || (text.ends_with('*') && r.starts_with(prefix));
         if RESERVED.iter().any(|r| reaches(r)) {
             return Err(RefNameError::Reserved(text.to_owned()));
@@ -173,7 +174,16 @@ mod tests {
         assert!(tags.matches("refs/tags/v1") && !tags.matches("refs/tags/w"));
         let main: RefPattern = "refs/heads/main".parse().unwrap();
         assert!(main.matches("refs/heads/main") && !main.matches("refs/heads/main2"));
-        for bad in ["refs/*", "refs/q*", "refs/heads/*x", "refs/heads/**", "*", "refs/quorum/*", "refs/namespaces/*"] {
+        for bad in [
+            "refs/*",
+            "refs/q*",
+            "refs/heads/*x",
+            "refs/heads/**",
+            "*",
+            "refs/quorum/*",
+            "refs/QUORUM/*",
+            "refs/namespaces/*",
+        ] {
             assert!(bad.parse::<RefPattern>().is_err(), "{bad}");
         }
     }

@@ -56,7 +56,7 @@ pub fn run(args: ProposeArgs, global: &Global) -> Answer {
     let mut writer = Writer::open(global, &args.write)?;
     let name = choose_ref(&writer.session, args.onto.as_deref())?;
     let (base, from) = expected(&writer, &name)?;
-    let to = proposed(&writer, &args, from)?;
+    let to = proposed(&writer, &args, &name, from)?;
     if from == to {
         let now = to.map_or("absent".to_owned(), |oid| oid.to_string());
         return Err(Failure::new("NOTHING_TO_PROPOSE", format!("{name} is {now} already")).exit(Exit::No));
@@ -128,12 +128,15 @@ fn expected(writer: &Writer, name: &RefName) -> Result<(EntryId, Option<Oid>), F
     Ok((chain.next.base, will_be))
 }
 
-fn proposed(writer: &Writer, args: &ProposeArgs, from: Option<Oid>) -> Result<Option<Oid>, Failure> {
+fn proposed(writer: &Writer, args: &ProposeArgs, name: &RefName, from: Option<Oid>) -> Result<Option<Oid>, Failure> {
     if args.delete {
         return Ok(None);
     }
     let repo = &writer.session.repo;
-    let commit = repo.resolve(&args.commit)?.ok_or_else(|| {
+    // A ref among the tags may hold an annotated tag itself.
+    let is_tag = name.as_str().starts_with("refs/tags/");
+    let found = if is_tag { repo.resolve_tag(&args.commit)? } else { repo.resolve(&args.commit)? };
+    let commit = found.ok_or_else(|| {
         Failure::new("NOT_FOUND", format!("{:?} names no commit here", args.commit)).exit(Exit::NotFound)
     })?;
     let objects = writer.session.loaded.objects();

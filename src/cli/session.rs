@@ -278,12 +278,13 @@ impl Writer {
                     .exit(Exit::No)
             })?;
         }
+        let mut tell = false;
         // A proposal has no id before its entry is signed, so votes on it come in the next one.
         if !proposes {
-            self.take_steps(&mut trial)?;
+            tell = self.take_steps(&mut trial)?;
         }
         let joins = self.session.loaded.tally.dag().tips(self.member()).len() > 1;
-        if trial.statements().is_empty() && !joins {
+        if trial.statements().is_empty() && !joins && !tell {
             return Ok(None);
         }
         let statements = trial.statements().to_vec();
@@ -304,9 +305,10 @@ impl Writer {
         Ok(id)
     }
 
-    /// Adds every vote that is due to the trial, one after the other.
-    fn take_steps(&mut self, trial: &mut Trial) -> Result<(), Failure> {
-        loop {
+    /// Adds every vote that is due to the trial, one after the other; and says whether the entry is due
+    /// even without one.
+    fn take_steps(&mut self, trial: &mut Trial) -> Result<bool, Failure> {
+        let tell = loop {
             let due = trial.due(&self.timers.patience());
             if !due.start.is_empty() {
                 self.timers.start(&due.start);
@@ -314,7 +316,7 @@ impl Writer {
             }
             let Some(step) = due.step else {
                 self.waiting = due.waiting;
-                break;
+                break due.tell;
             };
             let vote = self.vote(trial, step)?;
             trial.say(vote).map_err(|why| {
@@ -323,12 +325,13 @@ impl Writer {
                     format!("a vote that is due would not count: {}; nothing was signed", why.reason),
                 )
             })?;
-        }
+        };
         let charter = self.session.charter()?.0;
         let tally = trial.tally();
         let is_open =
             |t: &Timer| t.charter == charter && tally.chain(&t.slot.subject).is_some_and(|chain| chain.next == t.slot);
-        self.timers.save(is_open)
+        self.timers.save(is_open)?;
+        Ok(tell)
     }
 
     fn vote(&self, trial: &Trial, step: Step) -> Result<Statement, Failure> {

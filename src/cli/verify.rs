@@ -202,8 +202,10 @@ fn describe(audit: &RefAudit) -> String {
 
 fn describe_decision(decision: &DecisionAudit) -> String {
     let members: Vec<_> = decision.precommits.keys().map(ToString::to_string).collect();
+    let unchecked =
+        decision.unchecked.as_ref().map_or(String::new(), |why| format!("; not compared with its commits: {why}"));
     format!(
-        "  decision {} {}: {} (proposed by {}, round {}, agreed by {})",
+        "  decision {} {}: {} (proposed by {}, round {}, agreed by {}){unchecked}",
         decision.proposal.short(),
         decision.subject,
         decision.title,

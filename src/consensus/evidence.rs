@@ -64,7 +64,7 @@ impl Tally {
     fn in_fixed_order(&self, votes: &[Vote]) -> Vec<Vote> {
         let mut votes = votes.to_vec();
         let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
-        votes.sort_by_key(|v| (v.phase, v.round, v.proposal, id(v), v.place.statement));
+        votes.sort_by_cached_key(|v| (v.phase, v.round, v.proposal, id(v), v.place.statement));
         votes
     }
 
@@ -101,10 +101,10 @@ impl Tally {
         slot: &Slot,
         votes: &'a [Vote],
     ) -> Option<(Vote, &'a Vote)> {
-        if slot.subject == Subject::Charter {
+        let change_slot = Slot { subject: Subject::Charter, base: charter };
+        if *slot == change_slot {
             return None;
         }
-        let change_slot = Slot { subject: Subject::Charter, base: charter };
         let changes = self.in_fixed_order(self.cast.get(&(member.clone(), charter, change_slot))?);
         let changes = || changes.iter().filter(|v| v.phase == Phase::Precommit);
         votes.iter().find_map(|vote| {
@@ -114,15 +114,14 @@ impl Tally {
     }
 }
 
-/// For each round and phase in which the member voted for several proposals, the first two votes.
+/// For each round and phase in which the member voted for several proposals, the first two votes; `votes`
+/// are in their fixed order, so that those of a round and phase stand together.
 fn equivocations(votes: &[Vote]) -> Vec<(&Vote, &Vote)> {
-    let mut found: Vec<(&Vote, &Vote)> = Vec::new();
-    for (place, second) in votes.iter().enumerate() {
-        let same = |v: &&Vote| v.phase == second.phase && v.round == second.round && v.proposal != second.proposal;
-        let known = found.iter().any(|(a, _)| a.phase == second.phase && a.round == second.round);
-        if let Some(first) = votes.iter().take(place).find(same).filter(|_| !known) {
-            found.push((first, second));
-        }
-    }
-    found
+    let together = votes.chunk_by(|a, b| (a.phase, a.round) == (b.phase, b.round));
+    let other = |votes: &[Vote], first: &Vote| votes.iter().position(|v| v.proposal != first.proposal);
+    let pairs = together.filter_map(|votes| {
+        let first = votes.first()?;
+        Some((first, votes.get(other(votes, first)?)?))
+    });
+    pairs.collect()
 }

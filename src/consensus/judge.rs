@@ -1,10 +1,12 @@
 //! Whether a statement counts. Each check reads the statement, its own entry's charter, and what
 //! stands among its ancestors: nothing else, so nothing that arrives later changes the answer.
 
+use std::collections::BTreeSet;
+
 use super::agreement::{agreement_statement, pre_authentication_encoding};
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
-use super::tally::{Ballot, Phase, Proposal, Tally};
+use super::tally::{Ballot, Cast, Phase, Proposal, Round, Tally};
 use crate::charter::{Charter, MemberName, ProposedCharter};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Place, Precommit, Prevote, RefProposal, Statement};
@@ -89,11 +91,18 @@ impl Tally {
     }
 
     pub(super) fn judge_withdrawal(&self, member: &MemberName, proposal: EntryId, at: Place) -> Result<(), Discount> {
+        self.electorate(self.dag.entry(at.entry).charter, at)?;
         let proposed = self.known_proposal(proposal, at)?;
         if proposed.proposer != *member {
             return DiscountReason::NotTheProposer.into();
         }
         Ok(())
+    }
+
+    /// What holds for reviews of all kinds: their charter is decided, and they know what they are about.
+    pub(super) fn judge_review(&self, charter: EntryId, proposal: EntryId, at: Place) -> Result<(), Discount> {
+        self.electorate(charter, at)?;
+        self.known_proposal(proposal, at).map(|_| ())
     }
 
     pub(super) fn judge_approval(
@@ -208,22 +217,20 @@ impl Tally {
 
     /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
-        for (voted, votes) in case.ballot.into_iter().flatten() {
-            let own = |p: Phase| votes.phase(p).iter().filter(|c| self.is_own(case, c));
-            if *voted > round && own(Phase::Prevote).chain(own(Phase::Precommit)).next().is_some() {
-                return Err(Discount::new(
-                    DiscountReason::RoundWentBack,
-                    format!("round {voted} before round {round}"),
-                ));
-            }
-            if *voted == round && own(phase).any(|c| c.proposal != case.proposal.id) {
-                return DiscountReason::SecondVote.into();
-            }
+        let voted_in = |votes: &Round| votes.prevotes.iter().chain(&votes.precommits).any(|c| self.is_own(case, c));
+        let mut later = case.ballot.into_iter().flatten().filter(|(voted, _)| **voted > round);
+        if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes)) {
+            let detail = format!("round {voted} before round {round}");
+            return Err(Discount::new(DiscountReason::RoundWentBack, detail));
+        }
+        let votes = case.ballot.and_then(|b| b.get(&round)).map_or(&[][..], |votes| votes.phase(phase));
+        if votes.iter().any(|c| c.proposal != case.proposal.id && self.is_own(case, c)) {
+            return DiscountReason::SecondVote.into();
         }
         Ok(())
     }
 
-    fn is_own(&self, case: &Case<'_>, cast: &super::tally::Cast) -> bool {
+    fn is_own(&self, case: &Case<'_>, cast: &Cast) -> bool {
         cast.member == *case.member && self.dag.precedes(cast.place, case.at)
     }
 
@@ -231,7 +238,7 @@ impl Tally {
     fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some(before) = round.checked_sub(1) else { return Ok(()) };
         let votes = case.ballot.and_then(|b| b.get(&before));
-        let members: std::collections::BTreeSet<_> = votes
+        let members: BTreeSet<_> = votes
             .into_iter()
             .flat_map(|v| v.prevotes.iter().chain(&v.precommits))
             .filter(|c| self.dag.precedes(c.place, case.at))
@@ -252,7 +259,7 @@ impl Tally {
         let approvers = self.supporters_before(casts, id, case.at);
         let vouched = approvers.len() >= case.electorate.threshold().q
             || (round == 0 && approvers.contains(case.member))
-            || self.own_lock(case).is_some_and(|(_, locked)| locked == id)
+            || self.own_lock(case).is_some_and(|(_, locked)| locked.contains(&id))
             || case.inheritance == Inheritance::Bound(id)
             || case.inheritance == Inheritance::Decided(id);
         if vouched {
@@ -261,25 +268,26 @@ impl Tally {
         Err(Discount::new(DiscountReason::NotApproved, format!("{} approvals", approvers.len())))
     }
 
-    /// The member's precommit of the highest round.
-    fn own_lock(&self, case: &Case<'_>) -> Option<(u32, EntryId)> {
-        let rounds = case.ballot.into_iter().flatten().rev();
-        let own =
-            |votes: &super::tally::Round| votes.precommits.iter().find(|c| self.is_own(case, c)).map(|c| c.proposal);
-        rounds.filter_map(|(round, votes)| Some((*round, own(votes)?))).next()
+    /// What the member precommitted in the highest round in which it did: one proposal, unless it voted
+    /// twice on separate branches; then each of them binds, whichever arrived first.
+    fn own_lock(&self, case: &Case<'_>) -> Option<(u32, BTreeSet<EntryId>)> {
+        let own = |votes: &Round| -> BTreeSet<EntryId> {
+            votes.precommits.iter().filter(|c| self.is_own(case, c)).map(|c| c.proposal).collect()
+        };
+        let mut rounds = case.ballot.into_iter().flatten().rev().map(|(round, votes)| (*round, own(votes)));
+        rounds.find(|(_, locked)| !locked.is_empty())
     }
 
     /// Rule 4, second sentence: a lock gives way only to q prevotes for the other proposal, all of one
     /// round above the lock's and below the vote's.
     fn check_lock(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
-        match self.own_lock(case) {
-            Some((locked_in, locked)) if locked != case.proposal.id => {
-                let released = locked_in.checked_add(1).is_some_and(|from| self.quorum_in_rounds(case, from, round));
-                let detail = format!("precommit of {} in round {locked_in}", locked.short());
-                if released { Ok(()) } else { Err(Discount::new(DiscountReason::Locked, detail)) }
-            }
-            _ => Ok(()),
+        let Some((locked_in, locked)) = self.own_lock(case) else { return Ok(()) };
+        let Some(other) = locked.iter().find(|l| **l != case.proposal.id) else { return Ok(()) };
+        if locked_in.checked_add(1).is_some_and(|from| self.quorum_in_rounds(case, from, round)) {
+            return Ok(());
         }
+        let detail = format!("precommit of {} in round {locked_in}", other.short());
+        Err(Discount::new(DiscountReason::Locked, detail))
     }
 
     /// Rule 6: a value handed down binds as a lock below round 0.
@@ -331,8 +339,8 @@ impl Tally {
 
     /// The proposal for which a quorum of `charter` stands among these votes; the lowest id of several,
     /// of which there is more than one only if more than f members are faulty.
-    pub(super) fn quorum_value(&self, casts: &[super::tally::Cast], charter: EntryId, at: Place) -> Option<EntryId> {
-        let proposals: std::collections::BTreeSet<_> = casts.iter().map(|c| c.proposal).collect();
+    pub(super) fn quorum_value(&self, casts: &[Cast], charter: EntryId, at: Place) -> Option<EntryId> {
+        let proposals: BTreeSet<_> = casts.iter().map(|c| c.proposal).collect();
         let quorum = self.quorum(charter);
         proposals.into_iter().find(|p| self.supporters_before(casts, *p, at).len() >= quorum)
     }

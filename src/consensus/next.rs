@@ -73,6 +73,8 @@ pub struct Due {
     pub start: Vec<Timer>,
     /// What is waited for in slots without a vote that is due.
     pub waiting: Vec<Waiting>,
+    /// Whether an entry is due though it has nothing to say: it tells others of a decision (5e).
+    pub tell: bool,
 }
 
 /// A copy of a tally with an entry in the making, so that each statement is judged as it will be.
@@ -140,7 +142,37 @@ impl Trial {
                 break;
             }
         }
+        due.tell = self.has_news();
         due
+    }
+
+    /// Rule 5e: whether a decision that the member's own lane does not tell of is missed by others. Who
+    /// knows a decision votes no more in its slot; so if a liar showed its precommit to this member
+    /// alone, nobody else would ever hear of it.
+    fn has_news(&self) -> bool {
+        let tally = &self.tally;
+        let Some(own) = tally.dag.entry(self.draft).parents.first() else { return false };
+        let lane = Place { entry: *own, statement: usize::MAX };
+        let subjects: BTreeSet<_> = tally.proposals().map(|p| &p.slot.subject).collect();
+        let mut chains = subjects.into_iter().filter_map(|subject| tally.chain(subject));
+        chains.any(|chain| {
+            let mut news = chain.decided.iter().rev().take_while(|p| !tally.decided_before(**p, lane));
+            news.any(|p| self.is_missed(*p))
+        })
+    }
+
+    /// Whether another member goes on voting after the decision, without knowing it.
+    fn is_missed(&self, proposal: EntryId) -> bool {
+        let tally = &self.tally;
+        let depth = |charter: EntryId| tally.dag.charter(charter).map(|node| node.depth);
+        let Some(decision) = tally.decision(proposal) else { return false };
+        let Some(ballots) = tally.proposal(proposal).and_then(|p| tally.ballots.get(&p.slot)) else { return false };
+        let after = (depth(decision.charter), decision.round);
+        let votes =
+            ballots.iter().flat_map(|(charter, ballot)| ballot.iter().map(|(round, v)| ((*charter, *round), v)));
+        let later = votes.filter(|((charter, round), _)| (depth(*charter), *round) > after).map(|(_, votes)| votes);
+        let mut casts = later.flat_map(|v| v.prevotes.iter().chain(&v.precommits));
+        casts.any(|c| c.member != self.member && !tally.decided_before(proposal, c.place))
     }
 
     fn place(&self) -> Place {

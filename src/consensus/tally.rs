@@ -230,11 +230,12 @@ impl Tally {
         place: Place,
     ) -> Result<(), Discount> {
         let proposal = review.proposal;
-        self.known_proposal(proposal, place)?;
+        self.judge_review(charter, proposal, place)?;
         self.reviews.entry(proposal).or_default().push((member.clone(), place, review.verdict));
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
-            self.approvals.entry((charter, proposal)).or_default().push(Cast { member, proposal, place });
+            let casts = self.approvals.entry((charter, proposal)).or_default();
+            file(&self.dag, casts, Cast { member, proposal, place });
         }
         Ok(())
     }
@@ -254,9 +255,9 @@ impl Tally {
         let votes = self.ballots.entry(slot).or_default().entry(charter).or_default().entry(round).or_default();
         let cast = Cast { member, proposal, place };
         match phase {
-            Phase::Prevote => votes.prevotes.push(cast),
+            Phase::Prevote => file(&self.dag, &mut votes.prevotes, cast),
             Phase::Precommit => {
-                votes.precommits.push(cast);
+                file(&self.dag, &mut votes.precommits, cast);
                 let precommitted = supporters(&votes.precommits, proposal).len();
                 if precommitted >= self.quorum(charter) {
                     self.sources.entry(proposal).or_default().insert((charter, round));
@@ -423,6 +424,15 @@ impl Tally {
         let slot = Slot { subject: Subject::Charter, base: charter };
         let votes = self.cast.get(&(member.clone(), charter, slot)).into_iter().flatten();
         votes.filter(|v| v.phase == Phase::Precommit).map(|v| v.place)
+    }
+}
+
+/// Files a voice, unless the member raised it before: whoever knows this one knows that one. So saying it
+/// again and again makes no work.
+fn file(dag: &Dag, casts: &mut Vec<Cast>, cast: Cast) {
+    let is_same = |c: &Cast| c.member == cast.member && c.proposal == cast.proposal;
+    if !casts.iter().any(|c| is_same(c) && dag.precedes(c.place, cast.place)) {
+        casts.push(cast);
     }
 }
 

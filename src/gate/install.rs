@@ -162,7 +162,7 @@ fn choose_ledger(repo: &Repo, asked: Option<EntryId>) -> Result<EntryId, Install
 
 /// Whether the ledger is here; if it is, it must be whole.
 fn check_ledger(repo: &Repo, ledger: EntryId) -> Result<bool, InstallError> {
-    match load(repo, ledger, Trust::Cache) {
+    match load(repo, ledger, Trust::Nothing) {
         Ok(loaded) => match loaded.problems.first() {
             Some(problem) => Err(InstallError::Ledger(format!("{}: {}", problem.name, problem.reject))),
             None => Ok(true),

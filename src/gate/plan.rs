@@ -86,14 +86,13 @@ impl Plan {
         let proposal_ref = scene.refs.proposal(decision);
         let pushed = scene.pushed.iter().find(|p| p.name == proposal_ref).and_then(|p| p.new);
         let is_here = last.to.is_none() || pushed.or(scene.value(&proposal_ref)) == last.to;
-        let checked = way().try_for_each(|(id, proposal)| matches_objects(scene, id, proposal));
-        match checked {
-            Ok(()) if is_here => {
-                self.landings.push(Landing { name: name.to_string(), decision, from, to: last.to });
-            }
-            Ok(()) => {
-                self.held_up.push(format!("{name} waits for the commit of {}: push {proposal_ref}", decision.short()))
-            }
+        if !is_here {
+            let wanted = decision.short();
+            self.held_up.push(format!("{name} waits for the commit of {wanted}: push {proposal_ref}"));
+            return;
+        }
+        match way().try_for_each(|(id, proposal)| matches_objects(scene, id, proposal)) {
+            Ok(()) => self.landings.push(Landing { name: name.to_string(), decision, from, to: last.to }),
             Err(refusal) => self.held_up.push(format!("{name} cannot move: {refusal}")),
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! Each lane is cut into *chains*: runs of entries each of which has the one before as its first
 //! parent; without forks a lane is one chain. A chain keeps, for every other chain, the places at
-//! which its knowledge of that chain grew. So "is an ancestor of" is a binary search, and memory
-//! grows with what entries newly cite, never with entries times members.
+//! which its knowledge of that chain grew; one that forks off another shares what that one knew. So
+//! "is an ancestor of" is a binary search (one more for each fork below), and memory grows with what
+//! entries newly cite: never with entries times members, nor with forks times forks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::entry::{Body, ParsedEntry, Payload};
+use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
@@ -60,14 +61,22 @@ pub struct CharterNode {
     pub depth: usize,
 }
 
-/// What a chain knows: for each chain, how many of its entries.
-type Clock = BTreeMap<u32, u32>;
+/// The first so many entries of a chain, all of which are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    chain: u32,
+    count: u32,
+}
 
+/// A run of entries, and what it learned of other chains on the way.
 #[derive(Debug, Clone, Default)]
 struct Chain {
     length: u32,
-    clock: Clock,
-    /// For each other chain: from which of our positions on we know how many of its entries.
+    /// Where it forks off another chain, whose knowledge up to there it shares.
+    base: Option<Known>,
+    /// What was learned, in order, with the position of the entry that brought it.
+    news: Vec<(u32, Known)>,
+    /// For each other chain: from which position on how many of its entries are known.
     growth: BTreeMap<u32, Vec<(u32, u32)>>,
 }
 
@@ -86,14 +95,12 @@ pub struct Dag {
 impl Dag {
     /// A ledger with nothing but its genesis entry, whose signature is checked here.
     pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
-        check_signature(&genesis)?;
-        let Body::Genesis(payload) = genesis.body else {
+        let Body::Genesis(payload) = &genesis.body else {
             return Err(Reject::new(RejectReason::BadGenesis, "an ordinary entry founds no ledger"));
         };
-        let author = payload.charter.member(&payload.member);
-        if author.is_none_or(|member| member.key != genesis.key) {
-            return Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's"));
-        }
+        check_founder(payload, &genesis)?;
+        check_signature(&genesis)?;
+        let payload = payload.clone();
         let root = EntryIndex(0);
         let entry = Entry {
             id: genesis.id,
@@ -149,13 +156,13 @@ impl Dag {
 
     fn take(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
         let ParsedEntry { id, parents, time, body, .. } = parsed;
-        let Body::Entry(payload) = body else {
-            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
-        };
         if let Some(&known) = self.by_id.get(&id) {
             self.by_oid.insert(oid, known);
             return Ok(known);
         }
+        let Body::Entry(payload) = body else {
+            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        };
         let parents = parents.iter().filter_map(|p| self.by_oid.get(p).copied()).collect();
         Ok(self.push(payload, id, oid, parents, time))
     }
@@ -180,8 +187,9 @@ impl Dag {
 
     /// Checks everything about an entry's place; cheapest first, the signature afterwards.
     fn check_place(&self, parsed: &ParsedEntry) -> Result<(), Reject> {
-        let Body::Entry(payload) = &parsed.body else {
-            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        let payload = match &parsed.body {
+            Body::Genesis(genesis) => return self.check_same_genesis(parsed, genesis),
+            Body::Entry(payload) => payload,
         };
         if payload.ledger != self.ledger() {
             return Err(Reject::new(RejectReason::WrongLedger, payload.ledger.to_string()));
@@ -189,6 +197,15 @@ impl Dag {
         let parents = self.check_parents(parsed, payload)?;
         self.check_lane(payload, &parents)?;
         self.check_charter(parsed, payload, &parents)
+    }
+
+    /// The genesis may come again under another signature of its author: entries may have either
+    /// commit as a parent.
+    fn check_same_genesis(&self, parsed: &ParsedEntry, genesis: &GenesisPayload) -> Result<(), Reject> {
+        if parsed.id != self.ledger() {
+            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+        }
+        check_founder(genesis, parsed)
     }
 
     fn check_parents(&self, parsed: &ParsedEntry, payload: &Payload) -> Result<Vec<EntryIndex>, Reject> {
@@ -231,10 +248,9 @@ impl Dag {
         let Some(node) = self.charters.get(&named).filter(|_| at_hand) else {
             return Err(Reject::new(RejectReason::UnknownCharter, named.to_string()));
         };
-        let lineage: BTreeSet<_> = self.lineage(named).map(|(id, _)| id).collect();
         let own = parents.iter().map(|p| self.entry(*p)).filter(|e| e.seq > 0 && e.member == payload.member);
         for entry in own {
-            if !lineage.contains(&entry.charter) {
+            if !self.follows(named, entry.charter) {
                 return Err(Reject::new(RejectReason::CharterWentBack, format!("entry {}", entry.id)));
             }
         }
@@ -245,6 +261,13 @@ impl Dag {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    /// Whether a charter is another one, or has it in its lineage. Goes no deeper than that one lies.
+    fn follows(&self, charter: EntryId, earlier: EntryId) -> bool {
+        let Some(depth) = self.charters.get(&earlier).map(|node| node.depth) else { return false };
+        let above = self.lineage(charter).take_while(|(_, node)| node.depth >= depth);
+        above.last().is_some_and(|(id, _)| id == earlier)
     }
 
     /// Remembers a charter that could follow the one it names.
@@ -262,49 +285,76 @@ impl Dag {
         }
     }
 
-    /// The chain and position of a new entry, with the chain's knowledge brought up to date.
+    /// The chain and position of a new entry, with what the chain learns from its parents.
     fn chain_for(&mut self, member: &MemberName, parents: &[EntryIndex]) -> (u32, u32) {
-        let first = parents.first().map(|p| self.entry(*p));
-        let extended = first
-            .filter(|e| e.seq > 0 && e.member == *member)
-            .filter(|e| self.chains.get(e.chain as usize).is_some_and(|c| c.length == e.position + 1))
-            .map(|e| e.chain);
-        let number = extended.unwrap_or_else(|| {
-            self.chains.push(Chain::default());
-            self.chains.len() as u32 - 1
-        });
-        let learned: Vec<Clock> = parents.iter().map(|p| self.clock_of(*p)).collect();
-        let Some(chain) = self.chains.get_mut(number as usize) else { return (number, 0) };
-        let position = chain.length;
-        for (other, known) in learned.into_iter().flatten().filter(|(other, _)| *other != number) {
-            let before = chain.clock.entry(other).or_default();
-            if known > *before {
-                *before = known;
-                let growth = chain.growth.entry(other).or_default();
-                match growth.last_mut() {
-                    Some(last) if last.0 == position => last.1 = known,
-                    _ => growth.push((position, known)),
-                }
+        let before = parents.first().filter(|p| self.is_by(**p, member)).map(|p| self.known_with(*p));
+        let extends = |known: &Known| self.chains.get(known.chain as usize).is_some_and(|c| c.length == known.count);
+        let number = match before.filter(extends) {
+            Some(known) => known.chain,
+            None => self.chains.len() as u32,
+        };
+        let learned = self.learn(before, parents);
+        if number as usize == self.chains.len() {
+            self.chains.push(Chain { base: before, ..Chain::default() });
+        }
+        let position = self.chains.get(number as usize).map_or(0, |chain| chain.length);
+        if let Some(chain) = self.chains.get_mut(number as usize) {
+            chain.length += 1;
+            for (other, count) in learned.into_iter().filter(|(other, _)| *other != number) {
+                chain.news.push((position, Known { chain: other, count }));
+                chain.growth.entry(other).or_default().push((position, count));
             }
         }
-        chain.length += 1;
         (number, position)
     }
 
-    /// Everything that an entry has among its ancestors, itself included; the genesis is left out.
-    fn clock_of(&self, index: EntryIndex) -> Clock {
+    fn is_by(&self, index: EntryIndex, member: &MemberName) -> bool {
         let entry = self.entry(index);
-        let Some(chain) = self.chains.get(entry.chain as usize).filter(|_| entry.seq > 0) else {
-            return Clock::new();
-        };
-        let mut clock: Clock = if chain.length == entry.position + 1 {
-            chain.clock.clone()
-        } else {
-            let at = |(other, growth): (&u32, &Vec<(u32, u32)>)| (*other, known_at(growth, entry.position));
-            chain.growth.iter().map(at).filter(|(_, known)| *known > 0).collect()
-        };
-        clock.insert(entry.chain, entry.position + 1);
-        clock
+        entry.seq > 0 && entry.member == *member
+    }
+
+    /// Its own chain as far as an entry knows it: up to and with itself.
+    fn known_with(&self, index: EntryIndex) -> Known {
+        let entry = self.entry(index);
+        Known { chain: entry.chain, count: entry.position + 1 }
+    }
+
+    /// What the parents know that `before` does not, chain by chain. The work is in proportion to what
+    /// is new: of a chain that is known in part, only what it learned since is looked at.
+    fn learn(&self, before: Option<Known>, parents: &[EntryIndex]) -> BTreeMap<u32, u32> {
+        let mut learned: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut pending: Vec<Known> = parents.iter().filter(|p| p.0 != 0).map(|p| self.known_with(*p)).collect();
+        while let Some(Known { chain, count }) = pending.pop() {
+            let known = before.map_or(0, |before| self.known_of(chain, before));
+            let known = known.max(learned.get(&chain).copied().unwrap_or(0));
+            let Some(other) = self.chains.get(chain as usize).filter(|_| count > known) else { continue };
+            learned.insert(chain, count);
+            if known == 0 {
+                pending.extend(other.base);
+            }
+            let since = other.news.partition_point(|(position, _)| *position < known);
+            let news = other.news.iter().skip(since).take_while(|(position, _)| *position < count);
+            pending.extend(news.map(|(_, news)| *news));
+        }
+        learned
+    }
+
+    /// How many entries of `chain` are known with `with`.
+    fn known_of(&self, chain: u32, with: Known) -> u32 {
+        let mut at = Some(with);
+        while let Some(Known { chain: number, count }) = at {
+            if number == chain {
+                return count;
+            }
+            let Some(here) = self.chains.get(number as usize) else { return 0 };
+            // What a chain has learned exceeds what it shares with its base.
+            let grown = here.growth.get(&chain).map_or(0, |growth| known_at(growth, count.saturating_sub(1)));
+            if grown > 0 {
+                return grown;
+            }
+            at = here.base;
+        }
+        0
     }
 
     /// The ledger id.
@@ -335,12 +385,8 @@ impl Dag {
 
     /// Whether `ancestor` is `index` or among its ancestors.
     pub fn reaches(&self, ancestor: EntryIndex, index: EntryIndex) -> bool {
-        let (a, b) = (self.entry(ancestor), self.entry(index));
-        if a.seq == 0 || (a.chain == b.chain) {
-            return a.seq == 0 || a.position <= b.position;
-        }
-        let growth = self.chains.get(b.chain as usize).and_then(|c| c.growth.get(&a.chain));
-        growth.is_some_and(|g| known_at(g, b.position) > a.position)
+        let entry = self.entry(ancestor);
+        ancestor.0 == 0 || (index.0 != 0 && self.known_of(entry.chain, self.known_with(index)) > entry.position)
     }
 
     /// Whether the statement at `earlier` is among those that the one at `later` builds on: in an
@@ -382,6 +428,14 @@ impl Dag {
 fn known_at(growth: &[(u32, u32)], position: u32) -> u32 {
     let after = growth.partition_point(|(from, _)| *from <= position);
     after.checked_sub(1).and_then(|i| growth.get(i)).map_or(0, |(_, known)| *known)
+}
+
+/// Whether the key of a genesis is its author's in the charter that it brings.
+fn check_founder(genesis: &GenesisPayload, parsed: &ParsedEntry) -> Result<(), Reject> {
+    match genesis.charter.member(&genesis.member) {
+        Some(member) if member.key == parsed.key => Ok(()),
+        _ => Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's")),
+    }
 }
 
 fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {

@@ -33,6 +33,7 @@ pub mod limits {
     pub const EVIDENCE_BYTES: usize = 1_024;
     /// The largest sequence number and the largest time: every JSON reader holds it exactly.
     pub const INTEGER: u64 = (1 << 53) - 1;
-    /// The latest time of an entry: 9999-12-31T23:59:59Z.
-    pub const TIME: u64 = 253_402_300_799;
+    /// The latest time of an entry: 9998-12-31T23:59:59Z. Stock Git gives local times to ssh-keygen, so
+    /// the last hours of 9999 would fail there, east of Greenwich.
+    pub const TIME: u64 = 253_370_764_799;
 }

@@ -12,10 +12,10 @@ pub enum RejectReason {
     NoSignature,
     BadArmour,
     BadJson,
-    NotCanonical,
     UnknownVersion,
-    BadText,
+    NotCanonical,
     LimitExceeded,
+    BadText,
     BadStatement,
     BadSubjectLine,
     BadGenesis,
@@ -31,7 +31,7 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// All of them, in the order in which they are looked for.
+    /// All of them, in the order of `ledger-spec/reasons.md`, which says when each is looked for.
     pub const ALL: [RejectReason; 22] = [
         Self::NotACommit,
         Self::TooLarge,
@@ -39,10 +39,10 @@ impl RejectReason {
         Self::NoSignature,
         Self::BadArmour,
         Self::BadJson,
-        Self::NotCanonical,
         Self::UnknownVersion,
-        Self::BadText,
+        Self::NotCanonical,
         Self::LimitExceeded,
+        Self::BadText,
         Self::BadStatement,
         Self::BadSubjectLine,
         Self::BadGenesis,

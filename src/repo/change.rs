@@ -33,6 +33,9 @@ struct Change<'a> {
     new: Option<Item>,
 }
 
+/// How many annotated tags may stand between a ref and its commit.
+const MAX_TAGS: usize = 8;
+
 impl Objects {
     /// SHA-256 over a line for each path that differs between the trees of two commits, sorted by
     /// the bytes of the path: path, NUL, old mode, space, new mode, space, SHA-256 of the old
@@ -58,12 +61,14 @@ impl Objects {
     }
 
     /// SHA-256 over a fixed first line, the previous state and the change in hexadecimal, a line
-    /// each, and the raw bytes of the commit that the change leads to, if any.
+    /// each, and the raw bytes of the commit or annotated tag that the change leads to, if any.
     pub fn state_digest(&self, previous: Digest, change: Digest, to: Option<Oid>) -> Result<Digest, RepoError> {
         let mut hash = Sha256::new();
         hash.update(format!("{STATE_HEADER}{previous}\n{change}\n"));
-        if let Some(commit) = to {
-            hash.update(self.expect(commit, ObjectKind::Commit)?);
+        if let Some(value) = to {
+            // What it leads to is looked at as well: a tag of something that is no commit has no state.
+            self.peel(value)?;
+            hash.update(self.read(value)?.ok_or(RepoError::Missing(value))?.data);
         }
         Ok(Digest::new(hash.finalize().into()))
     }
@@ -78,9 +83,26 @@ impl Objects {
         Ok(paths)
     }
 
-    /// Whether `ancestor` is `commit` or lies in its history. Where part of the history is not
-    /// here and could hold the answer, that is an error.
+    /// The commit that an object is, or that an annotated tag leads to.
+    pub fn peel(&self, value: Oid) -> Result<Oid, RepoError> {
+        let mut oid = value;
+        for _ in 0..MAX_TAGS {
+            let object = self.read(oid)?.ok_or(RepoError::Missing(oid))?;
+            match object.kind {
+                ObjectKind::Commit => return Ok(oid),
+                ObjectKind::Tag => {
+                    oid = tree::parse_tag(&object.data).map_err(|why| RepoError::Malformed { oid, why })?
+                }
+                _ => return Err(RepoError::Malformed { oid, why: "it is neither a commit nor a tag of one" }),
+            }
+        }
+        Err(RepoError::Malformed { oid: value, why: "too many tags lead to each other" })
+    }
+
+    /// Whether `ancestor` is `commit` or lies in its history; tags stand for what they tag. Where
+    /// part of the history is not here and could hold the answer, that is an error.
     pub fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, RepoError> {
+        let (ancestor, commit) = (self.peel(ancestor)?, self.peel(commit)?);
         self.links(ancestor)?;
         let mut seen = BTreeSet::from([commit]);
         let mut open = vec![commit];
@@ -116,7 +138,7 @@ impl Objects {
     }
 
     fn each_change(&self, from: Option<Oid>, to: Option<Oid>, sink: Sink<'_>) -> Result<(), RepoError> {
-        let tree = |commit: Option<Oid>| commit.map(|oid| self.tree_of(oid)).transpose();
+        let tree = |commit: Option<Oid>| commit.map(|oid| self.tree_of(self.peel(oid)?)).transpose();
         let (old, new) = (tree(from)?, tree(to)?);
         Walk { objects: self, sink, path: Vec::new(), depth: 0, paths: 0 }.trees(old, new)
     }
@@ -474,5 +496,34 @@ mod tests {
         assert!(objects.is_ancestor(two, three).unwrap());
         assert!(matches!(objects.is_ancestor(other, three), Err(RepoError::Shallow(oid)) if oid == one));
         assert!(objects.change_digest(Some(two), Some(three)).is_ok());
+    }
+
+    #[test]
+    fn an_annotated_tag_stands_for_its_commit_and_other_objects_for_nothing() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.with_worktree("tags");
+        let dir = repo.work_dir();
+        let commit = sandbox.commit_text(&repo, &[], &[("a", "1")]);
+        let tag = |name: &str, of: &str| -> Oid {
+            sandbox.git(dir, &["tag", "-a", "-m", name, name, of]);
+            sandbox.git(dir, &["rev-parse", name]).trim().parse().unwrap()
+        };
+        let once = tag("once", &commit.to_string());
+        let twice = tag("twice", "once");
+        let tree = tag("tree", &format!("{commit}^{{tree}}"));
+        let objects = repo.objects().unwrap();
+        assert_eq!(objects.peel(twice).unwrap(), commit);
+        let change = objects.change_digest(None, Some(commit)).unwrap();
+        assert_eq!(objects.change_digest(None, Some(twice)).unwrap(), change);
+        let state = |oid| objects.state_digest(change, change, Some(oid)).unwrap();
+        assert_ne!(state(once), state(commit), "the state binds the tag itself");
+        assert!(objects.is_ancestor(commit, once).unwrap());
+        assert_eq!(repo.resolve_tag("once").unwrap(), Some(once));
+        assert_eq!(repo.resolve("once").unwrap(), Some(commit));
+        assert_eq!(repo.resolve_tag("tree").unwrap(), None);
+        assert!(
+            objects.change_digest(None, Some(tree)).is_err()
+                && objects.state_digest(change, change, Some(tree)).is_err()
+        );
     }
 }

@@ -172,13 +172,22 @@ impl Repo {
 
     /// The commit that a revision names: a branch, a tag, an id, `HEAD~2`. `None` when it names none.
     pub fn resolve(&self, rev: &str) -> Result<Option<Oid>, RepoError> {
+        self.rev_parse(rev, "^{commit}")
+    }
+
+    /// The commit or annotated tag that a revision names, a tag unpeeled.
+    pub fn resolve_tag(&self, rev: &str) -> Result<Option<Oid>, RepoError> {
+        Ok(self.resolve(rev)?.and(self.rev_parse(rev, "")?))
+    }
+
+    fn rev_parse(&self, rev: &str, peel: &str) -> Result<Option<Oid>, RepoError> {
         if rev.is_empty() || rev.starts_with('^') || rev.contains('\0') {
             return Ok(None);
         }
         let output = self
             .git("rev-parse")
             .args(["--verify", "--quiet", "--end-of-options"])
-            .arg(format!("{rev}^{{commit}}"))
+            .arg(format!("{rev}{peel}"))
             .output()?;
         match output.status.code() {
             Some(0) => Ok(Some(parse_oid("rev-parse", output.stdout.trim_ascii())?)),

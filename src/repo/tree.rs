@@ -96,6 +96,15 @@ pub(super) fn parse_commit(raw: &[u8]) -> Result<Links, &'static str> {
     }
 }
 
+/// What an annotated tag names.
+pub(super) fn parse_tag(raw: &[u8]) -> Result<Oid, &'static str> {
+    let (target, rest) = id_line(raw, b"object ").ok_or("it does not begin with what it tags")?;
+    match rest.starts_with(b"type commit\n") || rest.starts_with(b"type tag\n") {
+        true => Ok(target),
+        false => Err("it tags no commit"),
+    }
+}
+
 fn id_line<'a>(raw: &'a [u8], word: &[u8]) -> Option<(Oid, &'a [u8])> {
     let (hex, rest) = raw.strip_prefix(word)?.split_first_chunk::<40>()?;
     let oid = std::str::from_utf8(hex).ok()?.parse().ok()?;

@@ -91,11 +91,19 @@ impl Author {
         for record in self.state.records()? {
             loaded.objects().write_commit(&record.raw)?;
         }
-        if loaded.take_in(last.oid)?.is_err() {
+        let Ok(restored) = loaded.take_in(last.oid)? else {
             return Err(AppendError::Behind { member: self.member.clone(), id: last.id, seq: last.seq });
-        }
-        let name = loaded.refs.fork(&self.member, last.id);
-        repo.transaction(&[RefEdit { name: name.clone(), old: Expect::Any, new: Some(last.oid) }])?;
+        };
+        // An entry that was signed and never published goes on the lane; one beside the lane is kept by
+        // a ref of its own until it is joined.
+        let lane = loaded.refs.lane(&self.member);
+        let ahead = match loaded.tips.get(&lane) {
+            Some(oid) => loaded.tally.dag().find_oid(*oid).is_some_and(|tip| loaded.tally.dag().reaches(tip, restored)),
+            None => true,
+        };
+        let name = if ahead { lane } else { loaded.refs.fork(&self.member, last.id) };
+        let old = loaded.tips.get(&name).map_or(Expect::Absent, |oid| Expect::Is(*oid));
+        repo.transaction(&[RefEdit { name: name.clone(), old, new: Some(last.oid) }])?;
         loaded.tips.insert(name, last.oid);
         Ok(true)
     }

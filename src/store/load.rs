@@ -97,19 +97,20 @@ pub enum Trust {
 pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadError> {
     let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
     let genesis = *tips.get(&LedgerRefs::of(ledger).genesis()).ok_or(LoadError::NoLedger)?;
-    load_above(repo, ledger, (genesis, trust), tips)
+    load_above(repo, ledger, (genesis, tips), trust)
 }
 
 /// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
-pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid, trust: Trust) -> Result<Loaded, LoadError> {
-    load_above(repo, ledger, (genesis, trust), repo.list(&[LedgerRefs::of(ledger).prefix()])?)
+pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid) -> Result<Loaded, LoadError> {
+    let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
+    load_above(repo, ledger, (genesis, tips), Trust::Cache)
 }
 
 fn load_above(
     repo: &Repo,
     ledger: EntryId,
-    (genesis, trust): (Oid, Trust),
-    tips: BTreeMap<String, Oid>,
+    (genesis, tips): (Oid, BTreeMap<String, Oid>),
+    trust: Trust,
 ) -> Result<Loaded, LoadError> {
     let refs = LedgerRefs::of(ledger);
     let objects = repo.objects()?;

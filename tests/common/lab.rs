@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use git_quorum::charter::{Charter, CharterRules, FORMAT_VERSION, Member, MemberName, PublicKey, Threshold};
@@ -22,9 +23,11 @@ pub fn signing_key(member: &str) -> SigningKey {
     SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes())
 }
 
-/// The public key of a member in tests.
+/// The public key of a member in tests. Admitting one takes long, so it is done once.
 pub fn public_key(member: &str) -> PublicKey {
-    PublicKey::admit(signing_key(member).verifying_key().to_bytes()).unwrap()
+    static KNOWN: Mutex<BTreeMap<String, PublicKey>> = Mutex::new(BTreeMap::new());
+    let admit = || PublicKey::admit(signing_key(member).verifying_key().to_bytes()).unwrap();
+    *KNOWN.lock().unwrap().entry(member.to_owned()).or_insert_with(admit)
 }
 
 /// A voting member in a fault domain of its own.

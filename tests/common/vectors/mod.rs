@@ -1,0 +1,61 @@
+//! The test vectors of `ledger-spec/vectors/`, made in memory: the same bytes each time, since keys,
+//! times and nonces are fixed. `examples/vectors.rs` writes them; `tests/vectors.rs` compares.
+#![allow(dead_code, reason = "each program uses a part of it")]
+
+pub mod craft;
+pub mod invalid;
+mod invalid_form;
+mod invalid_payload;
+mod invalid_place;
+mod invalid_signature;
+pub mod valid;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::lab::{public_key, signing_key};
+
+/// Everybody who signs in the vectors. `mallory` is nobody's member.
+pub const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "mallory"];
+
+/// Every generated file, by its path below `ledger-spec/vectors/`.
+pub fn files() -> BTreeMap<String, Vec<u8>> {
+    let valid = valid::all();
+    let invalid = invalid::all(&valid);
+    let mut files = BTreeMap::from([
+        ("allowed-signers".to_owned(), allowed_signers().into_bytes()),
+        ("keys.json".to_owned(), pretty(&keys())),
+    ]);
+    for entry in valid.entries() {
+        files.insert(format!("valid/{}.entry", entry.name), entry.raw.clone());
+        files.insert(format!("valid/{}.json", entry.name), pretty(&valid.describe(entry)));
+    }
+    for case in invalid {
+        let twice = files.insert(format!("invalid/{}.entry", case.name), case.raw.clone());
+        assert!(twice.is_none(), "two vectors named {}", case.name);
+        files.insert(format!("invalid/{}.json", case.name), pretty(&case.describe()));
+    }
+    files
+}
+
+/// What Git's `gpg.ssh.allowedSignersFile` needs in order to know the members.
+pub fn allowed_signers() -> String {
+    let line = |m: &&str| format!("{m}@git-quorum.invalid namespaces=\"git\" {}\n", public_key(m));
+    PEOPLE.iter().map(line).collect()
+}
+
+/// The keys, the secret ones too: they are worth nothing, and others may want to sign with them.
+fn keys() -> Value {
+    let key = |m: &&str| {
+        let value = json!({"public": public_key(m).to_string(), "seed": hex::encode(signing_key(m).to_bytes())});
+        ((*m).to_owned(), value)
+    };
+    Value::Object(PEOPLE.iter().map(key).collect())
+}
+
+fn pretty(value: &Value) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).unwrap();
+    text.push(b'\n');
+    text
+}

@@ -1,0 +1,886 @@
+//! The core against a second reading of `ledger-spec/deciding.md`: naive, with explicit ancestor sets,
+//! recomputing everything for each statement. Random ledgers with forks, liars and charter changes; any
+//! order of arrival; any part of a ledger.
+//!
+//! `ORACLE_CASES=5000 cargo test --release --test oracle` runs more; `ORACLE_SEED=n` starts elsewhere.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+#[path = "common/lab.rs"]
+mod lab;
+#[path = "common/rng.rs"]
+mod rng;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal};
+use git_quorum::consensus::{Decision, DiscountReason, Evidence, EvidenceRule, Patience, Step, Tally, Trial};
+use git_quorum::id::{Digest, EntryId};
+use git_quorum::ledger::{CharterProposal, Prevote, RefProposal, Statement, Verdict, Withdraw, parse};
+use lab::*;
+use rng::{Rng, cases};
+use serde_json::json;
+
+// ---------------------------------------------------------------- the oracle
+
+type Place = (EntryId, usize);
+type Code = &'static str;
+
+/// A rule taken away, to see that the comparison notices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Mutant {
+    None,
+    LowerQuorum,
+    NoLock,
+    NoFreeze,
+    NoHandOver,
+}
+
+struct Said {
+    member: MemberName,
+    charter: EntryId,
+    statements: Vec<Statement>,
+}
+
+#[derive(Clone, PartialEq)]
+struct Vote {
+    member: MemberName,
+    charter: EntryId,
+    proposal: EntryId,
+    round: u32,
+    precommit: bool,
+    place: Place,
+}
+
+struct Oracle {
+    mutant: Mutant,
+    ledger: EntryId,
+    first: Charter,
+    said: BTreeMap<EntryId, Said>,
+    ancestors: BTreeMap<EntryId, BTreeSet<EntryId>>,
+    verdicts: BTreeMap<Place, Result<(), Code>>,
+}
+
+/// The subject (a ref, or none for the charter) and the base.
+type SlotOf = (Option<RefName>, EntryId);
+
+impl Oracle {
+    fn of(tally: &Tally, mutant: Mutant) -> Oracle {
+        let dag = tally.dag();
+        let mut oracle = Oracle {
+            mutant,
+            ledger: dag.ledger(),
+            first: dag.charter(dag.ledger()).unwrap().charter.clone(),
+            said: BTreeMap::new(),
+            ancestors: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+        };
+        for (_, entry) in dag.entries() {
+            let mut ancestors = BTreeSet::new();
+            for parent in entry.parents.iter().map(|p| dag.entry(*p).id) {
+                ancestors.extend(oracle.ancestors[&parent].iter().copied());
+                ancestors.insert(parent);
+            }
+            let (member, charter, statements) = (entry.member.clone(), entry.charter, entry.statements.clone());
+            oracle.ancestors.insert(entry.id, ancestors);
+            oracle.said.insert(entry.id, Said { member, charter, statements });
+            for n in 0..entry.statements.len() {
+                let verdict = oracle.judge((entry.id, n));
+                oracle.verdicts.insert((entry.id, n), verdict);
+            }
+        }
+        oracle
+    }
+
+    fn statement(&self, at: Place) -> &Statement {
+        &self.said[&at.0].statements[at.1]
+    }
+
+    fn known(&self, at: Place) -> BTreeSet<Place> {
+        let of = |id: &EntryId| (0..self.said[id].statements.len()).map(|n| (*id, n)).collect::<Vec<_>>();
+        let mut known: BTreeSet<_> = self.ancestors[&at.0].iter().flat_map(of).collect();
+        known.extend((0..at.1).map(|n| (at.0, n)));
+        known
+    }
+
+    fn vote(&self, place: Place) -> Option<Vote> {
+        let (proposal, round, precommit) = match self.statement(place) {
+            Statement::Prevote(v) => (v.proposal, v.round, false),
+            Statement::Precommit(v) => (v.proposal, v.round, true),
+            _ => return None,
+        };
+        let Said { member, charter, .. } = &self.said[&place.0];
+        Some(Vote { member: member.clone(), charter: *charter, proposal, round, precommit, place })
+    }
+
+    /// Votes for proposals that are valid and known to them, whether or not they count.
+    fn cast(&self, known: &BTreeSet<Place>) -> Vec<Vote> {
+        let votes = known.iter().filter_map(|p| self.vote(*p));
+        votes.filter(|v| self.knows(v.place, (v.proposal, 0)) && self.is_valid(v.proposal, known)).collect()
+    }
+
+    fn knows(&self, at: Place, earlier: Place) -> bool {
+        self.ancestors[&at.0].contains(&earlier.0) || (at.0 == earlier.0 && earlier.1 < at.1)
+    }
+
+    fn valid_votes(&self, known: &BTreeSet<Place>) -> Vec<Vote> {
+        let counts = |place: &&Place| self.verdicts[place].is_ok();
+        known.iter().filter(counts).filter_map(|p| self.vote(*p)).collect()
+    }
+
+    fn is_valid(&self, proposal: EntryId, known: &BTreeSet<Place>) -> bool {
+        let place = (proposal, 0);
+        known.contains(&place) && self.verdicts[&place].is_ok() && self.statement(place).proposes()
+    }
+
+    fn charter(&self, id: EntryId) -> &Charter {
+        if id == self.ledger {
+            return &self.first;
+        }
+        match self.statement((id, 0)) {
+            Statement::ProposeCharter(CharterProposal { charter: ProposedCharter::Known(charter), .. }) => charter,
+            _ => panic!("{id} is no charter"),
+        }
+    }
+
+    fn quorum(&self, charter: EntryId) -> usize {
+        self.charter(charter).rules().quorum - usize::from(self.mutant == Mutant::LowerQuorum)
+    }
+
+    /// The charter, its base, the base of that, up to the first.
+    fn lineage(&self, charter: EntryId) -> Vec<EntryId> {
+        let mut lineage = vec![charter];
+        while let Some(Statement::ProposeCharter(p)) = self.said[lineage.last().unwrap()].statements.first() {
+            lineage.push(p.base);
+        }
+        lineage
+    }
+
+    fn root(&self, charter: EntryId, name: &RefName) -> Option<EntryId> {
+        self.lineage(charter).into_iter().take_while(|c| self.charter(*c).protects(name)).last()
+    }
+
+    fn slot(&self, proposal: EntryId) -> SlotOf {
+        match self.statement((proposal, 0)) {
+            Statement::Propose(p) => (Some(p.name.clone()), p.base),
+            Statement::ProposeCharter(p) => (None, p.base),
+            _ => panic!("{proposal} is no proposal"),
+        }
+    }
+
+    /// Which proposals have a quorum of one phase, under which charter and in which round.
+    fn quorums(&self, votes: &[Vote], precommit: bool) -> BTreeSet<(EntryId, u32, EntryId)> {
+        let mut voices: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for v in votes.iter().filter(|v| v.precommit == precommit) {
+            voices.entry((v.charter, v.round, v.proposal)).or_default().insert(&v.member);
+        }
+        voices.into_iter().filter(|(key, members)| members.len() >= self.quorum(key.0)).map(|(key, _)| key).collect()
+    }
+
+    fn is_decided(&self, proposal: EntryId, votes: &[Vote]) -> bool {
+        self.quorums(votes, true).iter().any(|(_, _, p)| *p == proposal)
+    }
+
+    fn judge(&self, at: Place) -> Result<(), Code> {
+        let Said { member, charter, .. } = &self.said[&at.0];
+        let known = self.known(at);
+        let votes = self.valid_votes(&known);
+        if *charter != self.ledger && !self.is_decided(*charter, &votes) {
+            return Err("CHARTER_NOT_DECIDED");
+        }
+        let need_known = |p| if self.is_valid(p, &known) { Ok(()) } else { Err("UNKNOWN_PROPOSAL") };
+        match self.statement(at) {
+            Statement::Propose(p) => self.judge_proposal(*charter, p, &known, &votes),
+            Statement::ProposeCharter(p) => match &p.charter {
+                ProposedCharter::Known(next) if !may_follow(next, self.charter(*charter)) => Err("NOT_A_SUCCESSOR"),
+                _ => Ok(()),
+            },
+            Statement::Review(review) => {
+                need_known(review.proposal)?;
+                match review.verdict {
+                    Verdict::Approve => self.judge_approval(member, *charter, review.proposal),
+                    _ => Ok(()),
+                }
+            }
+            Statement::Withdraw(withdraw) => {
+                need_known(withdraw.proposal)?;
+                let own = self.said[&withdraw.proposal].member == *member;
+                if own { Ok(()) } else { Err("NOT_THE_PROPOSER") }
+            }
+            Statement::Prevote(_) | Statement::Precommit(_) => {
+                let vote = self.vote(at).unwrap();
+                need_known(vote.proposal)?;
+                self.judge_vote(&vote, &known, &votes)
+            }
+        }
+    }
+
+    fn judge_proposal(
+        &self,
+        charter: EntryId,
+        p: &RefProposal,
+        known: &BTreeSet<Place>,
+        votes: &[Vote],
+    ) -> Result<(), Code> {
+        let root = self.root(charter, &p.name).ok_or("NOT_PROTECTED")?;
+        if p.base == root {
+            return Ok(());
+        }
+        let fits = self.is_valid(p.base, known)
+            && self.slot(p.base).0 == Some(p.name.clone())
+            && self.root(self.said[&p.base].charter, &p.name) == Some(root);
+        if !fits {
+            return Err("WRONG_BASE");
+        }
+        if self.is_decided(p.base, votes) { Ok(()) } else { Err("BASE_NOT_DECIDED") }
+    }
+
+    fn judge_approval(&self, member: &MemberName, charter: EntryId, proposal: EntryId) -> Result<(), Code> {
+        if !self.charter(charter).votes(member) {
+            return Err("NOT_A_VOTER");
+        }
+        let own = self.said[&proposal].member == *member;
+        if own && !self.charter(charter).rules().own_approval_counts { Err("OWN_APPROVAL") } else { Ok(()) }
+    }
+
+    fn judge_vote(&self, vote: &Vote, known: &BTreeSet<Place>, votes: &[Vote]) -> Result<(), Code> {
+        let (c, p, r) = (vote.charter, vote.proposal, vote.round);
+        let slot = self.slot(p);
+        match &slot {
+            (None, base) if *base != c => return Err("WRONG_BASE"),
+            (None, _) => {}
+            (Some(name), base) => {
+                let root = self.root(self.said[&p].charter, name);
+                if self.root(c, name) != root {
+                    return Err("NOT_PROTECTED");
+                }
+                if Some(*base) != root && !self.is_decided(*base, votes) {
+                    return Err("BASE_NOT_DECIDED");
+                }
+            }
+        }
+        if !self.charter(c).votes(&vote.member) {
+            return Err("NOT_A_VOTER");
+        }
+        let freezes =
+            |v: &Vote| v.precommit && v.member == vote.member && v.charter == c && self.slot(v.proposal) == (None, c);
+        if self.mutant != Mutant::NoFreeze && slot != (None, c) && self.cast(known).iter().any(freezes) {
+            return Err("FROZEN");
+        }
+        let in_slot: Vec<_> = votes.iter().filter(|v| self.slot(v.proposal) == slot).cloned().collect();
+        let (stands, handed_down) = self.hand_over(c, &in_slot);
+        if stands.is_some_and(|s| s != p) {
+            return Err("SLOT_DECIDED");
+        }
+        let here: Vec<_> = in_slot.into_iter().filter(|v| v.charter == c).collect();
+        self.judge_order(vote, &here)?;
+        let before: BTreeSet<_> =
+            here.iter().filter(|v| Some(v.round) == r.checked_sub(1)).map(|v| &v.member).collect();
+        if r > 0 && before.len() < self.quorum(c) {
+            return Err("ROUND_NOT_ENTERED");
+        }
+        let rounds: BTreeSet<u32> = self.quorums(&here, false).into_iter().filter(|q| q.2 == p).map(|q| q.1).collect();
+        if vote.precommit {
+            if !rounds.contains(&r) {
+                return Err("NO_PREVOTE_QUORUM");
+            }
+            return if self.is_well_signed(vote) { Ok(()) } else { Err("BAD_AGREEMENT_SIGNATURE") };
+        }
+        self.judge_choice(vote, known, (stands, handed_down), &here, &rounds)
+    }
+
+    /// Rule 6: the decision that stands, or else the value handed down. Ties need more liars than the
+    /// rules bear; the lowest id wins them.
+    fn hand_over(&self, charter: EntryId, in_slot: &[Vote]) -> (Option<EntryId>, Option<EntryId>) {
+        for precommit in [true, false] {
+            let quorums = self.quorums(in_slot, precommit);
+            for earlier in self.lineage(charter).into_iter().skip(1) {
+                let of_charter = quorums.iter().filter(|q| q.0 == earlier);
+                let best = of_charter.min_by_key(|q| (if precommit { q.1 } else { u32::MAX - q.1 }, q.2));
+                if let Some((_, _, p)) = best {
+                    return if precommit { (Some(*p), None) } else { (None, Some(*p)) };
+                }
+            }
+        }
+        (None, None)
+    }
+
+    /// Rule 4, the first two conditions.
+    fn judge_order(&self, vote: &Vote, here: &[Vote]) -> Result<(), Code> {
+        let mut own = here.iter().filter(|v| v.member == vote.member);
+        if own.clone().any(|v| v.round > vote.round) {
+            return Err("ROUND_WENT_BACK");
+        }
+        let second = |v: &Vote| v.round == vote.round && v.precommit == vote.precommit && v.proposal != vote.proposal;
+        if own.any(second) { Err("SECOND_VOTE") } else { Ok(()) }
+    }
+
+    /// Rules 1, 4 (the lock) and 6 for a prevote; `rounds` are those with a prevote quorum for its proposal.
+    fn judge_choice(
+        &self,
+        vote: &Vote,
+        known: &BTreeSet<Place>,
+        (stands, handed_down): (Option<EntryId>, Option<EntryId>),
+        here: &[Vote],
+        rounds: &BTreeSet<u32>,
+    ) -> Result<(), Code> {
+        let (p, r) = (vote.proposal, vote.round);
+        let locks = || here.iter().filter(|v| v.precommit && v.member == vote.member);
+        let locked_in = locks().map(|v| v.round).max();
+        let lock: BTreeSet<_> = locks().filter(|v| Some(v.round) == locked_in).map(|v| v.proposal).collect();
+        let approvers = self.approvers(vote.charter, p, known);
+        let approved = approvers.len() >= self.quorum(vote.charter)
+            || (r == 0 && approvers.contains(&vote.member))
+            || lock.contains(&p)
+            || stands == Some(p)
+            || handed_down == Some(p);
+        if !approved {
+            return Err("NOT_APPROVED");
+        }
+        let others = lock.iter().any(|l| *l != p);
+        let released = rounds.iter().any(|s| Some(*s) > locked_in && *s < r);
+        if others && !released && self.mutant != Mutant::NoLock {
+            return Err("LOCKED");
+        }
+        let bound = handed_down.is_some_and(|h| h != p) && self.mutant != Mutant::NoHandOver;
+        if bound && !rounds.iter().any(|s| *s < r) { Err("HANDED_DOWN") } else { Ok(()) }
+    }
+
+    fn approvers(&self, charter: EntryId, proposal: EntryId, known: &BTreeSet<Place>) -> BTreeSet<MemberName> {
+        let approves = |place: &&Place| {
+            let about = matches!(self.statement(**place), Statement::Review(r)
+                if r.proposal == proposal && r.verdict == Verdict::Approve);
+            about && self.said[&place.0].charter == charter && self.verdicts[place].is_ok()
+        };
+        known.iter().filter(approves).map(|place| self.said[&place.0].member.clone()).collect()
+    }
+
+    /// Section 5: the statement, built by hand.
+    fn is_well_signed(&self, vote: &Vote) -> bool {
+        let Statement::Precommit(signed) = self.statement(vote.place) else { return false };
+        let digest = |value: serde_json::Value| Digest::of(value.to_string().as_bytes()).to_string();
+        let (subject, base) = self.slot(vote.proposal);
+        let subject = subject.map_or("charter".to_owned(), |name| name.to_string());
+        let mut predicate = json!({
+            "base": base,
+            "charter": vote.charter,
+            "charterDigest": digest(json!(self.charter(vote.charter))),
+            "ledger": self.ledger,
+            "proposal": vote.proposal,
+            "round": vote.round,
+            "slot": Digest::of(format!("git-quorum slot v1\n{subject}\n{base}\n").as_bytes()),
+        });
+        let id = vote.proposal.to_string();
+        let mut subjects = vec![json!({"digest": {"sha256": id}, "name": format!("proposal/{id}")})];
+        match self.statement((vote.proposal, 0)) {
+            Statement::Propose(p) => {
+                subjects.push(json!({"digest": {"gitCommit": p.to}, "name": p.name}));
+                for (field, value) in [("change", json!(p.change)), ("from", json!(p.from)), ("ref", json!(p.name))] {
+                    predicate[field] = value;
+                }
+                (predicate["state"], predicate["to"]) = (json!(p.state), json!(p.to));
+            }
+            Statement::ProposeCharter(p) => predicate["nextCharterDigest"] = json!(digest(json!(p.charter))),
+            _ => return false,
+        }
+        let body = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "predicate": predicate,
+            "predicateType": "urn:git-quorum:agreement:v1",
+            "subject": subjects,
+        })
+        .to_string();
+        let bytes = format!("DSSEv1 28 application/vnd.in-toto+json {} {body}", body.len());
+        let key = self.charter(vote.charter).member(&vote.member).unwrap().key;
+        key.verifies(bytes.as_bytes(), &signed.signature)
+    }
+
+    /// Rule 7: every pair that convicts.
+    fn pairs(&self) -> BTreeSet<Evidence> {
+        let all: BTreeSet<Place> = self.verdicts.keys().copied().collect();
+        let cast = self.cast(&all);
+        let mut pairs = BTreeSet::new();
+        for a in &cast {
+            for b in cast.iter().filter(|b| b.member == a.member && b.charter == a.charter) {
+                let same_slot = self.slot(a.proposal) == self.slot(b.proposal);
+                let differ = same_slot && a.proposal != b.proposal;
+                if differ && a.round == b.round && a.precommit == b.precommit {
+                    pairs.insert(self.evidence(EvidenceRule::Equivocation, a, b));
+                }
+                if differ && a.precommit && !b.precommit && a.round < b.round {
+                    let quorums = self.quorums(&self.valid_votes(&self.known(b.place)), false);
+                    let between = |s: u32| a.round < s && s < b.round;
+                    if !quorums.iter().any(|q| q.0 == b.charter && between(q.1) && q.2 == b.proposal) {
+                        pairs.insert(self.evidence(EvidenceRule::LockViolation, a, b));
+                    }
+                }
+                let change = a.precommit && self.slot(a.proposal) == (None, a.charter);
+                if change && !same_slot && !self.knows(a.place, b.place) {
+                    pairs.insert(self.evidence(EvidenceRule::FreezeViolation, a, b));
+                }
+            }
+        }
+        pairs
+    }
+
+    fn evidence(&self, rule: EvidenceRule, a: &Vote, b: &Vote) -> Evidence {
+        let (subject, base) = self.slot(b.proposal);
+        let subject = subject.map_or("charter".to_owned(), |name| name.to_string());
+        let slot = Digest::of(format!("git-quorum slot v1\n{subject}\n{base}\n").as_bytes());
+        Evidence { member: a.member.clone(), rule, charter: a.charter, slot, entries: [a.place.0, b.place.0] }
+    }
+
+    fn decided(&self) -> BTreeMap<EntryId, BTreeSet<(EntryId, u32)>> {
+        let votes = self.valid_votes(&self.verdicts.keys().copied().collect());
+        let mut decided: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for (charter, round, proposal) in self.quorums(&votes, true) {
+            decided.entry(proposal).or_default().insert((charter, round));
+        }
+        decided
+    }
+}
+
+/// charter.md, section 4.
+fn may_follow(next: &Charter, before: &Charter) -> bool {
+    let members =
+        |c: &Charter| -> BTreeSet<_> { c.members().iter().map(|m| (m.name.clone(), m.key.to_string())).collect() };
+    let removed =
+        |c: &Charter| -> BTreeSet<_> { c.removed().iter().map(|r| (r.name.clone(), r.key.to_string())).collect() };
+    let newly: BTreeSet<_> = &members(before) - &members(next);
+    let unchanged = before.removed().iter().all(|r| next.removed().contains(r));
+    unchanged && removed(next) == &removed(before) | &newly
+}
+
+// ---------------------------------------------------------------- random ledgers
+
+const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+struct Gen {
+    rng: Rng,
+    lab: Lab,
+    members: usize,
+    proposals: Vec<EntryId>,
+    /// How often a member builds on less than it could, or on an older entry of its own.
+    disorder: usize,
+}
+
+fn ledger(seed: u64) -> Lab {
+    let mut rng = Rng::new(seed);
+    let members = 3 + rng.below(5);
+    let lab = Lab::found("a", random_charter(&mut rng, &NAMES[..members], &[]));
+    let disorder = rng.pick(&[0, 10, 30, 60]);
+    let mut made = Gen { rng, lab, members, proposals: vec![], disorder };
+    let length = 20 + made.rng.below(40);
+    made.proposal();
+    made.proposal();
+    let both = made.proposals.clone();
+    for member in &NAMES[..members] {
+        let said = both.iter().filter(|_| made.rng.chance(85)).map(|p| approve(*p)).collect();
+        made.entry(member, said);
+    }
+    match made.rng.below(3) {
+        0 => made.hand_over(&both),
+        1 => made.rivalry(&both),
+        _ => {}
+    }
+    while made.lab.made.len() < length {
+        made.step();
+    }
+    made.lab
+}
+
+fn random_charter(rng: &mut Rng, members: &[&str], removed: &[Removal]) -> Charter {
+    let plain = charter(members);
+    let mut list = plain.members().to_vec();
+    let observer = list.len() > 3 && rng.chance(15);
+    let last = list.len() - 1;
+    list[last].vote = !observer;
+    let voters = list.iter().filter(|m| m.vote).count();
+    let mut rules = plain.rules().clone();
+    rules.quorum = git_quorum::charter::Threshold::of(voters).q;
+    if rng.chance(15) {
+        rules.quorum = voters.min(rules.quorum + 1);
+    }
+    rules.own_approval_counts = rng.chance(80);
+    let refs: &[&str] = rng.pick(&[&["refs/heads/main"][..], &["refs/heads/main", "refs/heads/x"], &["refs/heads/x"]]);
+    let refs = if removed.is_empty() && rng.chance(70) { &["refs/heads/main"][..] } else { refs };
+    let protect = refs.iter().map(|p| p.parse().unwrap()).collect();
+    Charter::new(list, protect, removed.to_vec(), rules).unwrap()
+}
+
+impl Gen {
+    fn step(&mut self) {
+        let member = NAMES[self.rng.below(self.members)];
+        match self.rng.below(100) {
+            0..4 => self.proposal(),
+            4..7 => self.charter_proposal(),
+            7..32 => {
+                for member in NAMES {
+                    self.honest(member);
+                }
+            }
+            32..60 => self.honest(member),
+            _ => {
+                let said = (0..=self.rng.below(3)).map(|_| self.statement(member)).collect();
+                self.entry(member, said);
+            }
+        }
+    }
+
+    fn some_charter(&mut self) -> EntryId {
+        let known = |id: &EntryId| self.lab.tally.dag().charter(*id).is_some();
+        let mut charters: Vec<_> = self.proposals.iter().copied().filter(known).collect();
+        charters.push(self.lab.ledger);
+        let in_force = self.lab.tally.charter_in_force();
+        if self.rng.chance(85) && known(&in_force) { in_force } else { self.rng.pick(&charters) }
+    }
+
+    /// Mostly everything there is; sometimes less, and sometimes above an older entry of the member's own.
+    fn parents(&mut self, member: &str) -> Vec<EntryId> {
+        let dag = self.lab.tally.dag();
+        let own = |id: &EntryId| *id != self.lab.ledger && dag.entry(dag.find(*id).unwrap()).member == name(member);
+        let all: Vec<_> = self.lab.made.iter().map(|m| m.id).collect();
+        if !self.rng.chance(self.disorder) {
+            return self.lab.above_all(member);
+        }
+        let mut lane: Vec<_> = all.iter().copied().filter(own).collect();
+        lane.push(self.lab.ledger);
+        let first = if self.rng.chance(50) { self.lab.tip(member) } else { self.rng.pick(&lane) };
+        let count = self.rng.below(4);
+        let mut parents = vec![first];
+        for _ in 0..count {
+            let other = self.rng.pick(&all);
+            if !parents.contains(&other) && (own(&first) || !own(&other)) {
+                parents.push(other);
+            }
+        }
+        parents
+    }
+
+    fn entry(&mut self, member: &str, said: Vec<Statement>) {
+        let (charter, parents) = (self.some_charter(), self.parents(member));
+        self.add(member, charter, &parents, said);
+    }
+
+    /// Adds an entry if it is well formed in its place.
+    fn add(&mut self, member: &str, charter: EntryId, parents: &[EntryId], said: Vec<Statement>) {
+        let proposes = said.first().is_some_and(Statement::proposes);
+        let payload = self.lab.payload(member, charter, parents, said);
+        let made = self.lab.make(&payload);
+        let id = made.id;
+        if self.lab.take(made).is_ok() && proposes {
+            self.proposals.push(id);
+        }
+    }
+
+    fn proposal(&mut self) {
+        let mut bases = self.proposals.clone();
+        bases.extend([self.lab.ledger; 2]);
+        let decided = self.proposals.iter().copied().filter(|p| self.lab.tally.is_decided(*p));
+        bases.extend(decided.flat_map(|p| [p; 3]).collect::<Vec<_>>());
+        let Statement::Propose(mut p) = propose(self.rng.pick(&bases), self.proposals.len() as u8 + 1) else { return };
+        if self.rng.chance(15) {
+            p.name = "refs/heads/x".parse().unwrap();
+        }
+        let member = NAMES[self.rng.below(self.members)];
+        self.entry(member, vec![Statement::Propose(p)]);
+    }
+
+    fn charter_proposal(&mut self) {
+        let (base, member) = (self.some_charter(), NAMES[self.rng.below(self.members)]);
+        let before = self.lab.tally.dag().charter(base).unwrap().charter.clone();
+        let mut members: BTreeSet<&str> = before.members().iter().map(|m| m.name.as_str()).collect();
+        let mut removed = before.removed().to_vec();
+        let gone: BTreeSet<_> = removed.iter().map(|r| r.name.to_string()).collect();
+        let joining = NAMES[self.rng.below(8)];
+        if !gone.contains(joining) {
+            members.insert(joining);
+        }
+        let leaving = NAMES[self.rng.below(8)];
+        if members.len() > 3 && self.rng.chance(50) && members.remove(leaving) {
+            let forgotten = self.rng.chance(20);
+            let known = before.member(&name(leaving)).is_some();
+            let removal = Removal { key: public_key(leaving), last: None, name: name(leaving) };
+            removed.extend((known && !forgotten).then_some(removal));
+            removed.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        let members: Vec<_> = members.into_iter().collect();
+        let next = random_charter(&mut self.rng, &members, &removed);
+        let charter = match self.rng.chance(3) {
+            true => ProposedCharter::Newer { version: 2, value: serde_json::json!({"v": 2}) },
+            false => ProposedCharter::Known(Box::new(next)),
+        };
+        let said = CharterProposal { base, charter, text: String::new(), title: "charter".into() };
+        let parents = self.parents(member);
+        self.add(member, base, &parents, vec![Statement::ProposeCharter(said)]);
+        let Some(proposal) = self.proposals.last().copied().filter(|_| self.rng.chance(70)) else { return };
+        for member in &NAMES[..self.members] {
+            let parents = self.lab.above_all(member);
+            self.add(member, base, &parents, vec![approve(proposal)]);
+        }
+    }
+
+    /// Some rounds in which everyone prevotes one of two rivals, and some precommit, on what some know.
+    fn rivalry(&mut self, both: &[EntryId]) {
+        let charter = self.lab.ledger;
+        for round in 0..2 + self.rng.below(2) as u32 {
+            let favourite = self.rng.pick(both);
+            for member in &NAMES[..self.members] {
+                let choice = if self.rng.chance(70) { favourite } else { self.rng.pick(both) };
+                self.entry(member, vec![prevote(choice, round)]);
+            }
+            for member in &NAMES[..self.rng.below(self.members)] {
+                let vote = self.lab.precommit(member, charter, favourite, round);
+                self.entry(member, vec![vote]);
+            }
+        }
+    }
+
+    /// Prevotes, sometimes a decision, then a change of the charter, then approvals of the same proposals under the new one.
+    fn hand_over(&mut self, both: &[EntryId]) {
+        let (old, everyone) = (self.lab.ledger, &NAMES[..self.members]);
+        let favourite = self.rng.pick(both);
+        for member in everyone {
+            let choice = if self.rng.chance(85) { favourite } else { self.rng.pick(both) };
+            let parents = self.lab.above_all(member);
+            self.add(member, old, &parents, vec![prevote(choice, 0)]);
+        }
+        for member in &everyone[..self.rng.below(3) * everyone.len() / 2] {
+            let (vote, parents) = (self.lab.precommit(member, old, favourite, 0), self.lab.above_all(member));
+            self.add(member, old, &parents, vec![vote]);
+        }
+        self.charter_proposal();
+        let change = *self.proposals.last().unwrap();
+        for step in 0..3 {
+            for member in everyone {
+                let said = match step {
+                    0 => approve(change),
+                    1 => prevote(change, 0),
+                    _ => self.lab.precommit(member, old, change, 0),
+                };
+                let parents = self.lab.above_all(member);
+                self.add(member, old, &parents, vec![said]);
+            }
+        }
+        let new = self.lab.tally.charter_in_force();
+        for member in NAMES {
+            let parents = self.lab.above_all(member);
+            let said = [approve(both[0]), approve(both[1]), prevote(self.rng.pick(both), 0)].to_vec();
+            self.add(member, new, &parents, said);
+        }
+    }
+
+    /// What the member's tool would say without any patience, approving something now and then.
+    fn honest(&mut self, member: &str) {
+        let (charter, parents) = (self.some_charter(), self.parents(member));
+        let dag = self.lab.tally.dag();
+        let indices: Vec<_> = parents.iter().map(|p| dag.find(*p).unwrap()).collect();
+        let mut trial = Trial::new(&self.lab.tally, &name(member), charter, &indices);
+        if self.rng.chance(40) {
+            let proposal = self.recent_proposal();
+            if trial.say(approve(proposal)).is_err() {
+                return;
+            }
+        }
+        for _ in 0..1 + self.rng.below(3) {
+            let statement = match trial.due(&Patience::default()).step {
+                Some(Step::Prevote(proposal, round)) => Statement::Prevote(Prevote { proposal, round }),
+                Some(Step::Precommit(proposal, round)) => self.lab.precommit(member, charter, proposal, round),
+                None => break,
+            };
+            trial.say(statement).unwrap_or_else(|d| panic!("a vote that is due counts: {d:?}"));
+        }
+        let said = trial.statements().to_vec();
+        if !said.is_empty() {
+            self.add(member, charter, &parents, said);
+        }
+    }
+
+    /// Mostly one of the last two that are valid.
+    fn recent_proposal(&mut self) -> EntryId {
+        let valid = |id: &EntryId| self.lab.tally.proposal(*id).is_some();
+        let mut among: Vec<_> = self.proposals.iter().copied().filter(valid).collect();
+        if among.is_empty() || self.rng.chance(7) {
+            among = self.proposals.clone();
+        }
+        let last = among.len().min(if self.rng.chance(75) { 2 } else { 6 });
+        self.rng.pick(&among[among.len() - last..])
+    }
+
+    fn statement(&mut self, member: &str) -> Statement {
+        let proposal = self.recent_proposal();
+        let round = self.rng.pick(&[0, 0, 0, 1, 1, 1, 2, 2, 3, u32::MAX]);
+        match self.rng.below(100) {
+            0..20 => approve(proposal),
+            20..24 => review(proposal, self.rng.pick(&[Verdict::Reject, Verdict::Abstain])),
+            24..27 => Statement::Withdraw(Withdraw { proposal }),
+            27..70 => prevote(proposal, round),
+            _ => {
+                let charter = self.lab.tally.charter_in_force();
+                let vote = self.lab.precommit(member, charter, proposal, round);
+                match vote {
+                    Statement::Precommit(mut v) if self.rng.chance(10) => {
+                        v.signature = [0; 64];
+                        Statement::Precommit(v)
+                    }
+                    vote => vote,
+                }
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------- comparing
+
+fn verdicts(tally: &Tally) -> BTreeMap<Place, Result<(), Code>> {
+    let id = |index| tally.dag().entry(index).id;
+    let mut verdicts = BTreeMap::new();
+    for (_, entry) in tally.dag().entries() {
+        verdicts.extend((0..entry.statements.len()).map(|n| ((entry.id, n), Ok(()))));
+    }
+    for d in tally.discounted() {
+        verdicts.insert((id(d.place.entry), d.place.statement), Err(d.discount.reason.code()));
+    }
+    verdicts
+}
+
+fn decisions(tally: &Tally) -> BTreeMap<EntryId, Decision> {
+    tally.proposals().filter_map(|p| Some((p.id, tally.decision(p.id)?))).collect()
+}
+
+type Conviction = (MemberName, EvidenceRule, EntryId, Digest);
+
+fn convictions<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> BTreeSet<Conviction> {
+    evidence.into_iter().map(|e| (e.member.clone(), e.rule, e.charter, e.slot)).collect()
+}
+
+/// Where the oracle and the tally differ.
+fn disagreement(tally: &Tally, oracle: &Oracle) -> Option<String> {
+    for (place, verdict) in verdicts(tally) {
+        if verdict != oracle.verdicts[&place] {
+            let statement = oracle.statement(place);
+            return Some(format!("{place:?} {statement:?}: {verdict:?}, oracle {:?}", oracle.verdicts[&place]));
+        }
+    }
+    let decided = oracle.decided();
+    let found = decisions(tally);
+    let is_one = |d: &Decision| decided.get(&d.proposal).is_some_and(|by| by.contains(&(d.charter, d.round)));
+    if found.len() != decided.len() || !found.values().all(is_one) {
+        return Some(format!("decisions {found:?}, oracle {decided:?}"));
+    }
+    let (evidence, pairs) = (tally.evidence(), oracle.pairs());
+    let turned = |e: &Evidence| Evidence { entries: [e.entries[1], e.entries[0]], ..e.clone() };
+    let is_pair =
+        |e: &Evidence| pairs.contains(e) || (e.rule == EvidenceRule::Equivocation && pairs.contains(&turned(e)));
+    if !evidence.iter().all(is_pair) || convictions(&evidence) != convictions(&pairs) {
+        return Some(format!("evidence {evidence:?}, oracle {pairs:?}"));
+    }
+    None
+}
+
+/// A tally of some entries, taken in in another order, some of them twice.
+fn rebuild(lab: &Lab, wanted: impl Fn(&EntryId) -> bool, rng: &mut Rng) -> Tally {
+    let mut tally = Tally::found(parse(&lab.made[0].raw).unwrap(), lab.made[0].oid).unwrap();
+    let mut waiting: Vec<_> = lab.made[1..].iter().filter(|m| wanted(&m.id)).collect();
+    rng.shuffle(&mut waiting);
+    let mut parsed: Vec<_> = waiting.into_iter().map(|m| (parse(&m.raw).unwrap(), m.oid)).collect();
+    while !parsed.is_empty() {
+        parsed.retain(|(entry, oid)| {
+            if entry.parents.iter().any(|p| tally.dag().find_oid(*p).is_none()) {
+                return true;
+            }
+            for _ in 0..=usize::from(rng.chance(20)) {
+                tally.insert_checked(entry.clone(), *oid).unwrap();
+            }
+            false
+        });
+        if rng.chance(50) {
+            rng.shuffle(&mut parsed);
+        }
+    }
+    tally
+}
+
+/// Any order of arrival, twice or once: everything that is told is the same.
+fn check_order(lab: &Lab, seed: u64, rng: &mut Rng) {
+    let (one, other) = (&lab.tally, &rebuild(lab, |_| true, rng));
+    assert_eq!(verdicts(one), verdicts(other), "seed {seed}: verdicts by order");
+    assert_eq!(decisions(one), decisions(other), "seed {seed}: decisions by order");
+    assert_eq!(one.evidence(), other.evidence(), "seed {seed}: evidence by order");
+    assert_eq!(one.charter_chain(), other.charter_chain(), "seed {seed}: charters by order");
+    assert_eq!(one.upgrade_needed(), other.upgrade_needed(), "seed {seed}: upgrade by order");
+    for p in one.proposals() {
+        assert_eq!(one.report(p.id), other.report(p.id), "seed {seed}: reports by order");
+        assert_eq!(one.chain(&p.slot.subject), other.chain(&p.slot.subject), "seed {seed}: chains by order");
+    }
+}
+
+/// Part of a ledger: the same verdicts, and nothing decided or convicted that the whole does not say.
+fn check_part(lab: &Lab, oracle: &Oracle, seed: u64, rng: &mut Rng) {
+    let mut part = BTreeSet::new();
+    for _ in 0..1 + rng.below(3) {
+        let tip = rng.pick(&lab.made).id;
+        part.extend(oracle.ancestors[&tip].iter().copied());
+        part.insert(tip);
+    }
+    let (less, whole) = (rebuild(lab, |id| part.contains(id), rng), &lab.tally);
+    let all = verdicts(whole);
+    assert!(verdicts(&less).iter().all(|(place, v)| all[place] == *v), "seed {seed}: verdicts of a part");
+    assert!(decisions(&less).keys().all(|p| whole.is_decided(*p)), "seed {seed}: decisions of a part");
+    let (less, whole) = (convictions(&less.evidence()), convictions(&whole.evidence()));
+    assert!(less.is_subset(&whole), "seed {seed}: evidence of a part");
+}
+
+#[test]
+fn the_tally_agrees_with_the_oracle_in_any_order_and_in_part() {
+    let first = cases("ORACLE_SEED", 0);
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for seed in first..first + cases("ORACLE_CASES", 120) {
+        let lab = ledger(seed);
+
+        let oracle = Oracle::of(&lab.tally, Mutant::None);
+
+        if let Some(difference) = disagreement(&lab.tally, &oracle) {
+            panic!("seed {seed}: {difference}");
+        }
+        let mut rng = Rng::new(!seed);
+
+        check_order(&lab, seed, &mut rng);
+        check_part(&lab, &oracle, seed, &mut rng);
+
+        count(&lab, &mut seen);
+    }
+    println!("{seen:#?}");
+    let reasons = DiscountReason::ALL.iter().map(|r| r.code());
+    let missed: Vec<_> = reasons.filter(|code| !seen.contains_key(*code)).collect();
+    assert!(missed.is_empty(), "the ledgers are too tame: nothing gave {missed:?}; seen {seen:#?}");
+}
+
+/// What the ledgers were like, to see that the comparison is about something.
+fn count(lab: &Lab, seen: &mut BTreeMap<String, usize>) {
+    let mut note = |what: String| *seen.entry(what).or_default() += 1;
+    for d in lab.tally.discounted() {
+        note(d.discount.reason.code().to_owned());
+    }
+    for e in lab.tally.evidence() {
+        note(format!("{:?}", e.rule));
+    }
+    for d in decisions(&lab.tally).values() {
+        note(format!("decided in round {}", d.round));
+    }
+    note(format!("charters decided: {}", lab.tally.charter_chain().decided.len()));
+}
+
+/// A rule taken out of the oracle is noticed soon: the comparison sees what it should.
+#[test]
+fn a_missing_rule_is_noticed() {
+    for (mutant, within) in
+        [(Mutant::LowerQuorum, 10), (Mutant::NoLock, 100), (Mutant::NoFreeze, 100), (Mutant::NoHandOver, 200)]
+    {
+        let differs = |seed: &u64| {
+            let lab = ledger(*seed);
+            disagreement(&lab.tally, &Oracle::of(&lab.tally, mutant)).is_some()
+        };
+        let found = (0..within).find(differs);
+        assert!(found.is_some(), "nothing noticed {mutant:?} in {within} cases");
+    }
+}
