@@ -96,7 +96,9 @@ fn closing(ending: &Ending, steps: usize, start: Instant, explore: &[Vec<String>
         commands => {
             text.push_str(".\nThe folder is kept. To explore it:");
             text.extend(
-                commands.iter().map(|words| format!("\n  {}", words.iter().map(quoted).collect::<Vec<_>>().join(" "))),
+                commands
+                    .iter()
+                    .map(|words| format!("\n  {}", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "))),
             );
         }
     }
@@ -104,9 +106,9 @@ fn closing(ending: &Ending, steps: usize, start: Instant, explore: &[Vec<String>
 }
 
 /// A word for a shell.
-fn quoted(word: &String) -> String {
+fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@".contains(c);
-    if word.chars().all(plain) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// Commands that show what is in the folder, for a shell without the demonstration's environment.

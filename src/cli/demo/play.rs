@@ -78,13 +78,13 @@ impl Play {
         }
     }
 
-    /// Runs a git-quorum command with `--json` and gives its data.
-    pub fn ask(&self, who: &'static str, args: &[&str]) -> Result<Value, Failure> {
-        let ran = self.run(&Cue::quorum(who, &[args, &["--json"]].concat()))?;
-        let parsed: Result<Value, _> = serde_json::from_slice(&ran.stdout);
-        let envelope =
-            parsed.map_err(|e| self.wrong(&format!("`git quorum {}` printed no JSON: {e}", args.join(" "))))?;
-        Ok(envelope.get("data").cloned().unwrap_or_default())
+    /// Runs a git-quorum command with `--json` and gives what stands at this JSON pointer in its data.
+    pub fn ask(&self, who: &'static str, args: &[&str], pointer: &str) -> Result<Value, Failure> {
+        let cue = Cue::quorum(who, &[args, &["--json"]].concat());
+        let envelope: Value = serde_json::from_slice(&self.run(&cue)?.stdout)
+            .map_err(|e| self.wrong(&format!("`{}` printed no JSON: {e}", cue.line())))?;
+        let found = envelope.pointer("/data").and_then(|data| data.pointer(pointer));
+        found.cloned().ok_or_else(|| self.wrong(&format!("`{}` says nothing at {pointer:?}", cue.line())))
     }
 
     /// Runs a command that must leave every ref of the server as it is, and shows it.

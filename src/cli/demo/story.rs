@@ -135,14 +135,14 @@ fn found(play: &mut Play) -> Result<EntryId, Failure> {
     let args = ["init", "--charter", "../charter.toml", "--as", "alice", "--key", "../keys/alice"];
     play.show(&Cue::quorum("alice", &args).prints(&["4 voting members: up to 1 may be faulty, 3 make a quorum"]))?;
     play.show(&Cue::quorum("server", &["install", "--server"]).prints(&["The gate is in place"]))?;
-    let status = play.ask("alice", &["status"])?;
+    let status = play.ask("alice", &["status"], "")?;
     let ledger = id(play, status.get("ledger"))?;
     let text = ledger.to_string();
     for member in MEMBERS.iter().skip(1) {
         let key = format!("../keys/{member}");
         play.run(&Cue::quorum(member, &["join", "--as", member, "--key", &key, "--genesis", &text]))?;
     }
-    let numbers = json!([status["n"], status["f"], status["q"]]);
+    let numbers = json!([status.get("n"), status.get("f"), status.get("q")]);
     play.fact("n_f_q", numbers.clone(), numbers == json!([4, 1, 3]))?;
     Ok(ledger)
 }
@@ -163,9 +163,9 @@ fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
     play.show(&Cue::quorum("alice", &["propose", "-m", ALICES]).prints(&[&format!("…{MAIN}…{ALICES}")]))?;
     play.run(&Cue::quorum("bob", &["sync"]))?;
     play.run(&Cue::quorum("alice", &["sync"]))?;
-    let status = play.ask("alice", &["status"])?;
+    let status = play.ask("alice", &["status"], "")?;
     let (alices, bobs) = (titled(play, &status, ALICES)?, titled(play, &status, BOBS)?);
-    let rivals = play.ask("alice", &["status", &alices.to_string()])?["proposal"]["rivals"].clone();
+    let rivals = play.ask("alice", &["status", &alices.to_string()], "/proposal/rivals")?;
     play.fact("rivals", rivals.clone(), rivals == json!([bobs]))?;
     Ok((alices, bobs))
 }
@@ -180,11 +180,11 @@ fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.show(&Cue::quorum("alice", &review("Better than mine")))?;
     play.show(&Cue::quorum("carol", &review("Tests pass")))?;
     play.show(&Cue::quorum("carol", &["status", &bobs]).prints(&["round 0: prevotes"]))?;
-    let rounds = play.ask("carol", &["status", &bobs])?["rounds"].clone();
+    let round = play.ask("carol", &["status", &bobs], "/rounds/0")?;
     let expected = json!({cast.alices.to_string(): ["alice"], cast.bobs.to_string(): ["bob", "carol"]});
-    let prevotes = rounds[0]["prevotes"].clone();
+    let prevotes = member(&round, "prevotes");
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
-    let precommits = rounds[0]["precommits"].clone();
+    let precommits = member(&round, "precommits");
     play.fact("precommits", precommits.clone(), precommits == json!({}))
 }
 
@@ -200,26 +200,23 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
         play.until("every honest member has left round 0", |play| has_left_round_0(play, member, cast))?;
     }
     play.fact("left_round_0", json!(HONEST), true)?;
-    let missing = play.ask("carol", &["status", &cast.bobs.to_string()])?["proposal"]["missing"].clone();
+    let missing = play.ask("carol", &["status", &cast.bobs.to_string()], "/proposal/missing")?;
     let names_it = missing.as_array().is_some_and(|names| names.contains(&json!(FAULTY)));
     play.fact("missing", missing, names_it)
 }
 
-fn has_left_round_0(play: &Play, member: &'static str, cast: &Cast) -> Result<bool, Failure> {
-    let synced = play.ask(member, &["sync"])?;
-    let waits = |w: &Value| w["round"].as_u64().is_some_and(|round| round > 0);
-    let waits = synced["waiting"].as_array().is_some_and(|waiting| waiting.iter().any(waits));
-    let rounds = play.ask(member, &["status", &cast.bobs.to_string()])?["rounds"].clone();
-    let votes = rounds.as_array().into_iter().flatten().filter(|r| r["round"].as_u64() > Some(0));
-    let voted =
-        votes.flat_map(|r| [r["prevotes"].clone(), r["precommits"].clone()]).any(|v| voters(&v).contains(member));
-    Ok(waits || voted)
+fn has_left_round_0(play: &Play, agent: &'static str, cast: &Cast) -> Result<bool, Failure> {
+    let later = |found: &&Value| number(found, "round") > 0;
+    let waiting = play.ask(agent, &["sync"], "/waiting")?;
+    let rounds = play.ask(agent, &["status", &cast.bobs.to_string()], "/rounds")?;
+    let mut votes = items(&rounds).filter(later).flat_map(|r| [member(r, "prevotes"), member(r, "precommits")]);
+    Ok(items(&waiting).any(|w| later(&w)) || votes.any(|v| voters(&v).contains(agent)))
 }
 
 /// Everyone in a map from proposals to members.
 fn voters(votes: &Value) -> BTreeSet<String> {
-    let members = votes.as_object().into_iter().flat_map(|map| map.values()).filter_map(Value::as_array).flatten();
-    members.filter_map(Value::as_str).map(str::to_owned).collect()
+    let lists = votes.as_object().into_iter().flat_map(|map| map.values());
+    lists.flat_map(items).filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn forge(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
@@ -263,7 +260,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.show(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", both.oid)]))?;
     play.run(&Cue::quorum("bob", &["sync"]))?;
     play.show(&Cue::quorum("bob", &["status", &cast.bobs.short()]).prints(&["round 0: prevotes"]))?;
-    let prevotes = play.ask("bob", &["status", &cast.bobs.to_string()])?["rounds"][0]["prevotes"].clone();
+    let prevotes = play.ask("bob", &["status", &cast.bobs.to_string()], "/rounds/0/prevotes")?;
     let expected = json!({cast.alices.to_string(): ["alice", FAULTY], cast.bobs.to_string(): ["bob", "carol", FAULTY]});
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
     play.fact("entries", json!([one.id, other.id, both.id]), true)
@@ -279,17 +276,18 @@ fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
         for member in HONEST {
             play.run(&Cue::quorum(member, &["sync"]))?;
         }
-        Ok(play.ask("alice", &["status", &bobs])?["state"] == "decided")
+        Ok(play.ask("alice", &["status", &bobs], "/state")? == "decided")
     })?;
-    let found = play.ask("alice", &["show", &bobs])?["decision"].clone();
-    let round = found["round"].as_u64().unwrap_or(0);
+    let found = play.ask("alice", &["show", &bobs], "/decision")?;
+    let round = number(&found, "round");
     let (title, votes) = (format!("…decided…{BOBS}"), format!("round {round}: pre"));
     play.show(&Cue::quorum("alice", &["status", &cast.bobs.short()]).prints(&[&title, &votes]))?;
     play.fact("decided", json!(cast.bobs), true)?;
     play.fact("round", json!(round), round > 0)?;
-    let by: BTreeSet<_> = found["precommits"].as_object().into_iter().flat_map(|map| map.keys().cloned()).collect();
+    let by: BTreeSet<_> =
+        member(&found, "precommits").as_object().into_iter().flat_map(|map| map.keys().cloned()).collect();
     play.fact("precommits", json!(by), by.iter().all(|m| HONEST.contains(&m.as_str())) && by.len() == 3)?;
-    let rival = play.ask("alice", &["status", &cast.alices.to_string()])?["state"].clone();
+    let rival = play.ask("alice", &["status", &cast.alices.to_string()], "/state")?;
     play.fact("rival", rival.clone(), rival == "superseded").map(|()| round)
 }
 
@@ -297,23 +295,23 @@ fn convict(play: &mut Play) -> Result<(), Failure> {
     play.step("evidence", "The two votes convict their author: the signed pair stays in the ledger for all to check.")?;
     play.run(&Cue::quorum("carol", &["sync"]))?;
     play.show(&Cue::quorum("carol", &["status"]).prints(&["evidence against dave"]))?;
-    let evidence = play.ask("carol", &["status"])?["evidence"].clone();
+    let evidence = play.ask("carol", &["status"], "/evidence")?;
     play.fact("convicted", json!(convicted(&evidence)), convicted(&evidence) == BTreeSet::from([FAULTY.to_owned()]))?;
-    let rules: BTreeSet<_> = evidence.as_array().into_iter().flatten().filter_map(|e| e["rule"].as_str()).collect();
-    play.fact("rules", json!(rules), rules == BTreeSet::from(["equivocation"]))?;
+    let rules: BTreeSet<_> =
+        items(&evidence).map(|e| member(e, "rule")).filter_map(|rule| rule.as_str().map(str::to_owned)).collect();
+    play.fact("rules", json!(rules), rules == BTreeSet::from(["equivocation".to_owned()]))?;
     let signed = fs::read_dir(play.stage.state(FAULTY)).map_or(0, Iterator::count);
     play.fact("ledgers_in_which_daves_own_agent_signed", json!(signed), signed == 0)
 }
 
 fn convicted(evidence: &Value) -> BTreeSet<String> {
-    let members = evidence.as_array().into_iter().flatten().filter_map(|e| e["member"].as_str());
-    members.map(str::to_owned).collect()
+    items(evidence).map(|e| member(e, "member")).filter_map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
 fn land(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.step("landing", "The decision lands: whoever pushes it, the gate lets it through.")?;
     play.show(&Cue::quorum("alice", &["land"]).prints(&["refs/heads/main is now"]))?;
-    let to = play.ask("alice", &["show", &cast.bobs.to_string()])?["proposal"]["to"].clone();
+    let to = play.ask("alice", &["show", &cast.bobs.to_string()], "/proposal/to")?;
     let main = play.server_refs()?.get(MAIN).cloned().unwrap_or_default();
     play.fact("main", json!(main), to == json!(main))
 }
@@ -332,13 +330,28 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.show(&Cue::quorum(READER, &["join", "--genesis", &ledger]))?;
     let lines = ["every signature checked", "refs/heads/main (origin)…backed"];
     play.show(&Cue::quorum(READER, &["verify"]).prints(&lines))?;
-    let found = play.ask(READER, &["verify"])?;
-    play.fact("pinned", found["pinned"].clone(), found["pinned"] == true)?;
-    play.fact("violations", found["violations"].clone(), found["violations"] == json!([]))?;
-    let backed = found["refs"].as_array().is_some_and(|refs| refs.iter().all(|r| r["backing"] == "backed"));
+    let found = play.ask(READER, &["verify"], "")?;
+    let (pinned, violations) = (member(&found, "pinned"), member(&found, "violations"));
+    play.fact("pinned", pinned.clone(), pinned == true)?;
+    play.fact("violations", violations.clone(), violations == json!([]))?;
+    let backed = items(&member(&found, "refs")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
-    let members = convicted(&found["evidence"]);
+    let members = convicted(&member(&found, "evidence"));
     play.fact("convicted", json!(members), members == BTreeSet::from([FAULTY.to_owned()]))
+}
+
+/// What an object has under a name; null for nothing.
+fn member(object: &Value, name: &str) -> Value {
+    object.get(name).cloned().unwrap_or_default()
+}
+
+/// The items of a list; none of anything else.
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+fn number(object: &Value, name: &str) -> u64 {
+    object.get(name).and_then(Value::as_u64).unwrap_or(0)
 }
 
 fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
@@ -347,7 +360,7 @@ fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
 }
 
 fn titled(play: &Play, status: &Value, title: &str) -> Result<EntryId, Failure> {
-    let proposals = status["proposals"].as_array();
-    let found = proposals.and_then(|all| all.iter().find(|p| p["title"] == title));
+    let proposals = member(status, "proposals");
+    let found = items(&proposals).find(|p| member(p, "title") == title);
     id(play, found.and_then(|p| p.get("id")))
 }
