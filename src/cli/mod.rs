@@ -6,6 +6,7 @@ mod failures;
 mod hook;
 mod identity;
 mod init;
+mod install;
 mod join;
 mod keygen;
 mod land;
@@ -48,6 +49,16 @@ pub struct Global {
     pub directory: Option<PathBuf>,
 }
 
+impl Global {
+    /// The folder that a command works in.
+    pub fn start(&self) -> Result<PathBuf, Failure> {
+        match &self.directory {
+            Some(directory) => Ok(directory.clone()),
+            None => std::env::current_dir().map_err(|e| Failure::new("NO_FOLDER", format!("no current folder: {e}"))),
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Keygen(keygen::KeygenArgs),
@@ -68,6 +79,7 @@ enum Command {
     /// Called by Git's hooks; not for people.
     #[command(hide = true)]
     Hook(hook::HookArgs),
+    Install(install::InstallArgs),
 }
 
 impl Command {
@@ -89,6 +101,7 @@ impl Command {
             Self::Verify(_) => "verify",
             Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
+            Self::Install(_) => "install",
         }
     }
 
@@ -110,6 +123,7 @@ impl Command {
             Self::Verify(args) => verify::run(args, global),
             Self::AllowedSigners(args) => charter::allowed_signers(args, global),
             Self::Hook(args) => hook::run(args, global),
+            Self::Install(args) => install::run(args, global),
         }
     }
 }

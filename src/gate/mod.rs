@@ -1,3 +1,17 @@
-//! What a ref update needs, and the hooks that ask.
+//! What a ref update needs, and the hooks that ask (spec, "The gate"). The rules are pure functions over a
+//! tally and the refs of a push; the rest reads the repository and speaks with Git. Knows no terminal.
 
+pub mod install;
+mod lanes;
+mod ordinary;
 pub mod path;
+pub mod pkt_line;
+mod plan;
+pub mod proc_receive;
+mod protected;
+pub mod push;
+mod refusal;
+pub mod rules;
+
+pub use refusal::{Refusal, RefusalCode};
+pub use rules::{PushedRef, Scene, Verdict};

@@ -95,11 +95,26 @@ pub enum Trust {
 
 /// Reads the ledger with this id.
 pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadError> {
+    let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
+    let genesis = *tips.get(&LedgerRefs::of(ledger).genesis()).ok_or(LoadError::NoLedger)?;
+    load_above(repo, ledger, (genesis, tips), trust)
+}
+
+/// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
+pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid) -> Result<Loaded, LoadError> {
+    let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
+    load_above(repo, ledger, (genesis, tips), Trust::Cache)
+}
+
+fn load_above(
+    repo: &Repo,
+    ledger: EntryId,
+    (genesis, tips): (Oid, BTreeMap<String, Oid>),
+    trust: Trust,
+) -> Result<Loaded, LoadError> {
     let refs = LedgerRefs::of(ledger);
-    let tips = repo.list(&[refs.prefix()])?;
     let objects = repo.objects()?;
     let wrong = |why: String| LoadError::Genesis { ledger: ledger.to_string(), why };
-    let genesis = *tips.get(&refs.genesis()).ok_or(LoadError::NoLedger)?;
     let parsed = read_entry(&objects, genesis)?.and_then(|raw| parse(&raw)).map_err(|e| wrong(e.to_string()))?;
     if parsed.id != ledger {
         return Err(wrong(format!("it is {}", parsed.id)));

@@ -1,0 +1,105 @@
+//! Why the gate refuses: a stable code, a line for `git push` to show beside the ref, and what helps.
+
+use std::fmt;
+
+/// A stable code (spec, "The gate").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "ledger-spec/gate.md says what each means")]
+pub enum RefusalCode {
+    AgreementBroken,
+    BadGenesis,
+    BadEntry,
+    Blocks,
+    CharterNotDecided,
+    Conflict,
+    Contradicts,
+    Immutable,
+    LaneDeleted,
+    LaneWentBack,
+    MemberRemoved,
+    NoGenesis,
+    NoProposal,
+    NotAMember,
+    NotDecided,
+    OtherRefRefused,
+    ProposalDiffers,
+    ProposalMissing,
+    ProposalUnknown,
+    SecondLedger,
+    ServerSetting,
+    Stale,
+    StrayName,
+    Superseded,
+    Unavailable,
+    UnprotectedNow,
+    UpgradeNeeded,
+    WentBack,
+    WrongFrom,
+}
+
+impl RefusalCode {
+    /// The code as text.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AgreementBroken => "AGREEMENT_BROKEN",
+            Self::BadGenesis => "BAD_GENESIS",
+            Self::BadEntry => "BAD_ENTRY",
+            Self::Blocks => "BLOCKS_PROTECTED",
+            Self::CharterNotDecided => "CHARTER_NOT_DECIDED",
+            Self::Conflict => "CONFLICT",
+            Self::Contradicts => "CONTRADICTS",
+            Self::Immutable => "IMMUTABLE",
+            Self::LaneDeleted => "LANE_DELETED",
+            Self::LaneWentBack => "LANE_WENT_BACK",
+            Self::MemberRemoved => "MEMBER_REMOVED",
+            Self::NoGenesis => "NO_GENESIS",
+            Self::NoProposal => "NO_PROPOSAL",
+            Self::NotAMember => "NOT_A_MEMBER",
+            Self::NotDecided => "NOT_DECIDED",
+            Self::OtherRefRefused => "OTHER_REF_REFUSED",
+            Self::ProposalDiffers => "PROPOSAL_DIFFERS",
+            Self::ProposalMissing => "PROPOSAL_MISSING",
+            Self::ProposalUnknown => "PROPOSAL_UNKNOWN",
+            Self::SecondLedger => "SECOND_LEDGER",
+            Self::ServerSetting => "SERVER_SETTING",
+            Self::Stale => "STALE",
+            Self::StrayName => "STRAY_NAME",
+            Self::Superseded => "SUPERSEDED",
+            Self::Unavailable => "GATE_UNAVAILABLE",
+            Self::UnprotectedNow => "UNPROTECTED_NOW",
+            Self::UpgradeNeeded => "UPGRADE_NEEDED",
+            Self::WentBack => "WENT_BACK",
+            Self::WrongFrom => "WRONG_FROM",
+        }
+    }
+}
+
+impl fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// A refusal. The texts may quote what was pushed and are cleaned before they are printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code.
+    pub code: RefusalCode,
+    /// What is wrong, in a line.
+    pub reason: String,
+    /// What helps: more of what is known, and the next command.
+    pub help: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(code: RefusalCode, reason: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { code, reason: reason.into(), help: help.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.reason, self.code)
+    }
+}

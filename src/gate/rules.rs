@@ -1,0 +1,308 @@
+//! What the gate says about each ref of a push: a pure function of the ledger with the push's entries taken in,
+//! the refs as they are, and the refs as they should become.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::refusal::{Refusal, RefusalCode};
+use super::{lanes, protected};
+use crate::charter::{Charter, RefName};
+use crate::consensus::{Chain, Content, Slot, Subject, Tally};
+use crate::id::{EntryId, Oid};
+use crate::ledger::{EntryIndex, RefProposal};
+use crate::store::{LaneProblem, LaneRef, LedgerRefs};
+
+/// A ref of a push, with the value that the push says it has and the one that it should get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedRef {
+    /// Its full name.
+    pub name: String,
+    /// The value before; none when it is to be created.
+    pub old: Option<Oid>,
+    /// The value after; none when it is to be deleted.
+    pub new: Option<Oid>,
+}
+
+/// What the gate says about a ref.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The gate moves it.
+    Allow,
+    /// The gate has no say in it.
+    FallThrough,
+    /// It must not move.
+    Refuse(Refusal),
+}
+
+/// Checks that a proposal says what its objects say, and tells what differs.
+pub type BindingCheck<'a> = dyn Fn(&RefProposal) -> Result<(), String> + 'a;
+
+/// All that a push is judged by.
+pub struct Scene<'a> {
+    /// The charter in force before the push; none before the genesis.
+    pub before: Option<&'a Charter>,
+    /// Slots that had several decisions before the push.
+    pub broken_before: &'a BTreeSet<Slot>,
+    /// The ledger with the push's entries.
+    pub tally: &'a Tally,
+    /// The names of its refs.
+    pub refs: &'a LedgerRefs,
+    /// The values that refs have: of all pushed ones and all of the ledger.
+    pub values: &'a BTreeMap<String, Oid>,
+    /// The pushed refs.
+    pub pushed: &'a [PushedRef],
+    /// What taking in the tip of each pushed lane gave.
+    pub taken: &'a BTreeMap<String, Result<EntryIndex, LaneProblem>>,
+    /// Looks at a proposal's objects.
+    pub check: &'a BindingCheck<'a>,
+}
+
+/// Whether a ref lies where only ledgers may.
+pub fn is_ledger_name(name: &str) -> bool {
+    name == "refs/quorum" || name.starts_with("refs/quorum/")
+}
+
+/// Whether a charter protects a ref of this name, also one that no decision could name.
+pub fn is_protected(charter: &Charter, name: &str) -> bool {
+    charter.protected().iter().any(|pattern| pattern.matches(name))
+}
+
+/// The slots with more than one decision.
+pub fn broken_slots(tally: &Tally) -> BTreeSet<Slot> {
+    let decided = tally.proposals().filter(|p| tally.is_decided(p.id));
+    decided.map(|p| &p.slot).filter(|slot| tally.decided_in(slot).len() > 1).cloned().collect()
+}
+
+impl Scene<'_> {
+    /// The verdict on each pushed ref, in order. Refs of the gate's concern stand or fall together.
+    pub fn judge(&self) -> Vec<Verdict> {
+        let mut verdicts: Vec<_> = self.pushed.iter().map(|pushed| self.verdict(pushed)).collect();
+        if let Some(contradiction) = self.contradiction() {
+            let lanes =
+                self.pushed.iter().zip(&mut verdicts).filter(|(pushed, _)| self.taken.contains_key(&pushed.name));
+            lanes.for_each(|(_, verdict)| *verdict = Verdict::Refuse(contradiction.clone()));
+        }
+        stand_together(self.pushed, &mut verdicts);
+        verdicts
+    }
+
+    /// The verdict on one ref by itself.
+    fn verdict(&self, pushed: &PushedRef) -> Verdict {
+        let judged = match (is_ledger_name(&pushed.name), self.protects(&pushed.name)) {
+            (true, _) => self.judge_ledger_ref(pushed),
+            (false, true) => self.unless_done(pushed, protected::judge),
+            (false, false) => return self.judge_other(pushed),
+        };
+        judged.map_or_else(Verdict::Refuse, |()| Verdict::Allow)
+    }
+
+    fn protects(&self, name: &str) -> bool {
+        let charters = [self.before, self.charter()];
+        charters.into_iter().flatten().any(|charter| is_protected(charter, name))
+    }
+
+    /// The charter in force with the push's entries.
+    pub(super) fn charter(&self) -> Option<&Charter> {
+        self.tally.dag().charter(self.tally.charter_in_force()).map(|node| &node.charter)
+    }
+
+    fn judge_ledger_ref(&self, pushed: &PushedRef) -> Result<(), Refusal> {
+        match self.refs.read(&pushed.name) {
+            Some(LaneRef::Genesis) => self.unless_done(pushed, Self::judge_genesis),
+            Some(LaneRef::Lane(member)) => {
+                self.unless_done(pushed, |scene, pushed| lanes::judge_lane(scene, pushed, &member))
+            }
+            Some(LaneRef::Proposal(id)) => {
+                self.unless_done(pushed, |scene, pushed| lanes::judge_proposal(scene, pushed, id))
+            }
+            Some(LaneRef::Remote(..) | LaneRef::Fork(..)) | None => Err(self.stray(&pushed.name)),
+        }
+    }
+
+    /// A ref that has the pushed value already is left alone; otherwise its value must be the one that the
+    /// push knows.
+    fn unless_done(
+        &self,
+        pushed: &PushedRef,
+        judge: impl FnOnce(&Self, &PushedRef) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let current = self.value(&pushed.name);
+        if current == pushed.new {
+            return Ok(());
+        }
+        judge(self, pushed)?;
+        self.is_current(pushed)
+    }
+
+    /// Whether a ref has the value that the push says it has.
+    pub(super) fn is_current(&self, pushed: &PushedRef) -> Result<(), Refusal> {
+        let current = self.value(&pushed.name);
+        if current == pushed.old {
+            return Ok(());
+        }
+        let reason = format!("{} has moved to {} since this push began", pushed.name, show(current));
+        Err(Refusal::new(RefusalCode::Stale, reason, "fetch, and push again"))
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<Oid> {
+        self.values.get(name).copied()
+    }
+
+    fn judge_genesis(&self, pushed: &PushedRef) -> Result<(), Refusal> {
+        let ledger = self.tally.dag().ledger();
+        if self.value(&pushed.name).is_some() {
+            let reason = "a genesis never changes";
+            let help = format!("this server holds ledger {ledger}; a change of members or rules is a charter proposal");
+            return Err(Refusal::new(RefusalCode::Immutable, reason, help));
+        }
+        let founded = self.tally.dag().find(ledger).map(|genesis| self.tally.dag().entry(genesis).oid);
+        if pushed.new.is_some() && pushed.new == founded {
+            return Ok(());
+        }
+        let reason = format!("it is not the genesis of ledger {}, which this server has pinned", ledger.short());
+        Err(Refusal::new(RefusalCode::BadGenesis, reason, "git quorum status"))
+    }
+
+    fn stray(&self, name: &str) -> Refusal {
+        stray(self.refs, name)
+    }
+
+    /// The gate has no say, but nobody may take the room of a protected ref.
+    fn judge_other(&self, pushed: &PushedRef) -> Verdict {
+        let creates = pushed.new.is_some() && self.value(&pushed.name).is_none();
+        let patterns = self.charter().filter(|_| creates).into_iter().flat_map(|charter| charter.protected());
+        match patterns.map(|p| p.as_str()).find(|pattern| blocks(&pushed.name, pattern)) {
+            None => Verdict::FallThrough,
+            Some(pattern) => {
+                let reason = format!("a ref of this name leaves no room for {pattern}, which is protected");
+                Verdict::Refuse(Refusal::new(RefusalCode::Blocks, reason, "choose another name"))
+            }
+        }
+    }
+
+    /// What to say if the push brings a second decision for a slot.
+    fn contradiction(&self) -> Option<Refusal> {
+        let slot = broken_slots(self.tally).into_iter().find(|slot| !self.broken_before.contains(slot))?;
+        let decided: Vec<_> = self.tally.decided_in(&slot).iter().map(EntryId::short).collect();
+        let reason = format!("these entries decide {} a second time: {}", slot.subject, decided.join(" and "));
+        let help = format!("{}; nothing that contradicts what was taken in is taken", self.culprits(&slot));
+        Some(Refusal::new(RefusalCode::Contradicts, reason, help))
+    }
+
+    /// Whom the evidence convicts in a slot.
+    pub(super) fn culprits(&self, slot: &Slot) -> String {
+        let found = self.tally.evidence().into_iter().filter(|e| e.slot == slot.id());
+        let members: BTreeSet<String> = found.map(|evidence| evidence.member.to_string()).collect();
+        match members.len() {
+            0 => "more members broke the rules than the charter bears".to_owned(),
+            _ => format!("convicted by their own votes: {}", members.into_iter().collect::<Vec<_>>().join(", ")),
+        }
+    }
+
+    /// A ref's chain of decisions, and what they say, in order.
+    pub(super) fn chain(&self, name: &RefName) -> Option<(Chain, Vec<&RefProposal>)> {
+        let chain = self.tally.chain(&Subject::Ref(name.clone()))?;
+        let steps: Option<Vec<_>> = chain.decided.iter().map(|id| self.ref_proposal(*id)).collect();
+        steps.map(|steps| (chain, steps))
+    }
+
+    /// What a valid proposal to move a ref says.
+    pub(super) fn ref_proposal(&self, id: EntryId) -> Option<&RefProposal> {
+        match self.tally.content(self.tally.proposal(id)?) {
+            Content::Ref(proposal) => Some(proposal),
+            Content::Charter(_) => None,
+        }
+    }
+
+    /// What a proposal has and lacks, for people.
+    pub(super) fn standing(&self, id: EntryId) -> String {
+        let title = self.ref_proposal(id).map(|p| format!(" ({:?})", p.title)).unwrap_or_default();
+        let Some(report) = self.tally.report(id) else { return format!("proposal {}{title}", id.short()) };
+        let approvals = match report.approvals.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", list(&report.approvals)),
+        };
+        let count = format!("{} of {} approvals{approvals}", report.approvals.len(), report.quorum);
+        let missing = match report.missing.is_empty() {
+            true => String::new(),
+            false => format!("; it needs {}, possible from: {}", report.needs, list(&report.missing)),
+        };
+        format!("proposal {}{title} has {count}{missing}\nnext: git quorum status {}", id.short(), id.short())
+    }
+}
+
+fn list(members: &BTreeSet<crate::charter::MemberName>) -> String {
+    members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A value of a ref, for people.
+pub(super) fn show(value: Option<Oid>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), |oid| oid.short())
+}
+
+/// Why a name under `refs/quorum/` is refused.
+pub fn stray(refs: &LedgerRefs, name: &str) -> Refusal {
+    let ours = refs.prefix();
+    if !name.starts_with(ours) && name.ends_with("/genesis") {
+        let reason = format!("this server holds the ledger under {ours} and takes no second one");
+        let help = "join that ledger, or use another server; a successor is a charter proposal";
+        return Refusal::new(RefusalCode::SecondLedger, reason, help);
+    }
+    let reason = "no such name may stand under refs/quorum/";
+    let help = format!("here go {ours}genesis, {ours}lane/<member> and {ours}proposal/<proposal id>");
+    Refusal::new(RefusalCode::StrayName, reason, help)
+}
+
+/// Whether a ref of this name would keep a ref that the pattern covers from being created.
+fn blocks(name: &str, pattern: &str) -> bool {
+    let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    match pattern.strip_suffix('*') {
+        Some(prefix) => below(prefix, name),
+        None => below(name, pattern) || below(pattern, name),
+    }
+}
+
+/// If one ref of the gate's concern is refused, all are.
+fn stand_together(pushed: &[PushedRef], verdicts: &mut [Verdict]) {
+    let refused =
+        |(_, verdict): &(&PushedRef, &Verdict)| matches!(verdict, Verdict::Refuse(r) if r.code != RefusalCode::Blocks);
+    let Some(name) = pushed.iter().zip(verdicts.iter()).find(refused).map(|(pushed, _)| &pushed.name) else { return };
+    for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Allow) {
+        *verdict = Verdict::Refuse(together_with(name));
+    }
+}
+
+/// The refusal of a ref for another one's sake.
+pub fn together_with(name: &str) -> Refusal {
+    Refusal::new(RefusalCode::OtherRefRefused, format!("refused together with {name}"), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_blocks_what_could_not_stand_beside_it() {
+        for (name, pattern) in [
+            ("refs/heads/main/x", "refs/heads/main"),
+            ("refs/heads/a", "refs/heads/a/b"),
+            ("refs/heads/release", "refs/heads/release/*"),
+            ("refs/heads/a", "refs/heads/a/b*"),
+        ] {
+            assert!(blocks(name, pattern), "{name} {pattern}");
+        }
+        for (name, pattern) in [
+            ("refs/heads/mainly", "refs/heads/main"),
+            ("refs/heads/rel", "refs/heads/release/*"),
+            ("refs/heads/release", "refs/heads/release*"),
+            ("refs/heads/x/main", "refs/heads/main"),
+        ] {
+            assert!(!blocks(name, pattern), "{name} {pattern}");
+        }
+    }
+
+    #[test]
+    fn only_names_below_quorum_are_the_ledgers() {
+        assert!(is_ledger_name("refs/quorum/x") && is_ledger_name("refs/quorum"));
+        assert!(!is_ledger_name("refs/quorumx/x") && !is_ledger_name("refs/heads/quorum"));
+    }
+}

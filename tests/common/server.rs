@@ -1,0 +1,308 @@
+//! A bare repository with the gate installed by the real program, and a repository to push from.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use git_quorum::charter::Charter;
+use git_quorum::id::{EntryId, Oid};
+use git_quorum::ledger::{RefProposal, Statement};
+use git_quorum::repo::{Environment, Repo};
+use git_quorum::store::{LedgerRefs, bind};
+use tempfile::TempDir;
+
+use super::lab::{Lab, approve, charter, name, prevote};
+
+pub const MAIN: &str = "refs/heads/main";
+pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
+
+/// What came of a push.
+#[derive(Debug)]
+pub struct Pushed {
+    pub ok: bool,
+    pub text: String,
+}
+
+/// A server, a place to push from, and the ledger in the making.
+pub struct Site {
+    dir: TempDir,
+    pub lab: Lab,
+    pub refs: LedgerRefs,
+    written: BTreeSet<Oid>,
+}
+
+impl Site {
+    /// A site of four voting members; main is protected and holds a first commit, the genesis is on the server.
+    pub fn new() -> (Site, Oid) {
+        Site::with(charter(&FOUR), &[])
+    }
+
+    /// The same with this charter and options of `install`.
+    pub fn with(charter: Charter, options: &[&str]) -> (Site, Oid) {
+        let mut site = Site::bare(charter, options);
+        let first = site.commit(&[], "first");
+        site.accepted(&[&format!("{first}:{MAIN}")]);
+        site.accepted(&[&site.genesis()]);
+        (site, first)
+    }
+
+    /// A site whose server has nothing yet.
+    pub fn bare(charter: Charter, options: &[&str]) -> Site {
+        let site = Site::without_gate(charter);
+        let genesis = site.lab.ledger.to_string();
+        let args = [&["install", "--server", "--genesis", &genesis], options].concat();
+        let output = site.quorum(&site.server(), &args);
+        assert!(output.status.success(), "{}", text(&output));
+        site
+    }
+
+    /// A site without the gate.
+    pub fn without_gate(charter: Charter) -> Site {
+        let founder = charter.members()[0].name.to_string();
+        let lab = Lab::found(&founder, charter);
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let dir = TempDir::with_prefix_in("git-quorum-gate-", parent).unwrap();
+        std::fs::write(dir.path().join("gitconfig"), "").unwrap();
+        std::fs::create_dir(dir.path().join("home")).unwrap();
+        let refs = LedgerRefs::of(lab.ledger);
+        let mut site = Site { dir, lab, refs, written: BTreeSet::new() };
+        for place in ["server", "desk"] {
+            site.git(site.dir.path(), &["init", "--quiet", "--bare", "--initial-branch=main", place], b"");
+        }
+        site.write_entries();
+        site
+    }
+
+    pub fn path(&self, place: &str) -> PathBuf {
+        self.dir.path().join(place)
+    }
+
+    pub fn server(&self) -> PathBuf {
+        self.path("server")
+    }
+
+    pub fn desk(&self) -> PathBuf {
+        self.path("desk")
+    }
+
+    fn command(&self, program: &str, dir: &Path) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+            command.env_remove(name);
+        }
+        command.env("HOME", self.path("home")).env("XDG_CONFIG_HOME", self.path("home"));
+        command.env("GIT_CONFIG_GLOBAL", self.path("gitconfig")).env("GIT_CONFIG_NOSYSTEM", "1");
+        for role in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{role}_NAME"), "Test").env(format!("GIT_{role}_EMAIL"), "test@example.org");
+            command.env(format!("GIT_{role}_DATE"), "@1700000000 +0000");
+        }
+        command.env("LC_ALL", "C").current_dir(dir);
+        command
+    }
+
+    /// Runs git, whatever comes of it.
+    pub fn try_git(&self, dir: &Path, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Output {
+        let mut command = self.command("git", dir);
+        command.args(args).envs(vars.iter().copied());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || stdin.write_all(&input));
+        let output = child.wait_with_output().unwrap();
+        let _ = writer.join().unwrap();
+        output
+    }
+
+    /// Runs git and gives what it printed.
+    pub fn git(&self, dir: &Path, args: &[&str], input: &[u8]) -> String {
+        let output = self.try_git(dir, args, input, &[]);
+        assert!(output.status.success(), "git {args:?}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Runs git-quorum.
+    pub fn quorum(&self, dir: &Path, args: &[&str]) -> Output {
+        self.command(env!("CARGO_BIN_EXE_git-quorum"), dir).args(args).output().unwrap()
+    }
+
+    /// Sets a setting of the server.
+    pub fn set(&self, key: &str, value: &str) {
+        self.git(&self.server(), &["config", key, value], b"");
+    }
+
+    /// Puts an executable hook on the server.
+    pub fn hook(&self, hook: &str, script: &str) {
+        let path = self.server().join("hooks").join(hook);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, script).unwrap();
+        run_bit(&path, true);
+    }
+
+    /// A commit of one file at the desk.
+    pub fn commit(&self, parents: &[Oid], content: &str) -> Oid {
+        let blob = self.git(&self.desk(), &["hash-object", "-w", "--stdin"], content.as_bytes());
+        let tree = self.git(&self.desk(), &["mktree"], format!("100644 blob {blob}\tfile\n").as_bytes());
+        let mut args = vec!["commit-tree".to_owned(), "-m".to_owned(), content.to_owned(), tree];
+        args.extend(parents.iter().flat_map(|parent| ["-p".to_owned(), parent.to_string()]));
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        self.git(&self.desk(), &args, b"").parse().unwrap()
+    }
+
+    /// Stores bytes as a commit at the desk.
+    pub fn store(&self, raw: &[u8]) -> Oid {
+        let args = ["hash-object", "-t", "commit", "--literally", "-w", "--stdin"];
+        self.git(&self.desk(), &args, raw).parse().unwrap()
+    }
+
+    /// Stores the entries made since at the desk.
+    pub fn write_entries(&mut self) {
+        self.git(&self.desk(), &["hash-object", "-t", "tree", "-w", "--stdin"], b"");
+        let new: Vec<_> = self.lab.made.iter().filter(|made| !self.written.contains(&made.oid)).cloned().collect();
+        for made in new {
+            assert_eq!(self.store(&made.raw), made.oid);
+            self.written.insert(made.oid);
+        }
+    }
+
+    /// Objects of the desk.
+    pub fn desk_repo(&self) -> Repo {
+        let mut env = Environment::scrubbed(std::env::vars_os());
+        env.set("GIT_CONFIG_GLOBAL", self.path("gitconfig"));
+        env.set("GIT_CONFIG_NOSYSTEM", "1");
+        Repo::open_with(&self.desk(), env).unwrap()
+    }
+
+    /// A propose statement that says what the objects say.
+    pub fn proposal(&self, base: EntryId, ref_name: &str, from: Option<Oid>, to: Option<Oid>) -> Statement {
+        let objects = self.desk_repo().objects().unwrap();
+        let name = ref_name.parse().unwrap();
+        let bound = bind(&self.lab.tally, &objects, base, &name, (from, to)).unwrap();
+        Statement::Propose(RefProposal {
+            base,
+            change: bound.change,
+            from,
+            name,
+            rewrite: bound.rewrite,
+            state: bound.state,
+            text: String::new(),
+            title: format!("move {ref_name}"),
+            to,
+        })
+    }
+
+    /// `a` proposes to move main.
+    pub fn propose(&mut self, base: EntryId, from: Oid, to: Oid) -> EntryId {
+        let statement = self.proposal(base, MAIN, Some(from), Some(to));
+        self.lab.say("a", vec![statement])
+    }
+
+    /// The first three members decide a proposal.
+    pub fn decide(&mut self, proposal: EntryId) {
+        let charter = self.lab.tally.charter_in_force();
+        for member in &FOUR[..3] {
+            self.lab.say(member, vec![approve(proposal), prevote(proposal, 0)]);
+        }
+        for member in &FOUR[..3] {
+            let vote = self.lab.precommit(member, charter, proposal, 0);
+            self.lab.say(member, vec![vote]);
+        }
+        assert!(self.lab.tally.is_decided(proposal));
+    }
+
+    /// The commit of an entry.
+    pub fn oid(&self, id: EntryId) -> Oid {
+        self.lab.made.iter().find(|made| made.id == id).unwrap().oid
+    }
+
+    pub fn genesis(&self) -> String {
+        format!("{}:{}", self.oid(self.lab.ledger), self.refs.genesis())
+    }
+
+    /// A member's lane as it should be on the server.
+    pub fn lane(&self, member: &str) -> String {
+        self.lane_at(member, self.lab.tip(member))
+    }
+
+    pub fn lane_at(&self, member: &str, entry: EntryId) -> String {
+        format!("{}:{}", self.oid(entry), self.refs.lane(&name(member)))
+    }
+
+    /// The ref of a proposal.
+    pub fn proposal_ref(&self, id: EntryId) -> String {
+        let proposal = self.lab.tally.proposal(id).unwrap();
+        let git_quorum::consensus::Content::Ref(content) = self.lab.tally.content(proposal) else { unreachable!() };
+        format!("{}:{}", content.to.unwrap(), self.refs.proposal(id))
+    }
+
+    /// All lanes that have entries.
+    pub fn lanes(&self) -> Vec<String> {
+        let authors: Vec<_> = self.lab.tally.dag().authors().map(ToString::to_string).collect();
+        authors.iter().map(|member| self.lane(member)).collect()
+    }
+
+    /// Pushes with these options and refs.
+    pub fn push_with(&mut self, options: &[&str], specs: &[&str], vars: &[(&str, &str)]) -> Pushed {
+        self.write_entries();
+        let server = self.server();
+        let args = [&["push", "--porcelain"], options, &[server.to_str().unwrap()], specs].concat();
+        let output = self.try_git(&self.desk(), &args, b"", vars);
+        Pushed { ok: output.status.success(), text: text(&output) }
+    }
+
+    /// Pushes that must go through; with `--force`, so that nothing is refused at this end.
+    pub fn accepted(&mut self, specs: &[&str]) -> Pushed {
+        self.accepted_with(&["--force"], specs)
+    }
+
+    pub fn accepted_with(&mut self, options: &[&str], specs: &[&str]) -> Pushed {
+        let pushed = self.push_with(options, specs, &[]);
+        assert!(pushed.ok, "{specs:?}: {}", pushed.text);
+        pushed
+    }
+
+    /// Pushes that must be refused, say all of this, and leave every ref as it was.
+    pub fn refused(&mut self, specs: &[&str], says: &[&str]) -> Pushed {
+        self.refused_with(&["--force"], specs, says)
+    }
+
+    pub fn refused_with(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
+        let before = self.server_refs();
+        let pushed = self.push_with(options, specs, &[]);
+        assert!(!pushed.ok, "{specs:?} went through: {}", pushed.text);
+        assert_eq!(self.server_refs(), before, "{}", pushed.text);
+        for words in says {
+            assert!(pushed.text.contains(words), "{words:?} is not in: {}", pushed.text);
+        }
+        pushed
+    }
+
+    /// The refs of the server.
+    pub fn server_refs(&self) -> BTreeMap<String, Oid> {
+        let listed = self.git(&self.server(), &["for-each-ref", "--format=%(refname) %(objectname)"], b"");
+        let pair = |line: &str| line.split_once(' ').map(|(name, oid)| (name.to_owned(), oid.parse().unwrap()));
+        listed.lines().filter_map(pair).collect()
+    }
+
+    pub fn at(&self, name: &str) -> Option<Oid> {
+        self.server_refs().get(name).copied()
+    }
+}
+
+/// Everything that a command printed.
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[cfg(unix)]
+pub fn run_bit(path: &Path, on: bool) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(if on { 0o755 } else { 0o644 })).unwrap();
+}
+
+/// Strings as the parts of a command.
+pub fn parts(strings: &[String]) -> Vec<&str> {
+    strings.iter().map(String::as_str).collect()
+}
