@@ -68,19 +68,21 @@ impl Tally {
         votes
     }
 
+    /// For each prevote the precommit of another proposal in the highest round below it, if nothing released
+    /// it: what releases that one releases every earlier one too.
     fn lock_violations<'a>(&self, charter: EntryId, slot: &Slot, votes: &'a [Vote]) -> Vec<(&'a Vote, &'a Vote)> {
-        let locks = || votes.iter().filter(|v| v.phase == Phase::Precommit);
-        let prevotes = votes.iter().filter(|v| v.phase == Phase::Prevote);
-        prevotes
-            .filter_map(|prevote| {
-                let broken = |lock: &&Vote| {
-                    lock.proposal != prevote.proposal
-                        && lock.round < prevote.round
-                        && !self.released_between(charter, slot, lock.round, prevote)
-                };
-                locks().find(broken).map(|lock| (lock, prevote))
-            })
-            .collect()
+        let (prevotes, locks) = votes.split_at(votes.partition_point(|v| v.phase == Phase::Prevote));
+        let before_it = other_before(locks);
+        let hardest = |prevote: &Vote| {
+            let last = locks.partition_point(|lock| lock.round < prevote.round).checked_sub(1)?;
+            let differs = locks.get(last)?.proposal != prevote.proposal;
+            locks.get(if differs { last } else { (*before_it.get(last)?)? })
+        };
+        let broken = |prevote: &'a Vote| {
+            let lock = hardest(prevote)?;
+            (!self.released_between(charter, slot, lock.round, prevote)).then_some((lock, prevote))
+        };
+        prevotes.iter().filter_map(broken).collect()
     }
 
     /// Whether q prevotes for what `prevote` is for, of one round strictly between, are among its ancestors.
@@ -105,13 +107,38 @@ impl Tally {
         if *slot == change_slot {
             return None;
         }
-        let changes = self.in_fixed_order(self.cast.get(&(member.clone(), charter, change_slot))?);
-        let changes = || changes.iter().filter(|v| v.phase == Phase::Precommit);
+        let changes = self.first_precommits(self.cast.get(&(member.clone(), charter, change_slot))?);
         votes.iter().find_map(|vote| {
-            let beside = changes().find(|change| !self.dag.precedes(vote.place, change.place))?;
+            let beside = changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?;
             Some((beside.clone(), vote))
         })
     }
+
+    /// The precommits that no other of these precedes: what these know, the later ones know too.
+    fn first_precommits(&self, votes: &[Vote]) -> Vec<Vote> {
+        let mut first: Vec<Vote> = Vec::new();
+        let mut in_order: Vec<_> = votes.iter().filter(|v| v.phase == Phase::Precommit).collect();
+        in_order.sort_by_key(|v| v.place);
+        for vote in in_order {
+            if !first.iter().any(|earlier| self.dag.precedes(earlier.place, vote.place)) {
+                first.push(vote.clone());
+            }
+        }
+        self.in_fixed_order(&first)
+    }
+}
+
+/// For each vote the last one before it that is for another proposal.
+fn other_before(votes: &[Vote]) -> Vec<Option<usize>> {
+    let mut found: Vec<Option<usize>> = Vec::with_capacity(votes.len());
+    for (place, pair) in std::iter::once(None).chain(votes.windows(2).map(Some)).take(votes.len()).enumerate() {
+        found.push(match pair {
+            Some([before, vote]) if before.proposal != vote.proposal => Some(place - 1),
+            Some(_) => found.last().copied().flatten(),
+            None => None,
+        });
+    }
+    found
 }
 
 /// For each round and phase in which the member voted for several proposals, the first two votes; `votes`

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::discount::Discount;
 use super::judge::Inheritance;
-use super::slot::Slot;
+use super::slot::{Slot, Subject};
 use super::tally::{Phase, Proposal, Tally};
 use crate::charter::{MemberName, Threshold};
 use crate::id::EntryId;
@@ -182,17 +182,14 @@ impl Trial {
     /// Slots that are next in their chains and have proposals; the charter's last, since a vote to
     /// change the charter ends the member's other votes under it.
     fn open_slots(&self) -> Vec<Slot> {
-        let subjects: BTreeSet<_> = self.tally.proposals().map(|p| &p.slot.subject).collect();
-        let slots = subjects.into_iter().rev().filter_map(|subject| self.tally.chain(subject));
-        slots
-            .filter(|chain| chain.rivals.is_empty())
-            .map(|chain| chain.next)
-            .filter(|s| self.has_proposals(s))
+        let tally = &self.tally;
+        let subjects: BTreeSet<_> = tally.proposals().map(|p| &p.slot.subject).collect();
+        let chains = subjects.into_iter().rev().filter_map(|subject| tally.chain(subject));
+        let next = chains.filter(|chain| chain.rivals.is_empty()).map(|chain| chain.next);
+        let is_frozen = tally.freezes(&self.member, self.charter).any(|p| tally.dag.precedes(p, self.place()));
+        next.filter(|slot| tally.rivals(slot).next().is_some())
+            .filter(|slot| !is_frozen || slot.subject == Subject::Charter)
             .collect()
-    }
-
-    fn has_proposals(&self, slot: &Slot) -> bool {
-        self.tally.rivals(slot).next().is_some()
     }
 
     /// What is known of a slot's votes under the charter.

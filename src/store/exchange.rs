@@ -302,9 +302,16 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::RemoteRejected(why) => {
-                moved |= ["failed to update ref", "cannot lock ref", "LANE_MOVED", "fetch first"]
-                    .iter()
-                    .any(|w| why.contains(w));
+                // What Git says of a lock or of a value that changed, and what the gate says of the same.
+                let signs = [
+                    "failed to update ref",
+                    "cannot lock ref",
+                    "fetch first",
+                    "[STALE]",
+                    "[LANE_WENT_BACK]",
+                    "[CONFLICT]",
+                ];
+                moved |= signs.iter().any(|sign| why.contains(sign));
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::Unreported(why) => {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::craft::Craft;
 use super::invalid::Cases;
-use super::invalid::Stock::{Accepts, Refuses};
+use super::invalid::Stock::Accepts;
 use super::valid::nested;
 use crate::lab::public_key;
 
