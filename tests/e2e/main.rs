@@ -7,7 +7,9 @@ mod lab;
 #[path = "../common/world.rs"]
 mod world;
 
+mod lanes;
 mod restore;
 mod split;
 mod story;
+mod surroundings;
 mod writers;

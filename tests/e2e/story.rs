@@ -218,7 +218,7 @@ pub struct Look {
 
 impl Look {
     pub fn at(seat: &Seat) -> Look {
-        let status = seat.git(&["--no-optional-locks", "status", "--porcelain=v2", "--branch"]);
+        let status = seat.git(&["--no-optional-locks", "status", "--porcelain=v2"]);
         let index = seat.dir.join(".git/index");
         let written = std::fs::metadata(&index).unwrap().modified().unwrap();
         let head = std::fs::read_to_string(seat.dir.join(".git/HEAD")).unwrap();
