@@ -19,6 +19,9 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     assert!(made["key"].as_str().unwrap().starts_with("ssh-ed25519 "));
     nowhere.no(4, "KEY_EXISTS", &["keygen", "alice", "--dir", "keys"]);
 
+    world.git(&world.path(""), &["init", "-q", "--object-format=sha256", "sha256"]);
+    nowhere.at(world.path("sha256")).no(1, "OBJECT_FORMAT", &["status"]);
+
     world.git(&world.path(""), &["init", "-q", "alone"]);
     let alone = nowhere.at(world.path("alone"));
     for args in [&["status"][..], &["log"], &["verify"], &["sync"], &["join"], &["charter", "show"], &["land"]] {
@@ -65,6 +68,35 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     linked.no(4, "NOT_DESCENDANT", &["propose", "-m", "beside"]);
     linked.ok(&["propose", "-m", "beside", "--merge"]);
     look.assert_same(&alone);
+}
+
+#[test]
+fn a_ledger_founded_while_the_remote_is_away_is_pushed_later() {
+    let world = World::new();
+    let server = world.server("server.git");
+    let [one, two] = ["one", "two"].map(|name| world.seat(name, server.to_str().unwrap()));
+    let key = world.key("alice");
+    let member = format!("alice={}.pub", key.display());
+    let args = ["init", "--as", "alice", "--key", key.to_str().unwrap(), "--member", &member, "--protect", "main"];
+    one.git(&["remote", "set-url", "origin", "/nowhere"]);
+    let away = one.no(4, "UNREACHABLE", &args);
+    let ledger = one.git(&["config", "quorum.ledger"]);
+    assert!(away["message"].as_str().unwrap().contains(&ledger), "{away}");
+    one.git(&["remote", "set-url", "origin", server.to_str().unwrap()]);
+    one.sync();
+    assert_eq!(two.ok(&["join", "--genesis", &ledger])["ledger"], json!(ledger));
+
+    // Somebody else founds one at the same time: no ledger is taken for another.
+    let three = world.seat("three", server.to_str().unwrap());
+    let exists = three.no(4, "LEDGER_EXISTS", &[&args[..], &["--protect", "other"]].concat());
+    assert!(exists["hint"].as_str().unwrap().contains("join"), "{exists}");
+    // What is no genesis entry at all is in nobody's way.
+    let blob = world.store(&server, "blob", b"\x1b[31m");
+    world.git(&server, &["update-ref", "refs/quorum/0123456789abcdef/genesis", &blob]);
+    let four = world.seat("four", server.to_str().unwrap());
+    assert_eq!(four.ok(&["join"])["ledger"], json!(ledger));
+    four.no(3, "NOT_FOUND", &["join", "--genesis", "ffff"]);
+    two.no(3, "NOT_FOUND", &["join", "--genesis", &"0".repeat(64)]);
 }
 
 #[test]
@@ -193,8 +225,8 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
     let proposal = team.seats[0].propose("one");
     let key = world.key("bob");
     let key = key.to_str().unwrap();
-    let locked = stock(world, "ssh-keygen").args(["-q", "-p", "-P", "", "-N", "a b c", "-f", key]).status();
-    assert!(locked.unwrap().success());
+    let locked = stock(world, "ssh-keygen").args(["-q", "-p", "-P", "", "-N", "a b c", "-f", key]).output();
+    assert!(locked.unwrap().status.success());
     let mut texts = 0..;
     let mut say = |seat: &Seat| {
         let text = texts.next().unwrap().to_string();
@@ -211,8 +243,8 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
     bob.with("GIT_QUORUM_PASSPHRASE", "wrong").no(1, "KEY", &["review", &proposal, "--approve"]);
 
     // In an agent: only it holds the private key any more.
-    let locked = stock(world, "ssh-keygen").args(["-q", "-p", "-P", "a b c", "-N", "", "-f", key]).status();
-    assert!(locked.unwrap().success());
+    let locked = stock(world, "ssh-keygen").args(["-q", "-p", "-P", "a b c", "-N", "", "-f", key]).output();
+    assert!(locked.unwrap().status.success());
     let socket = world.path("agent");
     let socket = socket.to_str().unwrap();
     bob.no(1, "KEY", &["review", &proposal, "--approve", "--agent"]);

@@ -40,18 +40,21 @@ fn tried(team: &Team) -> usize {
     team.seats.iter().map(|seat| seat.tried()).sum()
 }
 
-/// Two processes of one clone take turns.
+/// Processes of one member on one machine take turns, in one clone or in two.
 #[test]
 fn two_processes_of_one_clone_cannot_harm_the_lane() {
     let team = Team::with_seats(&["alice", "bob"], 1);
     let alice = &team.seats[0];
+    let other = alice.elsewhere("other", &team.server, true);
+    other.join("alice");
     let proposal = alice.propose("x");
+    other.sync();
     std::thread::scope(|scope| {
         for process in 0..4 {
-            let proposal = &proposal;
+            let (proposal, seat) = (&proposal, if process < 3 { alice } else { &other });
             scope.spawn(move || {
                 for n in 0..4 {
-                    alice.ok(&["review", proposal, "--abstain", "-m", &format!("{process} {n}")]);
+                    seat.ok(&["review", proposal, "--abstain", "-m", &format!("{process} {n}")]);
                 }
             });
         }
