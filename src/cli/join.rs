@@ -54,8 +54,9 @@ fn finish(repo: &Repo, args: &JoinArgs, (ledger, how): (EntryId, &str), remote: 
     let text =
         format!("joined ledger {ledger} {who}\n{} voting members, {} may be faulty, {} make a quorum", t.n, t.f, t.q);
     let mut notes = session.notes.clone();
-    if how == "first-use" {
-        notes.push(format!("the ledger id was pinned on first use: compare {ledger} with what its founder says"));
+    if how == "first-use" || how == "shortened" {
+        let why = if how == "shortened" { "was given shortened" } else { "was pinned on first use" };
+        notes.push(format!("the ledger id {why}: compare {ledger} with what its founder says"));
     }
     let data = json!({"ledger": ledger, "pinned": how, "member": member, "n": t.n, "f": t.f, "q": t.q});
     Ok(Outcome::new(data, text)?.with_notes(notes))
@@ -85,6 +86,8 @@ fn choose_ledger(repo: &Repo, asked: Option<&str>, remote: Option<&str>) -> Resu
                 .exit(Exit::Conflict)
                 .hint("git config --unset quorum.ledger, if that is really meant"))
         }
+        // Digits that are left out are digits that somebody else may choose.
+        _ if how == "given" && typed != ledger.to_string() => Ok((ledger, "shortened")),
         _ => Ok((ledger, how)),
     }
 }
