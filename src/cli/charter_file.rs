@@ -80,7 +80,7 @@ pub fn assemble(
             crate::charter::CharterError::Concentrated { .. } => {
                 "spread the votes over domains, or say --allow-concentrated-domains"
             }
-            _ => "",
+            _ => "`git quorum init --help` and `git quorum charter show` tell the rules and the numbers",
         };
         Failure::new("BAD_CHARTER", format!("the charter is refused: {e}")).exit(Exit::Usage).hint(hint)
     })

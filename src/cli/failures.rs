@@ -12,6 +12,8 @@ impl From<RepoError> for Failure {
             RepoError::NotARepository { .. } => Failure::new("NO_REPOSITORY", error.to_string())
                 .exit(Exit::NotFound)
                 .hint("run it inside a clone, or with -C DIR"),
+            RepoError::ObjectFormat { .. } => Failure::new("OBJECT_FORMAT", error.to_string())
+                .hint("work in a SHA-1 repository: git init --object-format=sha1"),
             _ => Failure::new("GIT", error.to_string()),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::session::Session;
+use super::session::{Session, not_a_member};
 use super::{Exit, Failure};
 use crate::charter::{MemberName, PublicKey};
 use crate::repo::Repo;
@@ -61,11 +61,7 @@ impl Identity {
     /// The member's key as the charter in force has it, and something that signs with it.
     pub fn signer(&self, session: &Session) -> Result<(PublicKey, Signer), Failure> {
         let (_, charter) = session.charter()?;
-        let member = charter.member(&self.member).ok_or_else(|| {
-            Failure::new("NOT_A_MEMBER", format!("the charter in force has no member {}", self.member))
-                .exit(Exit::No)
-                .hint("git quorum charter show")
-        })?;
+        let member = charter.member(&self.member).ok_or_else(|| not_a_member(&self.member))?;
         let signer = self.open(member.key)?;
         if signer.public() != *member.key.bytes() {
             return Err(Failure::new(

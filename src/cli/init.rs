@@ -76,7 +76,10 @@ pub fn run(args: InitArgs, global: &Global) -> Answer {
     let name = LedgerRefs::of(ledger).genesis();
     repo.transaction(&[RefEdit { name, old: Expect::Absent, new: Some(genesis) }])?;
     remember(&repo, ledger, Some((&founder, &args.key, args.agent)))?;
-    let pushed = publish(&repo, ledger, &args)?;
+    let pushed = publish(&repo, ledger, &args).map_err(|failure| {
+        let message = format!("ledger {ledger} is founded here but was not pushed: {}", failure.message);
+        Failure { message, ..failure }
+    })?;
     report(&charter, ledger, &key, pushed)
 }
 
@@ -156,15 +159,12 @@ fn publish(repo: &Repo, ledger: crate::id::EntryId, args: &InitArgs) -> Result<O
     let mut remote_refs = repo.ls_remote(&remote, &["refs/quorum/*"])?;
     let others = remote_refs.keys().find(|name| name.ends_with("/genesis")).cloned();
     if let Some(other) = others {
-        return Err(Failure::new(
-            "LEDGER_EXISTS",
-            format!("{remote} has a ledger already ({other}); the one just founded was not pushed"),
-        )
-        .exit(Exit::Conflict)
-        .hint(format!(
-            "to take part in it: git update-ref -d {}; git config --unset quorum.ledger; git quorum join",
-            LedgerRefs::of(ledger).genesis()
-        )));
+        return Err(Failure::new("LEDGER_EXISTS", format!("{remote} has a ledger already ({other})"))
+            .exit(Exit::Conflict)
+            .hint(format!(
+                "to take part in it: git update-ref -d {}; git config --unset quorum.ledger; git quorum join",
+                LedgerRefs::of(ledger).genesis()
+            )));
     }
     match push(repo, &mut loaded, &remote, &mut remote_refs, (None, &[]))? {
         PushOutcome::Done => Ok(Some(remote)),

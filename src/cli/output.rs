@@ -62,9 +62,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with exit status 1 and no hint.
+    /// A failure with exit status 1 and the hint that is usual for its code.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, code, message: message.into(), hint: String::new(), data: None }
+        Self { exit: Exit::Failed, code, message: message.into(), hint: usual_hint(code).to_owned(), data: None }
     }
 
     /// The same with another exit status.
@@ -80,6 +80,39 @@ impl Failure {
     /// The same with what was found.
     pub fn data(self, data: impl Serialize) -> Self {
         Self { data: serde_json::to_value(data).ok(), ..self }
+    }
+}
+
+/// What to do next where the place that fails knows nothing better.
+fn usual_hint(code: &str) -> &'static str {
+    match code {
+        "BAD_CHARTER" => "`git quorum charter show --toml` shows the form; `git quorum init --help` tells the rules",
+        "BAD_INPUT" => "`git quorum propose --help` and `git quorum review --help` tell the limits",
+        "BAD_NAME" => "`git quorum charter show` lists the members",
+        "BAD_PATH" => "use a path in UTF-8",
+        "BAD_REF" => "name a branch, as main, or a full ref, as refs/heads/main or refs/heads/release/*",
+        "GIT" => "see what git says, and run the command again; `git fsck` tells whether the repository is whole",
+        "INTERNAL" => "this is a fault of git-quorum: please report it with the command that was run",
+        "IO" => "see whether the file can be read and its folder be written, then run the command again",
+        "KEY" => "--key FILE names another key, --agent signs with an ssh-agent; `git quorum keygen NAME` makes a key",
+        "NOTHING_TO_LAND" => "`git quorum charter show` shows it",
+        "NOTHING_TO_PROPOSE" => {
+            "commit a change first, or name another commit; `git quorum status` shows what is decided"
+        }
+        "NOT_FOUND" => "see whether the name is spelled right, or `git fetch` first",
+        "NOT_PROTECTED" => "`git quorum charter show` lists what is protected",
+        "OTHER_LEDGER" => "ask its founder which id is right; `git quorum status` shows the one here",
+        "REF_MOVED" => "run the command again",
+        "REF_REFUSED" => "a hook in this clone refused it: do what it asks for, then run the command again",
+        "SIGN_STATE" => "nothing was signed; GIT_QUORUM_STATE names the folder of the sign state",
+        "STALE" => "`git quorum verify` lists the decisions on the chain; propose again if it is still wanted",
+        "TRANSPORT" => {
+            "do what git or the hook asks for; what was signed is kept here, and `git quorum sync` pushes it"
+        }
+        "UNKNOWN_HOOK" => "this command is for hooks only",
+        "WOULD_NOT_COUNT" => "`git quorum show ID` tells who proposed it and how far it is",
+        "WRONG_KEY" => "give the right one with --key FILE",
+        _ => "`git quorum help` lists the commands, `git quorum status` tells what is known here",
     }
 }
 
@@ -125,7 +158,7 @@ fn failure_envelope(failure: &Failure) -> Value {
 
 fn print_json(notes: &[String], envelope: &Value) -> std::io::Result<()> {
     print_notes(notes)?;
-    writeln!(std::io::stdout().lock(), "{envelope}")
+    writeln!(std::io::stdout().lock(), "{}", clean_json(&envelope.to_string()))
 }
 
 fn print_text(outcome: &Outcome) -> std::io::Result<()> {
@@ -149,16 +182,35 @@ fn print_failure(failure: &Failure) -> std::io::Result<()> {
 /// Text that is safe on a terminal: line feeds and tabs stay, other control characters and those
 /// that reorder or hide text are shown as escapes.
 pub fn clean(text: &str) -> String {
-    let hides = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}');
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' | '\t' => safe.push(c),
-            c if c.is_control() || hides(c) => safe.extend(c.escape_unicode()),
+            c if is_hostile(c) => safe.extend(c.escape_unicode()),
             c => safe.push(c),
         }
     }
     safe
+}
+
+/// JSON text that is safe on a terminal and says the same: such characters stand in strings only, where
+/// they can be escaped.
+fn clean_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        match is_hostile(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}"))),
+            false => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Control characters, and those that reorder, break or hide text.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -171,5 +223,10 @@ mod tests {
         let safe = clean(hostile);
         assert!(safe.chars().all(|c| c.is_ascii_graphic()), "{safe:?}");
         assert_eq!(clean("plain\n\tשלום é"), "plain\n\tשלום é");
+
+        let json = serde_json::to_string(&format!("{hostile}\u{2028}\u{e0041}é\"\\")).unwrap();
+        let safe = clean_json(&json);
+        assert!(safe.chars().all(|c| c.is_ascii_graphic() || c == 'é'), "{safe:?}");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), format!("{hostile}\u{2028}\u{e0041}é\"\\"));
     }
 }

@@ -116,6 +116,14 @@ impl Session {
         Ok(Session { repo, loaded, pinned: pin.is_some(), notes })
     }
 
+    /// Reads the ledger again if its refs here have moved since it was read.
+    fn reload_if_moved(&mut self) -> Result<(), Failure> {
+        if self.repo.list(&[self.loaded.refs.prefix()])? != self.loaded.tips {
+            self.loaded = load(&self.repo, self.loaded.tally.dag().ledger(), Trust::Cache)?;
+        }
+        Ok(())
+    }
+
     /// The charter in force.
     pub fn charter(&self) -> Result<(EntryId, &Charter), Failure> {
         let id = self.loaded.tally.charter_in_force();
@@ -215,6 +223,8 @@ impl Writer {
         let (key, signer) = identity.signer(&session)?;
         let ledger = session.loaded.tally.dag().ledger();
         let state = SignState::open(&SignState::root_from_env()?, ledger, *key.bytes(), LOCK_WAIT)?;
+        // Another process of this clone may have written while this one waited for the lock.
+        session.reload_if_moved()?;
         if let Some(repair) = state.repair() {
             session.notes.push(describe_repair(repair));
         }
@@ -252,12 +262,16 @@ impl Writer {
         if let Some(remote) = &self.remote {
             self.remote_refs = self.session.fetch(remote)?;
         }
+        // What was fetched may have brought another charter into force.
+        if self.session.charter()?.1.member(self.member()).is_none() {
+            return Err(not_a_member(self.member()));
+        }
         if self.author.catch_up(&self.session.repo, &mut self.session.loaded)? {
             self.session
                 .notes
                 .push("entries of this member that this clone lacked were restored from the sign state".to_owned());
         }
-        Ok(())
+        Ok(self.author.follow(&self.session.repo, &mut self.session.loaded)?)
     }
 
     /// Appends these statements, in one entry with the votes that they make due, and pushes. Without
@@ -368,6 +382,13 @@ impl Writer {
         .exit(Exit::Conflict)
         .hint("git quorum sync"))
     }
+}
+
+/// The member has no say under the charter in force.
+pub fn not_a_member(member: &MemberName) -> Failure {
+    Failure::new("NOT_A_MEMBER", format!("the charter in force has no member {member}"))
+        .exit(Exit::No)
+        .hint("git quorum charter show")
 }
 
 fn describe_repair(repair: Repair) -> String {

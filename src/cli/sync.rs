@@ -90,7 +90,8 @@ fn waiting_json(waiting: &Waiting) -> Value {
 }
 
 pub fn wait(args: WaitArgs, global: &Global) -> Answer {
-    let deadline = args.timeout.map(|s| Instant::now() + Duration::from_secs(s));
+    // A time too far away to be told is none.
+    let deadline = args.timeout.and_then(|s| Instant::now().checked_add(Duration::from_secs(s)));
     let mut writer = Writer::open(global, &args.write)?;
     let id = writer.session.proposal(&args.id)?;
     loop {
@@ -110,8 +111,9 @@ pub fn wait(args: WaitArgs, global: &Global) -> Answer {
                 .data(view));
         }
         let due = writer.waiting.iter().map(|w| Duration::from_millis(w.left)).min().unwrap_or(POLL);
-        let pause = due.clamp(Duration::from_millis(20), POLL);
-        if deadline.is_some_and(|end| Instant::now() + pause > end) {
+        let left = deadline.map_or(POLL, |end| end.saturating_duration_since(Instant::now()));
+        let pause = due.clamp(Duration::from_millis(20), POLL).min(left);
+        if left.is_zero() {
             let message = format!(
                 "proposal {} is still {}: it needs {} from {}",
                 id.short(),
@@ -119,6 +121,8 @@ pub fn wait(args: WaitArgs, global: &Global) -> Answer {
                 view.needs,
                 super::view::names(&view.missing)
             );
+            let waiting: String = writer.waiting.iter().map(|w| format!("\n{}", describe_waiting(w))).collect();
+            let message = message + &waiting;
             return Err(Failure::new("TIMEOUT", message)
                 .exit(Exit::No)
                 .hint("their members run `git quorum sync`")

@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::audit::steps;
 use crate::charter::MemberName;
 use crate::consensus::{Content, ProposalReport, State, Subject};
-use crate::gate::path::landed;
+use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
 
@@ -111,9 +111,9 @@ impl Session {
         let tally = &self.loaded.tally;
         let Some(proposal) = tally.proposal(id) else { return Ok(false) };
         let Content::Ref(change) = tally.content(proposal) else { return Ok(false) };
-        let base = tally.proposal(change.base).map(|p| tally.content(p));
-        let follows = matches!(base, Some(Content::Ref(before)) if before.to == change.from);
-        Ok(!follows && self.ref_value(change.name.as_str())? != change.from)
+        let value = self.ref_value(change.name.as_str())?;
+        let decided = tally.chain(&proposal.slot.subject).map(|chain| chain.decided).unwrap_or_default();
+        Ok(value != change.from && path(&steps(tally, &decided), value, change.from).is_none())
     }
 }
 

@@ -22,6 +22,7 @@ const UNREACHABLE: &[&str] = &[
     "could not read Username",
     "could not read Password",
     "hung up unexpectedly",
+    "unexpected disconnect",
     "early EOF",
     "' not found",
     "not available on this host",

@@ -80,6 +80,18 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
     parents
 }
 
+/// Moves refs here, all or none.
+fn move_refs(repo: &Repo, loaded: &mut Loaded, edits: Vec<RefEdit>) -> Result<(), RefError> {
+    repo.transaction(&edits)?;
+    for edit in edits {
+        match edit.new {
+            Some(oid) => loaded.tips.insert(edit.name, oid),
+            None => loaded.tips.remove(&edit.name),
+        };
+    }
+    Ok(())
+}
+
 impl Author {
     /// Makes sure that everything that this key has signed on this machine is in the loaded ledger:
     /// what a restored or second clone lacks is written back from the sign state.
@@ -108,6 +120,22 @@ impl Author {
         Ok(true)
     }
 
+    /// Moves the own lane up to the member's only tip, if another clone or the sign state knew more than
+    /// this one: what was signed is published as it is. A fork is left to the entry that joins it.
+    pub fn follow(&self, repo: &Repo, loaded: &mut Loaded) -> Result<(), AppendError> {
+        let dag = loaded.tally.dag();
+        let [tip] = dag.tips(&self.member)[..] else { return Ok(()) };
+        let name = loaded.refs.lane(&self.member);
+        let now = loaded.tips.get(&name).copied();
+        if now.is_some_and(|oid| dag.find_oid(oid).is_none_or(|index| index == tip)) {
+            return Ok(());
+        }
+        let new = dag.entry(tip).oid;
+        let mut edits = vec![RefEdit { name, old: now.map_or(Expect::Absent, Expect::Is), new: Some(new) }];
+        edits.extend(self.joined_forks(loaded, &[tip]));
+        Ok(move_refs(repo, loaded, edits)?)
+    }
+
     /// Appends an entry under `charter` with these parents, and makes the other edits in the same
     /// transaction; `edits` gets the entry's id. The sign state must be caught up.
     pub fn append(
@@ -119,20 +147,15 @@ impl Author {
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<EntryIndex, AppendError> {
         let record = self.sign(loaded, (charter, parents), statements)?;
-        let parsed = parse(&record.raw)?;
+        // Nothing that is no entry in its place is remembered, or leaves.
+        let index = loaded.tally.insert(parse(&record.raw)?, record.oid)?;
         self.state.record(&record)?;
         loaded.objects().write_commit(&record.raw)?;
         let mut all = vec![self.move_lane(loaded, &record)];
         all.extend(self.joined_forks(loaded, parents));
         all.extend(edits(record.id));
-        repo.transaction(&all)?;
-        for edit in all {
-            match edit.new {
-                Some(oid) => loaded.tips.insert(edit.name, oid),
-                None => loaded.tips.remove(&edit.name),
-            };
-        }
-        Ok(loaded.tally.insert(parsed, record.oid)?)
+        move_refs(repo, loaded, all)?;
+        Ok(index)
     }
 
     fn sign(

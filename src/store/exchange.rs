@@ -120,6 +120,7 @@ pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchan
             edits.extend(take(loaded, (remote, &member), (&name, *oid), &mut found.events)?);
         }
     }
+    found.events.extend(gone_lanes(loaded, remote, &found.remote_refs));
     repo.transaction(&edits)?;
     for edit in edits {
         if let Some(oid) = edit.new {
@@ -128,6 +129,20 @@ pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchan
     }
     loaded.save_cache();
     Ok(found)
+}
+
+/// Lanes that this remote had shown and has no longer.
+fn gone_lanes(loaded: &Loaded, remote: &str, remote_refs: &BTreeMap<String, Oid>) -> Vec<LaneEvent> {
+    let dag = loaded.tally.dag();
+    let lost = |(name, oid): (&String, &Oid)| match loaded.refs.read(name) {
+        Some(LaneRef::Remote(_, member)) if *name == loaded.refs.remote(remote, &member) => {
+            let seen = dag.entry(dag.find_oid(*oid)?).id;
+            let absent = !remote_refs.contains_key(&loaded.refs.lane(&member));
+            absent.then_some(LaneEvent::WentBack { member, seen, now: None })
+        }
+        _ => None,
+    };
+    loaded.tips.iter().filter_map(lost).collect()
 }
 
 fn list_remote(

@@ -1,0 +1,15 @@
+//! The real program against real Git, from end to end.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+#[path = "../common/lab.rs"]
+mod lab;
+#[path = "../common/world.rs"]
+mod world;
+
+mod lanes;
+mod restore;
+mod split;
+mod story;
+mod surroundings;
+mod writers;
