@@ -127,7 +127,8 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
     };
     let written = match (answer, as_json) {
         (Ok(outcome), true) => {
-            print_json(&outcome.notes, &json!({"ok": true, "command": command, "data": outcome.data}))
+            let envelope = json!({"ok": true, "command": command, "data": outcome.data, "notes": outcome.notes});
+            print_json(&outcome.notes, &envelope)
         }
         (Err(failure), true) => print_json(&[], &failure_envelope(&failure)),
         (Ok(outcome), false) => print_text(&outcome),

@@ -11,9 +11,13 @@ use crate::charter::RefName;
 use crate::consensus::Subject;
 use crate::id::{EntryId, Oid};
 
+/// Where a value of this clone's own stands.
+const HERE: &str = "here";
+
 /// Verify that protected refs hold what was decided, and recompute every decision from the entries.
 ///
-/// Does no network and trusts no cache. Exit status 7: a value that no decision backs, a broken
+/// Does no network and trusts no cache. A branch of this clone that is ahead of what the remote showed is
+/// work that has not landed, and no violation unless it is named. Exit status 7: a value that no decision backs, a broken
 /// agreement, a decision whose commits are not what was decided, or UNPINNED.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
@@ -47,7 +51,7 @@ pub fn run(args: VerifyArgs, global: &Global) -> Answer {
     let whole_id = args.genesis.as_ref().is_some_and(|asked| *asked == ledger.to_string());
     let refs = audit_refs(&session, &args)?;
     let decisions = audit_decisions(&session, &refs);
-    report(&session, &refs, &decisions, pin.is_some() || whole_id)
+    report(&session, (&refs, !args.refs.is_empty()), &decisions, pin.is_some() || whole_id)
 }
 
 /// The values to check: of the named refs, or of all protected ones that are known.
@@ -76,7 +80,7 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
         let name = super::propose::choose_ref(session, Some(asked))?;
         let mut values: Vec<_> = known.iter().filter(|(n, _, _)| *n == name).cloned().collect();
         if values.is_empty() {
-            values.push((name, "here".to_owned(), None));
+            values.push((name, HERE.to_owned(), None));
         }
         audits.extend(values.iter().filter_map(|(name, place, value)| audit_ref(tally, name, place, *value)));
     }
@@ -87,12 +91,9 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
 fn known_values(session: &Session) -> Result<Vec<(RefName, String, Option<Oid>)>, Failure> {
     let (_, charter) = session.charter()?;
     let mut found = Vec::new();
-    let incoming = format!("{}incoming/", session.loaded.refs.prefix());
     for (full, oid) in session.repo.list(&["refs/"])? {
-        let (place, name) = match full.strip_prefix(&incoming).and_then(|rest| rest.split_once('/')) {
-            Some((remote, rest)) => (remote.to_owned(), format!("refs/{rest}")),
-            None => ("here".to_owned(), full),
-        };
+        let seen = session.loaded.refs.read_incoming(&full);
+        let (place, name) = seen.unwrap_or_else(|| (HERE.to_owned(), full));
         if let Some(name) = name.parse::<RefName>().ok().filter(|n| charter.protects(n)) {
             found.push((name, place, Some(oid)));
         }
@@ -105,7 +106,7 @@ fn known_values(session: &Session) -> Result<Vec<(RefName, String, Option<Oid>)>
             && !seen.contains(name)
             && !found.iter().any(|(known, _, _)| known == name)
         {
-            found.push((name.clone(), "here".to_owned(), None));
+            found.push((name.clone(), HERE.to_owned(), None));
         }
     }
     Ok(found)
@@ -119,13 +120,21 @@ fn audit_decisions(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
     chains.flat_map(|chain| audit_chain(&loaded.tally, loaded.objects(), &chain)).collect()
 }
 
-fn report(session: &Session, refs: &[RefAudit], decisions: &[DecisionAudit], pinned: bool) -> Answer {
+/// A value that nothing backs violates what was decided, but for a branch of this clone: that may be
+/// work that has not landed, as long as the remote's value is known and nobody asked for this one.
+fn is_violation(audit: &RefAudit, refs: &[RefAudit], named: bool) -> bool {
+    let elsewhere = || refs.iter().any(|other| other.name == audit.name && other.place != HERE);
+    let own_work = audit.place == HERE && audit.backing == Backing::NotBacked && !named && elsewhere();
+    audit.backing.is_violation() && !own_work
+}
+
+fn report(session: &Session, (refs, named): (&[RefAudit], bool), decisions: &[DecisionAudit], pinned: bool) -> Answer {
     let tally = &session.loaded.tally;
     let ledger = tally.dag().ledger();
     let evidence = tally.evidence();
     let charter_broken = !tally.charter_chain().rivals.is_empty();
     let mut violations: Vec<String> =
-        refs.iter().filter(|r| r.backing.is_violation()).map(describe_violation).collect();
+        refs.iter().filter(|r| is_violation(r, refs, named)).map(describe_violation).collect();
     violations.extend(
         decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
     );

@@ -18,6 +18,9 @@ pub enum LaneRef {
     Fork(MemberName, EntryId),
 }
 
+/// The folder of refs that are not the ledger's below what was fetched from a remote.
+const OTHERS: &str = "ref/";
+
 /// The refs of one ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerRefs {
@@ -62,10 +65,21 @@ impl LedgerRefs {
         format!("{}fork/{member}/{id}", self.prefix)
     }
 
-    /// Where a fetch puts what a remote has under `name`, before anything is checked.
+    /// Where a fetch puts what a remote has under `name`, before anything is checked. Refs that are not
+    /// the ledger's stand apart, so that none can pass for one of its own.
     pub fn incoming(&self, remote: &str, name: &str) -> String {
-        let rest = name.strip_prefix(&self.prefix).unwrap_or(name.strip_prefix("refs/").unwrap_or(name));
-        format!("{}incoming/{}/{rest}", self.prefix, remote_part(remote))
+        let folder = self.incoming_prefix(remote);
+        match name.strip_prefix(&self.prefix) {
+            Some(own) => format!("{folder}{own}"),
+            None => format!("{folder}{OTHERS}{}", name.strip_prefix("refs/").unwrap_or(name)),
+        }
+    }
+
+    /// The remote and the name there of a ref that is not the ledger's and was put here by a fetch.
+    pub fn read_incoming(&self, name: &str) -> Option<(String, String)> {
+        let rest = name.strip_prefix(&self.prefix)?.strip_prefix("incoming/")?;
+        let (remote, rest) = rest.split_once('/')?;
+        Some((remote.to_owned(), format!("refs/{}", rest.strip_prefix(OTHERS)?)))
     }
 
     /// Where everything that a remote has is put.
@@ -121,6 +135,10 @@ mod tests {
             assert_eq!(refs.read(&format!("{}{stray}", refs.prefix())), None, "{stray}");
         }
         assert!(refs.remote("https://example.org/x.git", &alice).contains("/remote/address-"));
-        assert_eq!(refs.incoming("o", "refs/heads/main"), "refs/quorum/0707070707070707/incoming/o/heads/main");
+        let main = refs.incoming("o", "refs/heads/main");
+        assert_eq!(main, "refs/quorum/0707070707070707/incoming/o/ref/heads/main");
+        assert_eq!(refs.read_incoming(&main), Some(("o".to_owned(), "refs/heads/main".to_owned())));
+        assert_ne!(refs.incoming("o", "refs/lane/alice"), refs.incoming("o", &refs.lane(&alice)));
+        assert_eq!(refs.read_incoming(&refs.incoming("o", &refs.lane(&alice))), None);
     }
 }
