@@ -231,10 +231,9 @@ impl Dag {
         let Some(node) = self.charters.get(&named).filter(|_| at_hand) else {
             return Err(Reject::new(RejectReason::UnknownCharter, named.to_string()));
         };
-        let lineage: BTreeSet<_> = self.lineage(named).map(|(id, _)| id).collect();
         let own = parents.iter().map(|p| self.entry(*p)).filter(|e| e.seq > 0 && e.member == payload.member);
         for entry in own {
-            if !lineage.contains(&entry.charter) {
+            if !self.lineage(named).any(|(id, _)| id == entry.charter) {
                 return Err(Reject::new(RejectReason::CharterWentBack, format!("entry {}", entry.id)));
             }
         }

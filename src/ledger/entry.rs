@@ -110,15 +110,24 @@ impl Unsigned {
     /// The whole commit.
     pub fn with_signature(&self, key: &PublicKey, signature: &[u8; 64]) -> Result<Vec<u8>, Reject> {
         let armour = armour(key, signature).map_err(|e| Reject::new(RejectReason::BadArmour, e.to_string()))?;
+        Ok(self.with_armour(&armour))
+    }
+
+    fn with_armour(&self, armour: &str) -> Vec<u8> {
         let (header, message) = self.signed_bytes.split_at(self.header_len);
         let signature = format!("gpgsig {}\n", armour.trim_end().replace('\n', "\n "));
-        Ok([header, signature.as_bytes(), message].concat())
+        [header, signature.as_bytes(), message].concat()
     }
 }
 
 fn build(body: &Body, parents: &[Oid], time: u64) -> Result<Unsigned, Reject> {
     check_body(body, parents.len(), time)?;
     let json = to_canonical(body).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    Ok(assemble(body, (&subject_line(body), &json), parents, time))
+}
+
+/// The signed bytes, from a body that was checked, its subject line and its canonical JSON.
+fn assemble(body: &Body, (subject, json): (&str, &str), parents: &[Oid], time: u64) -> Unsigned {
     let member = match body {
         Body::Genesis(genesis) => &genesis.member,
         Body::Entry(payload) => &payload.member,
@@ -132,9 +141,9 @@ fn build(body: &Body, parents: &[Oid], time: u64) -> Result<Unsigned, Reject> {
         let _ = writeln!(text, "{role} {member} <{member}@git-quorum.invalid> {time} +0000");
     }
     let header_len = text.len();
-    let _ = write!(text, "\n{}\n\n{json}\n", subject_line(body));
+    let _ = write!(text, "\n{subject}\n\n{json}\n");
     let signed_bytes = text.into_bytes();
-    Ok(Unsigned { id: EntryId::of(&signed_bytes), signed_bytes, header_len })
+    Unsigned { id: EntryId::of(&signed_bytes), signed_bytes, header_len }
 }
 
 fn subject_line(body: &Body) -> String {
@@ -211,12 +220,14 @@ pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
     let (subject, json) = message.split_once("\n\n").ok_or_else(|| template("the message has no payload"))?;
     let json = json.strip_suffix('\n').ok_or_else(|| template("the message does not end in a line feed"))?;
     let body = parse_body(json)?;
-    let unsigned = build(&body, &header.parents, header.time)?;
-    if subject_line(&body) != subject {
-        return Err(Reject::new(RejectReason::BadSubjectLine, format!("expected {:?}", subject_line(&body))));
+    check_body(&body, header.parents.len(), header.time)?;
+    let expected = subject_line(&body);
+    if expected != subject {
+        return Err(Reject::new(RejectReason::BadSubjectLine, format!("expected {expected:?}")));
     }
-    let again = unsigned.with_signature(&key, &signature)?;
-    if again != raw {
+    // The JSON is its own canonical form and the armour its own exact form: both were compared above.
+    let unsigned = assemble(&body, (subject, json), &header.parents, header.time);
+    if unsigned.with_armour(&header.armour) != raw {
         return Err(template("the bytes are not the ones that the payload determines"));
     }
     let Unsigned { id, signed_bytes, .. } = unsigned;
@@ -257,6 +268,7 @@ fn split_header(header: &str) -> Result<Header, Reject> {
     Ok(Header { parents, time, armour: armour.ok_or(RejectReason::NoSignature)? })
 }
 
+/// The body that a payload spells, which must be in its canonical form.
 fn parse_body(json: &str) -> Result<Body, Reject> {
     let bad = |e: serde_json::Error| Reject::new(RejectReason::BadJson, e.to_string());
     let value: Value = serde_json::from_str(json).map_err(bad)?;
