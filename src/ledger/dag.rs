@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::canonical::to_canonical;
 use super::entry::{Body, ParsedEntry, Payload};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
-use crate::id::{EntryId, Oid};
+use crate::id::{Digest, EntryId, Oid};
 
 /// The place of an entry in the order in which entries were taken in. Means nothing outside one [`Dag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,8 @@ pub struct Entry {
 pub struct CharterNode {
     /// The charter.
     pub charter: Charter,
+    /// The SHA-256 of its RFC 8785 form.
+    pub digest: Digest,
     /// The one it follows; none for the first.
     pub base: Option<EntryId>,
     /// How many stand before it.
@@ -107,7 +110,8 @@ impl Dag {
             chain: 0,
             position: 0,
         };
-        let first = CharterNode { charter: payload.charter, base: None, depth: 0 };
+        let first =
+            CharterNode { digest: digest_of(&payload.charter)?, charter: payload.charter, base: None, depth: 0 };
         Ok(Self {
             by_id: HashMap::from([(entry.id, root)]),
             by_oid: HashMap::from([(oid, root)]),
@@ -255,9 +259,11 @@ impl Dag {
         let (ProposedCharter::Known(charter), Some(before)) = (charter, self.charters.get(base)) else {
             return;
         };
-        if charter.check_follows(&before.charter).is_ok() {
-            let node = CharterNode { charter: (**charter).clone(), base: Some(*base), depth: before.depth + 1 };
-            self.charters.insert(entry.id, node);
+        if charter.check_follows(&before.charter).is_ok()
+            && let Ok(digest) = digest_of(charter)
+        {
+            let (charter, depth) = ((**charter).clone(), before.depth + 1);
+            self.charters.insert(entry.id, CharterNode { charter, digest, base: Some(*base), depth });
         }
     }
 
@@ -381,6 +387,11 @@ impl Dag {
 fn known_at(growth: &[(u32, u32)], position: u32) -> u32 {
     let after = growth.partition_point(|(from, _)| *from <= position);
     after.checked_sub(1).and_then(|i| growth.get(i)).map_or(0, |(_, known)| *known)
+}
+
+fn digest_of(charter: &Charter) -> Result<Digest, Reject> {
+    let json = to_canonical(charter).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    Ok(Digest::of(json.as_bytes()))
 }
 
 fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {

@@ -209,16 +209,8 @@ fn check_genesis(genesis: &GenesisPayload, parents: usize) -> Result<(), Reject>
 
 /// Takes the raw bytes of a commit for an entry, if they have the exact form of one (spec, "Entry").
 pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
-    if raw.len() > limits::ENTRY_BYTES {
-        return Err(Reject::new(RejectReason::TooLarge, format!("{} bytes", raw.len())));
-    }
-    let template = |why: &str| Reject::new(RejectReason::BadTemplate, why);
-    let text = std::str::from_utf8(raw).map_err(|_| template("not UTF-8"))?;
-    let (header, message) = text.split_once("\n\n").ok_or_else(|| template("no message"))?;
-    let header = split_header(header)?;
+    let Parts { header, subject, json } = split(raw)?;
     let (key, signature) = unarmour(&header.armour)?;
-    let (subject, json) = message.split_once("\n\n").ok_or_else(|| template("the message has no payload"))?;
-    let json = json.strip_suffix('\n').ok_or_else(|| template("the message does not end in a line feed"))?;
     let body = parse_body(json)?;
     check_body(&body, header.parents.len(), header.time)?;
     let expected = subject_line(&body);
@@ -228,10 +220,54 @@ pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
     // The JSON is its own canonical form and the armour its own exact form: both were compared above.
     let unsigned = assemble(&body, (subject, json), &header.parents, header.time);
     if unsigned.with_armour(&header.armour) != raw {
-        return Err(template("the bytes are not the ones that the payload determines"));
+        return Err(Reject::new(RejectReason::BadTemplate, "the bytes are not the ones that the payload determines"));
     }
     let Unsigned { id, signed_bytes, .. } = unsigned;
     Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes })
+}
+
+/// The same for bytes that [`parse`] has taken before, to the last one: they are only taken apart. What
+/// comes out goes by no check of its signature, for the signed bytes are left out.
+pub fn parse_again(raw: &[u8]) -> Result<ParsedEntry, Reject> {
+    let Parts { header, json, .. } = split(raw)?;
+    let (key, signature) = unarmour(&header.armour)?;
+    let body = serde_json::from_str(json).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    let id = id_of(raw).ok_or(RejectReason::NoSignature)?;
+    Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes: Vec::new() })
+}
+
+/// The id: the digest of the bytes without the signature header.
+fn id_of(raw: &[u8]) -> Option<EntryId> {
+    let find = |from: usize, what: &[u8]| {
+        let rest = raw.get(from..)?;
+        rest.windows(what.len()).position(|window| window == what).map(|at| from + at)
+    };
+    let start = find(0, b"\ngpgsig ")? + 1;
+    let end = find(start, SIGNATURE_END)? + SIGNATURE_END.len();
+    Some(EntryId::of(&[raw.get(..start)?, raw.get(end..)?].concat()))
+}
+
+/// The last line of the signature header.
+const SIGNATURE_END: &[u8] = b"\n -----END SSH SIGNATURE-----\n";
+
+/// The parts of an entry's bytes, not yet compared with what they should be.
+struct Parts<'a> {
+    header: Header,
+    subject: &'a str,
+    json: &'a str,
+}
+
+fn split(raw: &[u8]) -> Result<Parts<'_>, Reject> {
+    if raw.len() > limits::ENTRY_BYTES {
+        return Err(Reject::new(RejectReason::TooLarge, format!("{} bytes", raw.len())));
+    }
+    let template = |why: &str| Reject::new(RejectReason::BadTemplate, why);
+    let text = std::str::from_utf8(raw).map_err(|_| template("not UTF-8"))?;
+    let (header, message) = text.split_once("\n\n").ok_or_else(|| template("no message"))?;
+    let header = split_header(header)?;
+    let (subject, json) = message.split_once("\n\n").ok_or_else(|| template("the message has no payload"))?;
+    let json = json.strip_suffix('\n').ok_or_else(|| template("the message does not end in a line feed"))?;
+    Ok(Parts { header, subject, json })
 }
 
 struct Header {
