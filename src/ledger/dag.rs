@@ -6,6 +6,7 @@
 //! grows with what entries newly cite, never with entries times members.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::canonical::to_canonical;
 use super::entry::{Body, ParsedEntry, Payload};
@@ -77,7 +78,8 @@ struct Chain {
 /// The well-formed entries of a ledger. Entries go in after their parents.
 #[derive(Debug, Clone)]
 pub struct Dag {
-    entries: Vec<Entry>,
+    /// Shared with copies: a copy is made for each entry that is about to be written.
+    entries: Vec<Arc<Entry>>,
     by_id: HashMap<EntryId, EntryIndex>,
     by_oid: HashMap<Oid, EntryIndex>,
     charters: BTreeMap<EntryId, CharterNode>,
@@ -116,7 +118,7 @@ impl Dag {
             by_id: HashMap::from([(entry.id, root)]),
             by_oid: HashMap::from([(oid, root)]),
             charters: BTreeMap::from([(entry.id, first)]),
-            entries: vec![entry],
+            entries: vec![Arc::new(entry)],
             chains: vec![Chain { length: 1, ..Chain::default() }],
             childless: BTreeSet::from([root]),
             tips: BTreeMap::new(),
@@ -147,7 +149,7 @@ impl Dag {
     /// Adds a statement to the last entry, which must be a draft.
     pub fn draft_statement(&mut self, statement: Statement) {
         if let Some(entry) = self.entries.last_mut() {
-            entry.statements.push(statement);
+            Arc::make_mut(entry).statements.push(statement);
         }
     }
 
@@ -177,7 +179,18 @@ impl Dag {
         self.childless.insert(index);
         self.by_id.insert(id, index);
         self.by_oid.insert(oid, index);
-        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position });
+        self.entries.push(Arc::new(Entry {
+            id,
+            oid,
+            member,
+            seq,
+            charter,
+            time,
+            parents,
+            statements,
+            chain,
+            position,
+        }));
         self.note_charter(index);
         index
     }
@@ -325,7 +338,7 @@ impl Dag {
 
     /// All entries, parents first, the genesis among them.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (EntryIndex, &Entry)> {
-        self.entries.iter().enumerate().map(|(i, e)| (EntryIndex(i as u32), e))
+        self.entries.iter().enumerate().map(|(i, e)| (EntryIndex(i as u32), &**e))
     }
 
     /// The entry of this id.
