@@ -1,5 +1,7 @@
 //! Public keys as the charter admits them, and the one rule by which signatures are checked.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +14,15 @@ use ssh_key::public::{Ed25519PublicKey, KeyData};
 /// writes it, without a comment: `ssh-ed25519 AAAA...`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
+
+/// How many keys are remembered at most: more than a charter can name.
+const MOST_ADMITTED: usize = 1024;
+
+thread_local! {
+    /// Keys that were admitted before. The entries of a ledger name the same few keys again and again,
+    /// and to examine one costs more than to check a signature.
+    static ADMITTED: RefCell<HashMap<[u8; 32], PublicKey>> = RefCell::new(HashMap::new());
+}
 
 /// Why a key is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +41,20 @@ pub enum KeyError {
 impl PublicKey {
     /// Admits a key (spec, "Keys"): its encoding is canonical, and it lies in the prime-order group.
     pub fn admit(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        if let Some(known) = ADMITTED.with_borrow(|known| known.get(&bytes).copied()) {
+            return Ok(known);
+        }
+        let key = Self::examine(bytes)?;
+        ADMITTED.with_borrow_mut(|known| {
+            if known.len() >= MOST_ADMITTED {
+                known.clear();
+            }
+            known.insert(bytes, key);
+        });
+        Ok(key)
+    }
+
+    fn examine(bytes: [u8; 32]) -> Result<Self, KeyError> {
         let point = CompressedEdwardsY(bytes).decompress().ok_or(KeyError::NotCanonical)?;
         if point.compress().0 != bytes {
             return Err(KeyError::NotCanonical);

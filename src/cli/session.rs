@@ -133,10 +133,23 @@ impl Session {
 
     /// The remote's value of a ref as it was last seen, or the value here where there is no remote.
     pub fn ref_value(&self, name: &str) -> Result<Option<Oid>, Failure> {
-        if let Some(remote) = choose_remote(&self.repo, None)? {
-            return Ok(self.repo.read(&self.loaded.refs.incoming(&remote, name))?);
+        Ok(self.ref_values([name])?.remove(name))
+    }
+
+    /// The same for several refs, in one look; those that are absent are left out.
+    pub fn ref_values<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<BTreeMap<&'a str, Oid>, Failure> {
+        let remote = choose_remote(&self.repo, None)?;
+        let kept_as = |name: &str| match &remote {
+            Some(remote) => self.loaded.refs.incoming(remote, name),
+            None => name.to_owned(),
+        };
+        let places: Vec<_> = names.into_iter().map(|name| (name, kept_as(name))).collect();
+        if places.is_empty() {
+            return Ok(BTreeMap::new());
         }
-        Ok(self.repo.read(name)?)
+        let asked: Vec<_> = places.iter().map(|(_, place)| place.as_str()).collect();
+        let values = self.repo.list(&asked)?;
+        Ok(places.iter().filter_map(|(name, place)| Some((*name, *values.get(place)?))).collect())
     }
 
     /// The id of the one thing among `ids` that begins with what was typed.

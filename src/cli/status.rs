@@ -151,11 +151,13 @@ fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
     let mut subjects: std::collections::BTreeSet<_> = tally.proposals().map(|p| p.slot.subject.clone()).collect();
     let exact = session.charter()?.1.protected().iter().filter_map(|p| p.exact());
     subjects.extend(exact.map(Subject::Ref));
+    let names = subjects.iter().filter_map(|s| if let Subject::Ref(name) = s { Some(name.as_str()) } else { None });
+    let values = session.ref_values(names)?;
     let mut rows = Vec::new();
-    for subject in subjects {
-        let Subject::Ref(name) = &subject else { continue };
-        let Some(chain) = tally.chain(&subject) else { continue };
-        let value = session.ref_value(name.as_str())?;
+    for subject in &subjects {
+        let Subject::Ref(name) = subject else { continue };
+        let Some(chain) = tally.chain(subject) else { continue };
+        let value = values.get(name.as_str()).copied();
         let done = landed(&steps(tally, &chain.decided), value);
         let shown = value.map_or("absent".to_owned(), |oid| oid.short());
         let mut text = format!("{name} is {shown}: {done} of {} decisions landed", chain.decided.len());

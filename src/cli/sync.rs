@@ -9,7 +9,7 @@ use super::identity::WriteArgs;
 use super::session::{Session, Writer, choose_remote};
 use super::view::ProposalView;
 use super::{Answer, Exit, Failure, Global, Outcome};
-use crate::consensus::Waiting;
+use crate::consensus::{State, Waiting};
 use crate::id::EntryId;
 
 /// How long `wait` sleeps between two looks, when nothing is due earlier.
@@ -69,8 +69,11 @@ fn report(session: &Session, appended: &[EntryId], waiting: &[Waiting]) -> Answe
 
 /// Proposals that are not settled, or that have not landed.
 pub fn open_proposals(session: &Session) -> Result<Vec<ProposalView>, Failure> {
-    let views = session.loaded.tally.proposals().map(|p| session.view(p.id));
-    let views: Vec<_> = views.collect::<Result<_, _>>()?;
+    // Most proposals of a long ledger have landed: they are told apart before each is looked at.
+    let (tally, landed) = (&session.loaded.tally, session.landed()?);
+    let unsettled = |id| matches!(tally.state(id), Some(State::Open | State::Approved | State::Decided));
+    let candidates = tally.proposals().map(|p| p.id).filter(|id| !landed.contains(id) && unsettled(*id));
+    let views: Vec<_> = candidates.map(|id| session.view(id)).collect::<Result<_, _>>()?;
     let is_open = |v: &ProposalView| matches!(v.state, "open" | "approved") || (v.state == "decided" && v.to.is_some());
     Ok(views.into_iter().filter(is_open).collect())
 }

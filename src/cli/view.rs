@@ -96,6 +96,24 @@ impl Session {
         })
     }
 
+    /// All decisions that their refs hold, or later ones of the same chain.
+    pub fn landed(&self) -> Result<BTreeSet<EntryId>, Failure> {
+        let tally = &self.loaded.tally;
+        let subjects: BTreeSet<_> = tally.proposals().map(|p| &p.slot.subject).collect();
+        let chains = subjects.into_iter().filter_map(|subject| match subject {
+            Subject::Ref(name) => Some((name.as_str(), tally.chain(subject)?)),
+            Subject::Charter => None,
+        });
+        let chains: Vec<_> = chains.collect();
+        let values = self.ref_values(chains.iter().map(|(name, _)| *name))?;
+        let landed = chains.into_iter().flat_map(|(name, mut chain)| {
+            let behind = landed(&steps(tally, &chain.decided), values.get(name).copied());
+            chain.decided.truncate(behind);
+            chain.decided
+        });
+        Ok(landed.collect())
+    }
+
     /// Whether the ref holds the decision or a later one.
     fn has_landed(&self, id: EntryId) -> Result<bool, Failure> {
         let tally = &self.loaded.tally;

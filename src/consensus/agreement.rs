@@ -15,11 +15,11 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// when the proposal or charter is not known.
 pub fn agreement_statement(tally: &Tally, charter: EntryId, proposal: EntryId, round: u32) -> Option<String> {
     let proposed = tally.proposal(proposal)?;
-    let electorate = &tally.dag().charter(charter)?.charter;
+    let electorate = tally.dag().charter(charter)?;
     let mut predicate = json!({
         "base": proposed.slot.base,
         "charter": charter,
-        "charterDigest": crate::id::Digest::of(to_canonical(electorate).ok()?.as_bytes()),
+        "charterDigest": electorate.digest,
         "ledger": tally.dag().ledger(),
         "proposal": proposal,
         "round": round,

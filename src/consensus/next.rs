@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::discount::Discount;
 use super::judge::Inheritance;
 use super::slot::{Slot, Subject};
-use super::tally::{Phase, Proposal, Tally};
+use super::tally::{Phase, Proposal, Signatures, Tally};
 use crate::charter::{MemberName, Threshold};
 use crate::id::EntryId;
 use crate::ledger::{EntryIndex, Payload, Place, Prevote, Statement, Verdict};
@@ -114,7 +114,7 @@ impl Trial {
     pub fn say(&mut self, statement: Statement) -> Result<(), Discount> {
         let place = self.place();
         self.tally.dag.draft_statement(statement);
-        self.tally.record(place)
+        self.tally.record(place, Signatures::Unchecked)
     }
 
     /// The tally with the statements so far.

@@ -126,6 +126,15 @@ pub struct Chain {
     pub rivals: Vec<EntryId>,
 }
 
+/// What is known of the signatures of an entry's precommits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signatures {
+    /// Nothing.
+    Unchecked,
+    /// They were checked before, and good.
+    Good,
+}
+
 /// A ledger, judged.
 #[derive(Debug, Clone)]
 pub struct Tally {
@@ -165,32 +174,33 @@ impl Tally {
         let known = self.dag.find(parsed.id).is_some();
         let index = self.dag.insert(parsed, oid)?;
         if !known {
-            self.judge_entry(index);
+            self.judge_entry(index, Signatures::Unchecked);
         }
         Ok(index)
     }
 
-    /// The same for bytes whose signature was checked before.
+    /// The same for bytes whose signatures, the one of the entry and those of its precommits, were
+    /// checked before and good. That they verify hangs on these bytes and the ancestors that they name.
     pub fn insert_checked(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
         let known = self.dag.find(parsed.id).is_some();
         let index = self.dag.insert_checked(parsed, oid)?;
         if !known {
-            self.judge_entry(index);
+            self.judge_entry(index, Signatures::Good);
         }
         Ok(index)
     }
 
-    fn judge_entry(&mut self, entry: EntryIndex) {
+    fn judge_entry(&mut self, entry: EntryIndex, signatures: Signatures) {
         for statement in 0..self.dag.entry(entry).statements.len() {
             let place = Place { entry, statement };
-            if let Err(discount) = self.record(place) {
+            if let Err(discount) = self.record(place, signatures) {
                 self.discounted.push(Discounted { place, discount });
             }
         }
     }
 
     /// Judges the statement at a place and files it.
-    pub(super) fn record(&mut self, place: Place) -> Result<(), Discount> {
+    pub(super) fn record(&mut self, place: Place, signatures: Signatures) -> Result<(), Discount> {
         let entry = self.dag.entry(place.entry);
         let (member, charter) = (entry.member.clone(), entry.charter);
         let Some(statement) = entry.statements.get(place.statement).cloned() else { return Ok(()) };
@@ -207,9 +217,13 @@ impl Tally {
                 self.record_vote((member, charter), (Phase::Prevote, vote.round, vote.proposal), place, verdict)
             }
             Statement::Precommit(vote) => {
-                let verdict = self
-                    .judge_precommit(&member, charter, (vote.proposal, vote.round), place)
-                    .and_then(|()| self.check_agreement_signature(&member, charter, &vote));
+                let verdict =
+                    self.judge_precommit(&member, charter, (vote.proposal, vote.round), place).and_then(|()| {
+                        match signatures {
+                            Signatures::Good => Ok(()),
+                            Signatures::Unchecked => self.check_agreement_signature(&member, charter, &vote),
+                        }
+                    });
                 self.record_vote((member, charter), (Phase::Precommit, vote.round, vote.proposal), place, verdict)
             }
         }
@@ -265,6 +279,13 @@ impl Tally {
             }
         }
         Ok(())
+    }
+
+    /// Whether a precommit of the entry does not count for its signature.
+    pub fn has_bad_agreement_signature(&self, entry: EntryIndex) -> bool {
+        let of_entry = self.discounted.iter().rev().take_while(|d| d.place.entry >= entry);
+        let mut of_entry = of_entry.filter(|d| d.place.entry == entry);
+        of_entry.any(|d| d.discount.reason == DiscountReason::BadAgreementSignature)
     }
 
     /// The entries.

@@ -7,12 +7,14 @@
 //! entries newly cite: never with entries times members, nor with forks times forks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use super::canonical::to_canonical;
 use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
-use crate::id::{EntryId, Oid};
+use crate::id::{Digest, EntryId, Oid};
 
 /// The place of an entry in the order in which entries were taken in. Means nothing outside one [`Dag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +57,8 @@ pub struct Entry {
 pub struct CharterNode {
     /// The charter.
     pub charter: Charter,
+    /// The SHA-256 of its RFC 8785 form.
+    pub digest: Digest,
     /// The one it follows; none for the first.
     pub base: Option<EntryId>,
     /// How many stand before it.
@@ -83,7 +87,8 @@ struct Chain {
 /// The well-formed entries of a ledger. Entries go in after their parents.
 #[derive(Debug, Clone)]
 pub struct Dag {
-    entries: Vec<Entry>,
+    /// Shared with copies: a copy is made for each entry that is about to be written.
+    entries: Vec<Arc<Entry>>,
     by_id: HashMap<EntryId, EntryIndex>,
     by_oid: HashMap<Oid, EntryIndex>,
     charters: BTreeMap<EntryId, CharterNode>,
@@ -114,12 +119,13 @@ impl Dag {
             chain: 0,
             position: 0,
         };
-        let first = CharterNode { charter: payload.charter, base: None, depth: 0 };
+        let first =
+            CharterNode { digest: digest_of(&payload.charter)?, charter: payload.charter, base: None, depth: 0 };
         Ok(Self {
             by_id: HashMap::from([(entry.id, root)]),
             by_oid: HashMap::from([(oid, root)]),
             charters: BTreeMap::from([(entry.id, first)]),
-            entries: vec![entry],
+            entries: vec![Arc::new(entry)],
             chains: vec![Chain { length: 1, ..Chain::default() }],
             childless: BTreeSet::from([root]),
             tips: BTreeMap::new(),
@@ -150,7 +156,7 @@ impl Dag {
     /// Adds a statement to the last entry, which must be a draft.
     pub fn draft_statement(&mut self, statement: Statement) {
         if let Some(entry) = self.entries.last_mut() {
-            entry.statements.push(statement);
+            Arc::make_mut(entry).statements.push(statement);
         }
     }
 
@@ -180,7 +186,18 @@ impl Dag {
         self.childless.insert(index);
         self.by_id.insert(id, index);
         self.by_oid.insert(oid, index);
-        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position });
+        self.entries.push(Arc::new(Entry {
+            id,
+            oid,
+            member,
+            seq,
+            charter,
+            time,
+            parents,
+            statements,
+            chain,
+            position,
+        }));
         self.note_charter(index);
         index
     }
@@ -279,9 +296,11 @@ impl Dag {
         let (ProposedCharter::Known(charter), Some(before)) = (charter, self.charters.get(base)) else {
             return;
         };
-        if charter.check_follows(&before.charter).is_ok() {
-            let node = CharterNode { charter: (**charter).clone(), base: Some(*base), depth: before.depth + 1 };
-            self.charters.insert(entry.id, node);
+        if charter.check_follows(&before.charter).is_ok()
+            && let Ok(digest) = digest_of(charter)
+        {
+            let (charter, depth) = ((**charter).clone(), before.depth + 1);
+            self.charters.insert(entry.id, CharterNode { charter, digest, base: Some(*base), depth });
         }
     }
 
@@ -370,7 +389,7 @@ impl Dag {
 
     /// All entries, parents first, the genesis among them.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (EntryIndex, &Entry)> {
-        self.entries.iter().enumerate().map(|(i, e)| (EntryIndex(i as u32), e))
+        self.entries.iter().enumerate().map(|(i, e)| (EntryIndex(i as u32), &**e))
     }
 
     /// The entry of this id.
@@ -436,6 +455,11 @@ fn check_founder(genesis: &GenesisPayload, parsed: &ParsedEntry) -> Result<(), R
         Some(member) if member.key == parsed.key => Ok(()),
         _ => Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's")),
     }
+}
+
+fn digest_of(charter: &Charter) -> Result<Digest, Reject> {
+    let json = to_canonical(charter).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    Ok(Digest::of(json.as_bytes()))
 }
 
 fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {

@@ -110,15 +110,24 @@ impl Unsigned {
     /// The whole commit.
     pub fn with_signature(&self, key: &PublicKey, signature: &[u8; 64]) -> Result<Vec<u8>, Reject> {
         let armour = armour(key, signature).map_err(|e| Reject::new(RejectReason::BadArmour, e.to_string()))?;
+        Ok(self.with_armour(&armour))
+    }
+
+    fn with_armour(&self, armour: &str) -> Vec<u8> {
         let (header, message) = self.signed_bytes.split_at(self.header_len);
         let signature = format!("gpgsig {}\n", armour.trim_end().replace('\n', "\n "));
-        Ok([header, signature.as_bytes(), message].concat())
+        [header, signature.as_bytes(), message].concat()
     }
 }
 
 fn build(body: &Body, parents: &[Oid], time: u64) -> Result<Unsigned, Reject> {
     check_body(body, parents.len(), time)?;
     let json = to_canonical(body).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    Ok(assemble(body, (&subject_line(body), &json), parents, time))
+}
+
+/// The signed bytes, from a body that was checked, its subject line and its canonical JSON.
+fn assemble(body: &Body, (subject, json): (&str, &str), parents: &[Oid], time: u64) -> Unsigned {
     let member = match body {
         Body::Genesis(genesis) => &genesis.member,
         Body::Entry(payload) => &payload.member,
@@ -132,9 +141,9 @@ fn build(body: &Body, parents: &[Oid], time: u64) -> Result<Unsigned, Reject> {
         let _ = writeln!(text, "{role} {member} <{member}@git-quorum.invalid> {time} +0000");
     }
     let header_len = text.len();
-    let _ = write!(text, "\n{}\n\n{json}\n", subject_line(body));
+    let _ = write!(text, "\n{subject}\n\n{json}\n");
     let signed_bytes = text.into_bytes();
-    Ok(Unsigned { id: EntryId::of(&signed_bytes), signed_bytes, header_len })
+    Unsigned { id: EntryId::of(&signed_bytes), signed_bytes, header_len }
 }
 
 fn subject_line(body: &Body) -> String {
@@ -200,6 +209,55 @@ fn check_genesis(genesis: &GenesisPayload, parents: usize) -> Result<(), Reject>
 
 /// Takes the raw bytes of a commit for an entry, if they have the exact form of one (spec, "Entry").
 pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
+    let Parts { header, subject, json } = split(raw)?;
+    let (key, signature) = unarmour(&header.armour)?;
+    let body = parse_body(json)?;
+    check_body(&body, header.parents.len(), header.time)?;
+    let expected = subject_line(&body);
+    if expected != subject {
+        return Err(Reject::new(RejectReason::BadSubjectLine, format!("expected {expected:?}")));
+    }
+    // The JSON is its own canonical form and the armour its own exact form: both were compared above.
+    let unsigned = assemble(&body, (subject, json), &header.parents, header.time);
+    if unsigned.with_armour(&header.armour) != raw {
+        return Err(Reject::new(RejectReason::BadTemplate, "the bytes are not the ones that the payload determines"));
+    }
+    let Unsigned { id, signed_bytes, .. } = unsigned;
+    Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes })
+}
+
+/// The same for bytes that [`parse`] has taken before, to the last one: they are only taken apart. What
+/// comes out goes by no check of its signature, for the signed bytes are left out.
+pub fn parse_again(raw: &[u8]) -> Result<ParsedEntry, Reject> {
+    let Parts { header, json, .. } = split(raw)?;
+    let (key, signature) = unarmour(&header.armour)?;
+    let body = serde_json::from_str(json).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    let id = id_of(raw).ok_or(RejectReason::NoSignature)?;
+    Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes: Vec::new() })
+}
+
+/// The id: the digest of the bytes without the signature header.
+fn id_of(raw: &[u8]) -> Option<EntryId> {
+    let find = |from: usize, what: &[u8]| {
+        let rest = raw.get(from..)?;
+        rest.windows(what.len()).position(|window| window == what).map(|at| from + at)
+    };
+    let start = find(0, b"\ngpgsig ")? + 1;
+    let end = find(start, SIGNATURE_END)? + SIGNATURE_END.len();
+    Some(EntryId::of(&[raw.get(..start)?, raw.get(end..)?].concat()))
+}
+
+/// The last line of the signature header.
+const SIGNATURE_END: &[u8] = b"\n -----END SSH SIGNATURE-----\n";
+
+/// The parts of an entry's bytes, not yet compared with what they should be.
+struct Parts<'a> {
+    header: Header,
+    subject: &'a str,
+    json: &'a str,
+}
+
+fn split(raw: &[u8]) -> Result<Parts<'_>, Reject> {
     if raw.len() > limits::ENTRY_BYTES {
         return Err(Reject::new(RejectReason::TooLarge, format!("{} bytes", raw.len())));
     }
@@ -207,20 +265,9 @@ pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
     let text = std::str::from_utf8(raw).map_err(|_| template("not UTF-8"))?;
     let (header, message) = text.split_once("\n\n").ok_or_else(|| template("no message"))?;
     let header = split_header(header)?;
-    let (key, signature) = unarmour(&header.armour)?;
     let (subject, json) = message.split_once("\n\n").ok_or_else(|| template("the message has no payload"))?;
     let json = json.strip_suffix('\n').ok_or_else(|| template("the message does not end in a line feed"))?;
-    let body = parse_body(json)?;
-    let unsigned = build(&body, &header.parents, header.time)?;
-    if subject_line(&body) != subject {
-        return Err(Reject::new(RejectReason::BadSubjectLine, format!("expected {:?}", subject_line(&body))));
-    }
-    let again = unsigned.with_signature(&key, &signature)?;
-    if again != raw {
-        return Err(template("the bytes are not the ones that the payload determines"));
-    }
-    let Unsigned { id, signed_bytes, .. } = unsigned;
-    Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes })
+    Ok(Parts { header, subject, json })
 }
 
 struct Header {
@@ -266,13 +313,22 @@ fn parse_body(json: &str) -> Result<Body, Reject> {
         Some(other) => return Err(Reject::new(RejectReason::UnknownVersion, format!("version {other}"))),
         None => return Err(Reject::new(RejectReason::BadJson, "no format version v")),
     }
-    if !is_plain(&value) || to_canonical(&value).map_err(bad)? != json {
+    if !is_plain(&value) {
         return Err(RejectReason::NotCanonical.into());
     }
-    let body: Body = serde_json::from_value(value).map_err(bad)?;
-    // serde takes an array for an object and an absent field for a null one: the text tells.
-    if to_canonical(&body).map_err(bad)? != json {
-        return Err(Reject::new(RejectReason::BadJson, "fields or types that this version does not have"));
+    match serde_json::from_value::<Body>(value) {
+        Ok(body) if to_canonical(&body).map_err(bad)? == json => Ok(body),
+        read => Err(why_not_canonical(json, read.err())),
     }
-    Ok(body)
+}
+
+/// Which of the two it is: JSON that is not in its canonical form, or not of the known shape. serde takes an
+/// array for an object and an absent field for a null one; the text tells.
+fn why_not_canonical(json: &str, error: Option<serde_json::Error>) -> Reject {
+    let value: Result<Value, _> = serde_json::from_str(json);
+    if value.and_then(|value| to_canonical(&value)).is_ok_and(|canonical| canonical == json) {
+        let why = error.map_or("fields or types that this version does not have".to_owned(), |e| e.to_string());
+        return Reject::new(RejectReason::BadJson, why);
+    }
+    RejectReason::NotCanonical.into()
 }

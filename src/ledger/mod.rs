@@ -10,7 +10,7 @@ mod statement;
 
 pub use canonical::to_canonical;
 pub use dag::{CharterNode, Dag, Entry, EntryIndex, Place};
-pub use entry::{GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse};
+pub use entry::{GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again};
 pub use reject::{Reject, RejectReason};
 pub use sshsig::{armour, signed_data};
 pub use statement::{CharterProposal, Precommit, Prevote, RefProposal, Review, Statement, Verdict, Withdraw};

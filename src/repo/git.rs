@@ -90,11 +90,33 @@ impl Environment {
         self.vars.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_os_str())
     }
 
+    /// The whole path of a program on `PATH`; its name where it is not found there, so that to start it
+    /// says so. With a whole path the system need not copy this process to start another, which takes
+    /// the longer the more memory it holds.
+    fn find(&self, program: &str) -> OsString {
+        let folders = self.get("PATH").map(std::env::split_paths);
+        let places = folders.into_iter().flatten().filter(|folder| folder.is_absolute());
+        let found = places.map(|folder| folder.join(program)).find(|path| is_program(path));
+        found.map_or_else(|| program.into(), OsString::from)
+    }
+
     /// Sets a variable for all commands.
     pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.vars.retain(|(n, _)| n != name);
         self.vars.push((name.into(), value.into()));
     }
+}
+
+#[cfg(unix)]
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Elsewhere a program's name has an ending, which the system knows better.
+#[cfg(not(unix))]
+fn is_program(_: &Path) -> bool {
+    false
 }
 
 /// Whether a variable is passed on to `git`.
@@ -222,7 +244,7 @@ impl GitCommand {
     }
 
     fn command(&self, with_input: bool) -> Command {
-        let mut command = Command::new("git");
+        let mut command = Command::new(self.env.find("git"));
         command.env_clear().envs(self.env.vars.iter().map(|(name, value)| (name, value)));
         command.arg("-C").arg(&self.dir);
         if let Some(git_dir) = &self.git_dir {

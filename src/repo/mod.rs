@@ -105,6 +105,7 @@ pub struct Repo {
     work_dir: PathBuf,
     bare: bool,
     env: Environment,
+    settings: settings::Settings,
 }
 
 impl Repo {

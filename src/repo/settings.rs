@@ -1,11 +1,37 @@
 //! Git's configuration, and what it says about the repository. Knows nothing of what the
 //! settings mean to others.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::git::{self, Output, clean_text};
 use super::{Repo, RepoError};
 
 /// The exit status of `git config` when there is nothing to unset.
 const NOTHING_TO_UNSET: i32 = 5;
+
+/// All settings with their values, in git's order, as they were first asked for: each command asks
+/// for several, and to start git costs more than all else that most commands do. A change by this
+/// program is seen; one by others while the repository is open is not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings(Arc<Mutex<Option<Arc<Listing>>>>);
+
+type Listing = Vec<(String, Vec<u8>)>;
+
+impl Settings {
+    fn get_or_read(&self, read: impl FnOnce() -> Result<Listing, RepoError>) -> Result<Arc<Listing>, RepoError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = &*known {
+            return Ok(Arc::clone(listing));
+        }
+        let listing = Arc::new(read()?);
+        *known = Some(Arc::clone(&listing));
+        Ok(listing)
+    }
+
+    fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
 
 impl Repo {
     /// The value of a setting, from all files that git reads; the last one where there are several.
@@ -15,9 +41,20 @@ impl Repo {
 
     /// All values of a setting, in git's order.
     pub fn config_all(&self, key: &str) -> Result<Vec<String>, RepoError> {
-        checked(key)?;
-        let output = self.git("config").args(["--null", "--get-all", key]).output()?;
-        Ok(found(output)?.into_iter().collect())
+        let key = canonical_key(checked(key)?);
+        let text = |value: &[u8]| {
+            String::from_utf8(value.to_vec()).map_err(|_| RepoError::from(git::unreadable("config", value)))
+        };
+        self.settings()?.iter().filter(|(name, _)| *name == key).map(|(_, value)| text(value)).collect()
+    }
+
+    /// Whether a remote of this name is set up.
+    pub fn remote_exists(&self, name: &str) -> Result<bool, RepoError> {
+        let of_remote = |key: &str| {
+            let rest = key.strip_prefix("remote.").and_then(|rest| rest.strip_prefix(name));
+            rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|variable| !variable.contains('.'))
+        };
+        Ok(self.settings()?.iter().any(|(key, _)| of_remote(key)))
     }
 
     /// Sets a setting of this repository, in place of all its values here.
@@ -42,9 +79,16 @@ impl Repo {
 
     /// Whether objects may be left on a remote until they are asked for.
     pub fn is_partial(&self) -> Result<bool, RepoError> {
-        let pattern = r"^(extensions\.partialclone|remote\..*\.(promisor|partialclonefilter))$";
-        let output = self.git("config").args(["--null", "--name-only", "--get-regexp", pattern]).output()?;
-        Ok(!found(output)?.is_empty() || self.has_promisor_pack())
+        let marks = |key: &str| {
+            let of_remote = key.starts_with("remote.");
+            key == "extensions.partialclone"
+                || (of_remote && (key.ends_with(".promisor") || key.ends_with(".partialclonefilter")))
+        };
+        Ok(self.settings()?.iter().any(|(key, _)| marks(key)) || self.has_promisor_pack())
+    }
+
+    fn settings(&self) -> Result<Arc<Listing>, RepoError> {
+        self.settings.get_or_read(|| listed(self.git("config").args(["--null", "--list"]).output()?))
     }
 
     fn has_promisor_pack(&self) -> bool {
@@ -53,6 +97,7 @@ impl Repo {
     }
 
     fn change_config(&self, args: &[&str]) -> Result<(), RepoError> {
+        self.settings.forget();
         let output = self.git("config").arg("--local").args(args).output()?;
         match output.status.code() {
             Some(0 | NOTHING_TO_UNSET) => Ok(()),
@@ -61,17 +106,28 @@ impl Repo {
     }
 }
 
-/// The values in an answer of `git config --null`; exit status 1 says that there are none.
-fn found(output: Output) -> Result<Vec<String>, RepoError> {
-    match output.status.code() {
-        Some(0) => {}
-        Some(1) => return Ok(Vec::new()),
-        _ => return Err(git::failed("config", &output).into()),
+/// The settings in an answer of `git config --null --list`: a key and, after a line feed, its value,
+/// which a setting without `=` lacks.
+fn listed(output: Output) -> Result<Listing, RepoError> {
+    if !output.status.success() {
+        return Err(git::failed("config", &output).into());
     }
-    let values = output.stdout.strip_suffix(b"\0").unwrap_or(&output.stdout);
-    let text =
-        |value: &[u8]| String::from_utf8(value.to_vec()).map_err(|_| RepoError::from(git::unreadable("config", value)));
-    values.split(|b| *b == 0).map(text).collect()
+    let settings = output.stdout.strip_suffix(b"\0").unwrap_or_default().split(|b| *b == 0);
+    let setting = |setting: &[u8]| {
+        let (key, value) = setting.split_at(setting.iter().position(|b| *b == b'\n').unwrap_or(setting.len()));
+        (String::from_utf8_lossy(key).into_owned(), value.get(1..).unwrap_or_default().to_vec())
+    };
+    Ok(settings.map(setting).collect())
+}
+
+/// A key as git lists it: section and name in lower case, what stands between them as it is.
+fn canonical_key(key: &str) -> String {
+    let (section, rest) = key.split_once('.').unwrap_or((key, ""));
+    let section = section.to_ascii_lowercase();
+    match rest.rsplit_once('.') {
+        Some((between, name)) => format!("{section}.{between}.{}", name.to_ascii_lowercase()),
+        None => format!("{section}.{}", rest.to_ascii_lowercase()),
+    }
 }
 
 /// A key of the form `section.name` or `section.any text.name`.
@@ -109,6 +165,20 @@ mod tests {
         repo.unset_config("quorum.x").unwrap();
         repo.unset_config("quorum.x").unwrap();
         assert_eq!(repo.config("quorum.x").unwrap(), None);
+    }
+
+    #[test]
+    fn keys_are_found_in_any_case_and_values_may_be_missing_or_long() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let file = repo.git_dir().join("config");
+        let more = "[Quorum]\n\tMember = a\n\tbare\n[remote \"A.b\"]\n\tURL = x\n\turl = y\n";
+        std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + more).unwrap();
+        assert_eq!(repo.config("quorum.MEMBER").unwrap().as_deref(), Some("a"));
+        assert_eq!(repo.config("quorum.bare").unwrap().as_deref(), Some(""));
+        assert_eq!(repo.config_all("remote.A.b.url").unwrap(), ["x", "y"]);
+        assert_eq!(repo.config("remote.a.b.url").unwrap(), None);
+        assert!(repo.remote_exists("A.b").unwrap() && !repo.remote_exists("A").unwrap());
     }
 
     #[test]

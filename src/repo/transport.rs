@@ -98,17 +98,6 @@ impl PushReport {
 }
 
 impl Repo {
-    /// Whether a remote of this name is set up.
-    pub fn remote_exists(&self, name: &str) -> Result<bool, RepoError> {
-        Ok(self.remotes()?.iter().any(|remote| remote == name))
-    }
-
-    /// The names of the remotes that are set up.
-    pub fn remotes(&self) -> Result<Vec<String>, RepoError> {
-        let output = self.git("remote").run()?;
-        Ok(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
-    }
-
     /// The refs of a remote, without peeled tags; those that match a pattern, if there are any.
     pub fn ls_remote(&self, remote: &str, patterns: &[&str]) -> Result<BTreeMap<String, Oid>, TransportError> {
         let command = self.git("ls-remote").args(["--quiet", "--", checked(remote)?]).args(patterns.iter().copied());

@@ -96,7 +96,7 @@ impl Author {
     /// Makes sure that everything that this key has signed on this machine is in the loaded ledger:
     /// what a restored or second clone lacks is written back from the sign state.
     pub fn catch_up(&self, repo: &Repo, loaded: &mut Loaded) -> Result<bool, AppendError> {
-        let Some(last) = self.state.last()? else { return Ok(false) };
+        let Some(last) = self.state.last() else { return Ok(false) };
         if loaded.tally.dag().find(last.id).is_some() {
             return Ok(false);
         }

@@ -1,4 +1,5 @@
-//! Which bytes have been verified before: digests of whole entries whose signature was good. Kept in
+//! Which bytes have been verified before: digests of whole entries that had the form of one and whose
+//! signatures, that of the entry and those of its precommits, were good. Kept in
 //! the git directory; can be thrown away at any time. It names bytes, not refs or ids, so no entry
 //! can profit from another one's check.
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::id::Digest;
 
 /// Another program version forgets what this one verified: its check might differ.
-const HEADER: &str = concat!("git-quorum verified ", env!("CARGO_PKG_VERSION"), "\n");
+const HEADER: &str = concat!("git-quorum verified entries ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Digests of entries that were verified, and those that are new since the file was read.
 pub(super) struct VerifiedCache {

@@ -8,7 +8,7 @@ use super::names::{LaneRef, LedgerRefs};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
-use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse};
+use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError};
 
 /// What keeps a ledger from being read at all.
@@ -208,11 +208,13 @@ impl Loaded {
                 return Ok(());
             }
         };
-        match parse(&raw) {
+        let digest = Digest::of(&raw);
+        let parsed = if self.cache.contains(&digest) { parse_again(&raw) } else { parse(&raw) };
+        match parsed {
             Err(reject) => self.reject(oid, reject),
             Ok(entry) => {
                 let parents = entry.parents.clone();
-                pending.push((oid, Some((entry, Digest::of(&raw)))));
+                pending.push((oid, Some((entry, digest))));
                 pending.extend(parents.into_iter().map(|parent| (parent, None)));
             }
         }
@@ -231,6 +233,7 @@ impl Loaded {
             false => self.tally.insert(entry, oid),
         };
         match taken {
+            Ok(index) if self.tally.has_bad_agreement_signature(index) => {}
             Ok(_) => self.cache.add(raw),
             Err(reject) => self.reject(oid, reject),
         }

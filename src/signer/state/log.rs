@@ -19,6 +19,9 @@ const MAX_LINE: usize = MAX_RAW / 3 * 4 + 512;
 /// How much of the end of the log is checked when it is opened: always a whole line and more,
 /// and no more work for a long log than for a short one.
 const WINDOW: u64 = 1024 * 1024;
+/// How many of the records in it are checked: enough to notice a file that was tampered with or rots,
+/// few enough for each command to do so.
+const CHECKED: usize = 64;
 const _: () = assert!(WINDOW > MAX_LINE as u64 + 1);
 
 /// A record as it is written.
@@ -38,6 +41,7 @@ pub(super) struct Log {
     path: PathBuf,
     file: File,
     len: u64,
+    last: Option<SignedRecord>,
     /// Set when a failed write could not be taken back: what is in the file is unknown then.
     unknown: bool,
 }
@@ -54,22 +58,17 @@ impl Log {
             Ok((file, len))
         };
         let (file, len) = opened().map_err(StateError::io("open", path))?;
-        let mut log = Self { path: path.to_owned(), file, len, unknown: false };
+        let mut log = Self { path: path.to_owned(), file, len, last: None, unknown: false };
         let repair = log.repair()?;
         let (start, window) = log.window()?;
-        log.parse_all(start, &window)?;
+        let skipped = start_of_last(CHECKED, &window);
+        log.last = log.parse_all(start + skipped as u64, window.get(skipped..).unwrap_or_default())?.pop();
         Ok((log, repair))
     }
 
     /// The last record.
-    pub(super) fn last(&self) -> Result<Option<SignedRecord>, StateError> {
-        let (start, window) = self.window()?;
-        let Some(rest) = window.strip_suffix(b"\n") else {
-            return Ok(None);
-        };
-        let from = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let line = rest.get(from..).unwrap_or_default();
-        parse(line).map(Some).map_err(|problem| self.corrupt(start + from as u64, problem))
+    pub(super) fn last(&self) -> Option<&SignedRecord> {
+        self.last.as_ref()
     }
 
     /// All records.
@@ -81,7 +80,7 @@ impl Log {
     pub(super) fn append(&mut self, record: &SignedRecord) -> Result<(), StateError> {
         check(record).map_err(StateError::Inconsistent)?;
         self.check_unchanged()?;
-        if let Some(last) = self.last()?.map(|last| last.seq).filter(|last| record.seq <= *last) {
+        if let Some(last) = self.last().map(|last| last.seq).filter(|last| record.seq <= *last) {
             return Err(StateError::NotNewer { path: self.path.clone(), seq: record.seq, last });
         }
         let line = encode(record).map_err(|error| StateError::Inconsistent(error.to_string()))?;
@@ -91,6 +90,7 @@ impl Log {
             StateError::io("write to", &self.path)(failed.error)
         })?;
         self.len += line.len() as u64;
+        self.last = Some(record.clone());
         Ok(())
     }
 
@@ -188,6 +188,12 @@ impl Log {
         }
         Ok(lines)
     }
+}
+
+/// Where the last `count` lines begin.
+fn start_of_last(count: usize, bytes: &[u8]) -> usize {
+    let ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    ends.skip(1).nth(count - 1).unwrap_or(0)
 }
 
 /// What is wrong with a record, if anything. The id is the SHA-256 of the signed bytes, so this

@@ -90,11 +90,8 @@ impl SignState {
         self.repair
     }
 
-    /// The latest record. Reads the end of the log only, however long it is.
-    ///
-    /// # Errors
-    /// When the log cannot be read or its last record is damaged.
-    pub fn last(&self) -> Result<Option<SignedRecord>, StateError> {
+    /// The latest record.
+    pub fn last(&self) -> Option<&SignedRecord> {
         self.log.last()
     }
 
