@@ -9,7 +9,7 @@ use super::charter_file::{CharterFile, to_toml};
 use super::identity::WriteArgs;
 use super::propose::approve;
 use super::session::{Session, Writer};
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
 use crate::consensus::{Content, State};
 use crate::id::EntryId;
@@ -63,15 +63,15 @@ struct ProposeCharterArgs {
 #[derive(Debug, clap::Args)]
 pub struct AllowedSignersArgs {}
 
-pub fn run(args: CharterArgs, global: &Global) -> Answer {
+pub fn run(args: CharterArgs) -> Answer {
     match args.command {
-        CharterCommand::Show(args) => show(args, global),
-        CharterCommand::Propose(args) => propose(args, global),
+        CharterCommand::Show(args) => show(args),
+        CharterCommand::Propose(args) => propose(args),
     }
 }
 
-fn show(args: ShowCharterArgs, global: &Global) -> Answer {
-    let session = Session::read(global)?;
+fn show(args: ShowCharterArgs) -> Answer {
+    let session = Session::read()?;
     let dag = session.loaded.tally.dag();
     let (in_force, _) = session.charter()?;
     let id = match &args.id {
@@ -109,9 +109,9 @@ fn describe(id: EntryId, charter: &Charter, in_force: bool) -> String {
     lines.join("\n")
 }
 
-fn propose(args: ProposeCharterArgs, global: &Global) -> Answer {
+fn propose(args: ProposeCharterArgs) -> Answer {
     let file = CharterFile::read(&args.file)?;
-    let mut writer = Writer::open(global, &args.write)?;
+    let mut writer = Writer::open(&args.write)?;
     let (base, in_force) = writer.session.charter()?;
     let folder = args.file.parent().unwrap_or(std::path::Path::new("."));
     let charter = file.charter(folder, |members| removals(&writer.session, in_force, members))?;
@@ -166,8 +166,8 @@ fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Re
     in_force.removed().iter().cloned().chain(gone.map(removal)).collect()
 }
 
-pub fn allowed_signers(_args: AllowedSignersArgs, global: &Global) -> Answer {
-    let session = Session::read(global)?;
+pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {
+    let session = Session::read()?;
     let dag = session.loaded.tally.dag();
     let (in_force, _) = session.charter()?;
     let mut signers = std::collections::BTreeMap::new();

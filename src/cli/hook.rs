@@ -3,7 +3,7 @@
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use super::{Answer, Failure, Global, Outcome, clean};
+use super::{Answer, Failure, Outcome, clean};
 use crate::gate::proc_receive::{Answer as RefAnswer, Push, Ruling, converse};
 use crate::gate::push::rule;
 use crate::repo::Repo;
@@ -16,7 +16,7 @@ pub struct HookArgs {
     name: String,
 }
 
-pub fn run(args: HookArgs, _global: &Global) -> Answer {
+pub fn run(args: HookArgs) -> Answer {
     match args.name.as_str() {
         "proc-receive" => proc_receive(),
         name => Err(Failure::new("UNKNOWN_HOOK", format!("{name} is no hook of git-quorum"))),

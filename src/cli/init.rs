@@ -8,7 +8,7 @@ use super::charter_file::{CharterFile, RulesInput, assemble, parse_pattern};
 use super::identity::{parse_name, public_key};
 use super::join::remember;
 use super::session::{choose_remote, open_repo};
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::{Charter, FORMAT_VERSION, Member, MemberName, PublicKey};
 use crate::ledger::{GenesisPayload, encode_genesis};
 use crate::repo::{Expect, RefEdit, Repo};
@@ -62,8 +62,8 @@ pub struct InitArgs {
     local: bool,
 }
 
-pub fn run(args: InitArgs, global: &Global) -> Answer {
-    let repo = open_repo(global)?;
+pub fn run(args: InitArgs) -> Answer {
+    let repo = open_repo()?;
     if let Some(ledger) = find_ledgers(&repo)?.first() {
         return Err(Failure::new("LEDGER_EXISTS", format!("there is a ledger here already: {ledger}"))
             .exit(Exit::Conflict)

@@ -1,10 +1,9 @@
 //! `git quorum install`: puts the gate into a repository.
 
+use super::session::open_repo;
+use super::{Answer, Exit, Failure, Outcome};
 use crate::gate::install::{InstallError, Installed, ServerOptions, install_server};
 use crate::id::EntryId;
-use crate::repo::Repo;
-
-use super::{Answer, Exit, Failure, Global, Outcome};
 
 /// Put the gate into a repository.
 ///
@@ -23,8 +22,8 @@ pub struct InstallArgs {
     auto_land: bool,
 }
 
-pub fn run(args: InstallArgs, global: &Global) -> Answer {
-    let repo = Repo::discover(&global.start()?).map_err(|e| Failure::new("NO_REPOSITORY", e.to_string()))?;
+pub fn run(args: InstallArgs) -> Answer {
+    let repo = open_repo()?;
     let program = std::env::current_exe().and_then(|path| path.canonicalize());
     let program =
         program.map_err(|e| Failure::new("NO_PROGRAM", format!("where this program lies is unknown: {e}")))?;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::identity::{Identity, WriteArgs};
 use super::session::{Session, absolute, choose_remote, open_repo, pinned_ledger};
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::repo::Repo;
@@ -24,8 +24,8 @@ pub struct JoinArgs {
     write: WriteArgs,
 }
 
-pub fn run(args: JoinArgs, global: &Global) -> Answer {
-    let repo = open_repo(global)?;
+pub fn run(args: JoinArgs) -> Answer {
+    let repo = open_repo()?;
     let remote = if args.write.local { None } else { choose_remote(&repo, args.write.remote.as_deref())? };
     let (ledger, how) = choose_ledger(&repo, args.genesis.as_deref(), remote.as_deref())?;
     let before = pinned_ledger(&repo)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::identity::parse_name;
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::signer::{SignerError, keygen};
 
 /// Make an ed25519 key pair in OpenSSH form, NAME and NAME.pub. Never overwrites.
@@ -20,7 +20,7 @@ pub struct KeygenArgs {
     dir: PathBuf,
 }
 
-pub fn run(args: KeygenArgs, _global: &Global) -> Answer {
+pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
     let dir = args.dir.clone();
     let pair = keygen(&dir, name.as_str(), None).map_err(|error| {

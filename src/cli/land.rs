@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::identity::WriteArgs;
 use super::session::Writer;
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::steps;
 use crate::consensus::{Content, Subject};
 use crate::gate::path::{furthest, landed, path};
@@ -30,8 +30,8 @@ struct Landing {
     decisions: Vec<EntryId>,
 }
 
-pub fn run(args: LandArgs, global: &Global) -> Answer {
-    let mut writer = Writer::open(global, &args.write)?;
+pub fn run(args: LandArgs) -> Answer {
+    let mut writer = Writer::open(&args.write)?;
     writer.finish(&[])?;
     let landings = match &args.id {
         Some(typed) => one(&writer, typed)?.into_iter().collect(),

@@ -41,23 +41,13 @@ struct Cli {
 
 /// Options of every command.
 #[derive(Debug, clap::Args)]
-pub struct Global {
+struct Global {
     /// Print one JSON envelope to standard output.
     #[arg(long, global = true)]
-    pub json: bool,
+    json: bool,
     /// Run as if started in this folder.
     #[arg(short = 'C', global = true, value_name = "DIR")]
-    pub directory: Option<PathBuf>,
-}
-
-impl Global {
-    /// The folder that a command works in.
-    pub fn start(&self) -> Result<PathBuf, Failure> {
-        match &self.directory {
-            Some(directory) => Ok(directory.clone()),
-            None => std::env::current_dir().map_err(|e| Failure::new("NO_FOLDER", format!("no current folder: {e}"))),
-        }
-    }
+    directory: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -108,26 +98,26 @@ impl Command {
         }
     }
 
-    fn run(self, global: &Global) -> Answer {
+    fn run(self, json: bool) -> Answer {
         match self {
-            Self::Demo(args) => demo::run(args, global),
-            Self::Keygen(args) => keygen::run(args, global),
-            Self::Init(args) => init::run(args, global),
-            Self::Join(args) => join::run(args, global),
-            Self::Charter(args) => charter::run(args, global),
-            Self::Propose(args) => propose::run(args, global),
-            Self::Review(args) => review::run(args, global),
-            Self::Withdraw(args) => review::withdraw(args, global),
-            Self::Sync(args) => sync::run(args, global),
-            Self::Wait(args) => sync::wait(args, global),
-            Self::Status(args) => status::status(args, global),
-            Self::Show(args) => status::show(args, global),
-            Self::Log(args) => status::log(args, global),
-            Self::Land(args) => land::run(args, global),
-            Self::Verify(args) => verify::run(args, global),
-            Self::AllowedSigners(args) => charter::allowed_signers(args, global),
-            Self::Hook(args) => hook::run(args, global),
-            Self::Install(args) => install::run(args, global),
+            Self::Demo(args) => demo::run(args, json),
+            Self::Keygen(args) => keygen::run(args),
+            Self::Init(args) => init::run(args),
+            Self::Join(args) => join::run(args),
+            Self::Charter(args) => charter::run(args),
+            Self::Propose(args) => propose::run(args),
+            Self::Review(args) => review::run(args),
+            Self::Withdraw(args) => review::withdraw(args),
+            Self::Sync(args) => sync::run(args),
+            Self::Wait(args) => sync::wait(args),
+            Self::Status(args) => status::status(args),
+            Self::Show(args) => status::show(args),
+            Self::Log(args) => status::log(args),
+            Self::Land(args) => land::run(args),
+            Self::Verify(args) => verify::run(args),
+            Self::AllowedSigners(args) => charter::allowed_signers(args),
+            Self::Hook(args) => hook::run(args),
+            Self::Install(args) => install::run(args),
         }
     }
 }
@@ -150,7 +140,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let moved = cli.global.directory.as_ref().map_or(Ok(()), std::env::set_current_dir);
             let answer =
                 match moved {
-                    Ok(()) => cli.command.run(&cli.global),
+                    Ok(()) => cli.command.run(json),
                     Err(error) => Err(Failure::new("NOT_FOUND", format!("cannot work in the folder of -C: {error}"))
                         .exit(Exit::NotFound)),
                 };

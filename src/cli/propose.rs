@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::identity::WriteArgs;
 use super::session::{Session, Writer};
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::steps;
 use crate::charter::{RefName, RefPattern};
 use crate::consensus::{Content, Subject};
@@ -51,9 +51,9 @@ pub struct ProposeArgs {
     write: WriteArgs,
 }
 
-pub fn run(args: ProposeArgs, global: &Global) -> Answer {
+pub fn run(args: ProposeArgs) -> Answer {
     let text = super::text_input(args.description.clone(), args.file.as_deref())?;
-    let mut writer = Writer::open(global, &args.write)?;
+    let mut writer = Writer::open(&args.write)?;
     let name = choose_ref(&writer.session, args.onto.as_deref())?;
     let (base, from) = expected(&writer, &name)?;
     let to = proposed(&writer, &args, &name, from)?;

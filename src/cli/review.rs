@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::identity::WriteArgs;
 use super::session::Writer;
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::ProposedCharter;
 use crate::consensus::Content;
 use crate::id::EntryId;
@@ -51,14 +51,14 @@ pub struct WithdrawArgs {
     write: WriteArgs,
 }
 
-pub fn run(args: ReviewArgs, global: &Global) -> Answer {
+pub fn run(args: ReviewArgs) -> Answer {
     let verdict = match (args.approve, args.reject) {
         (true, _) => Verdict::Approve,
         (_, true) => Verdict::Reject,
         _ => Verdict::Abstain,
     };
     let text = super::text_input(args.text.clone(), args.file.as_deref())?;
-    let mut writer = Writer::open(global, &args.write)?;
+    let mut writer = Writer::open(&args.write)?;
     let id = writer.session.proposal(&args.id)?;
     let review = Review { evidence: args.evidence, proposal: id, text, verdict };
     if !is_said(&writer, &review)? {
@@ -115,8 +115,8 @@ fn check_whole(writer: &Writer, id: EntryId) -> Result<(), Failure> {
     }
 }
 
-pub fn withdraw(args: WithdrawArgs, global: &Global) -> Answer {
-    let mut writer = Writer::open(global, &args.write)?;
+pub fn withdraw(args: WithdrawArgs) -> Answer {
+    let mut writer = Writer::open(&args.write)?;
     let id = writer.session.proposal(&args.id)?;
     if writer.session.view(id)?.state != "withdrawn" {
         writer.say(vec![Statement::Withdraw(Withdraw { proposal: id })], |_| Vec::new())?;

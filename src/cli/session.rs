@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::identity::{Identity, WriteArgs};
 use super::patience::Timers;
-use super::{Exit, Failure, Global};
+use super::{Exit, Failure};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
 use crate::id::{EntryId, Oid};
@@ -53,10 +53,8 @@ pub struct Writer {
     pub appended: Vec<EntryId>,
 }
 
-/// The repository that a command works in.
-pub fn open_repo(global: &Global) -> Result<Repo, Failure> {
-    // `-C` has changed the folder already, as Git's own does.
-    let _ = global;
+/// The repository that a command works in: that of the current folder, which `-C` has changed already.
+pub fn open_repo() -> Result<Repo, Failure> {
     Ok(Repo::discover(Path::new("."))?)
 }
 
@@ -87,8 +85,8 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
 
 impl Session {
     /// Reads the ledger that is here, without any network.
-    pub fn read(global: &Global) -> Result<Session, Failure> {
-        Session::open(open_repo(global)?)
+    pub fn read() -> Result<Session, Failure> {
+        Session::open(open_repo()?)
     }
 
     /// Reads the ledger in this repository.
@@ -219,8 +217,8 @@ fn describe(event: &LaneEvent, remote: &str) -> String {
 impl Writer {
     /// Opens the ledger for a member: locks its sign state, fetches, and makes sure that everything
     /// that its key has signed is here.
-    pub fn open(global: &Global, args: &WriteArgs) -> Result<Writer, Failure> {
-        Writer::of(Session::read(global)?, args)
+    pub fn open(args: &WriteArgs) -> Result<Writer, Failure> {
+        Writer::of(Session::read()?, args)
     }
 
     /// The same for a session that is open already.

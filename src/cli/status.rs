@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::session::{Session, pinned_ledger};
 use super::sync::open_proposals;
-use super::view::{ProposalView, names};
-use super::{Answer, Failure, Global, Outcome};
+use super::view::{ProposalView, describe_evidence, names};
+use super::{Answer, Failure, Outcome};
 use crate::audit::steps;
 use crate::consensus::{Content, ProposalReport, Subject};
 use crate::gate::path::landed;
@@ -39,8 +39,8 @@ pub struct LogArgs {
     member: Option<String>,
 }
 
-pub fn status(args: StatusArgs, global: &Global) -> Answer {
-    let session = Session::read(global)?;
+pub fn status(args: StatusArgs) -> Answer {
+    let session = Session::read()?;
     match args.id {
         Some(typed) => status_of(&session, session.proposal(&typed)?),
         None => overview(&session),
@@ -116,15 +116,7 @@ fn overview(session: &Session) -> Answer {
         lines.push("no open proposal".to_owned());
     }
     lines.extend(open.iter().map(ProposalView::text));
-    for found in &evidence {
-        lines.push(format!(
-            "evidence against {}: {:?}, entries {} and {}",
-            found.member,
-            found.rule,
-            found.entries[0].short(),
-            found.entries[1].short()
-        ));
-    }
+    lines.extend(evidence.iter().map(describe_evidence));
     let forks = forks(session);
     lines.extend(forks.iter().map(|(member, tips)| format!("the lane of {member} is forked: {tips} tips")));
     let data = json!({
@@ -171,8 +163,8 @@ fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
     Ok(rows)
 }
 
-pub fn show(args: ShowArgs, global: &Global) -> Answer {
-    let session = Session::read(global)?;
+pub fn show(args: ShowArgs) -> Answer {
+    let session = Session::read()?;
     let dag = session.loaded.tally.dag();
     let id = Session::find(&args.id, "entry", dag.entries().map(|(_, e)| e.id))?;
     let index = dag.find(id).ok_or_else(|| Failure::new("INTERNAL", format!("entry {id} is not known")))?;
@@ -271,8 +263,8 @@ fn statement_text(statement: &Statement) -> String {
     }
 }
 
-pub fn log(args: LogArgs, global: &Global) -> Answer {
-    let session = Session::read(global)?;
+pub fn log(args: LogArgs) -> Answer {
+    let session = Session::read()?;
     let dag = session.loaded.tally.dag();
     let mut entries: Vec<_> = dag.entries().collect();
     entries.retain(|(_, e)| args.member.as_ref().is_none_or(|m| e.member.as_str() == m));

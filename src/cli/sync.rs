@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::identity::WriteArgs;
 use super::session::{Session, Writer, choose_remote};
 use super::view::ProposalView;
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use crate::consensus::{State, Waiting};
 use crate::id::EntryId;
 
@@ -39,8 +39,8 @@ pub struct WaitArgs {
     write: WriteArgs,
 }
 
-pub fn run(args: SyncArgs, global: &Global) -> Answer {
-    let mut session = Session::read(global)?;
+pub fn run(args: SyncArgs) -> Answer {
+    let mut session = Session::read()?;
     if args.write.member.is_none() && session.repo.config("quorum.member")?.is_none() {
         if !args.write.local
             && let Some(remote) = choose_remote(&session.repo, args.write.remote.as_deref())?
@@ -92,10 +92,10 @@ fn waiting_json(waiting: &Waiting) -> Value {
     json!({"subject": waiting.slot.subject, "round": waiting.round, "guide": waiting.guide, "left_ms": waiting.left})
 }
 
-pub fn wait(args: WaitArgs, global: &Global) -> Answer {
+pub fn wait(args: WaitArgs) -> Answer {
     // A time too far away to be told is none.
     let deadline = args.timeout.and_then(|s| Instant::now().checked_add(Duration::from_secs(s)));
-    let mut writer = Writer::open(global, &args.write)?;
+    let mut writer = Writer::open(&args.write)?;
     let id = writer.session.proposal(&args.id)?;
     loop {
         writer.finish(&[])?;
@@ -134,6 +134,6 @@ pub fn wait(args: WaitArgs, global: &Global) -> Answer {
         // The lock on the sign state must not be held while nothing is done.
         drop(writer);
         std::thread::sleep(pause);
-        writer = Writer::open(global, &args.write)?;
+        writer = Writer::open(&args.write)?;
     }
 }

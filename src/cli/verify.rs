@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::session::{Session, open_repo, pinned_ledger};
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::view::describe_evidence;
+use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::{Backing, DecisionAudit, RefAudit, audit_chain, audit_ref};
 use crate::charter::RefName;
 use crate::consensus::Subject;
@@ -31,8 +32,8 @@ pub struct VerifyArgs {
     genesis: Option<String>,
 }
 
-pub fn run(args: VerifyArgs, global: &Global) -> Answer {
-    let repo = open_repo(global)?;
+pub fn run(args: VerifyArgs) -> Answer {
+    let repo = open_repo()?;
     if repo.is_shallow() || repo.is_partial()? {
         return Err(Failure::new("INCOMPLETE_CLONE", "this clone is shallow or partial: nothing is certified from it")
             .exit(Exit::Unverified)
@@ -143,15 +144,7 @@ fn report(session: &Session, (refs, named): (&[RefAudit], bool), decisions: &[De
     }
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
     lines.extend(decisions.iter().map(describe_decision));
-    for found in &evidence {
-        lines.push(format!(
-            "evidence against {}: {:?}, entries {} and {}",
-            found.member,
-            found.rule,
-            found.entries[0].short(),
-            found.entries[1].short()
-        ));
-    }
+    lines.extend(evidence.iter().map(describe_evidence));
     let data = json!({
         "ledger": ledger, "pinned": pinned, "refs": refs, "decisions": decisions, "evidence": evidence,
         "violations": violations, "entries": tally.dag().entries().len(),

@@ -8,7 +8,7 @@ use super::Failure;
 use super::session::Session;
 use crate::audit::steps;
 use crate::charter::MemberName;
-use crate::consensus::{Content, ProposalReport, State, Subject};
+use crate::consensus::{Content, Evidence, ProposalReport, State, Subject};
 use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
@@ -160,4 +160,16 @@ impl ProposalView {
 /// Names in a row.
 pub fn names(names: &BTreeSet<MemberName>) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Evidence in a line.
+pub fn describe_evidence(evidence: &Evidence) -> String {
+    let [first, second] = evidence.entries;
+    format!(
+        "evidence against {}: {}, entries {} and {}",
+        evidence.member,
+        evidence.rule.name(),
+        first.short(),
+        second.short()
+    )
 }

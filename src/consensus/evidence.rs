@@ -19,6 +19,17 @@ pub enum EvidenceRule {
     FreezeViolation,
 }
 
+impl EvidenceRule {
+    /// What was done, in a word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Equivocation => "equivocation",
+            Self::LockViolation => "lock violation",
+            Self::FreezeViolation => "freeze violation",
+        }
+    }
+}
+
 /// Two votes of one member that no honest tool casts both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Evidence {

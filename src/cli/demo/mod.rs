@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Exit, Failure, Global, Outcome};
+use super::{Answer, Exit, Failure, Outcome};
 use janitor::Janitor;
 use play::Play;
 use stage::Stage;
@@ -33,7 +33,7 @@ pub struct DemoArgs {
     sweep: Option<PathBuf>,
 }
 
-pub fn run(args: DemoArgs, global: &Global) -> Answer {
+pub fn run(args: DemoArgs, json: bool) -> Answer {
     if let Some(folder) = &args.sweep {
         janitor::sweep(folder).map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
         return Outcome::new((), "");
@@ -43,7 +43,7 @@ pub fn run(args: DemoArgs, global: &Global) -> Answer {
     let mut folder = tempfile::Builder::new().prefix(janitor::PREFIX).tempdir().map_err(cannot)?;
     folder.disable_cleanup(args.keep);
     // Git and the program show paths without symbolic links in them.
-    let mut play = Play::new(Stage::set(folder.path().canonicalize().map_err(cannot)?)?, global.json);
+    let mut play = Play::new(Stage::set(folder.path().canonicalize().map_err(cannot)?)?, json);
     let janitor = (!args.keep).then(|| Janitor::start(play.stage.program(), play.stage.folder()));
     let janitor = janitor.transpose().map_err(cannot)?;
     let played = perform(&mut play);
