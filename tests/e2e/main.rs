@@ -8,6 +8,7 @@ mod lab;
 mod world;
 
 mod lanes;
+mod refs;
 mod restore;
 mod split;
 mod story;
