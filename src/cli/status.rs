@@ -182,10 +182,12 @@ pub fn show(args: ShowArgs, global: &Global) -> Answer {
     if session.loaded.tally.proposal(id).is_some() {
         let (view, report) = (session.view(id)?, session.report(id)?);
         text.push_str(&format!("\n\n{}{}", proposal_text(&session, id, &view), votes_text(&report)));
-        data["proposal"] = serde_json::to_value(&view).unwrap_or_default();
-        data["rounds"] = serde_json::to_value(&report.rounds).unwrap_or_default();
-        data["opinions"] = serde_json::to_value(&report.opinions).unwrap_or_default();
-        data["decision"] = decision_json(&session, id);
+        let about = json!({
+            "proposal": view, "rounds": report.rounds, "opinions": report.opinions, "decision": decision_json(&session, id),
+        });
+        if let (Value::Object(data), Value::Object(about)) = (&mut data, about) {
+            data.extend(about);
+        }
     }
     Ok(Outcome::new(data, text)?.with_notes(session.notes.clone()))
 }
