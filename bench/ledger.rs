@@ -24,10 +24,13 @@ fn main() {
     run("");
 }
 
+/// What can be measured by itself: `cargo bench -- NAME`.
+type Part = (&'static str, fn(Form));
+
 fn run(only: &str) {
     let form = Form::of_process();
     describe_machine(form);
-    let parts: [(&str, fn(Form)); 4] = [("append", append), ("verify", verify), ("status", status), ("scale", scale)];
+    let parts: [Part; 4] = [("append", append), ("verify", verify), ("status", status), ("scale", scale)];
     for (name, part) in parts {
         if only.is_empty() || only == name {
             println!();

@@ -463,6 +463,5 @@ fn digest_of(charter: &Charter) -> Result<Digest, Reject> {
 }
 
 fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {
-    let data = super::sshsig::signed_data(&parsed.signed_bytes);
-    if parsed.key.verifies(&data, &parsed.signature) { Ok(()) } else { Err(RejectReason::BadSignature.into()) }
+    if parsed.has_good_signature() { Ok(()) } else { Err(RejectReason::BadSignature.into()) }
 }

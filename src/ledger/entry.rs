@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::canonical::{is_plain, to_canonical};
 use super::reject::{Reject, RejectReason};
-use super::sshsig::{armour, unarmour};
+use super::sshsig::{armour, signed_data, unarmour};
 use super::statement::Statement;
 use super::{CharterProposal, limits};
 use crate::charter::{Charter, FORMAT_VERSION, MemberName, PublicKey};
@@ -79,9 +79,21 @@ pub struct ParsedEntry {
     pub(super) key: PublicKey,
     pub(super) signature: [u8; 64],
     pub(super) signed_bytes: Vec<u8>,
+    verified: bool,
 }
 
 impl ParsedEntry {
+    /// Checks the signature now, so that the ledger need not when it takes the entry in. What does not
+    /// verify stays unchecked: the ledger then says so, when it is its turn.
+    pub fn check_ahead(&mut self) {
+        self.verified = self.has_good_signature();
+    }
+
+    /// Whether the signature is that of the key that the entry shows.
+    pub(super) fn has_good_signature(&self) -> bool {
+        self.verified || self.key.verifies(&signed_data(&self.signed_bytes), &self.signature)
+    }
+
     /// Whether it is a genesis entry.
     pub fn is_genesis(&self) -> bool {
         matches!(self.body, Body::Genesis(_))
@@ -223,7 +235,16 @@ pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
         return Err(Reject::new(RejectReason::BadTemplate, "the bytes are not the ones that the payload determines"));
     }
     let Unsigned { id, signed_bytes, .. } = unsigned;
-    Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes })
+    Ok(ParsedEntry {
+        id,
+        parents: header.parents,
+        time: header.time,
+        body,
+        key,
+        signature,
+        signed_bytes,
+        verified: false,
+    })
 }
 
 /// The same for bytes that [`parse`] has taken before, to the last one: they are only taken apart. What
@@ -233,7 +254,16 @@ pub fn parse_again(raw: &[u8]) -> Result<ParsedEntry, Reject> {
     let (key, signature) = unarmour(&header.armour)?;
     let body = serde_json::from_str(json).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
     let id = id_of(raw).ok_or(RejectReason::NoSignature)?;
-    Ok(ParsedEntry { id, parents: header.parents, time: header.time, body, key, signature, signed_bytes: Vec::new() })
+    Ok(ParsedEntry {
+        id,
+        parents: header.parents,
+        time: header.time,
+        body,
+        key,
+        signature,
+        signed_bytes: Vec::new(),
+        verified: false,
+    })
 }
 
 /// The id: the digest of the bytes without the signature header.

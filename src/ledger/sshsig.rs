@@ -63,13 +63,14 @@ fn blob(text: &str) -> Option<Vec<u8>> {
 /// Base64 in lines of 70 characters between the two markers.
 fn wrapped(blob: &[u8]) -> String {
     let mut text = BEGIN.to_owned();
-    for (n, digit) in STANDARD.encode(blob).chars().enumerate() {
-        if n > 0 && n % 70 == 0 {
-            text.push('\n');
-        }
-        text.push(digit);
+    let mut rest = STANDARD.encode(blob);
+    while !rest.is_empty() {
+        // Base64 is ASCII, so any place is between two characters.
+        let next = rest.split_off(rest.len().min(70));
+        text.push_str(&rest);
+        text.push('\n');
+        rest = next;
     }
-    text.push('\n');
     text.push_str(END);
     text
 }

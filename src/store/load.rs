@@ -126,6 +126,33 @@ fn load_above(
     Ok(loaded)
 }
 
+/// An entry that is not in yet, and the digest of its bytes.
+struct Unknown {
+    oid: Oid,
+    entry: ParsedEntry,
+    digest: Digest,
+}
+
+/// What is still to be done on the way down a ledger and up again.
+enum Pending {
+    /// A commit to open.
+    Named(Oid),
+    /// An entry whose parents come first.
+    Parsed(Box<Unknown>),
+}
+
+/// Checks the signatures of these entries on all processors.
+fn check_ahead(mut entries: Vec<&mut ParsedEntry>) {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Fewer are checked sooner than a thread is started.
+    let share = entries.len().div_ceil(threads).max(16);
+    std::thread::scope(|scope| {
+        for part in entries.chunks_mut(share) {
+            scope.spawn(|| part.iter_mut().for_each(|entry| entry.check_ahead()));
+        }
+    });
+}
+
 /// The raw bytes of what may be an entry.
 fn read_entry(objects: &Objects, oid: Oid) -> Result<Result<Vec<u8>, Reject>, RepoError> {
     match objects.read_header(oid)? {
@@ -179,18 +206,10 @@ impl Loaded {
     /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
     /// that it builds on, is no entry and why.
     pub fn take_in(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
-        let mut pending: Vec<(Oid, Option<(ParsedEntry, Digest)>)> = vec![(tip, None)];
-        let mut opened = HashSet::new();
-        while let Some((oid, parsed)) = pending.pop() {
-            if self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid) {
-                continue;
-            }
-            match parsed {
-                Some((entry, digest)) => self.insert(oid, entry, digest),
-                // A commit cannot be its own ancestor, so what is open already needs no second look.
-                None if !opened.insert(oid) => {}
-                None => self.open(oid, &mut pending)?,
-            }
+        let mut unknown = self.unknown_below(tip)?;
+        check_ahead(unknown.iter_mut().filter(|u| !self.cache.contains(&u.digest)).map(|u| &mut u.entry).collect());
+        for Unknown { oid, entry, digest } in unknown {
+            self.insert(oid, entry, digest);
         }
         if let Some(found) = self.rejected.get(&tip) {
             return Ok(Err(found.clone()));
@@ -199,8 +218,29 @@ impl Loaded {
         Ok(self.tally.dag().find_oid(tip).ok_or_else(missing))
     }
 
+    /// What has the form of an entry at this commit and below and is not in yet, parents first.
+    fn unknown_below(&mut self, tip: Oid) -> Result<Vec<Unknown>, RepoError> {
+        let mut pending = vec![Pending::Named(tip)];
+        let (mut opened, mut found) = (HashSet::new(), Vec::new());
+        while let Some(next) = pending.pop() {
+            let oid = match next {
+                Pending::Parsed(unknown) => {
+                    found.push(*unknown);
+                    continue;
+                }
+                Pending::Named(oid) => oid,
+            };
+            // A commit cannot be its own ancestor, so what is open already needs no second look.
+            let known = self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid);
+            if !known && opened.insert(oid) {
+                self.open(oid, &mut pending)?;
+            }
+        }
+        Ok(found)
+    }
+
     /// Parses an entry and puts it on the stack again, under its parents.
-    fn open(&mut self, oid: Oid, pending: &mut Vec<(Oid, Option<(ParsedEntry, Digest)>)>) -> Result<(), RepoError> {
+    fn open(&mut self, oid: Oid, pending: &mut Vec<Pending>) -> Result<(), RepoError> {
         let raw = match read_entry(&self.objects, oid)? {
             Ok(raw) => raw,
             Err(reject) => {
@@ -214,8 +254,8 @@ impl Loaded {
             Err(reject) => self.reject(oid, reject),
             Ok(entry) => {
                 let parents = entry.parents.clone();
-                pending.push((oid, Some((entry, digest))));
-                pending.extend(parents.into_iter().map(|parent| (parent, None)));
+                pending.push(Pending::Parsed(Box::new(Unknown { oid, entry, digest })));
+                pending.extend(parents.into_iter().map(Pending::Named));
             }
         }
         Ok(())
