@@ -730,3 +730,34 @@ fn a_late_entry_counts_as_if_it_had_come_in_time() {
     assert_eq!(other.decision(p), lab.tally.decision(p));
     assert_eq!((other.discounted().len(), other.evidence()), (lab.tally.discounted().len(), lab.tally.evidence()));
 }
+
+/// A slot that was broken stays broken, also when its ref is no longer protected.
+#[test]
+fn a_broken_slot_is_told_of_for_ever() {
+    let mut lab = Lab::new(&["a"]);
+    let genesis = lab.ledger;
+    let first = lab.entry("a", genesis, &[genesis], vec![propose(genesis, 1)]);
+    let second = lab.entry("a", genesis, &[first], vec![propose(genesis, 2)]);
+    let branches = [first, second].map(|p| {
+        let votes = lab.entry("a", genesis, &[second], vec![approve(p), prevote(p, 0)]);
+        let vote = lab.precommit("a", genesis, p, 0);
+        lab.entry("a", genesis, &[votes], vec![vote])
+    });
+    assert_eq!(lab.tally.broken_slots().count(), 1);
+
+    let mut rules = lab.tally.dag().charter(genesis).unwrap().charter.clone();
+    rules = git_quorum::charter::Charter::new(
+        rules.members().to_vec(),
+        vec!["refs/heads/dev".parse().unwrap()],
+        vec![],
+        rules.rules().clone(),
+    )
+    .unwrap();
+    let change = lab.entry("a", genesis, &branches, vec![propose_charter(genesis, rules)]);
+    let votes = lab.entry("a", genesis, &[change], vec![approve(change), prevote(change, 0)]);
+    let vote = lab.precommit("a", genesis, change, 0);
+    lab.entry("a", genesis, &[votes], vec![vote]);
+    assert_eq!(lab.tally.charter_in_force(), change);
+    assert_eq!(lab.tally.broken_slots().count(), 1);
+    assert_eq!(convicted(&lab).len(), 2, "by prevote and precommit");
+}

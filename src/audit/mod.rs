@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::charter::{MemberName, RefName};
-use crate::consensus::{Chain, Content, Subject, Tally};
+use crate::consensus::{Content, Subject, Tally};
 use crate::gate::path::{Step, landed};
 use crate::id::{EntryId, Oid};
 use crate::repo::Objects;
@@ -26,13 +26,6 @@ pub enum Backing {
     NotBacked,
     /// Two decisions stand for one slot of the ref.
     AgreementBroken,
-}
-
-impl Backing {
-    /// Whether the finding is a violation.
-    pub fn is_violation(self) -> bool {
-        matches!(self, Self::NotBacked | Self::AgreementBroken)
-    }
 }
 
 /// A value of a protected ref, checked.
@@ -102,10 +95,15 @@ pub fn audit_ref(tally: &Tally, name: &RefName, place: &str, value: Option<Oid>)
     Some(RefAudit { name, place, value, backing, decision, landed, decided })
 }
 
-/// Checks the decisions of a chain, in order; and for those of a ref, that their commits are what
-/// the decided proposals say.
-pub fn audit_chain(tally: &Tally, objects: &Objects, chain: &Chain) -> Vec<DecisionAudit> {
-    chain.decided.iter().filter_map(|id| audit_decision(tally, objects, *id)).collect()
+/// Checks every decision: those of the chains of these subjects, in order, then all others, of chains that
+/// have ended and of slots with several. For those of a ref, whether their commits are what was decided.
+pub fn audit_decisions(tally: &Tally, objects: &Objects, subjects: &[Subject]) -> Vec<DecisionAudit> {
+    let chains = subjects.iter().filter_map(|subject| tally.chain(subject));
+    let mut ids: Vec<EntryId> = chains.flat_map(|chain| chain.decided).collect();
+    let others = tally.proposals().map(|p| p.id).filter(|id| tally.is_decided(*id) && !ids.contains(id));
+    let others: Vec<_> = others.collect();
+    ids.extend(others);
+    ids.into_iter().filter_map(|id| audit_decision(tally, objects, id)).collect()
 }
 
 fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<DecisionAudit> {

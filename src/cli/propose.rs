@@ -118,7 +118,7 @@ fn expected(writer: &Writer, name: &RefName) -> Result<(EntryId, Option<Oid>), F
         .exit(Exit::Unverified)
         .hint("git quorum verify names the members that broke it"));
     }
-    let now = writer.current(name.as_str())?;
+    let now = writer.expected(name.as_str())?;
     let steps = steps(tally, &chain.decided);
     let will_be = match steps.last() {
         // A decision that can still land will have landed by then; one that never can does not count.

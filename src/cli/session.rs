@@ -136,18 +136,21 @@ impl Session {
 
     /// The same for several refs, in one look; those that are absent are left out.
     pub fn ref_values<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<BTreeMap<&'a str, Oid>, Failure> {
-        let remote = choose_remote(&self.repo, None)?;
-        let kept_as = |name: &str| match &remote {
-            Some(remote) => self.loaded.refs.incoming(remote, name),
-            None => name.to_owned(),
-        };
-        let places: Vec<_> = names.into_iter().map(|name| (name, kept_as(name))).collect();
-        if places.is_empty() {
+        let names: Vec<_> = names.into_iter().collect();
+        if names.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let asked: Vec<_> = places.iter().map(|(_, place)| place.as_str()).collect();
-        let values = self.repo.list(&asked)?;
-        Ok(places.iter().filter_map(|(name, place)| Some((*name, *values.get(place)?))).collect())
+        if let Some(remote) = choose_remote(&self.repo, None)? {
+            let refs = &self.loaded.refs;
+            let seen = self.repo.list(&[&refs.incoming_prefix(&remote)])?;
+            // A clone that has not exchanged with the remote yet knows only its own refs.
+            if !seen.is_empty() {
+                let value = |name: &&'a str| Some((*name, *seen.get(&refs.incoming(&remote, name))?));
+                return Ok(names.iter().filter_map(value).collect());
+            }
+        }
+        let here = self.repo.list(&names)?;
+        Ok(names.iter().filter_map(|name| Some((*name, *here.get(*name)?))).collect())
     }
 
     /// The id of the one thing among `ids` that begins with what was typed.
@@ -260,6 +263,15 @@ impl Writer {
         match self.remote {
             Some(_) => Ok(self.remote_refs.get(name).copied()),
             None => Ok(self.session.repo.read(name)?),
+        }
+    }
+
+    /// The value that a new proposal can expect of a ref: the remote's, as it showed it last when there
+    /// is no network.
+    pub fn expected(&self, name: &str) -> Result<Option<Oid>, Failure> {
+        match self.remote {
+            Some(_) => Ok(self.remote_refs.get(name).copied()),
+            None => self.session.ref_value(name),
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::session::{Session, open_repo, pinned_ledger};
 use super::view::describe_evidence;
 use super::{Answer, Exit, Failure, Outcome};
-use crate::audit::{Backing, DecisionAudit, RefAudit, audit_chain, audit_ref};
+use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
 use crate::charter::RefName;
 use crate::consensus::Subject;
 use crate::id::{EntryId, Oid};
@@ -51,7 +51,7 @@ pub fn run(args: VerifyArgs) -> Answer {
     }
     let whole_id = args.genesis.as_ref().is_some_and(|asked| *asked == ledger.to_string());
     let refs = audit_refs(&session, &args)?;
-    let decisions = audit_decisions(&session, &refs);
+    let decisions = decisions_of(&session, &refs);
     report(&session, (&refs, !args.refs.is_empty()), &decisions, pin.is_some() || whole_id)
 }
 
@@ -113,35 +113,33 @@ fn known_values(session: &Session) -> Result<Vec<(RefName, String, Option<Oid>)>
     Ok(found)
 }
 
-fn audit_decisions(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
-    let loaded = &session.loaded;
+/// All decisions, those of the charter and of these refs first.
+fn decisions_of(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
     let names: BTreeSet<_> = refs.iter().map(|r| r.name.clone()).collect();
-    let subjects = std::iter::once(Subject::Charter).chain(names.into_iter().map(Subject::Ref));
-    let chains = subjects.filter_map(|subject| loaded.tally.chain(&subject));
-    chains.flat_map(|chain| audit_chain(&loaded.tally, loaded.objects(), &chain)).collect()
+    let subjects: Vec<_> = std::iter::once(Subject::Charter).chain(names.into_iter().map(Subject::Ref)).collect();
+    audit_decisions(&session.loaded.tally, session.loaded.objects(), &subjects)
 }
 
 /// A value that nothing backs violates what was decided, but for a branch of this clone: that may be
 /// work that has not landed, as long as the remote's value is known and nobody asked for this one.
 fn is_violation(audit: &RefAudit, refs: &[RefAudit], named: bool) -> bool {
     let elsewhere = || refs.iter().any(|other| other.name == audit.name && other.place != HERE);
-    let own_work = audit.place == HERE && audit.backing == Backing::NotBacked && !named && elsewhere();
-    audit.backing.is_violation() && !own_work
+    let own_work = audit.place == HERE && !named && elsewhere();
+    audit.backing == Backing::NotBacked && !own_work
 }
 
 fn report(session: &Session, (refs, named): (&[RefAudit], bool), decisions: &[DecisionAudit], pinned: bool) -> Answer {
     let tally = &session.loaded.tally;
     let ledger = tally.dag().ledger();
     let evidence = tally.evidence();
-    let charter_broken = !tally.charter_chain().rivals.is_empty();
     let mut violations: Vec<String> =
         refs.iter().filter(|r| is_violation(r, refs, named)).map(describe_violation).collect();
     violations.extend(
         decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
     );
-    if charter_broken {
-        violations.push("two charters were decided for one slot: agreement is broken".to_owned());
-    }
+    violations.extend(
+        tally.broken_slots().map(|slot| format!("{}: two decisions for one slot: agreement is broken", slot.subject)),
+    );
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
     lines.extend(decisions.iter().map(describe_decision));
     lines.extend(evidence.iter().map(describe_evidence));
@@ -181,10 +179,7 @@ fn culprits_hint(evidence: &[crate::consensus::Evidence]) -> String {
 
 fn describe_violation(audit: &RefAudit) -> String {
     let value = audit.value.map_or("absent".to_owned(), |oid| oid.to_string());
-    match audit.backing {
-        Backing::AgreementBroken => format!("{}: two decisions for one slot: agreement is broken", audit.name),
-        _ => format!("{} ({}) is {value}, which no decision backs", audit.name, audit.place),
-    }
+    format!("{} ({}) is {value}, which no decision backs", audit.name, audit.place)
 }
 
 fn describe(audit: &RefAudit) -> String {

@@ -384,6 +384,11 @@ impl Tally {
         self.rivals(slot).map(|p| p.id).filter(|id| self.is_decided(*id)).collect()
     }
 
+    /// Slots with more than one decision, wherever they are: there agreement was broken.
+    pub fn broken_slots(&self) -> impl Iterator<Item = &Slot> {
+        self.by_slot.keys().filter(|slot| self.decided_in(slot).len() > 1)
+    }
+
     /// The chain of charter decisions; the last decided one is in force.
     pub fn charter_chain(&self) -> Chain {
         self.walk(Subject::Charter, self.dag.ledger())
