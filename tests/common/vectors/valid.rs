@@ -189,7 +189,20 @@ impl Valid {
         if craft.json().len() <= PAYLOAD_SHOWN && entry.name != "limit-nesting" {
             value["payload"] = entry.payload.clone();
         }
+        let agreed: Vec<_> =
+            judged.statements.iter().filter_map(|s| self.agreement(genesis, judged.charter, s)).collect();
+        if !agreed.is_empty() {
+            value["agreements"] = json!(agreed);
+        }
         value
+    }
+
+    /// What a precommit signs: the statement, and its pre-authentication encoding.
+    fn agreement(&self, genesis: &str, charter: EntryId, statement: &Statement) -> Option<Value> {
+        let Statement::Precommit(vote) = statement else { return None };
+        let body = agreement_statement(&self.tallies[genesis], charter, vote.proposal, vote.round)?;
+        let pae = hex::encode(pre_authentication_encoding(&body));
+        Some(json!({"statement": body, "pre_authentication_encoding": pae}))
     }
 
     /// For each statement null, or the code that says why it does not count.
