@@ -12,7 +12,7 @@ use super::{Exit, Failure, Global};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, Precommit, Prevote, Statement};
+use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
@@ -328,7 +328,8 @@ impl Writer {
                 self.timers.start(&due.start);
                 continue;
             }
-            let Some(step) = due.step else {
+            // What has no room in this entry goes into the next one.
+            let Some(step) = due.step.filter(|_| trial.statements().len() < limits::STATEMENTS) else {
                 self.waiting = due.waiting;
                 break due.tell;
             };
