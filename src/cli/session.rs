@@ -271,7 +271,8 @@ impl Writer {
                 .notes
                 .push("entries of this member that this clone lacked were restored from the sign state".to_owned());
         }
-        Ok(self.author.follow(&self.session.repo, &mut self.session.loaded)?)
+        self.author.follow(&self.session.repo, &mut self.session.loaded)?;
+        Ok(self.author.keep_proposals(&self.session.repo, &mut self.session.loaded, &self.remote_refs)?)
     }
 
     /// Appends these statements, in one entry with the votes that they make due, and pushes. Without
