@@ -140,6 +140,27 @@ fn read_entry(objects: &Objects, oid: Oid) -> Result<Result<Vec<u8>, Reject>, Re
     Ok(object.map(|o| o.data).ok_or_else(|| Reject::new(RejectReason::NotACommit, format!("object {oid} is missing"))))
 }
 
+/// The most bytes of entries that are held while what they build on is read: anybody can offer a long line of
+/// large ones, whose signatures can only be checked from its other end. The others are read twice.
+const HELD_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 26 };
+
+/// Commits to look at.
+struct Stack {
+    pending: Vec<(Oid, Visit)>,
+    /// Bytes of the entries that are held in it.
+    held: usize,
+}
+
+/// What is known of a commit that is to be looked at.
+enum Visit {
+    /// Nothing.
+    First,
+    /// What it says, in so many bytes, and their digest; its parents have been looked at.
+    Held(Box<ParsedEntry>, usize, Digest),
+    /// The same, but it has to be read again.
+    Again,
+}
+
 impl Loaded {
     fn take_in_all(&mut self) -> Result<(), LoadError> {
         for (name, oid) in self.tips.clone() {
@@ -179,17 +200,25 @@ impl Loaded {
     /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
     /// that it builds on, is no entry and why.
     pub fn take_in(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
-        let mut pending: Vec<(Oid, Option<(ParsedEntry, Digest)>)> = vec![(tip, None)];
+        let mut stack = Stack { pending: vec![(tip, Visit::First)], held: 0 };
         let mut opened = HashSet::new();
-        while let Some((oid, parsed)) = pending.pop() {
+        while let Some((oid, visit)) = stack.pending.pop() {
+            if let Visit::Held(_, raw, _) = &visit {
+                stack.held = stack.held.saturating_sub(*raw);
+            }
             if self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid) {
                 continue;
             }
-            match parsed {
-                Some((entry, digest)) => self.insert(oid, entry, digest),
+            match visit {
+                Visit::Held(entry, _, digest) => self.insert(oid, *entry, digest),
+                Visit::Again => {
+                    if let Some((entry, _, digest)) = self.parse(oid)? {
+                        self.insert(oid, entry, digest);
+                    }
+                }
                 // A commit cannot be its own ancestor, so what is open already needs no second look.
-                None if !opened.insert(oid) => {}
-                None => self.open(oid, &mut pending)?,
+                Visit::First if !opened.insert(oid) => {}
+                Visit::First => self.open(oid, &mut stack)?,
             }
         }
         if let Some(found) = self.rejected.get(&tip) {
@@ -200,23 +229,26 @@ impl Loaded {
     }
 
     /// Parses an entry and puts it on the stack again, under its parents.
-    fn open(&mut self, oid: Oid, pending: &mut Vec<(Oid, Option<(ParsedEntry, Digest)>)>) -> Result<(), RepoError> {
-        let raw = match read_entry(&self.objects, oid)? {
-            Ok(raw) => raw,
+    fn open(&mut self, oid: Oid, stack: &mut Stack) -> Result<(), RepoError> {
+        let Some((entry, raw, digest)) = self.parse(oid)? else { return Ok(()) };
+        let parents = entry.parents.clone();
+        let fits = stack.held.saturating_add(raw) <= HELD_BYTES;
+        stack.held += if fits { raw } else { 0 };
+        stack.pending.push((oid, if fits { Visit::Held(Box::new(entry), raw, digest) } else { Visit::Again }));
+        stack.pending.extend(parents.into_iter().map(|parent| (parent, Visit::First)));
+        Ok(())
+    }
+
+    /// An entry, the number of its bytes, and their digest; none, and a note why, if these bytes are no entry.
+    fn parse(&mut self, oid: Oid) -> Result<Option<(ParsedEntry, usize, Digest)>, RepoError> {
+        let read = read_entry(&self.objects, oid)?;
+        match read.and_then(|raw| Ok((parse(&raw)?, raw.len(), Digest::of(&raw)))) {
+            Ok(parsed) => Ok(Some(parsed)),
             Err(reject) => {
                 self.reject(oid, reject);
-                return Ok(());
-            }
-        };
-        match parse(&raw) {
-            Err(reject) => self.reject(oid, reject),
-            Ok(entry) => {
-                let parents = entry.parents.clone();
-                pending.push((oid, Some((entry, Digest::of(&raw)))));
-                pending.extend(parents.into_iter().map(|parent| (parent, None)));
+                Ok(None)
             }
         }
-        Ok(())
     }
 
     fn insert(&mut self, oid: Oid, entry: ParsedEntry, raw: Digest) {
@@ -276,5 +308,66 @@ impl Loaded {
     /// Remembers on disk what was verified since.
     pub fn save_cache(&self) {
         self.cache.save();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer as _, SigningKey};
+
+    use super::*;
+    use crate::charter::{Charter, CharterRules, FORMAT_VERSION, Member, PublicKey};
+    use crate::ledger::{GenesisPayload, Payload, Unsigned, encode, encode_genesis, signed_data};
+    use crate::repo::testing::Sandbox;
+    use crate::repo::{Expect, RefEdit};
+
+    /// A line of more entries than are held at once, one of them under a false signature or not.
+    fn chain(forged: bool) -> Loaded {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let secret = SigningKey::from_bytes(&[7; 32]);
+        let key = PublicKey::admit(secret.verifying_key().to_bytes()).unwrap();
+        let store = |unsigned: &Unsigned, good: bool| {
+            let mut signature = secret.sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
+            signature[40] ^= u8::from(!good);
+            objects.write_commit(&unsigned.with_signature(&key, &signature).unwrap()).unwrap()
+        };
+        let member: MemberName = "a".parse().unwrap();
+        let members = vec![Member { domain: member.clone(), key, name: member.clone(), roles: vec![], vote: true }];
+        let rules = CharterRules { allow_concentrated_domains: true, own_approval_counts: true, quorum: 1 };
+        let charter = Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap();
+        let founding = GenesisPayload { charter, member: member.clone(), v: FORMAT_VERSION };
+        let genesis = encode_genesis(&founding, 1).unwrap();
+        let ledger = genesis.id;
+        let refs = LedgerRefs::of(ledger);
+        let mut edits = vec![RefEdit { name: refs.genesis(), old: Expect::Absent, new: Some(store(&genesis, true)) }];
+        let mut last = (ledger, edits[0].new.unwrap());
+        for seq in 1..=20 {
+            let payload = Payload {
+                charter: ledger,
+                ledger,
+                member: member.clone(),
+                parents: vec![last.0],
+                seq,
+                statements: vec![],
+                v: FORMAT_VERSION,
+            };
+            let entry = encode(&payload, &[last.1], 1).unwrap();
+            last = (entry.id, store(&entry, !(forged && seq == 15)));
+        }
+        edits.push(RefEdit { name: refs.lane(&member), old: Expect::Absent, new: Some(last.1) });
+        repo.transaction(&edits).unwrap();
+        load(&repo, ledger, Trust::Nothing).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_entries_longer_than_what_is_held_is_read_whole() {
+        const { assert!(HELD_BYTES < 20 * 300, "this test has to reach the limit") };
+        let loaded = chain(false);
+        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (21, 0));
+        let loaded = chain(true);
+        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (15, 1));
+        assert_eq!(loaded.problems[0].reject.reason, RejectReason::BadSignature);
     }
 }
