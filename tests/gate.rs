@@ -8,7 +8,7 @@ mod server;
 
 use git_quorum::charter::{Charter, Removal};
 use git_quorum::id::{EntryId, Oid};
-use git_quorum::ledger::{CharterProposal, Statement};
+use git_quorum::ledger::{CharterProposal, Statement, Withdraw};
 use git_quorum::store::LedgerRefs;
 use lab::*;
 use server::*;
@@ -400,6 +400,28 @@ fn an_entry_that_is_not_what_was_signed_is_refused() {
     site.refused(&[&format!("{oid}:{lane}")], &["WRONG_LEDGER"]);
     let good = site.lane_at("a", a2);
     site.accepted(&[&good]);
+}
+
+#[test]
+fn who_lost_the_commit_of_a_proposal_withdraws_it_and_goes_on() {
+    let (mut site, first) = Site::new();
+    let second = site.commit(&[first], "second");
+    let p = site.propose(site.lab.ledger, first, second);
+    let lane = site.lane("a");
+    site.refused(&[&lane], &["PROPOSAL_MISSING"]);
+    site.lab.say("a", vec![Statement::Withdraw(Withdraw { proposal: p })]);
+    let lane = site.lane("a");
+    site.accepted(&[&lane]);
+
+    // What a quorum approves can still be decided, whatever its proposer says: then its commit must be here.
+    let third = site.commit(&[first], "third");
+    let q = site.propose(site.lab.ledger, first, third);
+    for member in &FOUR[1..] {
+        site.lab.say(member, vec![approve(q)]);
+    }
+    site.lab.say("a", vec![Statement::Withdraw(Withdraw { proposal: q })]);
+    let lanes = site.lanes();
+    site.refused(&parts(&lanes), &["PROPOSAL_MISSING"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{Exit, Failure};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, Precommit, Prevote, Statement};
+use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
@@ -294,7 +294,8 @@ impl Writer {
                 .notes
                 .push("entries of this member that this clone lacked were restored from the sign state".to_owned());
         }
-        Ok(self.author.follow(&self.session.repo, &mut self.session.loaded)?)
+        self.author.follow(&self.session.repo, &mut self.session.loaded)?;
+        Ok(self.author.keep_proposals(&self.session.repo, &mut self.session.loaded, &self.remote_refs)?)
     }
 
     /// Appends these statements, in one entry with the votes that they make due, and pushes. Without
@@ -351,7 +352,8 @@ impl Writer {
                 self.timers.start(&due.start);
                 continue;
             }
-            let Some(step) = due.step else {
+            // What has no room in this entry goes into the next one.
+            let Some(step) = due.step.filter(|_| trial.statements().len() < limits::STATEMENTS) else {
                 self.waiting = due.waiting;
                 break due.tell;
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::session::{Session, open_repo, pinned_ledger};
+use super::session::{Session, choose_remote, open_repo, pinned_ledger};
 use super::view::describe_evidence;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
@@ -14,11 +14,17 @@ use crate::id::{EntryId, Oid};
 
 /// Where a value of this clone's own stands.
 const HERE: &str = "here";
+/// Where Git puts what it fetches.
+const TRACKING: &str = "refs/remotes/";
+
+/// A protected ref, where a value of it stands, and the value.
+type Value = (RefName, String, Option<Oid>);
 
 /// Verify that protected refs hold what was decided, and recompute every decision from the entries.
 ///
 /// Does no network and trusts no cache. A branch of this clone that is ahead of what the remote showed is
-/// work that has not landed, and no violation unless it is named. Exit status 7: a value that no decision backs, a broken
+/// work that has not landed, and no violation unless it is named; what `git fetch` brought since the last
+/// `git quorum sync` is one if no decision that is here backs it. Exit status 7: a value that no decision backs, a broken
 /// agreement, a decision whose commits are not what was decided, or UNPINNED.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
@@ -89,7 +95,7 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
 }
 
 /// Every value of a protected ref that is known: here, and as remotes showed it last.
-fn known_values(session: &Session) -> Result<Vec<(RefName, String, Option<Oid>)>, Failure> {
+fn known_values(session: &Session) -> Result<Vec<Value>, Failure> {
     let (_, charter) = session.charter()?;
     let mut found = Vec::new();
     for (full, oid) in session.repo.list(&["refs/"])? {
@@ -99,15 +105,47 @@ fn known_values(session: &Session) -> Result<Vec<(RefName, String, Option<Oid>)>
             found.push((name, place, Some(oid)));
         }
     }
-    // A ref that has decisions and is gone everywhere was deleted, which needs a decision too.
-    let seen: BTreeSet<_> = found.iter().map(|(name, _, _)| name.clone()).collect();
+    let fetched = fetched_since(session, &found)?;
+    found.extend(fetched);
+    found.extend(gone_values(session, &found)?);
+    Ok(found)
+}
+
+/// Refs that have decisions and are gone, from the remote or everywhere: to delete one needs a decision too.
+fn gone_values(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failure> {
+    let place = shown_remote(session)?.unwrap_or_else(|| HERE.to_owned());
+    let is_there = |name: &RefName| known.iter().any(|(n, at, _)| n == name && (place == HERE || *at == place));
     let decided = session.loaded.tally.proposals().filter(|p| session.loaded.tally.is_decided(p.id));
-    for proposal in decided {
-        if let Subject::Ref(name) = &proposal.slot.subject
-            && !seen.contains(name)
-            && !found.iter().any(|(known, _, _)| known == name)
-        {
-            found.push((name.clone(), HERE.to_owned(), None));
+    let names: BTreeSet<_> = decided
+        .filter_map(|proposal| match &proposal.slot.subject {
+            Subject::Ref(name) => Some(name.clone()),
+            Subject::Charter => None,
+        })
+        .collect();
+    Ok(names.into_iter().filter(|name| !is_there(name)).map(|name| (name, place.clone(), None)).collect())
+}
+
+/// The remote that this clone exchanges with, as a place, if it has shown anything.
+fn shown_remote(session: &Session) -> Result<Option<String>, Failure> {
+    let Some(remote) = choose_remote(&session.repo, None)? else { return Ok(None) };
+    let prefix = session.loaded.refs.incoming_prefix(&remote);
+    let has_shown = !session.repo.list(&[&prefix])?.is_empty();
+    let place = prefix.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
+    Ok(place.filter(|_| has_shown))
+}
+
+/// Branches of the remotes as Git itself fetched them after the ledger was: their values are no work of this
+/// clone's. What lies behind the value that the remote showed was fetched before.
+fn fetched_since(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failure> {
+    let objects = session.loaded.objects();
+    let mut found = Vec::new();
+    for (name, place, shown) in known.iter().filter(|(_, place, _)| place != HERE) {
+        let Some(branch) = name.as_str().strip_prefix("refs/heads/") else { continue };
+        let tracking = format!("{TRACKING}{place}/{branch}");
+        let Some(value) = session.repo.read(&tracking)? else { continue };
+        let is_old = shown.is_some_and(|shown| objects.is_ancestor(value, shown).unwrap_or(false));
+        if !is_old {
+            found.push((name.clone(), tracking, Some(value)));
         }
     }
     Ok(found)
@@ -155,7 +193,7 @@ fn report(session: &Session, (refs, named): (&[RefAudit], bool), decisions: &[De
         let message = format!("{}\n{}", violations.join("\n"), lines.join("\n"));
         return Err(Failure::new("VERIFICATION_FAILED", message)
             .exit(Exit::Unverified)
-            .hint(culprits_hint(&evidence))
+            .hint(hint(refs, &evidence))
             .data(data));
     }
     if !pinned {
@@ -169,7 +207,11 @@ fn report(session: &Session, (refs, named): (&[RefAudit], bool), decisions: &[De
     Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
 }
 
-fn culprits_hint(evidence: &[crate::consensus::Evidence]) -> String {
+fn hint(refs: &[RefAudit], evidence: &[crate::consensus::Evidence]) -> String {
+    let fetched = |r: &RefAudit| r.place.starts_with(TRACKING) && r.backing == Backing::NotBacked;
+    if refs.iter().any(fetched) {
+        return "the decision may have come since: git fetch, git quorum sync, then git quorum verify".to_owned();
+    }
     let members: BTreeSet<_> = evidence.iter().map(|e| e.member.clone()).collect();
     match members.is_empty() {
         true => "find out who moved the ref past the gate".to_owned(),

@@ -135,6 +135,9 @@ impl Session {
     }
 }
 
+/// How many rivals are named to people; JSON has them all.
+const RIVALS_SHOWN: usize = 8;
+
 impl ProposalView {
     /// For people, in a line; with what is missing in a second one.
     pub fn text(&self) -> String {
@@ -150,11 +153,20 @@ impl ProposalView {
             text.push_str(&format!("; needs {} from {}", self.needs, names(&self.missing)));
         }
         if !self.rivals.is_empty() {
-            let rivals: Vec<_> = self.rivals.iter().map(EntryId::short).collect();
-            text.push_str(&format!("\n    rivals: {}", rivals.join(", ")));
+            text.push_str(&format!("\n    rivals: {}", first_of(&self.rivals)));
         }
         text
     }
+}
+
+/// The first few ids in a row, and how many more there are: anybody may make a thousand proposals for one slot.
+fn first_of(ids: &BTreeSet<EntryId>) -> String {
+    let first: Vec<_> = ids.iter().take(RIVALS_SHOWN).map(EntryId::short).collect();
+    let more = match ids.len().saturating_sub(RIVALS_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    first.join(", ") + &more
 }
 
 /// Names in a row.
@@ -172,4 +184,17 @@ pub fn describe_evidence(evidence: &Evidence) -> String {
         first.short(),
         second.short()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_rivals_has_an_end() {
+        let ids = |count: u8| (0..count).map(|n| EntryId::new([n; 32])).collect::<BTreeSet<_>>();
+        assert_eq!(first_of(&ids(2)), "000000000000, 010101010101");
+        assert!(!first_of(&ids(8)).contains("more"));
+        assert!(first_of(&ids(200)).ends_with("070707070707 and 192 more"));
+    }
 }

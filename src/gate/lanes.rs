@@ -3,6 +3,7 @@
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene};
 use crate::charter::MemberName;
+use crate::consensus::State;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{Entry, EntryIndex, RefProposal};
 use crate::store::LaneProblem;
@@ -103,7 +104,9 @@ fn has_a_lane(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<
 fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
     let valid = scene.tally.proposal(entry.id);
     let (Some(proposal), Some(content)) = (valid, scene.ref_proposal(entry.id)) else { return Ok(()) };
-    if !scene.tally.decided_in(&proposal.slot).is_empty() {
+    // Whose commit is lost, with a clone say, must be able to withdraw the proposal and go on.
+    let is_over = scene.tally.state(entry.id) == Some(State::Withdrawn);
+    if is_over || !scene.tally.decided_in(&proposal.slot).is_empty() {
         return Ok(());
     }
     let name = scene.refs.proposal(entry.id);

@@ -256,7 +256,8 @@ pub fn stray(refs: &LedgerRefs, name: &str) -> Refusal {
 fn blocks(name: &str, pattern: &str) -> bool {
     let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     match pattern.strip_suffix('*') {
-        Some(prefix) => below(prefix, name),
+        // A pattern covers what continues its prefix, and not the prefix itself.
+        Some(prefix) => below(prefix, name) || prefix == name,
         None => below(name, pattern) || below(pattern, name),
     }
 }
@@ -287,13 +288,14 @@ mod tests {
             ("refs/heads/a", "refs/heads/a/b"),
             ("refs/heads/release", "refs/heads/release/*"),
             ("refs/heads/a", "refs/heads/a/b*"),
+            ("refs/heads/release", "refs/heads/release*"),
         ] {
             assert!(blocks(name, pattern), "{name} {pattern}");
         }
         for (name, pattern) in [
             ("refs/heads/mainly", "refs/heads/main"),
             ("refs/heads/rel", "refs/heads/release/*"),
-            ("refs/heads/release", "refs/heads/release*"),
+            ("refs/heads/releas", "refs/heads/release*"),
             ("refs/heads/x/main", "refs/heads/main"),
         ] {
             assert!(!blocks(name, pattern), "{name} {pattern}");

@@ -13,8 +13,11 @@ use crate::id::{Digest, Oid};
 
 /// The most components that a path may have.
 pub const MAX_DEPTH: usize = 128;
-/// The most paths that one change may touch.
-pub const MAX_PATHS: usize = 4_000_000;
+/// The most paths that one change may touch, and the most pairs of folders that are compared to find them.
+/// (Fewer in this crate's own tests, which would take long to get there.)
+pub const MAX_PATHS: usize = if cfg!(test) { 4_000 } else { 4_000_000 };
+/// The most bytes that all paths of one change may have together.
+pub const MAX_PATH_BYTES: usize = if cfg!(test) { 1 << 22 } else { 1 << 30 };
 
 /// The first line of what a state digest is taken over.
 const STATE_HEADER: &str = "git-quorum state v1\n";
@@ -140,7 +143,7 @@ impl Objects {
     fn each_change(&self, from: Option<Oid>, to: Option<Oid>, sink: Sink<'_>) -> Result<(), RepoError> {
         let tree = |commit: Option<Oid>| commit.map(|oid| self.tree_of(self.peel(oid)?)).transpose();
         let (old, new) = (tree(from)?, tree(to)?);
-        Walk { objects: self, sink, path: Vec::new(), depth: 0, paths: 0 }.trees(old, new)
+        Walk { objects: self, sink, path: Vec::new(), depth: 0, paths: 0, bytes: 0, folders: 0 }.trees(old, new)
     }
 }
 
@@ -155,6 +158,9 @@ struct Walk<'a> {
     path: Vec<u8>,
     depth: usize,
     paths: usize,
+    bytes: usize,
+    /// A few trees that contain each other many times, without a file, are more folders than can be walked.
+    folders: usize,
 }
 
 impl Walk<'_> {
@@ -162,6 +168,9 @@ impl Walk<'_> {
         if old == new {
             return Ok(());
         }
+        self.folders += 1;
+        let oid = new.or(old).unwrap_or(Oid::EMPTY_TREE);
+        self.limit(oid, self.folders <= MAX_PATHS, MAX_PATHS, "changed folders")?;
         let (old_raw, new_raw) = (self.raw(old)?, self.raw(new)?);
         let old_entries = parse(old, &old_raw)?;
         let new_entries = parse(new, &new_raw)?;
@@ -193,7 +202,9 @@ impl Walk<'_> {
             self.folder(entry.oid, old.map(|e| e.oid), new.map(|e| e.oid))?;
         } else if old.map(item) != new.map(item) {
             self.paths += 1;
+            self.bytes = self.bytes.saturating_add(self.path.len());
             self.limit(entry.oid, self.paths <= MAX_PATHS, MAX_PATHS, "changed paths")?;
+            self.limit(entry.oid, self.bytes <= MAX_PATH_BYTES, MAX_PATH_BYTES, "bytes of changed paths")?;
             (self.sink)(Change { path: &self.path, old: old.map(item), new: new.map(item) })?;
         }
         self.path.truncate(before);
@@ -452,6 +463,27 @@ mod tests {
         let over = sandbox.commit_text(&repo, &[], &[(&path(MAX_DEPTH + 1), "x")]);
         assert_eq!(objects.changed_paths(None, Some(just)).unwrap(), [path(MAX_DEPTH).into_bytes()]);
         assert!(matches!(objects.changed_paths(None, Some(over)), Err(RepoError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_few_trees_that_contain_each_other_many_times_are_refused_in_time() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let blob = store(&sandbox, &repo, "blob", b"x");
+        let long = "x".repeat(1 << 20);
+        let file = store(&sandbox, &repo, "tree", &tree_entry("100644", "f", blob));
+        // Without a single file; with a file at the end of each way; with few ways that are long.
+        for (inner, name, levels) in [(Oid::EMPTY_TREE, "d", 5), (file, "d", 5), (file, long.as_str(), 2)] {
+            let wide = |inner: Oid| -> Oid {
+                let entries: Vec<u8> =
+                    (10..60).flat_map(|n| tree_entry("40000", &format!("{n}{name}"), inner)).collect();
+                store(&sandbox, &repo, "tree", &entries)
+            };
+            let bomb = commit_of(&sandbox, &repo, (0..levels).fold(inner, |inner, _| wide(inner)));
+            let refused = objects.change_digest(None, Some(bomb));
+            assert!(matches!(refused, Err(RepoError::TooLarge { .. })), "{refused:?}");
+        }
     }
 
     #[test]

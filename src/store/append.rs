@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
-use crate::id::EntryId;
-use crate::ledger::{EntryIndex, Payload, Reject, Statement, encode, limits, parse};
+use crate::consensus::Content;
+use crate::id::{EntryId, Oid};
+use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, limits, parse};
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, commit_id};
 use crate::signer::state::{SignState, SignedRecord, StateError};
 use crate::signer::{Signer, SignerError};
@@ -133,6 +134,29 @@ impl Author {
         let new = dag.entry(tip).oid;
         let mut edits = vec![RefEdit { name, old: now.map_or(Expect::Absent, Expect::Is), new: Some(new) }];
         edits.extend(self.joined_forks(loaded, &[tip]));
+        Ok(move_refs(repo, loaded, edits)?)
+    }
+
+    /// Gives each of the member's own proposals that can still be decided, and that the remote does not show,
+    /// its ref, if its commit is here: without it a gate takes the lane in no further. A run that was killed
+    /// before it moved the refs, and a restored clone, have the entry and not the ref.
+    pub fn keep_proposals(
+        &self,
+        repo: &Repo,
+        loaded: &mut Loaded,
+        shown: &BTreeMap<String, Oid>,
+    ) -> Result<(), AppendError> {
+        let tally = &loaded.tally;
+        let open = tally.proposals().filter(|p| p.proposer == self.member && tally.decided_in(&p.slot).is_empty());
+        let mut edits = Vec::new();
+        for proposal in open {
+            let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else { continue };
+            let name = loaded.refs.proposal(proposal.id);
+            let kept = loaded.tips.contains_key(&name) || shown.contains_key(&name);
+            if !kept && loaded.objects().contains(*to)? {
+                edits.push(RefEdit { name, old: Expect::Absent, new: Some(*to) });
+            }
+        }
         Ok(move_refs(repo, loaded, edits)?)
     }
 

@@ -100,10 +100,17 @@ pub enum PushOutcome {
 pub fn fetch_genesis(repo: &Repo, remote: &str) -> Result<Vec<EntryId>, ExchangeError> {
     let listed = repo.ls_remote(remote, &["refs/quorum/*/genesis"])?;
     let here = repo.list(&["refs/quorum/"])?;
-    let new = listed.keys().filter(|name| name.starts_with("refs/quorum/") && !here.contains_key(*name));
+    // Git's `*` stands for slashes too: a lane of a member called `genesis` is no genesis.
+    let new = listed.keys().filter(|name| is_genesis_name(name) && !here.contains_key(*name));
     let refspecs: Vec<_> = new.map(|name| format!("{name}:{name}")).collect();
     repo.fetch(remote, &refspecs)?;
     Ok(find_ledgers(repo)?)
+}
+
+/// Whether a ledger's genesis goes by this name.
+fn is_genesis_name(name: &str) -> bool {
+    let parts: Vec<_> = name.split('/').collect();
+    matches!(parts.as_slice(), ["refs", "quorum", _, "genesis"])
 }
 
 /// Fetches what the remote has that is not known here, checks it, and takes in what is well formed.
@@ -336,4 +343,18 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
         }
     }
     if moved { PushOutcome::Behind } else { PushOutcome::Refused { reasons, lines } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_of_a_member_called_genesis_is_no_genesis() {
+        assert!(is_genesis_name("refs/quorum/0707070707070707/genesis"));
+        for name in ["lane/genesis", "remote/origin/genesis", "x/genesis"] {
+            assert!(!is_genesis_name(&format!("refs/quorum/0707070707070707/{name}")), "{name}");
+        }
+        assert!(!is_genesis_name("refs/heads/refs/quorum/07/genesis") && !is_genesis_name("refs/quorum/genesis"));
+    }
 }

@@ -126,10 +126,13 @@ fn load_above(
     Ok(loaded)
 }
 
-/// An entry that is not in yet, and the digest of its bytes.
+/// An entry that is not in yet.
 struct Unknown {
     oid: Oid,
     entry: ParsedEntry,
+    /// How many bytes it has.
+    size: usize,
+    /// The digest of these bytes.
     digest: Digest,
 }
 
@@ -139,6 +142,27 @@ enum Pending {
     Named(Oid),
     /// An entry whose parents come first.
     Parsed(Box<Unknown>),
+    /// The same, but it has to be read again.
+    Again(Oid),
+}
+
+/// The most bytes of entries that are held while what they build on is read: anybody can offer a long line of
+/// large ones, whose signatures can only be checked from its other end. The others are read twice.
+const HELD_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 26 };
+
+/// Bytes of entries whose signatures are checked together.
+const BATCH_BYTES: usize = 1 << 23;
+
+/// The work of taking in a tip.
+struct Descent {
+    pending: Vec<Pending>,
+    opened: HashSet<Oid>,
+    /// Bytes of the entries that are held in it.
+    held: usize,
+    /// What is to be taken in next, parents first.
+    batch: Vec<Unknown>,
+    /// Its bytes.
+    batched: usize,
 }
 
 /// Checks the signatures of these entries on all processors.
@@ -165,6 +189,13 @@ fn read_entry(objects: &Objects, oid: Oid) -> Result<Result<Vec<u8>, Reject>, Re
     }
     let object = objects.read(oid)?;
     Ok(object.map(|o| o.data).ok_or_else(|| Reject::new(RejectReason::NotACommit, format!("object {oid} is missing"))))
+}
+
+impl Descent {
+    fn batch(&mut self, unknown: Option<Unknown>) {
+        self.batched += unknown.as_ref().map_or(0, |u| u.size);
+        self.batch.extend(unknown);
+    }
 }
 
 impl Loaded {
@@ -206,11 +237,30 @@ impl Loaded {
     /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
     /// that it builds on, is no entry and why.
     pub fn take_in(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
-        let mut unknown = self.unknown_below(tip)?;
-        check_ahead(unknown.iter_mut().filter(|u| !self.cache.contains(&u.digest)).map(|u| &mut u.entry).collect());
-        for Unknown { oid, entry, digest } in unknown {
-            self.insert(oid, entry, digest);
+        let mut descent = Descent {
+            pending: vec![Pending::Named(tip)],
+            opened: HashSet::new(),
+            held: 0,
+            batch: Vec::new(),
+            batched: 0,
+        };
+        while let Some(next) = descent.pending.pop() {
+            match next {
+                Pending::Named(oid) => self.open(oid, &mut descent)?,
+                Pending::Again(oid) => {
+                    let read = self.parse(oid)?;
+                    descent.batch(read);
+                }
+                Pending::Parsed(unknown) => {
+                    descent.held = descent.held.saturating_sub(unknown.size);
+                    descent.batch(Some(*unknown));
+                }
+            }
+            if descent.batched >= BATCH_BYTES {
+                self.insert_batch(&mut descent);
+            }
         }
+        self.insert_batch(&mut descent);
         if let Some(found) = self.rejected.get(&tip) {
             return Ok(Err(found.clone()));
         }
@@ -218,47 +268,50 @@ impl Loaded {
         Ok(self.tally.dag().find_oid(tip).ok_or_else(missing))
     }
 
-    /// What has the form of an entry at this commit and below and is not in yet, parents first.
-    fn unknown_below(&mut self, tip: Oid) -> Result<Vec<Unknown>, RepoError> {
-        let mut pending = vec![Pending::Named(tip)];
-        let (mut opened, mut found) = (HashSet::new(), Vec::new());
-        while let Some(next) = pending.pop() {
-            let oid = match next {
-                Pending::Parsed(unknown) => {
-                    found.push(*unknown);
-                    continue;
-                }
-                Pending::Named(oid) => oid,
-            };
-            // A commit cannot be its own ancestor, so what is open already needs no second look.
-            let known = self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid);
-            if !known && opened.insert(oid) {
-                self.open(oid, &mut pending)?;
-            }
+    /// Parses an entry and puts it on the stack again, under its parents.
+    fn open(&mut self, oid: Oid, descent: &mut Descent) -> Result<(), RepoError> {
+        // A commit cannot be its own ancestor, so what is open already needs no second look.
+        let known = self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid);
+        if known || !descent.opened.insert(oid) {
+            return Ok(());
         }
-        Ok(found)
+        let Some(unknown) = self.parse(oid)? else { return Ok(()) };
+        let parents = unknown.entry.parents.clone();
+        let held = descent.held.saturating_add(unknown.size);
+        descent.pending.push(if held <= HELD_BYTES {
+            descent.held = held;
+            Pending::Parsed(Box::new(unknown))
+        } else {
+            Pending::Again(oid)
+        });
+        descent.pending.extend(parents.into_iter().map(Pending::Named));
+        Ok(())
     }
 
-    /// Parses an entry and puts it on the stack again, under its parents.
-    fn open(&mut self, oid: Oid, pending: &mut Vec<Pending>) -> Result<(), RepoError> {
-        let raw = match read_entry(&self.objects, oid)? {
-            Ok(raw) => raw,
+    /// What has the form of an entry at this commit; none, and a note why, if nothing has.
+    fn parse(&mut self, oid: Oid) -> Result<Option<Unknown>, RepoError> {
+        let read = read_entry(&self.objects, oid)?;
+        let parsed = read.and_then(|raw| {
+            let digest = Digest::of(&raw);
+            let entry = if self.cache.contains(&digest) { parse_again(&raw)? } else { parse(&raw)? };
+            Ok(Unknown { oid, entry, size: raw.len(), digest })
+        });
+        match parsed {
+            Ok(unknown) => Ok(Some(unknown)),
             Err(reject) => {
                 self.reject(oid, reject);
-                return Ok(());
-            }
-        };
-        let digest = Digest::of(&raw);
-        let parsed = if self.cache.contains(&digest) { parse_again(&raw) } else { parse(&raw) };
-        match parsed {
-            Err(reject) => self.reject(oid, reject),
-            Ok(entry) => {
-                let parents = entry.parents.clone();
-                pending.push(Pending::Parsed(Box::new(Unknown { oid, entry, digest })));
-                pending.extend(parents.into_iter().map(Pending::Named));
+                Ok(None)
             }
         }
-        Ok(())
+    }
+
+    fn insert_batch(&mut self, descent: &mut Descent) {
+        let unchecked = descent.batch.iter_mut().filter(|u| !self.cache.contains(&u.digest));
+        check_ahead(unchecked.map(|u| &mut u.entry).collect());
+        descent.batched = 0;
+        for Unknown { oid, entry, digest, .. } in descent.batch.drain(..) {
+            self.insert(oid, entry, digest);
+        }
     }
 
     fn insert(&mut self, oid: Oid, entry: ParsedEntry, raw: Digest) {
@@ -319,5 +372,66 @@ impl Loaded {
     /// Remembers on disk what was verified since.
     pub fn save_cache(&self) {
         self.cache.save();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::{Signer as _, SigningKey};
+
+    use super::*;
+    use crate::charter::{Charter, CharterRules, FORMAT_VERSION, Member, PublicKey};
+    use crate::ledger::{GenesisPayload, Payload, Unsigned, encode, encode_genesis, signed_data};
+    use crate::repo::testing::Sandbox;
+    use crate::repo::{Expect, RefEdit};
+
+    /// A line of more entries than are held at once, one of them under a false signature or not.
+    fn chain(forged: bool) -> Loaded {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let secret = SigningKey::from_bytes(&[7; 32]);
+        let key = PublicKey::admit(secret.verifying_key().to_bytes()).unwrap();
+        let store = |unsigned: &Unsigned, good: bool| {
+            let mut signature = secret.sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
+            signature[40] ^= u8::from(!good);
+            objects.write_commit(&unsigned.with_signature(&key, &signature).unwrap()).unwrap()
+        };
+        let member: MemberName = "a".parse().unwrap();
+        let members = vec![Member { domain: member.clone(), key, name: member.clone(), roles: vec![], vote: true }];
+        let rules = CharterRules { allow_concentrated_domains: true, own_approval_counts: true, quorum: 1 };
+        let charter = Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap();
+        let founding = GenesisPayload { charter, member: member.clone(), v: FORMAT_VERSION };
+        let genesis = encode_genesis(&founding, 1).unwrap();
+        let ledger = genesis.id;
+        let refs = LedgerRefs::of(ledger);
+        let mut edits = vec![RefEdit { name: refs.genesis(), old: Expect::Absent, new: Some(store(&genesis, true)) }];
+        let mut last = (ledger, edits[0].new.unwrap());
+        for seq in 1..=20 {
+            let payload = Payload {
+                charter: ledger,
+                ledger,
+                member: member.clone(),
+                parents: vec![last.0],
+                seq,
+                statements: vec![],
+                v: FORMAT_VERSION,
+            };
+            let entry = encode(&payload, &[last.1], 1).unwrap();
+            last = (entry.id, store(&entry, !(forged && seq == 15)));
+        }
+        edits.push(RefEdit { name: refs.lane(&member), old: Expect::Absent, new: Some(last.1) });
+        repo.transaction(&edits).unwrap();
+        load(&repo, ledger, Trust::Nothing).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_entries_longer_than_what_is_held_is_read_whole() {
+        const { assert!(HELD_BYTES < 20 * 300, "this test has to reach the limit") };
+        let loaded = chain(false);
+        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (21, 0));
+        let loaded = chain(true);
+        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (15, 1));
+        assert_eq!(loaded.problems[0].reject.reason, RejectReason::BadSignature);
     }
 }

@@ -341,23 +341,30 @@ impl Team {
     pub fn new(members: &[&str]) -> Team {
         let world = World::new();
         let server = world.server("server.git");
-        Team::at(world, server.clone(), server.to_str().unwrap(), members, members)
+        Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, members)
+    }
+
+    /// The same, protecting other refs.
+    pub fn protecting(members: &[&str], pattern: &str) -> Team {
+        let world = World::new();
+        let server = world.server("server.git");
+        Team::at(world, server.clone(), server.to_str().unwrap(), pattern, members, members)
     }
 
     /// The same with seats for the first `seats` members only.
     pub fn with_seats(members: &[&str], seats: usize) -> Team {
         let world = World::new();
         let server = world.server("server.git");
-        Team::at(world, server.clone(), server.to_str().unwrap(), members, &members[..seats])
+        Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, &members[..seats])
     }
 
-    fn at(world: Arc<World>, server: PathBuf, url: &str, members: &[&str], seated: &[&str]) -> Team {
+    fn at(world: Arc<World>, server: PathBuf, url: &str, pattern: &str, members: &[&str], seated: &[&str]) -> Team {
         let founder = world.seat(members[0], url);
         founder.commit("readme", "readme");
         founder.git(&["push", "-q", "origin", "HEAD:main"]);
         let flags: Vec<_> = members.iter().map(|m| format!("{m}={}.pub", world.key(m).display())).collect();
         let key = world.key(members[0]);
-        let mut args = vec!["init", "--protect", "main", "--as", members[0], "--key", key.to_str().unwrap()];
+        let mut args = vec!["init", "--protect", pattern, "--as", members[0], "--key", key.to_str().unwrap()];
         args.extend(flags.iter().flat_map(|flag| ["--member", flag]));
         founder.ok(&args);
         let mut seats = vec![founder];
@@ -460,6 +467,6 @@ impl Team {
     /// A ledger behind a daemon.
     pub fn behind(world: Arc<World>, daemon: &Daemon, members: &[&str]) -> Team {
         let server = world.server("server.git");
-        Team::at(world, server, &format!("{}/server.git", daemon.url), members, members)
+        Team::at(world, server, &format!("{}/server.git", daemon.url), "main", members, members)
     }
 }

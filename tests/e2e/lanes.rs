@@ -1,7 +1,7 @@
 //! Lanes as bad as they come, placed in the server's refs directly.
 
 use git_quorum::id::Digest;
-use git_quorum::ledger::{RefProposal, Review, Statement, Verdict};
+use git_quorum::ledger::{Payload, RefProposal, Review, Statement, Verdict, encode, limits, parse};
 use serde_json::json;
 
 use crate::lab::{approve, prevote};
@@ -221,4 +221,41 @@ fn hostile_texts_are_shown_escaped() {
     let proposal = id(&bob.ok(&["propose", "--delete", "-m", HOSTILE]));
     show_all(&team.seats[2], &proposal);
     team.assert_honest();
+}
+
+#[test]
+fn more_votes_that_are_due_than_an_entry_holds_go_into_several() {
+    const MANY: usize = 70;
+    let team = Team::protecting(&["alice"], "refs/heads/*");
+    let (world, server, alice) = (&team.world, &team.server, &team.seats[0]);
+    let mut loaded = world.load(server);
+    let ledger = loaded.tally.dag().ledger();
+    let mut say = |statements: Vec<Statement>| {
+        let dag = loaded.tally.dag();
+        let tip = dag.tips(&crate::lab::name("alice")).first().map_or(dag.find(ledger).unwrap(), |tip| *tip);
+        let (id, oid, seq) = (dag.entry(tip).id, dag.entry(tip).oid, dag.entry(tip).seq + 1);
+        let member = crate::lab::name("alice");
+        let payload = Payload { charter: ledger, ledger, member, parents: vec![id], seq, statements, v: 1 };
+        let unsigned = encode(&payload, &[oid], 1_700_000_000).unwrap();
+        let raw = crate::lab::sign(&unsigned, "alice");
+        let oid = loaded.objects().write_commit(&raw).unwrap();
+        loaded.tally.insert(parse(&raw).unwrap(), oid).unwrap();
+        (unsigned.id, oid)
+    };
+    let proposals: Vec<_> = (0..MANY)
+        .map(|n| {
+            let Statement::Propose(mut proposal) = crate::lab::propose(ledger, 1) else { panic!() };
+            proposal.name = format!("refs/heads/b{n}").parse().unwrap();
+            (proposal.from, proposal.to) = (proposal.to, None);
+            say(vec![Statement::Propose(proposal)]).0
+        })
+        .collect();
+    let approvals: Vec<_> = proposals.iter().map(|id| approve(*id)).collect();
+    let tips: Vec<_> = approvals.chunks(limits::STATEMENTS).map(|chunk| say(chunk.to_vec()).1).collect();
+    team.place("alice", tips[1]);
+    alice.sync();
+    let status = alice.ok(&["status"]);
+    let decided = world.load(server);
+    assert!(proposals.iter().all(|id| decided.tally.is_decided(*id)), "{status}");
+    assert!(decided.tally.discounted().is_empty());
 }

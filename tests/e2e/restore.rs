@@ -175,3 +175,22 @@ fn nothing_is_signed_where_what_was_signed_builds_on_what_is_not_here() {
     bob.with("GIT_QUORUM_STATE", "relative").no(1, "SIGN_STATE", &["sync"]);
     team.assert_honest();
 }
+
+#[test]
+fn a_proposal_that_was_signed_when_its_refs_could_not_move_gets_its_ref_afterwards() {
+    let team = Team::with_seats(&FOUR, 2);
+    let [alice, bob] = team.seats.as_slice() else { panic!() };
+    alice.git(&["checkout", "-q", "--detach", "origin/main"]);
+    alice.commit("change", "change");
+    // As if it had been killed between the two: the entry is remembered, no ref has moved.
+    let hook = alice.dir.join(".git/hooks/reference-transaction");
+    team.world.script(&hook, "[ \"$1\" != prepared ] || ! grep -q /proposal/");
+    assert_ne!(alice.run(&["propose", "-m", "change"]).code, 0);
+    std::fs::remove_file(hook).unwrap();
+    alice.sync();
+    bob.sync();
+    let proposal = id(&bob.ok(&["status"])["proposals"][0]);
+    let its_ref = team.ledger_ref(&format!("proposal/{proposal}"));
+    assert_eq!(team.world.git(&team.server, &["rev-parse", &its_ref]), alice.git(&["rev-parse", "HEAD"]));
+    bob.approve(&proposal);
+}

@@ -158,12 +158,27 @@ fn verify_names_a_ref_that_no_decision_backs() {
     alice.ok(&["verify", "main", "--at", &good]);
     alice.no(6, "CANNOT_LAND", &["land", &proposal]);
 
+    // Fetched by Git itself, after the ledger was: that is no work of this clone's.
+    team.world.git(&team.server, &["update-ref", "refs/heads/main", &good]);
+    alice.sync();
+    let tree = format!("{good}^{{tree}}");
+    let past = team.world.git(&team.server, &["commit-tree", "-p", &good, "-m", "past the gate", &tree]);
+    team.world.git(&team.server, &["update-ref", "refs/heads/main", &past]);
+    alice.git(&["fetch", "-q"]);
+    let pulled = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
+    assert!(pulled["message"].as_str().unwrap().contains(&past), "{pulled}");
+    assert!(pulled["hint"].as_str().unwrap().contains("git quorum sync"), "{pulled}");
+    alice.no(7, "VERIFICATION_FAILED", &["verify", "main"]);
+
     // Deleted past every decision.
     team.world.git(&team.server, &["update-ref", "refs/heads/main", &good]);
     alice.sync();
+    alice.git(&["fetch", "-q"]);
     alice.verify();
     team.world.git(&team.server, &["update-ref", "-d", "refs/heads/main"]);
     alice.sync();
+    let gone = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
+    assert!(gone["message"].as_str().unwrap().contains("(origin) is absent"), "the branch here does not stand for it");
     alice.git(&["branch", "-q", "-D", "main"]);
     let gone = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
     assert!(gone["message"].as_str().unwrap().contains("absent"), "{gone}");
