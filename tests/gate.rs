@@ -742,3 +742,18 @@ fn the_ledger_that_is_there_is_taken_and_of_several_one_must_be_named() {
     let output = site.quorum(&site.server(), &["install", "--server"]);
     assert!(text(&output).contains("SEVERAL_LEDGERS") && text(&output).contains("--genesis"), "{}", text(&output));
 }
+
+/// Whoever pushes what is no entry waits for nobody, and nobody for them.
+#[test]
+fn forged_entries_are_refused_without_the_lock() {
+    let (mut site, _) = Site::new();
+    let genesis = site.lab.ledger;
+    let said = site.lab.payload("a", genesis, &[genesis], vec![]);
+    let unsigned = git_quorum::ledger::encode(&said, &[site.oid(genesis)], 1_700_000_099).unwrap();
+    let forged = site.store(&sign(&unsigned, "b"));
+    let lock = std::fs::File::create(site.server().join("quorum/gate.lock")).unwrap();
+    lock.lock().unwrap();
+    let lane = site.refs.lane(&name("a"));
+    site.refused(&[&format!("{forged}:{lane}")], &["BAD_SIGNATURE"]);
+    lock.unlock().unwrap();
+}

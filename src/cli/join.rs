@@ -78,8 +78,10 @@ fn choose_ledger(repo: &Repo, asked: Option<&str>, remote: Option<&str>) -> Resu
             _ => return Err(crate::store::LoadError::Several(here).into()),
         },
     };
-    let ledger = Session::find(&typed, "ledger", here.into_iter())
-        .map_err(|failure| failure.hint("ask the ledger's founder for its id, and whether this is the right remote"))?;
+    let ledger = Session::find(&typed, "ledger", here.into_iter()).map_err(|failure| match failure.code {
+        "NOT_FOUND" => failure.hint("ask the ledger's founder for its id, and whether this is the right remote"),
+        _ => failure,
+    })?;
     match pin {
         Some(pin) if pin != ledger => {
             Err(Failure::new("OTHER_LEDGER", format!("this clone is pinned to ledger {pin}"))

@@ -141,7 +141,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let answer =
                 match moved {
                     Ok(()) => cli.command.run(json),
-                    Err(error) => Err(Failure::new("NOT_FOUND", format!("cannot work in the folder of -C: {error}"))
+                    Err(error) => Err(Failure::new("NO_FOLDER", format!("cannot work in the folder of -C: {error}"))
                         .exit(Exit::NotFound)),
                 };
             output::render(name, answer, json)

@@ -88,7 +88,7 @@ fn usual_hint(code: &str) -> &'static str {
     match code {
         "BAD_CHARTER" => "`git quorum charter show --toml` shows the form; `git quorum init --help` tells the rules",
         "BAD_INPUT" => "`git quorum propose --help` and `git quorum review --help` tell the limits",
-        "BAD_NAME" => "`git quorum charter show` lists the members",
+        "BAD_NAME" => "a name is such as alice or ci-bot-2; `git quorum charter show` lists the members",
         "BAD_PATH" => "use a path in UTF-8",
         "BAD_REF" => "name a branch, as main, or a full ref, as refs/heads/main or refs/heads/release/*",
         "GIT" => "see what git says, and run the command again; `git fsck` tells whether the repository is whole",
@@ -99,6 +99,7 @@ fn usual_hint(code: &str) -> &'static str {
         "NOTHING_TO_PROPOSE" => {
             "commit a change first, or name another commit; `git quorum status` shows what is decided"
         }
+        "NO_FOLDER" => "see whether the path after -C is right",
         "NOT_FOUND" => "see whether the name is spelled right, or `git fetch` first",
         "NOT_PROTECTED" => "`git quorum charter show` lists what is protected",
         "OTHER_LEDGER" => "ask its founder which id is right; `git quorum status` shows the one here",

@@ -20,6 +20,15 @@ const TRACKING: &str = "refs/remotes/";
 /// A protected ref, where a value of it stands, and the value.
 type Value = (RefName, String, Option<Oid>);
 
+/// What the caller asks of the values.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// The refs were named.
+    named: bool,
+    /// Each must be backed.
+    backed: bool,
+}
+
 /// Verify that protected refs hold what was decided, and recompute every decision from the entries.
 ///
 /// Does no network and trusts no cache. A branch of this clone that is ahead of what the remote showed is
@@ -33,6 +42,10 @@ pub struct VerifyArgs {
     /// Verify this commit as the value of the one ref named.
     #[arg(long, value_name = "COMMIT", requires = "refs")]
     at: Option<String>,
+    /// Every value must be backed by a decision: for a required check, since a server that hides the lanes
+    /// shows a ledger in which nothing is decided yet.
+    #[arg(long)]
+    backed: bool,
     /// The ledger id, if this clone has not pinned it.
     #[arg(long, value_name = "ID")]
     genesis: Option<String>,
@@ -58,7 +71,12 @@ pub fn run(args: VerifyArgs) -> Answer {
     let whole_id = args.genesis.as_ref().is_some_and(|asked| *asked == ledger.to_string());
     let refs = audit_refs(&session, &args)?;
     let decisions = decisions_of(&session, &refs);
-    report(&session, (&refs, !args.refs.is_empty()), &decisions, pin.is_some() || whole_id)
+    report(
+        &session,
+        (&refs, Wanted { named: !args.refs.is_empty(), backed: args.backed }),
+        &decisions,
+        pin.is_some() || whole_id,
+    )
 }
 
 /// The values to check: of the named refs, or of all protected ones that are known.
@@ -160,18 +178,24 @@ fn decisions_of(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
 
 /// A value that nothing backs violates what was decided, but for a branch of this clone: that may be
 /// work that has not landed, as long as the remote's value is known and nobody asked for this one.
-fn is_violation(audit: &RefAudit, refs: &[RefAudit], named: bool) -> bool {
+fn is_violation(audit: &RefAudit, refs: &[RefAudit], Wanted { named, backed }: Wanted) -> bool {
     let elsewhere = || refs.iter().any(|other| other.name == audit.name && other.place != HERE);
     let own_work = audit.place == HERE && !named && elsewhere();
-    audit.backing == Backing::NotBacked && !own_work
+    let lacks = audit.backing == Backing::NotBacked || (backed && audit.backing != Backing::Backed);
+    lacks && !own_work
 }
 
-fn report(session: &Session, (refs, named): (&[RefAudit], bool), decisions: &[DecisionAudit], pinned: bool) -> Answer {
+fn report(
+    session: &Session,
+    (refs, wanted): (&[RefAudit], Wanted),
+    decisions: &[DecisionAudit],
+    pinned: bool,
+) -> Answer {
     let tally = &session.loaded.tally;
     let ledger = tally.dag().ledger();
     let evidence = tally.evidence();
     let mut violations: Vec<String> =
-        refs.iter().filter(|r| is_violation(r, refs, named)).map(describe_violation).collect();
+        refs.iter().filter(|r| is_violation(r, refs, wanted)).map(describe_violation).collect();
     violations.extend(
         decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
     );

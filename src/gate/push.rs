@@ -60,9 +60,24 @@ fn explain(name: Option<&str>, refusal: &Refusal) -> String {
 fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     check_repository(repo)?;
     let ledger = pinned(repo)?;
+    let refs = LedgerRefs::of(ledger);
+    let is_lane = |pushed: &PushedRef| matches!(refs.read(&pushed.name), Some(LaneRef::Lane(_)));
+    if push.refs.iter().any(is_lane) {
+        // An entry that is none stays none whatever others push, so nobody need wait while it is found out:
+        // else anyone could hold the lock with a long line of forged ones. What is good is remembered.
+        let ground = read_ground(repo, ledger, &push.refs)?;
+        if let Some(ground) = ground.filter(|ground| ground.taken.values().any(Result::is_err)) {
+            return judge(repo, push, &ground);
+        }
+    }
     let _lock = lock(repo)?;
-    let Some(ground) = read_ground(repo, ledger, &push.refs)? else { return Ok(before_genesis(push, ledger)) };
-    ground.loaded.save_cache();
+    match read_ground(repo, ledger, &push.refs)? {
+        Some(ground) => judge(repo, push, &ground),
+        None => Ok(before_genesis(push, ledger)),
+    }
+}
+
+fn judge(repo: &Repo, push: &Push, ground: &Ground) -> Result<Ruling, Refusal> {
     let check = |proposal: &RefProposal| check_objects(&ground.loaded, proposal);
     let scene = Scene {
         before: ground.before.as_ref(),
@@ -135,6 +150,7 @@ fn read_ground(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Opt
     let before = in_force.filter(|_| founded).map(|node| node.charter.clone());
     let broken_before = broken_slots(&loaded.tally);
     let taken = take_in(&mut loaded, pushed).map_err(|e| unreadable(&e))?;
+    loaded.save_cache();
     if let Some(version) = loaded.tally.upgrade_needed() {
         return Err(upgrade(&LoadError::UpgradeNeeded(version)));
     }

@@ -58,8 +58,12 @@ fn an_annotated_tag_is_created_and_deleted_by_decision() {
 #[test]
 fn work_that_has_not_landed_is_told_and_is_no_violation() {
     let team = Team::new(&["alice", "bob", "carol", "dave"]);
-    team.decide("first");
     let alice = &team.seats[0];
+    alice.sync();
+    alice.ok(&["verify"]);
+    alice.no(7, "VERIFICATION_FAILED", &["verify", "--backed"]);
+    team.decide("first");
+    alice.ok(&["verify", "--backed"]);
     alice.git(&["fetch", "-q"]);
     alice.git(&["branch", "-q", "-f", "main", "origin/main"]);
     alice.git(&["checkout", "-q", "main"]);
