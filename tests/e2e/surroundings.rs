@@ -12,7 +12,7 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     let world = World::new();
     let nowhere = Seat { world: world.clone(), dir: world.path("home"), state: world.path("s"), env: vec![] };
     nowhere.no(3, "NO_REPOSITORY", &["status"]);
-    nowhere.no(3, "NOT_FOUND", &["-C", "missing", "status"]);
+    nowhere.no(3, "NO_FOLDER", &["-C", "missing", "status"]);
     nowhere.no(2, "USAGE", &["frobnicate"]);
     nowhere.no(2, "BAD_NAME", &["keygen", "Not a name"]);
     let made = nowhere.ok(&["keygen", "alice", "--dir", "keys"]);
