@@ -1,7 +1,7 @@
 //! Whether a statement counts. Each check reads the statement, its own entry's charter, and what
 //! stands among its ancestors: nothing else, so nothing that arrives later changes the answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::agreement::{agreement_statement, pre_authentication_encoding};
 use super::discount::{Discount, DiscountReason};
@@ -340,8 +340,11 @@ impl Tally {
     /// The proposal for which a quorum of `charter` stands among these votes; the lowest id of several,
     /// of which there is more than one only if more than f members are faulty.
     pub(super) fn quorum_value(&self, casts: &[Cast], charter: EntryId, at: Place) -> Option<EntryId> {
-        let proposals: BTreeSet<_> = casts.iter().map(|c| c.proposal).collect();
+        let mut support: BTreeMap<EntryId, BTreeSet<&MemberName>> = BTreeMap::new();
+        for cast in casts.iter().filter(|c| self.dag.precedes(c.place, at)) {
+            support.entry(cast.proposal).or_default().insert(&cast.member);
+        }
         let quorum = self.quorum(charter);
-        proposals.into_iter().find(|p| self.supporters_before(casts, *p, at).len() >= quorum)
+        support.into_iter().find(|(_, members)| members.len() >= quorum).map(|(proposal, _)| proposal)
     }
 }
