@@ -57,12 +57,8 @@ pub enum AppendError {
     },
 }
 
-/// How many tips of another member's forked lane one entry cites, so that who forks without end bloats nobody's
-/// entries. What is left over is cited by the entries after it.
-const TIPS_CITED: usize = 4;
-
 /// The parents of the member's next entry: all its own tips, the highest first, then the tips of
-/// everybody else, a few of each, as many as an entry may cite, taking one of each member in turn.
+/// everybody else, as many as an entry may cite, taking one of each member in turn. There are no more tips than refs.
 pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
     let dag = loaded.tally.dag();
     let mut parents = dag.tips(member);
@@ -78,7 +74,7 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
             others.entry(owner).or_default().push(tip);
         }
     }
-    let most = others.values().map(Vec::len).max().unwrap_or(0).min(TIPS_CITED);
+    let most = others.values().map(Vec::len).max().unwrap_or(0);
     let in_turn = (0..most).flat_map(|turn| others.values().filter_map(move |tips| tips.get(turn).copied()));
     parents.extend(in_turn);
     parents.truncate(limits::PARENTS);
