@@ -18,7 +18,7 @@ fn the_session_runs_as_written() {
     let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let home = tempfile::tempdir_in(parent).unwrap();
     let config = home.path().join("gitconfig");
-    std::fs::write(&config, "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n").unwrap();
+    std::fs::write(&config, "[user]\nname = Test\nemail = test@example.org\n").unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_git-quorum")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")
