@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::repo::is_unprintable;
+
 /// Exit statuses, in one place (README, "Exit statuses").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -188,7 +190,7 @@ pub fn clean(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\t' => safe.push(c),
-            c if is_hostile(c) => safe.extend(c.escape_unicode()),
+            c if is_unprintable(c) => safe.extend(c.escape_unicode()),
             c => safe.push(c),
         }
     }
@@ -200,19 +202,12 @@ pub fn clean(text: &str) -> String {
 fn clean_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
-        match is_hostile(c) {
+        match is_unprintable(c) {
             true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}"))),
             false => safe.push(c),
         }
     }
     safe
-}
-
-/// Control characters, and those that reorder, break or hide text.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -288,9 +288,11 @@ pub fn clean_text(text: &str) -> String {
     text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c)).collect()
 }
 
-fn is_unprintable(c: char) -> bool {
+/// Control characters, and those that reorder, break or hide text: none of them may reach a terminal.
+pub fn is_unprintable(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
