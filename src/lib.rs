@@ -16,6 +16,7 @@ pub mod cli;
 pub mod consensus;
 pub mod gate;
 pub mod id;
+pub mod install;
 pub mod ledger;
 pub mod repo;
 pub mod signer;

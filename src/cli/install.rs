@@ -2,8 +2,8 @@
 
 use super::session::open_repo;
 use super::{Answer, Exit, Failure, Outcome};
-use crate::gate::install::{InstallError, Installed, ServerOptions, install_server};
 use crate::id::EntryId;
+use crate::install::{InstallError, Installed, ServerOptions, install_server};
 
 /// Put the gate into a repository.
 ///

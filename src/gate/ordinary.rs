@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::PushedRef;
 use crate::id::Oid;
-use crate::repo::{Objects, Repo, RepoError, valid_ref_name};
+use crate::repo::{Objects, Repo, RepoError, is_executable, valid_ref_name};
 
 /// What stands for "no object" in the arguments of a hook.
 const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
@@ -70,15 +70,4 @@ fn update_hook(repo: &Repo, pushed: &PushedRef) -> Result<(), Refusal> {
         Ok(_) => Err(refuse("hook declined")),
         Err(error) => Err(refuse(format!("the update hook could not be run: {error}"))),
     }
-}
-
-#[cfg(unix)]
-pub(super) fn is_executable(path: &std::path::Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_executable(path: &std::path::Path) -> bool {
-    path.is_file()
 }

@@ -96,7 +96,7 @@ impl Environment {
     fn find(&self, program: &str) -> OsString {
         let folders = self.get("PATH").map(std::env::split_paths);
         let places = folders.into_iter().flatten().filter(|folder| folder.is_absolute());
-        let found = places.map(|folder| folder.join(program)).find(|path| is_program(path));
+        let found = places.map(|folder| folder.join(program)).find(|path| cfg!(unix) && is_executable(path));
         found.map_or_else(|| program.into(), OsString::from)
     }
 
@@ -107,16 +107,16 @@ impl Environment {
     }
 }
 
+/// Whether the system would start it: Git ignores a hook that is not. Where there are no run bits, any file counts.
 #[cfg(unix)]
-fn is_program(path: &Path) -> bool {
+pub fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Elsewhere a program's name has an ending, which the system knows better.
 #[cfg(not(unix))]
-fn is_program(_: &Path) -> bool {
-    false
+pub fn is_executable(path: &Path) -> bool {
+    path.is_file()
 }
 
 /// Whether a variable is passed on to `git`.

@@ -15,7 +15,7 @@ mod tree;
 
 use std::path::{Path, PathBuf};
 
-pub use git::{Environment, GitError, clean_text, is_unprintable};
+pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
 pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};

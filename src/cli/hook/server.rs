@@ -1,30 +1,15 @@
-//! `git quorum hook NAME`: what the scripts in `hooks/` call.
+//! The hooks of a server.
 
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 
-use super::{Answer, Failure, Outcome, clean};
+use crate::cli::{Answer, Failure, Outcome, clean};
 use crate::gate::proc_receive::{Answer as RefAnswer, Push, Ruling, converse};
 use crate::gate::push::rule;
 use crate::repo::Repo;
 
-/// Called by Git's hooks; not for people.
-#[derive(Debug, clap::Args)]
-pub struct HookArgs {
-    /// The hook that Git is running.
-    #[arg(value_name = "NAME")]
-    name: String,
-}
-
-pub fn run(args: HookArgs) -> Answer {
-    match args.name.as_str() {
-        "proc-receive" => proc_receive(),
-        name => Err(Failure::new("UNKNOWN_HOOK", format!("{name} is no hook of git-quorum"))),
-    }
-}
-
 /// Standard output is the conversation with receive-pack; people read standard error.
-fn proc_receive() -> Answer {
+pub fn proc_receive() -> Answer {
     // Git starts the hook in the repository and names it relative to there.
     let git_dir = std::env::var_os("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from);
     let mut input = BufReader::new(std::io::stdin().lock());

@@ -1,0 +1,25 @@
+//! `git quorum hook NAME`: what the scripts in `hooks/` call.
+
+mod server;
+
+use std::ffi::OsString;
+
+use super::{Answer, Failure};
+
+/// Called by Git's hooks; not for people.
+#[derive(Debug, clap::Args)]
+pub struct HookArgs {
+    /// The hook that Git is running.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The arguments that Git gave it.
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+pub fn run(args: HookArgs) -> Answer {
+    match args.name.as_str() {
+        "proc-receive" => server::proc_receive(),
+        name => Err(Failure::new("UNKNOWN_HOOK", format!("{name} is no hook of git-quorum"))),
+    }
+}
