@@ -169,7 +169,7 @@ fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Opt
     }
     let refs = LedgerRefs::of(ledger);
     let genesis = pushed.iter().find(|p| p.name == refs.genesis()).and_then(|p| p.new);
-    match genesis.map(|oid| load_unfounded(repo, ledger, oid)) {
+    match genesis.map(|oid| load_unfounded(repo, ledger, oid, Trust::Cache)) {
         Some(Ok(loaded)) => Ok(Some((loaded, false))),
         // Nothing is protected yet, or it was and cannot be told: a wrong genesis changes neither.
         _ if was_founded(repo, &refs)? => {

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::load::Trust;
 use crate::id::Digest;
 
 /// Another program version forgets what this one verified: its check might differ.
@@ -20,26 +21,20 @@ pub(super) struct VerifiedCache {
     fresh: Vec<Digest>,
     /// How much of the file is whole; none when it must be written anew.
     whole: Option<u64>,
-    /// Whether it is neither read nor written.
+    /// Whether it is not to be written.
     frozen: bool,
 }
 
 impl VerifiedCache {
-    /// Reads the cache in this git directory. One that cannot be read is as good as none.
-    /// Without `trusting`, it stays empty and is not written.
-    pub(super) fn open(git_dir: &Path, trusting: bool) -> Self {
+    /// Reads the cache in this git directory, as far as it is trusted. One that cannot be read is as good as none.
+    pub(super) fn open(git_dir: &Path, trust: Trust) -> Self {
         let path = git_dir.join("quorum").join("verified");
-        if !trusting {
-            return Self { path, known: HashSet::new(), fresh: Vec::new(), whole: None, frozen: true };
-        }
-        let bytes = fs::read(&path).unwrap_or_default();
-        let Some(body) = bytes.strip_prefix(HEADER.as_bytes()) else {
-            return Self { path, known: HashSet::new(), fresh: Vec::new(), whole: None, frozen: false };
-        };
-        let digests = body.chunks_exact(32).filter_map(|chunk| chunk.try_into().ok());
+        let bytes = if trust.reads() { fs::read(&path).unwrap_or_default() } else { Vec::new() };
+        let body = bytes.strip_prefix(HEADER.as_bytes());
+        let digests = body.unwrap_or_default().chunks_exact(32).filter_map(|chunk| chunk.try_into().ok());
         let known: HashSet<_> = digests.map(Digest::new).collect();
-        let whole = HEADER.len() + body.len() / 32 * 32;
-        Self { path, known, fresh: Vec::new(), whole: Some(whole as u64), frozen: false }
+        let whole = body.map(|body| (HEADER.len() + body.len() / 32 * 32) as u64);
+        Self { path, known, fresh: Vec::new(), whole, frozen: !trust.writes() }
     }
 
     pub(super) fn contains(&self, raw: &Digest) -> bool {
@@ -94,28 +89,35 @@ mod tests {
     fn it_remembers_and_survives_damage() {
         let folder = tempfile::tempdir().unwrap();
         let digest = |n: u8| Digest::new([n; 32]);
-        let mut cache = VerifiedCache::open(folder.path(), true);
+        let mut cache = VerifiedCache::open(folder.path(), Trust::Cache);
         cache.add(digest(1));
         cache.save();
-        let mut cache = VerifiedCache::open(folder.path(), true);
+        let mut cache = VerifiedCache::open(folder.path(), Trust::Cache);
         assert!(cache.contains(&digest(1)) && !cache.contains(&digest(2)));
         cache.add(digest(2));
         cache.save();
-        assert!(VerifiedCache::open(folder.path(), true).contains(&digest(2)));
+        assert!(VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(2)));
 
         // A torn write, then an addition: nothing is misread.
         let path = folder.path().join("quorum/verified");
         let mut bytes = fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 5);
         fs::write(&path, &bytes).unwrap();
-        let mut cache = VerifiedCache::open(folder.path(), true);
+        let mut cache = VerifiedCache::open(folder.path(), Trust::Cache);
         assert!(cache.contains(&digest(1)) && !cache.contains(&digest(2)));
         cache.add(digest(3));
         cache.save();
-        let cache = VerifiedCache::open(folder.path(), true);
+        let cache = VerifiedCache::open(folder.path(), Trust::Cache);
         assert!(cache.contains(&digest(1)) && cache.contains(&digest(3)) && cache.known.len() == 2);
 
+        let mut cache = VerifiedCache::open(folder.path(), Trust::CacheReadOnly);
+        assert!(cache.contains(&digest(1)));
+        cache.add(digest(4));
+        cache.save();
+        assert!(!VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(4)));
+        assert!(VerifiedCache::open(folder.path(), Trust::Nothing).known.is_empty());
+
         fs::write(&path, "rubbish").unwrap();
-        assert!(VerifiedCache::open(folder.path(), true).known.is_empty());
+        assert!(VerifiedCache::open(folder.path(), Trust::Cache).known.is_empty());
     }
 }

@@ -87,10 +87,22 @@ pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
 /// What earlier runs checked that need not be checked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Signatures that the clone's cache lists.
+    /// What the clone remembers; and what is checked now is remembered.
     Cache,
-    /// Nothing: every signature is checked.
+    /// The same, and nothing is written: for looking at objects that may be thrown away.
+    CacheReadOnly,
+    /// Nothing: everything is checked, and nothing is written.
     Nothing,
+}
+
+impl Trust {
+    pub(super) fn reads(self) -> bool {
+        self != Self::Nothing
+    }
+
+    pub(super) fn writes(self) -> bool {
+        self == Self::Cache
+    }
 }
 
 /// Reads the ledger with this id.
@@ -101,9 +113,9 @@ pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadEr
 }
 
 /// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
-pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid) -> Result<Loaded, LoadError> {
+pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid, trust: Trust) -> Result<Loaded, LoadError> {
     let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
-    load_above(repo, ledger, (genesis, tips), Trust::Cache)
+    load_above(repo, ledger, (genesis, tips), trust)
 }
 
 fn load_above(
@@ -120,7 +132,7 @@ fn load_above(
         return Err(wrong(format!("it is {}", parsed.id)));
     }
     let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
-    let cache = VerifiedCache::open(repo.git_dir(), trust == Trust::Cache);
+    let cache = VerifiedCache::open(repo.git_dir(), trust);
     let mut loaded = Loaded { tally, refs, tips, problems: Vec::new(), rejected: HashMap::new(), objects, cache };
     loaded.take_in_all()?;
     Ok(loaded)
