@@ -69,6 +69,11 @@ impl Failure {
         Self { exit: Exit::Failed, code, message: message.into(), hint: usual_hint(code).to_owned(), data: None }
     }
 
+    /// The answer is no, and people have been told why: a program sees the exit status.
+    pub fn told() -> Self {
+        Self { exit: Exit::No, hint: String::new(), ..Self::new("REFUSED", "") }
+    }
+
     /// The same with another exit status.
     pub fn exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
@@ -178,6 +183,9 @@ fn print_notes(notes: &[String]) -> std::io::Result<()> {
 }
 
 fn print_failure(failure: &Failure) -> std::io::Result<()> {
+    if failure.message.is_empty() {
+        return Ok(());
+    }
     let mut stderr = std::io::stderr().lock();
     writeln!(stderr, "error: {} [{}]", clean(&failure.message), failure.code)?;
     if failure.hint.is_empty() { Ok(()) } else { writeln!(stderr, "hint: {}", clean(&failure.hint)) }

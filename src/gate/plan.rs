@@ -81,6 +81,10 @@ impl Plan {
         let Some((chain, proposals)) = scene.chain(name) else { return };
         let from = scene.value(name.as_str());
         let Some(run) = furthest(&steps(&proposals), from) else { return };
+        if scene.links.names().any(|link| link == name.as_str()) {
+            self.held_up.push(format!("{name} is a symbolic ref on this server"));
+            return;
+        }
         let way = || chain.decided.iter().copied().zip(proposals.iter().copied()).take(run.end).skip(run.start);
         let Some((decision, last)) = way().last() else { return };
         let proposal_ref = scene.refs.proposal(decision);

@@ -1,41 +1,25 @@
 //! Judges a push in a repository, and moves what may move. Everything that cannot be read or checked is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, TryLockError};
 use std::time::{Duration, Instant};
 
+use super::commands::Push;
+use super::ground::{Ground, check_repository, read_ground, unavailable, unreadable};
+use super::links::Links;
+use super::names::Names;
 use super::ordinary;
 use super::plan::{Plan, plan};
-use super::proc_receive::{Answer, Push, Ruling};
+use super::proc_receive::{Answer, Ruling};
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{PushedRef, Scene, Verdict, broken_slots, is_ledger_name, stray, together_with};
-use crate::charter::Charter;
-use crate::consensus::Slot;
-use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, RefProposal};
-use crate::repo::{ObjectKind, Objects, RefEdit, RefError, Repo, RepoError};
-use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load, load_unfounded};
+use super::rules::{PushedRef, Scene, Verdict, is_ledger_name, named_twice, stray, together_with};
+use crate::id::EntryId;
+use crate::repo::{Objects, RefEdit, RefError, Repo};
+use crate::store::{LaneRef, LedgerRefs, Trust};
 
-/// The setting that pins the ledger.
-pub const LEDGER_KEY: &str = "quorum.ledger";
-/// The setting that lets decided refs move by themselves.
-pub const AUTO_LAND_KEY: &str = "quorum.autoLand";
-/// The setting that says that the genesis has been here.
-pub const FOUNDED_KEY: &str = "quorum.founded";
+pub use super::ground::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 
 /// How long a push waits for the one before it.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// More refs than this are listed all together rather than by name.
-const BY_NAME: usize = 100;
-
-/// What the refs of a push are judged by, read from the repository.
-struct Ground {
-    loaded: Loaded,
-    before: Option<Charter>,
-    broken_before: BTreeSet<Slot>,
-    values: BTreeMap<String, Oid>,
-    taken: BTreeMap<String, Result<EntryIndex, LaneProblem>>,
-}
 
 /// Judges the push, moves what the gate moves, and says what became of each ref.
 pub fn rule(repo: &Repo, push: &Push) -> Ruling {
@@ -51,74 +35,44 @@ fn refuse_all(push: &Push, refusal: &Refusal) -> Ruling {
 }
 
 /// A refusal for people.
-fn explain(name: Option<&str>, refusal: &Refusal) -> String {
+pub(super) fn explain(name: Option<&str>, refusal: &Refusal) -> String {
     let subject = name.map(|name| format!("{name}: ")).unwrap_or_default();
     let help = if refusal.help.is_empty() { String::new() } else { format!("\n{}", refusal.help) };
     format!("{subject}{refusal}{}", help.replace('\n', "\n  "))
 }
 
 fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
-    check_repository(repo)?;
-    let ledger = pinned(repo)?;
+    let ledger = check_repository(repo)?;
+    let links = links_of(repo, push)?;
+    let read = || read_ground(repo, ledger, (push, &links), Trust::Cache);
     let refs = LedgerRefs::of(ledger);
     let is_lane = |pushed: &PushedRef| matches!(refs.read(&pushed.name), Some(LaneRef::Lane(_)));
     if push.refs.iter().any(is_lane) {
         // An entry that is none stays none whatever others push, so nobody need wait while it is found out:
         // else anyone could hold the lock with a long line of forged ones. What is good is remembered.
-        let ground = read_ground(repo, ledger, &push.refs)?;
-        if let Some(ground) = ground.filter(|ground| ground.taken.values().any(Result::is_err)) {
-            return judge(repo, push, &ground);
+        if let Some(ground) = read()?.filter(Ground::has_bad_entries) {
+            return ground.with_scene(|scene| settle(repo, push, scene, ground.objects()));
         }
     }
     let _lock = lock(repo)?;
-    match read_ground(repo, ledger, &push.refs)? {
-        Some(ground) => judge(repo, push, &ground),
-        None => Ok(before_genesis(push, ledger)),
+    match read()? {
+        Some(ground) => ground.with_scene(|scene| settle(repo, push, scene, ground.objects())),
+        None => Ok(before_genesis(push, ledger, &links)),
     }
 }
 
-fn judge(repo: &Repo, push: &Push, ground: &Ground) -> Result<Ruling, Refusal> {
-    let check = |proposal: &RefProposal| check_objects(&ground.loaded, proposal);
-    let scene = Scene {
-        before: ground.before.as_ref(),
-        broken_before: &ground.broken_before,
-        tally: &ground.loaded.tally,
-        refs: &ground.loaded.refs,
-        values: &ground.values,
-        pushed: &push.refs,
-        taken: &ground.taken,
-        check: &check,
-    };
-    let verdicts = scene.judge();
-    settle(repo, push, &scene, verdicts, ground.loaded.objects())
+/// What a push would get if it were judged now, without waiting for others and without leaving a trace.
+pub(super) fn foresee(repo: &Repo, push: &Push) -> Result<Vec<Verdict>, Refusal> {
+    let ledger = check_repository(repo)?;
+    let links = links_of(repo, push)?;
+    Ok(match read_ground(repo, ledger, (push, &links), Trust::CacheReadOnly)? {
+        Some(ground) => ground.with_scene(|scene| scene.judge()),
+        None => judge_unfounded(push, ledger, &links),
+    })
 }
 
-fn unavailable(what: impl Into<String>, help: impl Into<String>) -> Refusal {
-    Refusal::new(RefusalCode::Unavailable, what, help)
-}
-
-fn unreadable(error: &RepoError) -> Refusal {
-    unavailable(error.to_string(), "nothing is taken that cannot be checked; whoever runs the server must look into it")
-}
-
-fn check_repository(repo: &Repo) -> Result<(), Refusal> {
-    if std::env::var_os("GIT_NAMESPACE").is_some_and(|name| !name.is_empty()) {
-        return Err(unavailable("GIT_NAMESPACE is set: refs would not be what they seem", "push without a namespace"));
-    }
-    if repo.is_shallow() {
-        return Err(unavailable("this server's repository is shallow", "whoever runs it must unshallow it"));
-    }
-    if repo.is_partial().map_err(|e| unreadable(&e))? {
-        return Err(unavailable("this server's repository is a partial clone", "whoever runs it must complete it"));
-    }
-    Ok(())
-}
-
-fn pinned(repo: &Repo) -> Result<EntryId, Refusal> {
-    let text = repo.config(LEDGER_KEY).map_err(|e| unreadable(&e))?;
-    let pinned = text.and_then(|text| text.parse().ok());
-    let help = "whoever runs the server must install the gate: git quorum install --server --genesis ID";
-    pinned.ok_or_else(|| unavailable(format!("no ledger is pinned here ({LEDGER_KEY})"), help))
+fn links_of(repo: &Repo, push: &Push) -> Result<Links, Refusal> {
+    Links::among(repo, push.raw_names()).map_err(|e| unreadable(&e))
 }
 
 /// One push at a time: so that the second of two that together decide sees the first.
@@ -139,113 +93,25 @@ fn lock(repo: &Repo) -> Result<File, Refusal> {
     }
 }
 
-/// Reads the ledger, and takes in the push's entries. None before the genesis.
-fn read_ground(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Option<Ground>, Refusal> {
-    let Some((mut loaded, founded)) = read_ledger(repo, ledger, pushed)? else { return Ok(None) };
-    if let Some(problem) = loaded.problems.first() {
-        let what = format!("{} on the server is damaged: {}", problem.name, problem.reject);
-        return Err(unavailable(what, "whoever runs the server must repair it: git quorum verify"));
+fn before_genesis(push: &Push, ledger: EntryId, links: &Links) -> Ruling {
+    let mut verdicts = judge_unfounded(push, ledger, links);
+    if push.atomic {
+        all_or_none(&push.refs, &mut verdicts);
     }
-    let in_force = loaded.tally.dag().charter(loaded.tally.charter_in_force());
-    let before = in_force.filter(|_| founded).map(|node| node.charter.clone());
-    let broken_before = broken_slots(&loaded.tally);
-    let taken = take_in(&mut loaded, pushed).map_err(|e| unreadable(&e))?;
-    loaded.save_cache();
-    if let Some(version) = loaded.tally.upgrade_needed() {
-        return Err(upgrade(&LoadError::UpgradeNeeded(version)));
-    }
-    let mut ground = Ground { loaded, before, broken_before, values: BTreeMap::new(), taken };
-    ground.values = read_values(repo, &ground, pushed).map_err(|e| unreadable(&e))?;
-    Ok(Some(ground))
-}
-
-/// The ledger, and whether it was founded before this push.
-fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Option<(Loaded, bool)>, Refusal> {
-    match load(repo, ledger, Trust::Cache) {
-        Ok(loaded) => return Ok(Some((loaded, true))),
-        Err(LoadError::NoLedger) => {}
-        Err(error @ LoadError::UpgradeNeeded(_)) => return Err(upgrade(&error)),
-        Err(error) => return Err(unavailable(error.to_string(), "whoever runs the server must look into it")),
-    }
-    let refs = LedgerRefs::of(ledger);
-    let genesis = pushed.iter().find(|p| p.name == refs.genesis()).and_then(|p| p.new);
-    match genesis.map(|oid| load_unfounded(repo, ledger, oid, Trust::Cache)) {
-        Some(Ok(loaded)) => Ok(Some((loaded, false))),
-        // Nothing is protected yet, or it was and cannot be told: a wrong genesis changes neither.
-        _ if was_founded(repo, &refs)? => {
-            let what = format!("the genesis of ledger {} was here and is gone", ledger.short());
-            let help = format!("whoever runs the server must restore {}, or push it again", refs.genesis());
-            Err(unavailable(what, help))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn was_founded(repo: &Repo, refs: &LedgerRefs) -> Result<bool, Refusal> {
-    let there = || Ok(repo.config(FOUNDED_KEY)?.is_some() || !repo.list(&[refs.prefix()])?.is_empty());
-    there().map_err(|e: RepoError| unreadable(&e))
-}
-
-fn upgrade(error: &LoadError) -> Refusal {
-    let help = "whoever runs the server must install a newer git-quorum";
-    Refusal::new(RefusalCode::UpgradeNeeded, error.to_string(), help)
-}
-
-type Taken = BTreeMap<String, Result<EntryIndex, LaneProblem>>;
-
-/// Takes in what the pushed lanes lead to.
-fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError> {
-    let mut taken = BTreeMap::new();
-    for PushedRef { name, new, .. } in pushed {
-        if let (Some(LaneRef::Lane(owner)), Some(tip)) = (loaded.refs.read(name), new) {
-            taken.insert(name.clone(), loaded.take_lane(name, *tip, &owner)?);
-        }
-    }
-    Ok(taken)
-}
-
-/// The values of the ledger's refs, of the pushed ones, and of those that decisions are about.
-fn read_values(repo: &Repo, ground: &Ground, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
-    let proposed = ground.loaded.tally.proposals().map(|p| p.slot.subject.to_string());
-    let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
-    let listed = match names.len() {
-        0 => BTreeMap::new(),
-        1..=BY_NAME => repo.list(&names)?,
-        _ => repo.list(&[])?,
-    };
-    Ok(ground.loaded.tips.clone().into_iter().chain(listed).collect())
-}
-
-/// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.
-fn check_objects(loaded: &Loaded, proposal: &RefProposal) -> Result<(), String> {
-    let objects = loaded.objects();
-    check_binding(&loaded.tally, objects, proposal).map_err(|error| error.to_string())?;
-    let Some(to) = proposal.to.filter(|_| proposal.name.as_str().starts_with("refs/heads/")) else { return Ok(()) };
-    match objects.read_header(to).map_err(|error| error.to_string())? {
-        Some((ObjectKind::Commit, _)) => Ok(()),
-        _ => Err(format!("{} is a branch, and {to} is no commit", proposal.name)),
-    }
+    put_together(push, &verdicts, Vec::new())
 }
 
 /// Before the genesis is here nothing is protected, and nothing of the ledger is taken.
-fn before_genesis(push: &Push, ledger: EntryId) -> Ruling {
-    let refs = LedgerRefs::of(ledger);
-    let mut ruling = Ruling::default();
-    for pushed in &push.refs {
-        let refusal = is_ledger_name(&pushed.name).then(|| no_genesis(&refs, ledger, &pushed.name));
-        ruling.answers.push(match &refusal {
-            Some(refusal) => Answer::Refused(refusal.to_string()),
-            None => Answer::FallThrough,
-        });
-        ruling.says.extend(refusal.iter().map(|refusal| explain(Some(&pushed.name), refusal)));
-    }
-    let refused = push.refs.iter().find(|p| is_ledger_name(&p.name)).filter(|_| push.atomic);
-    if let Some(name) = refused.map(|p| &p.name) {
-        let others = ruling.answers.iter_mut().filter(|answer| **answer == Answer::FallThrough);
-        others.for_each(|answer| *answer = Answer::Refused(together_with(name).to_string()));
-    }
-    ruling
+fn judge_unfounded(push: &Push, ledger: EntryId, links: &Links) -> Vec<Verdict> {
+    let (refs, names, twice) = (LedgerRefs::of(ledger), Names::new([], links), push.named_twice());
+    let judge = |(place, pushed): (usize, &PushedRef)| match twice.contains(&place) {
+        true => Err(named_twice()),
+        false if is_ledger_name(&pushed.name) => Err(no_genesis(&refs, ledger, &pushed.name)),
+        false => names
+            .judge_link(&pushed.name)
+            .and_then(|()| names.judge_other(&pushed.name, pushed.old.is_none(), pushed.new.is_none())),
+    };
+    push.refs.iter().enumerate().map(|it| judge(it).map_or_else(Verdict::Refuse, |()| Verdict::FallThrough)).collect()
 }
 
 fn no_genesis(refs: &LedgerRefs, ledger: EntryId, name: &str) -> Refusal {
@@ -263,13 +129,8 @@ fn no_genesis(refs: &LedgerRefs, ledger: EntryId, name: &str) -> Refusal {
 }
 
 /// Moves what may move, and puts the answers together.
-fn settle(
-    repo: &Repo,
-    push: &Push,
-    scene: &Scene<'_>,
-    mut verdicts: Vec<Verdict>,
-    objects: &Objects,
-) -> Result<Ruling, Refusal> {
+fn settle(repo: &Repo, push: &Push, scene: &Scene<'_>, objects: &Objects) -> Result<Ruling, Refusal> {
+    let mut verdicts = scene.judge();
     let mixed = push.atomic && verdicts.iter().any(|verdict| *verdict != Verdict::FallThrough);
     if mixed {
         take_others(repo, objects, push, scene, &mut verdicts);
@@ -293,12 +154,20 @@ fn take_others(repo: &Repo, objects: &Objects, push: &Push, scene: &Scene<'_>, v
     for (place, (pushed, verdict)) in push.refs.iter().zip(verdicts).enumerate() {
         if *verdict == Verdict::FallThrough {
             let checked = match push.is_text(place) {
+                // Git would move what it leads to.
+                true if scene.links.names().any(|name| name == pushed.name) => {
+                    Err(by_itself("it is a symbolic ref here"))
+                }
                 true => scene.is_current(pushed).and_then(|()| ordinary::check(repo, objects, pushed)),
-                false => Err(Refusal::new(RefusalCode::ServerSetting, "the name is no text", "push it by itself")),
+                false => Err(by_itself("the name is no text")),
             };
             *verdict = checked.map_or_else(Verdict::Refuse, |()| Verdict::Allow);
         }
     }
+}
+
+fn by_itself(reason: &str) -> Refusal {
+    Refusal::new(RefusalCode::ServerSetting, reason, "push it by itself")
 }
 
 fn all_or_none(pushed: &[PushedRef], verdicts: &mut [Verdict]) {
@@ -362,12 +231,15 @@ fn put_together(push: &Push, verdicts: &[Verdict], mut says: Vec<String>) -> Rul
         Verdict::FallThrough => Answer::FallThrough,
         Verdict::Refuse(refusal) => Answer::Refused(refusal.to_string()),
     });
-    for (pushed, verdict) in push.refs.iter().zip(verdicts) {
-        if let Verdict::Refuse(refusal) = verdict
-            && refusal.code != RefusalCode::OtherRefRefused
-        {
-            says.push(explain(Some(&pushed.name), refusal));
-        }
-    }
+    says.extend(refusals(push, verdicts));
     Ruling { answers: answers.collect(), says }
+}
+
+/// What to tell people of the refused refs.
+pub(super) fn refusals(push: &Push, verdicts: &[Verdict]) -> Vec<String> {
+    let refused = push.refs.iter().zip(verdicts).filter_map(|(pushed, verdict)| match verdict {
+        Verdict::Refuse(refusal) if refusal.code != RefusalCode::OtherRefRefused => Some((pushed, refusal)),
+        _ => None,
+    });
+    refused.map(|(pushed, refusal)| explain(Some(&pushed.name), refusal)).collect()
 }

@@ -13,6 +13,8 @@ use crate::store::{LedgerRefs, LoadError, Trust, find_ledgers, load};
 
 /// The script; the program's path is filled in.
 const SCRIPT: &str = include_str!("../../hooks/proc-receive");
+/// The script of the early judgement.
+const EARLY_SCRIPT: &str = include_str!("../../hooks/pre-receive");
 /// The setting that sends refs to the hook.
 const REFS_KEY: &str = "receive.procReceiveRefs";
 
@@ -52,12 +54,17 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
     let hook = hooks.join("proc-receive");
     let text = script::filled(SCRIPT, &options.program)?;
     script::check_ours(&hook)?;
+    let early = hooks.join("pre-receive");
+    // A hook that was here before goes where the mark is, once hooks are chained; until then it is not displaced.
+    let early_text = script::filled(EARLY_SCRIPT, &options.program)?.replace("@CHAINED@", "''");
+    script::check_ours(&early)?;
     let ledger = choose_ledger(repo, options.ledger)?;
     let founded = check_ledger(repo, ledger)?;
 
     // The hook first: with the setting and without the hook Git refuses every push.
     let mut changes = Vec::new();
     script::write(&hooks, &hook, &text, &mut changes)?;
+    script::write(&hooks, &early, &early_text, &mut changes)?;
     set(repo, LEDGER_KEY, &ledger.to_string(), &mut changes)?;
     if founded {
         set(repo, FOUNDED_KEY, "true", &mut changes)?;

@@ -8,6 +8,7 @@ pub mod merge;
 pub mod objects;
 pub mod refs;
 mod settings;
+mod symbolic;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transport;
@@ -19,6 +20,7 @@ pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
 pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
+pub use symbolic::Target;
 pub use transport::{PushReport, PushStatus, TransportError};
 
 use crate::id::Oid;

@@ -18,6 +18,13 @@ use super::lab::{Lab, approve, charter, name, prevote};
 pub const MAIN: &str = "refs/heads/main";
 pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
 
+/// The charter of four that protects these refs.
+pub fn protecting(patterns: &[&str]) -> Charter {
+    let four = charter(&FOUR);
+    let patterns = patterns.iter().map(|p| p.parse().unwrap()).collect();
+    Charter::new(four.members().to_vec(), patterns, vec![], four.rules().clone()).unwrap()
+}
+
 /// What came of a push.
 #[derive(Debug)]
 pub struct Pushed {
@@ -263,12 +270,21 @@ impl Site {
         pushed
     }
 
-    /// Pushes that must be refused, say all of this, and leave every ref as it was.
+    /// Pushes that must be refused, say all of this, and leave every ref and the object database as they were.
     pub fn refused(&mut self, specs: &[&str], says: &[&str]) -> Pushed {
         self.refused_with(&["--force"], specs, says)
     }
 
     pub fn refused_with(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
+        let objects = self.objects();
+        let pushed = self.refused_late(options, specs, says);
+        let left: Vec<_> = self.objects().symmetric_difference(&objects).cloned().collect();
+        assert!(left.is_empty(), "{left:?} left behind by {specs:?}");
+        pushed
+    }
+
+    /// The same, but objects may stay: an ordinary ref could have come along.
+    pub fn refused_late(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
         let before = self.server_refs();
         let pushed = self.push_with(options, specs, &[]);
         assert!(!pushed.ok, "{specs:?} went through: {}", pushed.text);
@@ -277,6 +293,33 @@ impl Site {
             assert!(pushed.text.contains(words), "{words:?} is not in: {}", pushed.text);
         }
         pushed
+    }
+
+    /// Speaks the protocol itself: commands that no `git push` would send. Gives what receive-pack and its hooks said.
+    pub fn raw_push(&mut self, commands: &[(Option<Oid>, Option<Oid>, &[u8])], features: &str) -> String {
+        self.write_entries();
+        let value = |oid: &Option<Oid>| oid.map_or_else(|| "0".repeat(40), |oid| oid.to_string());
+        let mut input = Vec::new();
+        for (place, (old, new, name)) in commands.iter().enumerate() {
+            let features = if place == 0 { format!("\0 report-status {features}") } else { String::new() };
+            let line = [format!("{} {} ", value(old), value(new)).as_bytes(), name, features.as_bytes()].concat();
+            input.extend(format!("{:04x}", line.len() + 4).into_bytes());
+            input.extend(line);
+        }
+        input.extend(b"0000");
+        let wanted: Vec<String> = commands.iter().filter_map(|(_, new, _)| new.map(|new| new.to_string())).collect();
+        if !wanted.is_empty() {
+            let revs = format!("{}\n", wanted.join("\n"));
+            let pack = self.try_git(&self.desk(), &["pack-objects", "--revs", "--stdout", "-q"], revs.as_bytes(), &[]);
+            input.extend(pack.stdout);
+        }
+        let server = self.server();
+        text(&self.try_git(&self.desk(), &["receive-pack", server.to_str().unwrap()], &input, &[]))
+    }
+
+    /// Every file and folder of the object database.
+    pub fn objects(&self) -> BTreeSet<PathBuf> {
+        files_below(&self.server().join("objects"))
     }
 
     /// The refs of the server.
@@ -289,6 +332,20 @@ impl Site {
     pub fn at(&self, name: &str) -> Option<Oid> {
         self.server_refs().get(name).copied()
     }
+}
+
+/// Every file and folder below a folder.
+pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            open.extend(Some(path.clone()).filter(|path| path.is_dir() && !path.is_symlink()));
+            found.insert(path);
+        }
+    }
+    found
 }
 
 /// Everything that a command printed.

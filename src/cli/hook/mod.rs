@@ -19,6 +19,7 @@ pub struct HookArgs {
 
 pub fn run(args: HookArgs) -> Answer {
     match args.name.as_str() {
+        "pre-receive" => server::pre_receive(),
         "proc-receive" => server::proc_receive(),
         name => Err(Failure::new("UNKNOWN_HOOK", format!("{name} is no hook of git-quorum"))),
     }
