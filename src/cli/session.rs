@@ -425,9 +425,12 @@ fn describe_repair(repair: Repair) -> String {
     }
 }
 
+/// Says that the remote refused. What it says at length is not said again for each ref.
 pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
-    let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-    let mut message = format!("{remote} refused the push: {}", why.join("; "));
+    let told = |why: &str| !lines.is_empty() && (why.starts_with("gate: ") || why == "pre-receive hook declined");
+    let why: Vec<_> =
+        reasons.iter().filter(|(_, why)| !told(why)).map(|(name, why)| format!("{name}: {why}")).collect();
+    let mut message = format!("{remote} refused the push{}{}", if why.is_empty() { "" } else { ": " }, why.join("; "));
     for line in lines {
         message.push_str("\n  ");
         message.push_str(line);

@@ -113,8 +113,10 @@ mod tests {
             for form in forms {
                 proptest::prop_assert_eq!(fold(&form), folded.clone());
             }
-            proptest::prop_assert_eq!(fold(&name.to_lowercase()), folded.clone());
-            proptest::prop_assert_eq!(fold(&name.to_uppercase()), folded);
+            // Of decomposed text: one Greek mark becomes a letter in capitals, and would keep marks from changing places.
+            let plain: String = name.nfkd().collect();
+            proptest::prop_assert_eq!(fold(&plain.to_lowercase()), folded.clone());
+            proptest::prop_assert_eq!(fold(&plain.to_uppercase()), folded);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::Push;
 use super::links::Links;
+use super::names::{MAKE_OWN, delete_link};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
 use crate::charter::{Charter, RefPattern};
@@ -90,8 +91,10 @@ pub(super) fn check_repository(repo: &Repo) -> Result<EntryId, Refusal> {
 fn pinned(repo: &Repo) -> Result<EntryId, Refusal> {
     let text = repo.config(LEDGER_KEY).map_err(|e| unreadable(&e))?;
     let pinned = text.and_then(|text| text.parse().ok());
-    let help = "whoever runs the server must install the gate: git quorum install --server --genesis ID";
-    pinned.ok_or_else(|| unavailable(format!("no ledger is pinned here ({LEDGER_KEY})"), help))
+    let refusal = || {
+        unavailable(format!("no ledger is pinned here ({LEDGER_KEY})"), "whoever runs the server must install the gate")
+    };
+    pinned.ok_or_else(|| refusal().then("git quorum install --server --genesis ID (on the server)"))
 }
 
 /// Reads the ledger, and takes in the push's entries. None before the genesis.
@@ -104,7 +107,8 @@ pub(super) fn read_ground<'a>(
     let Some((mut loaded, founded)) = read_ledger(repo, ledger, &push.refs, trust)? else { return Ok(None) };
     if let Some(problem) = loaded.problems.first() {
         let what = format!("{} on the server is damaged: {}", problem.name, problem.reject);
-        return Err(unavailable(what, "whoever runs the server must repair it: git quorum verify"));
+        let refusal = unavailable(what, "whoever runs the server must repair it");
+        return Err(refusal.then("git quorum verify (on the server)"));
     }
     let before = in_force(&loaded).filter(|_| founded).cloned();
     let broken_before = broken_slots(&loaded.tally);
@@ -132,8 +136,8 @@ fn guarded_links<'a>(
     charters: impl Iterator<Item = &'a Charter>,
 ) -> Result<BTreeMap<String, Target>, Refusal> {
     let odd = |name: &str| {
-        let help = "whoever runs the server must make it a ref of its own: git symbolic-ref --delete";
-        unavailable(format!("{name} on the server is a symbolic ref or lies behind a link"), help)
+        let what = format!("{name} on the server is a symbolic ref, or lies behind a link");
+        unavailable(what, MAKE_OWN).then(delete_link(name))
     };
     let genesis = refs.genesis();
     let mut of_ledger = repo.symbolic_below(refs.prefix()).map_err(|e| unreadable(&e))?;

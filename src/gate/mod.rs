@@ -17,6 +17,7 @@ mod protected;
 pub mod push;
 mod refusal;
 pub mod rules;
+mod says;
 
 pub use refusal::{Refusal, RefusalCode};
 pub use rules::{PushedRef, Scene, Verdict};

@@ -51,20 +51,21 @@ impl<'a> Names<'a> {
 
     /// Refuses what would move another ref than the one that is named, or show through another.
     pub fn judge_link(&self, name: &str) -> Result<(), Refusal> {
-        let refuse = |reason: String, help: String| Err(Refusal::new(RefusalCode::SymbolicRef, reason, help));
+        let code = RefusalCode::SymbolicRef;
         if let Some(alias) = self.shown.get(name) {
             let reason = format!("it would move {alias}, which is a symbolic ref to it on this server");
-            return refuse(reason, make_own(alias));
+            return Err(Refusal::new(code, reason, MAKE_OWN).then(delete_link(alias)));
         }
         let Some(trail) = self.links.trail(name) else { return Ok(()) };
         if self.is_of_concern(name) {
-            return refuse("it is a symbolic ref on this server".to_owned(), make_own(name));
+            return Err(Refusal::new(code, "it is a symbolic ref on this server", MAKE_OWN).then(delete_link(name)));
         }
         if let Some(target) = trail.names.iter().find(|target| self.is_guarded(target)) {
-            return refuse(format!("it is a symbolic ref to {target} on this server"), format!("push to {target}"));
+            let reason = format!("it is a symbolic ref to {target} on this server");
+            return Err(Refusal::new(code, reason, format!("push to {target}")));
         }
         match trail.lost {
-            true => refuse("where it leads on this server cannot be told".to_owned(), make_own(name)),
+            true => Err(Refusal::new(code, "where it leads on this server cannot be told", MAKE_OWN)),
             false => Ok(()),
         }
     }
@@ -115,8 +116,12 @@ impl<'a> Names<'a> {
     }
 }
 
-fn make_own(name: &str) -> String {
-    format!("whoever runs the server must make it a ref of its own: git symbolic-ref --delete {name}")
+/// What helps against a symbolic ref that should be none.
+pub(super) const MAKE_OWN: &str = "whoever runs the server must make it a ref of its own";
+
+/// The command that does.
+pub(super) fn delete_link(name: &str) -> String {
+    format!("git symbolic-ref --delete {name} (on the server)")
 }
 
 fn folded(pattern: &RefPattern) -> String {

@@ -1,6 +1,7 @@
 //! Judges a push in a repository, and moves what may move. Everything that cannot be read or checked is refused.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::commands::Push;
@@ -12,6 +13,7 @@ use super::plan::{Plan, plan};
 use super::proc_receive::{Answer, Ruling};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, Verdict, is_ledger_name, named_twice, stray, together_with};
+use super::says;
 use crate::id::EntryId;
 use crate::repo::{Objects, RefEdit, RefError, Repo};
 use crate::store::{LaneRef, LedgerRefs, Trust};
@@ -21,24 +23,23 @@ pub use super::ground::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 /// How long a push waits for the one before it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Judges the push, moves what the gate moves, and says what became of each ref.
-pub fn rule(repo: &Repo, push: &Push) -> Ruling {
-    match try_rule(repo, push) {
+/// Judges the push in the repository there, moves what the gate moves, and says what became of each ref.
+pub fn rule(git_dir: &Path, push: &Push) -> Ruling {
+    let opened = Repo::open(git_dir).map_err(|e| unreadable(&e));
+    match opened.and_then(|repo| try_rule(&repo, push)) {
         Ok(ruling) => ruling,
         Err(refusal) => refuse_all(push, &refusal),
     }
 }
 
 fn refuse_all(push: &Push, refusal: &Refusal) -> Ruling {
-    let answers = push.refs.iter().map(|_| Answer::Refused(refusal.to_string())).collect();
-    Ruling { answers, says: vec![explain(None, refusal)] }
+    let answers = push.refs.iter().map(|_| refused(refusal)).collect();
+    Ruling { answers, says: vec![says::whole(refusal)] }
 }
 
-/// A refusal for people.
-pub(super) fn explain(name: Option<&str>, refusal: &Refusal) -> String {
-    let subject = name.map(|name| format!("{name}: ")).unwrap_or_default();
-    let help = if refusal.help.is_empty() { String::new() } else { format!("\n{}", refusal.help) };
-    format!("{subject}{refusal}{}", help.replace('\n', "\n  "))
+/// What stands beside the ref: the code alone, for all else is told once.
+fn refused(refusal: &Refusal) -> Answer {
+    Answer::Refused(format!("gate: {}", refusal.code))
 }
 
 fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
@@ -62,10 +63,11 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
 }
 
 /// What a push would get if it were judged now, without waiting for others and without leaving a trace.
-pub(super) fn foresee(repo: &Repo, push: &Push) -> Result<Vec<Verdict>, Refusal> {
-    let ledger = check_repository(repo)?;
-    let links = links_of(repo, push)?;
-    Ok(match read_ground(repo, ledger, (push, &links), Trust::CacheReadOnly)? {
+pub(super) fn foresee(git_dir: &Path, push: &Push) -> Result<Vec<Verdict>, Refusal> {
+    let repo = Repo::open(git_dir).map_err(|e| unreadable(&e))?;
+    let ledger = check_repository(&repo)?;
+    let links = links_of(&repo, push)?;
+    Ok(match read_ground(&repo, ledger, (push, &links), Trust::CacheReadOnly)? {
         Some(ground) => ground.with_scene(|scene| scene.judge()),
         None => judge_unfounded(push, ledger, &links),
     })
@@ -229,17 +231,8 @@ fn put_together(push: &Push, verdicts: &[Verdict], mut says: Vec<String>) -> Rul
     let answers = verdicts.iter().map(|verdict| match verdict {
         Verdict::Allow => Answer::Moved,
         Verdict::FallThrough => Answer::FallThrough,
-        Verdict::Refuse(refusal) => Answer::Refused(refusal.to_string()),
+        Verdict::Refuse(refusal) => refused(refusal),
     });
-    says.extend(refusals(push, verdicts));
+    says.extend(says::refusals(push, verdicts));
     Ruling { answers: answers.collect(), says }
-}
-
-/// What to tell people of the refused refs.
-pub(super) fn refusals(push: &Push, verdicts: &[Verdict]) -> Vec<String> {
-    let refused = push.refs.iter().zip(verdicts).filter_map(|(pushed, verdict)| match verdict {
-        Verdict::Refuse(refusal) if refusal.code != RefusalCode::OtherRefRefused => Some((pushed, refusal)),
-        _ => None,
-    });
-    refused.map(|(pushed, refusal)| explain(Some(&pushed.name), refusal)).collect()
 }

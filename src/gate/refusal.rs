@@ -1,4 +1,4 @@
-//! Why the gate refuses: a stable code, a line for `git push` to show beside the ref, and what helps.
+//! Why the gate refuses: a stable code, which `git push` shows beside the ref, the reason, what helps, and the next command.
 
 use std::fmt;
 
@@ -95,16 +95,23 @@ impl fmt::Display for RefusalCode {
 pub struct Refusal {
     /// The code.
     pub code: RefusalCode,
-    /// What is wrong, in a line.
+    /// What is wrong.
     pub reason: String,
-    /// What helps: more of what is known, and the next command.
+    /// What helps, and more of what is known; line by line.
     pub help: String,
+    /// The next command, if there is one.
+    pub next: String,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(code: RefusalCode, reason: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), help: help.into() }
+        Self { code, reason: reason.into(), help: help.into(), next: String::new() }
+    }
+
+    /// The same with the next command.
+    pub fn then(self, command: impl Into<String>) -> Self {
+        Self { next: command.into(), ..self }
     }
 }
 

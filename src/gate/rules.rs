@@ -153,7 +153,7 @@ impl Scene<'_> {
         if current == pushed.old {
             return Ok(());
         }
-        let reason = format!("{} has moved to {} since this push began", pushed.name, show(current));
+        let reason = format!("it has moved to {} since this push began", show(current));
         Err(Refusal::new(RefusalCode::Stale, reason, "fetch, and push again"))
     }
 
@@ -173,7 +173,7 @@ impl Scene<'_> {
             return Ok(());
         }
         let reason = format!("it is not the genesis of ledger {}, which this server has pinned", ledger.short());
-        Err(Refusal::new(RefusalCode::BadGenesis, reason, "git quorum status"))
+        Err(Refusal::new(RefusalCode::BadGenesis, reason, "").then("git quorum status"))
     }
 
     fn stray(&self, name: &str) -> Refusal {
@@ -214,25 +214,47 @@ impl Scene<'_> {
         }
     }
 
+    /// A proposal with its title, for people.
+    pub(super) fn called(&self, id: EntryId) -> String {
+        let title = self.ref_proposal(id).map(|p| p.title.as_str()).unwrap_or_default();
+        let short: String = title.chars().take(TITLE).collect();
+        match (title.is_empty(), short.len() < title.len()) {
+            (true, _) => format!("proposal {}", id.short()),
+            (false, false) => format!("proposal {} \"{title}\"", id.short()),
+            (false, true) => format!("proposal {} \"{short}...\"", id.short()),
+        }
+    }
+
     /// What a proposal has and lacks, for people.
     pub(super) fn standing(&self, id: EntryId) -> String {
-        let title = self.ref_proposal(id).map(|p| format!(" ({:?})", p.title)).unwrap_or_default();
-        let Some(report) = self.tally.report(id) else { return format!("proposal {}{title}", id.short()) };
-        let approvals = match report.approvals.is_empty() {
+        let Some(report) = self.tally.report(id) else { return String::new() };
+        let who = match report.approvals.is_empty() {
             true => String::new(),
             false => format!(" ({})", list(&report.approvals)),
         };
-        let count = format!("{} of {} approvals{approvals}", report.approvals.len(), report.quorum);
-        let missing = match report.missing.is_empty() {
-            true => String::new(),
-            false => format!("; it needs {}, possible from: {}", report.needs, list(&report.missing)),
-        };
-        format!("proposal {}{title} has {count}{missing}\nnext: git quorum status {}", id.short(), id.short())
+        let has = format!("{} of {} approvals{who}", report.approvals.len(), report.quorum);
+        match report.missing.is_empty() {
+            true => has,
+            false => format!("{has}; it needs {}, possible from: {}", report.needs, list(&report.missing)),
+        }
     }
 }
 
+/// The most characters of a title, and the most members, that a refusal shows.
+const TITLE: usize = 40;
+const MEMBERS: usize = 8;
+
 fn list(members: &BTreeSet<crate::charter::MemberName>) -> String {
-    members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let some: Vec<_> = members.iter().take(MEMBERS).map(ToString::to_string).collect();
+    match members.len() - some.len() {
+        0 => some.join(", "),
+        more => format!("{} and {more} more", some.join(", ")),
+    }
+}
+
+/// The command that tells more of a proposal.
+pub(super) fn status(id: EntryId) -> String {
+    format!("git quorum status {}", id.short())
 }
 
 /// A value of a ref, for people.

@@ -329,11 +329,11 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                     "failed to update ref",
                     "cannot lock ref",
                     "fetch first",
-                    "[STALE]",
-                    "[LANE_WENT_BACK]",
-                    "[CONFLICT]",
+                    "gate: STALE",
+                    "gate: LANE_WENT_BACK",
+                    "gate: CONFLICT",
                 ];
-                moved |= signs.iter().any(|sign| why.contains(sign));
+                moved |= signs.iter().any(|sign| why.contains(sign)) || lines.iter().any(|line| says_moved(line));
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::Unreported(why) => {
@@ -343,6 +343,11 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
         }
     }
     if moved { PushOutcome::Behind } else { PushOutcome::Refused { reasons, lines } }
+}
+
+/// What the gate says of the same where it refuses a push before Git can name the reason of each ref.
+fn says_moved(line: &str) -> bool {
+    ["STALE", "LANE_WENT_BACK"].iter().any(|code| line.ends_with(&format!(": refused [{code}]")))
 }
 
 #[cfg(test)]

@@ -10,3 +10,4 @@ mod early;
 mod links;
 mod names;
 mod rules;
+mod words;

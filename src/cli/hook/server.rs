@@ -1,26 +1,19 @@
 //! The hooks of a server.
 
 use std::io::{BufReader, BufWriter};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cli::{Answer, Failure, Outcome, clean};
 use crate::gate::commands::Push;
+use crate::gate::pkt_line::PacketError;
 use crate::gate::pre_receive::judge_early;
-use crate::gate::proc_receive::{Answer as RefAnswer, Ruling, converse};
+use crate::gate::proc_receive::converse;
 use crate::gate::push::rule;
-use crate::repo::Repo;
-
-/// Git starts a hook in the repository and names it relative to there.
-fn git_dir() -> PathBuf {
-    std::env::var_os("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
-}
 
 /// The exit status is the answer; people read standard error.
 pub fn pre_receive() -> Answer {
-    let unavailable = |error: String| Failure::new("GATE_UNAVAILABLE", error);
-    let push = Push::read(std::io::stdin().lock()).map_err(|e| unavailable(e.to_string()))?;
-    let repo = Repo::open(&git_dir()).map_err(|e| unavailable(e.to_string()))?;
-    match judge_early(&repo, &push) {
+    let push = Push::read(std::io::stdin().lock()).map_err(unavailable)?;
+    match judge_early(&git_dir(), &push) {
         Ok(()) => Outcome::new((), ""),
         Err(says) => {
             tell(&says);
@@ -34,23 +27,21 @@ pub fn proc_receive() -> Answer {
     let git_dir = git_dir();
     let mut input = BufReader::new(std::io::stdin().lock());
     let mut output = BufWriter::new(std::io::stdout().lock());
-    let says = converse(&mut input, &mut output, |push| rule_in(&git_dir, push));
-    let says = says.map_err(|e| Failure::new("GATE_UNAVAILABLE", e.to_string()))?;
+    let says = converse(&mut input, &mut output, |push| rule(&git_dir, push)).map_err(unavailable)?;
     tell(&says);
     Outcome::new((), "")
 }
 
-fn tell(says: &[String]) {
-    says.iter().for_each(|text| eprintln!("{}", clean(text)));
+/// Git starts a hook in the repository and names it relative to there.
+fn git_dir() -> PathBuf {
+    std::env::var_os("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-fn rule_in(git_dir: &Path, push: &Push) -> Ruling {
-    match Repo::open(git_dir) {
-        Ok(repo) => rule(&repo, push),
-        Err(error) => {
-            let reason = format!("{error} [GATE_UNAVAILABLE]");
-            let answers = push.refs.iter().map(|_| RefAnswer::Refused(reason.clone())).collect();
-            Ruling { answers, says: vec![reason] }
-        }
-    }
+fn unavailable(error: PacketError) -> Failure {
+    Failure::new("GATE_UNAVAILABLE", error.to_string())
+        .hint("nothing was taken; whoever runs the server must look into it")
+}
+
+fn tell(says: &[String]) {
+    says.iter().for_each(|text| eprintln!("{}", clean(text)));
 }
