@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::commands::Push;
 use super::links::Links;
 use super::names::{MAKE_OWN, delete_link};
+use super::ordinary::is_set;
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
 use crate::charter::{Charter, RefPattern};
@@ -81,6 +82,11 @@ pub(super) fn check_repository(repo: &Repo) -> Result<EntryId, Refusal> {
     }
     if repo.is_shallow() {
         return Err(unavailable("this server's repository is shallow", "whoever runs it must unshallow it"));
+    }
+    if is_set(repo, "receive.shallowUpdate").map_err(|e| unreadable(&e))? {
+        let what = "receive.shallowUpdate is on: a push could leave this repository shallow";
+        return Err(unavailable(what, "whoever runs the server must turn it off")
+            .then("git config receive.shallowUpdate false (on the server)"));
     }
     if repo.is_partial().map_err(|e| unreadable(&e))? {
         return Err(unavailable("this server's repository is a partial clone", "whoever runs it must complete it"));

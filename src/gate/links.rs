@@ -56,6 +56,11 @@ impl Links {
         self.0.keys().map(String::as_str)
     }
 
+    /// Whether a ref of this name is symbolic.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Where a ref leads, if it is symbolic.
     pub(super) fn trail(&self, name: &str) -> Option<Trail<'_>> {
         let mut next = self.0.get(name)?;

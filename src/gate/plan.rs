@@ -81,7 +81,7 @@ impl Plan {
         let Some((chain, proposals)) = scene.chain(name) else { return };
         let from = scene.value(name.as_str());
         let Some(run) = furthest(&steps(&proposals), from) else { return };
-        if scene.links.names().any(|link| link == name.as_str()) {
+        if scene.links.contains(name.as_str()) {
             self.held_up.push(format!("{name} is a symbolic ref on this server"));
             return;
         }

@@ -157,9 +157,7 @@ fn take_others(repo: &Repo, objects: &Objects, push: &Push, scene: &Scene<'_>, v
         if *verdict == Verdict::FallThrough {
             let checked = match push.is_text(place) {
                 // Git would move what it leads to.
-                true if scene.links.names().any(|name| name == pushed.name) => {
-                    Err(by_itself("it is a symbolic ref here"))
-                }
+                true if scene.links.contains(&pushed.name) => Err(by_itself("it is a symbolic ref here")),
                 true => scene.is_current(pushed).and_then(|()| ordinary::check(repo, objects, pushed)),
                 false => Err(by_itself("the name is no text")),
             };

@@ -38,6 +38,8 @@ pub struct Site {
     pub lab: Lab,
     pub refs: LedgerRefs,
     written: BTreeSet<Oid>,
+    /// Where programs are looked for, if not where the caller does.
+    search: Option<String>,
 }
 
 impl Site {
@@ -48,25 +50,49 @@ impl Site {
 
     /// The same with this charter and options of `install`.
     pub fn with(charter: Charter, options: &[&str]) -> (Site, Oid) {
-        let mut site = Site::bare(charter, options);
-        let first = site.commit(&[], "first");
-        site.accepted(&[&format!("{first}:{MAIN}")]);
-        site.accepted(&[&site.genesis()]);
-        (site, first)
+        Site::bare(charter, options).founded()
+    }
+
+    fn founded(mut self) -> (Site, Oid) {
+        let first = self.commit(&[], "first");
+        self.accepted(&[&format!("{first}:{MAIN}")]);
+        self.accepted(&[&self.genesis()]);
+        (self, first)
     }
 
     /// A site whose server has nothing yet.
     pub fn bare(charter: Charter, options: &[&str]) -> Site {
-        let site = Site::without_gate(charter);
-        let genesis = site.lab.ledger.to_string();
+        Site::without_gate(charter).gated(options)
+    }
+
+    fn gated(self, options: &[&str]) -> Site {
+        let genesis = self.lab.ledger.to_string();
         let args = [&["install", "--server", "--genesis", &genesis], options].concat();
-        let output = site.quorum(&site.server(), &args);
+        let output = self.quorum(&self.server(), &args);
         assert!(output.status.success(), "{}", text(&output));
-        site
+        self
     }
 
     /// A site without the gate.
     pub fn without_gate(charter: Charter) -> Site {
+        Site::made(charter, None, &[])
+    }
+
+    /// A site that works with the newer Git, whose server is made with these options and has the gate, the genesis and a first commit; none
+    /// where there is no newer Git, and the tests need not have one.
+    pub fn newer(charter: Charter, init: &[&str]) -> Option<(Site, Oid)> {
+        let Ok(folder) = std::env::var("GIT_QUORUM_NEWER_GIT") else {
+            let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
+            assert!(!required.split(',').any(|name| name == "newer-git"), "GIT_QUORUM_NEWER_GIT is not set");
+            eprintln!("skipped: GIT_QUORUM_NEWER_GIT names no folder with a newer git");
+            return None;
+        };
+        let search = format!("{folder}:{}", std::env::var("PATH").unwrap());
+        let site = Site::made(charter, Some(search), init);
+        Some(site.gated(&[]).founded())
+    }
+
+    fn made(charter: Charter, search: Option<String>, init: &[&str]) -> Site {
         let founder = charter.members()[0].name.to_string();
         let lab = Lab::found(&founder, charter);
         let memory = Path::new("/dev/shm");
@@ -75,9 +101,10 @@ impl Site {
         std::fs::write(dir.path().join("gitconfig"), "").unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();
         let refs = LedgerRefs::of(lab.ledger);
-        let mut site = Site { dir, lab, refs, written: BTreeSet::new() };
-        for place in ["server", "desk"] {
-            site.git(site.dir.path(), &["init", "--quiet", "--bare", "--initial-branch=main", place], b"");
+        let mut site = Site { dir, lab, refs, written: BTreeSet::new(), search };
+        for (place, init) in [("server", init), ("desk", &[])] {
+            let args = [&["init", "--quiet", "--bare", "--initial-branch=main"], init, &[place]].concat();
+            site.git(site.dir.path(), &args, b"");
         }
         site.write_entries();
         site
@@ -96,7 +123,10 @@ impl Site {
     }
 
     fn command(&self, program: &str, dir: &Path) -> Command {
-        let mut command = Command::new(program);
+        // By its whole path: the system looks for it in the caller's PATH.
+        let search = self.search.as_deref().filter(|_| program == "git");
+        let found = search.and_then(|s| std::env::split_paths(s).map(|f| f.join(program)).find(|path| path.is_file()));
+        let mut command = Command::new(found.unwrap_or_else(|| program.into()));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
             command.env_remove(name);
         }
@@ -105,6 +135,9 @@ impl Site {
         for role in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{role}_NAME"), "Test").env(format!("GIT_{role}_EMAIL"), "test@example.org");
             command.env(format!("GIT_{role}_DATE"), "@1700000000 +0000");
+        }
+        if let Some(search) = &self.search {
+            command.env("PATH", search);
         }
         command.env("LC_ALL", "C").current_dir(dir);
         command

@@ -6,6 +6,7 @@ mod lab;
 #[path = "../common/server.rs"]
 mod server;
 
+mod attacks;
 mod early;
 mod links;
 mod names;
