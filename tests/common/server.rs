@@ -98,7 +98,9 @@ impl Site {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let dir = TempDir::with_prefix_in("git-quorum-gate-", parent).unwrap();
-        std::fs::write(dir.path().join("gitconfig"), "").unwrap();
+        // Git's own housekeeping would come and go among the objects.
+        std::fs::write(dir.path().join("gitconfig"), "[receive]\nautogc = false\n[maintenance]\nauto = false\n")
+            .unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();
         let refs = LedgerRefs::of(lab.ledger);
         let mut site = Site { dir, lab, refs, written: BTreeSet::new(), search };
