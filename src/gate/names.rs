@@ -99,6 +99,18 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// The protected branch that Git would no longer mean by its short name if there were such a tag. One that is not there yet
+    /// counts if the charter names it.
+    pub fn shadowed(&self, name: &str, is_there: impl FnOnce(&str) -> bool) -> Result<(), Refusal> {
+        let Some(branch) = counterpart(name).filter(|branch| self.is_protected(branch)) else { return Ok(()) };
+        let mut patterns = self.charters.iter().flat_map(|charter| charter.protected());
+        if !patterns.any(|pattern| pattern.as_str() == branch) && !is_there(&branch) {
+            return Ok(());
+        }
+        let reason = format!("with such a tag, Git would take its name for the tag and not for {branch}");
+        Err(Refusal::new(RefusalCode::Shadows, reason, "choose another name"))
+    }
+
     fn blocked(&self, name: &str) -> Option<&str> {
         let patterns = self.charters.iter().flat_map(|charter| charter.protected());
         patterns.map(RefPattern::as_str).find(|pattern| blocks(name, pattern))
@@ -114,6 +126,11 @@ impl<'a> Names<'a> {
         let found = || self.folded.iter().find(|(pattern, text)| meets(pattern) && !blocks(name, text));
         reserved.iter().find(exact).copied().or_else(|| found().map(|(_, text)| *text))
     }
+}
+
+/// The branch whose short name a tag has too.
+pub(super) fn counterpart(name: &str) -> Option<String> {
+    name.strip_prefix("refs/tags/").map(|short| format!("refs/heads/{short}"))
 }
 
 /// What helps against a symbolic ref that should be none.

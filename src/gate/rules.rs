@@ -106,8 +106,12 @@ impl Scene<'_> {
             (true, _) => self.judge_ledger_ref(pushed),
             (false, true) => self.unless_done(pushed, protected::judge),
             (false, false) => {
-                let creates = pushed.new.is_some() && self.value(&pushed.name).is_none();
-                let judged = names.judge_other(&pushed.name, creates, pushed.new.is_none());
+                let (there, deletes) = (self.value(&pushed.name).is_some(), pushed.new.is_none());
+                let shadowed = || match deletes {
+                    true => Ok(()),
+                    false => names.shadowed(&pushed.name, |branch| self.value(branch).is_some()),
+                };
+                let judged = names.judge_other(&pushed.name, !there && !deletes, deletes).and_then(|()| shadowed());
                 return judged.map_or_else(Verdict::Refuse, |()| Verdict::FallThrough);
             }
         };

@@ -120,6 +120,26 @@ fn what_changed_since_is_judged_anew() {
 }
 
 #[test]
+fn a_hook_that_is_chained_is_asked_about_the_same_push() {
+    let (mut site, first) = Site::new();
+    let second = site.commit(&[first], "second");
+    let (hook, theirs) = (site.server().join("hooks/pre-receive"), site.server().join("hooks/theirs"));
+    let script = std::fs::read_to_string(&hook).unwrap();
+    let chained = script.replace("chained=''", &format!("chained='{}'", theirs.display()));
+    assert_ne!(chained, script);
+    site.hook("pre-receive", &chained);
+    site.hook("theirs", "#!/bin/sh\ncat >> asked\n! grep -q refs/heads/no asked || { echo 'not here' >&2; exit 3; }\n");
+    site.accepted(&[&format!("{second}:refs/heads/x"), &format!("{second}:refs/heads/y")]);
+    let asked = std::fs::read_to_string(site.server().join("asked")).unwrap();
+    let zero = "0".repeat(40);
+    assert_eq!(asked, format!("{zero} {second} refs/heads/x\n{zero} {second} refs/heads/y\n"));
+    // Ours comes first, and what it refuses nobody else is bothered with.
+    site.refused(&[&format!("{second}:{MAIN}")], &["NO_PROPOSAL"]);
+    assert_eq!(std::fs::read_to_string(site.server().join("asked")).unwrap(), asked);
+    site.refused(&[&format!("{second}:refs/heads/no")], &["not here"]);
+}
+
+#[test]
 fn what_it_cannot_read_it_refuses() {
     let (mut site, first) = Site::new();
     let ask = |site: &Site, input: &str| {

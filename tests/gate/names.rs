@@ -94,6 +94,23 @@ fn replacements_and_namespaces_are_not_taken() {
 }
 
 #[test]
+fn no_tag_takes_the_short_name_of_a_protected_branch() {
+    let (mut site, first) = Site::with(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
+    let second = site.commit(&[first], "second");
+    site.refused(&[&format!("{second}:refs/tags/main")], &["SHADOWS_PROTECTED", MAIN]);
+    site.refused_with(&["--force", "--atomic"], &[&format!("{second}:refs/tags/main")], &["SHADOWS_PROTECTED"]);
+    // Where a pattern protects, only what is there: else it would keep all names for itself.
+    site.accepted(&[&format!("{second}:refs/tags/release/1")]);
+    site.git(&site.server(), &["update-ref", "refs/heads/release/1", &first.to_string()], b"");
+    site.refused(&[&format!("{first}:refs/tags/release/1")], &["SHADOWS_PROTECTED"]);
+    site.accepted(&[
+        ":refs/tags/release/1",
+        &format!("{second}:refs/tags/release/2"),
+        &format!("{second}:refs/tags/v1"),
+    ]);
+}
+
+#[test]
 fn a_ref_is_named_once() {
     let (mut site, first) = Site::new();
     let (second, third) = (site.commit(&[first], "second"), site.commit(&[first], "third"));
