@@ -236,10 +236,10 @@ impl Scene<'_> {
             true => String::new(),
             false => format!(" ({})", list(&report.approvals)),
         };
-        let has = format!("{} of {} approvals{who}", report.approvals.len(), report.quorum);
+        let has = format!("it has {} of {} approvals{who}", report.approvals.len(), report.quorum);
         match report.missing.is_empty() {
             true => has,
-            false => format!("{has}; it needs {}, possible from: {}", report.needs, list(&report.missing)),
+            false => format!("{has}\nit needs {}, possible from {}", report.needs, list(&report.missing)),
         }
     }
 }

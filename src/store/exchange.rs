@@ -355,6 +355,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_moved_meanwhile_is_told_from_what_is_refused() {
+        let outcome = |why: &str, line: &str| {
+            let refs = [("refs/heads/main".to_owned(), PushStatus::RemoteRejected(why.to_owned()))];
+            why_not(&BTreeMap::from(refs), vec![line.to_owned(), "  next: git quorum sync".to_owned()])
+        };
+        let early = "pre-receive hook declined";
+        for (why, line) in [
+            ("gate: STALE", "x"),
+            ("gate: LANE_WENT_BACK", "x"),
+            ("gate: CONFLICT", "x"),
+            ("failed to update ref", "x"),
+            (early, "refs/heads/main: refused [STALE]"),
+            (early, "refs/quorum/0123456789abcdef/lane/a: refused [LANE_WENT_BACK]"),
+        ] {
+            assert_eq!(outcome(why, line), PushOutcome::Behind, "{why} {line}");
+        }
+        for (why, line) in [(early, "refs/heads/main: refused [NOT_DECIDED]"), ("gate: NOT_DECIDED", "  it is [STALE]")]
+        {
+            assert!(matches!(outcome(why, line), PushOutcome::Refused { .. }), "{why} {line}");
+        }
+    }
+
+    #[test]
     fn a_lane_of_a_member_called_genesis_is_no_genesis() {
         assert!(is_genesis_name("refs/quorum/0707070707070707/genesis"));
         for name in ["lane/genesis", "remote/origin/genesis", "x/genesis"] {

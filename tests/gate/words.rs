@@ -53,7 +53,8 @@ fn undecided() {
     let remote = [
         "remote: refs/heads/main: refused [NOT_DECIDED]".to_owned(),
         format!("remote:   proposal {} \"move refs/heads/main\" is not decided", p.short()),
-        "remote:   1 of 3 approvals (b); it needs approvals, possible from: a, c, d".to_owned(),
+        "remote:   it has 1 of 3 approvals (b)".to_owned(),
+        "remote:   it needs approvals, possible from a, c, d".to_owned(),
         format!("remote:   next: git quorum status {}", p.short()),
     ];
     let tail = "error: failed to push some refs to 'SERVER'";
