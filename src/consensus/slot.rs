@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::charter::RefName;
 use crate::id::{Digest, EntryId};
@@ -17,7 +17,7 @@ pub enum Subject {
 }
 
 /// A place in the chain of a subject's decisions: proposals for one slot compete, at most one is decided.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {
     /// What the decision is about.
     pub subject: Subject,
@@ -53,5 +53,14 @@ impl fmt::Display for Subject {
 impl Serialize for Subject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "charter" => Ok(Self::Charter),
+            name => name.parse().map(Self::Ref).map_err(serde::de::Error::custom),
+        }
     }
 }

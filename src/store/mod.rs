@@ -7,6 +7,7 @@ mod exchange;
 mod load;
 mod names;
 mod proposals;
+mod snapshot;
 
 pub use append::{AppendError, Author, parents_for};
 pub use exchange::{Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, push};
