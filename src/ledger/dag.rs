@@ -454,8 +454,8 @@ impl Dag {
         (index.0 as usize) < self.entries.len()
     }
 
-    /// All entries, parents first; those of which none builds on another by the times that they claim, then by id. The
-    /// same for everyone, in whatever order the entries came.
+    /// All entries, parents before their children; what stands beside each other goes by the times that it claims, then
+    /// by id. The same for everyone, in whatever order the entries came.
     pub fn history(&self) -> Vec<EntryIndex> {
         let rank = |index: EntryIndex| {
             let entry = self.entry(index);
