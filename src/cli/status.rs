@@ -146,7 +146,7 @@ fn forks(session: &Session) -> Vec<(String, usize)> {
 /// Each protected ref that exists or has decisions, with its value and what is decided.
 fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
     let tally = &session.loaded.tally;
-    let mut subjects: std::collections::BTreeSet<_> = tally.proposals().map(|p| p.slot.subject.clone()).collect();
+    let mut subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let exact = session.charter()?.1.protected().iter().filter_map(|p| p.exact());
     subjects.extend(exact.map(Subject::Ref));
     let names = subjects.iter().filter_map(|s| if let Subject::Ref(name) = s { Some(name.as_str()) } else { None });

@@ -1,10 +1,11 @@
 //! What a decision is about (its subject) and which decision it follows (its slot).
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::charter::RefName;
+use crate::charter::{RefName, RefNameError, parsed};
 use crate::id::{Digest, EntryId};
 
 /// What decisions are about: a protected ref, or the charter.
@@ -58,9 +59,17 @@ impl Serialize for Subject {
 
 impl<'de> Deserialize<'de> for Subject {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
+        parsed(deserializer)
+    }
+}
+
+impl FromStr for Subject {
+    type Err = RefNameError;
+
+    fn from_str(text: &str) -> Result<Self, RefNameError> {
+        match text {
             "charter" => Ok(Self::Charter),
-            name => name.parse().map(Self::Ref).map_err(serde::de::Error::custom),
+            name => name.parse().map(Self::Ref),
         }
     }
 }

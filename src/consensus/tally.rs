@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
+use super::sorted;
 use crate::charter::{MemberName, ProposedCharter};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{
@@ -142,15 +143,22 @@ pub(super) enum Signatures {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tally {
     pub(super) dag: Dag,
+    #[serde(with = "sorted")]
     proposals: BTreeMap<EntryId, Proposal>,
+    #[serde(with = "sorted")]
     pub(super) by_slot: BTreeMap<Slot, BTreeSet<EntryId>>,
     broken: BTreeSet<Slot>,
+    #[serde(with = "sorted")]
     pub(super) approvals: BTreeMap<(EntryId, EntryId), Vec<Cast>>,
+    #[serde(with = "sorted")]
     pub(super) reviews: BTreeMap<EntryId, Vec<(MemberName, Place, Verdict)>>,
     pub(super) withdrawals: BTreeMap<EntryId, Place>,
+    #[serde(with = "sorted")]
     pub(super) ballots: BTreeMap<Slot, BTreeMap<EntryId, Ballot>>,
+    #[serde(with = "sorted")]
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
     pub(super) cast: BTreeMap<(MemberName, EntryId, Slot), Vec<Vote>>,
+    #[serde(with = "sorted")]
     /// For each decided proposal, the charters and rounds in which it was.
     sources: BTreeMap<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: Vec<Discounted>,
@@ -491,7 +499,8 @@ impl Tally {
             Content::Charter(CharterProposal { charter: ProposedCharter::Newer { version, .. }, .. }) => Some(*version),
             _ => None,
         };
-        self.sources.keys().find_map(asked)
+        let slots = self.by_slot.iter().take_while(|(slot, _)| slot.subject == Subject::Charter);
+        slots.flat_map(|(_, rivals)| rivals).filter(|id| self.is_decided(**id)).find_map(asked)
     }
 
     /// Places of the member's precommits of a change of this charter.

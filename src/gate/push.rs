@@ -62,19 +62,33 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     let ledger = pinned(repo)?;
     let refs = LedgerRefs::of(ledger);
     let is_lane = |pushed: &PushedRef| matches!(refs.read(&pushed.name), Some(LaneRef::Lane(_)));
+    let mut early = None;
     if push.refs.iter().any(is_lane) {
         // An entry that is none stays none whatever others push, so nobody need wait while it is found out:
         // else anyone could hold the lock with a long line of forged ones. What is good is remembered.
-        let ground = read_ground(repo, ledger, &push.refs)?;
-        if let Some(ground) = ground.filter(|ground| ground.taken.values().any(Result::is_err)) {
-            return judge(repo, push, &ground);
+        early = read_ground(repo, ledger, &push.refs)?;
+        if let Some(ground) = early.as_ref().filter(|ground| ground.taken.values().any(Result::is_err)) {
+            return judge(repo, push, ground);
         }
     }
     let _lock = lock(repo)?;
-    match read_ground(repo, ledger, &push.refs)? {
+    let unmoved = early.map(|ground| unless_moved(repo, ground, &push.refs)).transpose()?.flatten();
+    let ground = match unmoved {
+        Some(ground) => Some(ground),
+        None => read_ground(repo, ledger, &push.refs)?,
+    };
+    match ground {
         Some(ground) => judge(repo, push, &ground),
         None => Ok(before_genesis(push, ledger)),
     }
+}
+
+/// What was read before the lock was had, with the values that refs have now; none if a push in between has moved
+/// the ledger.
+fn unless_moved(repo: &Repo, mut ground: Ground, pushed: &[PushedRef]) -> Result<Option<Ground>, Refusal> {
+    ground.values = read_values(repo, &ground.loaded, pushed).map_err(|e| unreadable(&e))?;
+    let now = ground.values.iter().filter(|(name, _)| name.starts_with(ground.loaded.refs.prefix()));
+    Ok(now.eq(&ground.loaded.tips).then_some(ground))
 }
 
 fn judge(repo: &Repo, push: &Push, ground: &Ground) -> Result<Ruling, Refusal> {
@@ -154,9 +168,8 @@ fn read_ground(repo: &Repo, ledger: EntryId, pushed: &[PushedRef]) -> Result<Opt
     if let Some(version) = loaded.tally.upgrade_needed() {
         return Err(upgrade(&LoadError::UpgradeNeeded(version)));
     }
-    let mut ground = Ground { loaded, before, broken_before, values: BTreeMap::new(), taken };
-    ground.values = read_values(repo, &ground, pushed).map_err(|e| unreadable(&e))?;
-    Ok(Some(ground))
+    let values = read_values(repo, &loaded, pushed).map_err(|e| unreadable(&e))?;
+    Ok(Some(Ground { loaded, before, broken_before, values, taken }))
 }
 
 /// The ledger, and whether it was founded before this push.
@@ -205,16 +218,12 @@ fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError
 }
 
 /// The values of the ledger's refs, of the pushed ones, and of those that decisions are about.
-fn read_values(repo: &Repo, ground: &Ground, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
-    let proposed = ground.loaded.tally.proposals().map(|p| p.slot.subject.to_string());
+fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
+    let proposed = loaded.tally.subjects().map(ToString::to_string);
     let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
-    let listed = match names.len() {
-        0 => BTreeMap::new(),
-        1..=BY_NAME => repo.list(&names)?,
-        _ => repo.list(&[])?,
-    };
-    Ok(ground.loaded.tips.clone().into_iter().chain(listed).collect())
+    let mut names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
+    names.push(loaded.refs.prefix());
+    repo.list(if names.len() <= BY_NAME { &names } else { &[] })
 }
 
 /// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.

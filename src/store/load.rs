@@ -273,7 +273,7 @@ impl Loaded {
     }
 
     /// The refs that hold what was taken in.
-    fn covered(&self) -> BTreeMap<String, Oid> {
+    pub(super) fn covered(&self) -> BTreeMap<String, Oid> {
         let covers = |name: &String| *name == self.refs.genesis() || lane_owner(&self.refs, name).is_some();
         self.tips.iter().filter(|(name, _)| covers(name)).map(|(name, oid)| (name.clone(), *oid)).collect()
     }
@@ -470,61 +470,20 @@ impl Loaded {
 
 #[cfg(test)]
 mod tests {
-    use ed25519_dalek::{Signer as _, SigningKey};
-
     use super::*;
-    use crate::charter::{Charter, CharterRules, FORMAT_VERSION, Member, PublicKey};
-    use crate::ledger::{GenesisPayload, Payload, Unsigned, encode, encode_genesis, signed_data};
-    use crate::repo::testing::Sandbox;
-    use crate::repo::{Expect, RefEdit};
-
-    /// A line of more entries than are held at once, one of them under a false signature or not.
-    fn chain(forged: bool) -> Loaded {
-        let sandbox = Sandbox::new();
-        let repo = sandbox.bare("r");
-        let objects = repo.objects().unwrap();
-        let secret = SigningKey::from_bytes(&[7; 32]);
-        let key = PublicKey::admit(secret.verifying_key().to_bytes()).unwrap();
-        let store = |unsigned: &Unsigned, good: bool| {
-            let mut signature = secret.sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
-            signature[40] ^= u8::from(!good);
-            objects.write_commit(&unsigned.with_signature(&key, &signature).unwrap()).unwrap()
-        };
-        let member: MemberName = "a".parse().unwrap();
-        let members = vec![Member { domain: member.clone(), key, name: member.clone(), roles: vec![], vote: true }];
-        let rules = CharterRules { allow_concentrated_domains: true, own_approval_counts: true, quorum: 1 };
-        let charter = Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap();
-        let founding = GenesisPayload { charter, member: member.clone(), v: FORMAT_VERSION };
-        let genesis = encode_genesis(&founding, 1).unwrap();
-        let ledger = genesis.id;
-        let refs = LedgerRefs::of(ledger);
-        let mut edits = vec![RefEdit { name: refs.genesis(), old: Expect::Absent, new: Some(store(&genesis, true)) }];
-        let mut last = (ledger, edits[0].new.unwrap());
-        for seq in 1..=20 {
-            let payload = Payload {
-                charter: ledger,
-                ledger,
-                member: member.clone(),
-                parents: vec![last.0],
-                seq,
-                statements: vec![],
-                v: FORMAT_VERSION,
-            };
-            let entry = encode(&payload, &[last.1], 1).unwrap();
-            last = (entry.id, store(&entry, !(forged && seq == 15)));
-        }
-        edits.push(RefEdit { name: refs.lane(&member), old: Expect::Absent, new: Some(last.1) });
-        repo.transaction(&edits).unwrap();
-        load(&repo, ledger, Trust::Nothing).unwrap()
-    }
+    use crate::store::testing::line;
 
     #[test]
     fn a_line_of_entries_longer_than_what_is_held_is_read_whole() {
         const { assert!(HELD_BYTES < 20 * 300, "this test has to reach the limit") };
-        let loaded = chain(false);
-        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (21, 0));
-        let loaded = chain(true);
-        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (15, 1));
-        assert_eq!(loaded.problems[0].reject.reason, RejectReason::BadSignature);
+        let read = |forged| {
+            let (_sandbox, repo, ledger) = line(20, forged);
+            let loaded = load(&repo, ledger, Trust::Nothing).unwrap();
+            (loaded.tally.dag().entries().len(), loaded.problems)
+        };
+        assert_eq!(read(None), (21, vec![]));
+        let (entries, problems) = read(Some(15));
+        assert_eq!((entries, problems.len()), (15, 1));
+        assert_eq!(problems[0].reject.reason, RejectReason::BadSignature);
     }
 }

@@ -8,6 +8,8 @@ mod load;
 mod names;
 mod proposals;
 mod snapshot;
+#[cfg(test)]
+mod testing;
 
 pub use append::{AppendError, Author, parents_for};
 pub use exchange::{Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, push};

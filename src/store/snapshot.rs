@@ -42,7 +42,10 @@ fn path(git_dir: &Path) -> PathBuf {
 impl Snapshot {
     /// The snapshot of this ledger, if there is one that was written whole and by this program.
     pub(super) fn read(git_dir: &Path, ledger: EntryId) -> Option<Self> {
-        let bytes = fs::read(path(git_dir)).ok()?;
+        Self::parse(&fs::read(path(git_dir)).ok()?, ledger)
+    }
+
+    fn parse(bytes: &[u8], ledger: EntryId) -> Option<Self> {
         let (digest, body) = bytes.strip_prefix(HEADER.as_bytes())?.split_first_chunk()?;
         if Digest::of(body) != Digest::new(*digest) {
             return None;
@@ -91,5 +94,68 @@ fn sweep(folder: &Path) {
     };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_left) {
         let _ = fs::remove_file(entry.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::line;
+
+    fn digested(body: &[u8]) -> Vec<u8> {
+        [HEADER.as_bytes(), Digest::of(body).bytes(), body].concat()
+    }
+
+    #[test]
+    fn what_is_damaged_foreign_or_of_another_version_is_no_snapshot() {
+        let (_sandbox, repo, ledger) = line(3, None);
+        let loaded = crate::store::load(&repo, ledger, crate::store::Trust::Nothing).unwrap();
+        write(repo.git_dir(), loaded.covered(), &loaded.tally).unwrap();
+        let bytes = fs::read(path(repo.git_dir())).unwrap();
+        let read = |bytes: &[u8]| Snapshot::parse(bytes, ledger);
+        let whole = read(&bytes).unwrap();
+        assert_eq!((whole.tips, whole.tally.to_bytes()), (loaded.covered(), loaded.tally.to_bytes()));
+
+        for length in 0..bytes.len() {
+            assert!(read(&bytes[..length]).is_none(), "cut to {length}");
+        }
+        for place in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1 << (place % 8);
+            assert!(read(&flipped).is_none(), "a bit of byte {place}");
+        }
+        assert!(read(&[bytes.as_slice(), b"x"].concat()).is_none());
+        assert!(Snapshot::parse(&bytes, EntryId::new([1; 32])).is_none(), "another ledger's");
+        let body = &bytes[HEADER.len() + 32..];
+        assert!(read(&digested(body)).is_some());
+        let other = [b"git-quorum snapshot 0.0.0\n", &bytes[HEADER.len()..]].concat();
+        assert!(read(&other).is_none(), "another version's");
+    }
+
+    #[test]
+    fn a_length_that_is_not_there_is_no_snapshot_and_takes_no_memory() {
+        let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
+        let ledger = EntryId::new([1; 32]);
+        for body in [vec![], huge.to_vec(), [&[0], huge.as_slice()].concat(), [&[1], huge.as_slice()].concat()] {
+            assert!(Snapshot::parse(&digested(&body), ledger).is_none(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn what_killed_writers_left_is_never_read_and_is_removed_after_a_while() {
+        let (_sandbox, repo, ledger) = line(3, None);
+        let loaded = crate::store::load(&repo, ledger, crate::store::Trust::Nothing).unwrap();
+        let folder = repo.git_dir().join("quorum");
+        fs::create_dir_all(&folder).unwrap();
+        let [old, young] = ["snapshot-old", "snapshot-young"].map(|name| folder.join(name));
+        for left in [&old, &young] {
+            fs::write(left, "half").unwrap();
+        }
+        let then = std::time::SystemTime::now() - 2 * ABANDONED;
+        fs::File::options().write(true).open(&old).unwrap().set_modified(then).unwrap();
+        assert!(Snapshot::read(repo.git_dir(), ledger).is_none());
+        save(repo.git_dir(), loaded.covered(), &loaded.tally);
+        assert!(Snapshot::read(repo.git_dir(), ledger).is_some());
+        assert!(!old.exists() && young.exists(), "the young one may still be written");
     }
 }
