@@ -1,4 +1,5 @@
 //! Medians of interleaved repetitions, and where they were taken.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -31,12 +32,26 @@ impl Form {
 pub struct Task<'a> {
     name: String,
     run: Box<dyn FnMut(usize) + 'a>,
+    before: Box<dyn FnMut() + 'a>,
+    after: Box<dyn FnMut() + 'a>,
+    seldom: bool,
 }
 
 impl<'a> Task<'a> {
     /// A task.
     pub fn new(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
-        Self { name: name.into(), run: Box::new(run) }
+        let (before, after) = (Box::new(|| ()), Box::new(|| ()));
+        Self { name: name.into(), run: Box::new(run), before, after, seldom: false }
+    }
+
+    /// The same with what is to be done before and after it each time, and is not measured.
+    pub fn between(self, before: impl FnMut() + 'a, after: impl FnMut() + 'a) -> Self {
+        Self { before: Box::new(before), after: Box::new(after), ..self }
+    }
+
+    /// The same, to be done three times at most: it takes long.
+    pub fn seldom(self) -> Self {
+        Self { seldom: true, ..self }
     }
 }
 
@@ -44,11 +59,14 @@ impl<'a> Task<'a> {
 pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     let mut times = vec![Vec::new(); tasks.len()];
     for n in 0..=repetitions {
-        for (task, times) in tasks.iter_mut().zip(&mut times) {
+        for (task, times) in tasks.iter_mut().zip(&mut times).filter(|(task, _)| n <= 3 || !task.seldom) {
+            (task.before)();
             let start = Instant::now();
             (task.run)(n);
+            let elapsed = start.elapsed();
+            (task.after)();
             if n > 0 {
-                times.push(start.elapsed());
+                times.push(elapsed);
             }
         }
     }
@@ -59,7 +77,8 @@ pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     medians
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// The one in the middle.
+pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }

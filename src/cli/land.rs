@@ -97,7 +97,7 @@ fn cannot_land(name: &str, now: Option<Oid>) -> Failure {
 /// Every ref that can move, as far along its chain as it can.
 fn all(writer: &Writer) -> Result<Vec<Landing>, Failure> {
     let tally = &writer.session.loaded.tally;
-    let subjects: std::collections::BTreeSet<_> = tally.proposals().map(|p| p.slot.subject.clone()).collect();
+    let subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let mut landings = Vec::new();
     for subject in subjects {
         let Subject::Ref(name) = &subject else { continue };

@@ -83,7 +83,13 @@ fn discounted(session: &Session, about: Option<EntryId>) -> Vec<Value> {
         Statement::Prevote(s) => about == Some(s.proposal),
         Statement::Precommit(s) => about == Some(s.proposal),
     };
-    let listed = tally.discounted().iter().filter_map(|d| {
+    let mut all: Vec<_> = tally.discounted().iter().collect();
+    // The order of arrival must not show.
+    all.sort_by_cached_key(|d| {
+        let entry = tally.dag().entry(d.place.entry);
+        (entry.time, entry.id, d.place.statement)
+    });
+    let listed = all.into_iter().filter_map(|d| {
         let entry = tally.dag().entry(d.place.entry);
         let statement = entry.statements.get(d.place.statement)?;
         let wanted = about.is_none() || concerns(statement, entry.id);
@@ -140,7 +146,7 @@ fn forks(session: &Session) -> Vec<(String, usize)> {
 /// Each protected ref that exists or has decisions, with its value and what is decided.
 fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
     let tally = &session.loaded.tally;
-    let mut subjects: std::collections::BTreeSet<_> = tally.proposals().map(|p| p.slot.subject.clone()).collect();
+    let mut subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let exact = session.charter()?.1.protected().iter().filter_map(|p| p.exact());
     subjects.extend(exact.map(Subject::Ref));
     let names = subjects.iter().filter_map(|s| if let Subject::Ref(name) = s { Some(name.as_str()) } else { None });
@@ -266,9 +272,8 @@ fn statement_text(statement: &Statement) -> String {
 pub fn log(args: LogArgs) -> Answer {
     let session = Session::read()?;
     let dag = session.loaded.tally.dag();
-    let mut entries: Vec<_> = dag.entries().collect();
+    let mut entries: Vec<_> = dag.history().into_iter().map(|index| (index, dag.entry(index))).collect();
     entries.retain(|(_, e)| args.member.as_ref().is_none_or(|m| e.member.as_str() == m));
-    // Parents stand before their children in this order; times only place branches beside each other.
     entries.reverse();
     entries.truncate(args.count);
     let row = |(_, e): &(EntryIndex, &Entry)| {

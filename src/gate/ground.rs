@@ -56,6 +56,14 @@ impl Ground<'_> {
         })
     }
 
+    /// What was read before the lock was had, with the values that refs have now; none if a push in between has moved
+    /// the ledger.
+    pub fn unless_moved(mut self, repo: &Repo) -> Result<Option<Self>, Refusal> {
+        self.values = read_values(repo, &self.loaded, &self.push.refs).map_err(|e| unreadable(&e))?;
+        let now = self.values.iter().filter(|(name, _)| name.starts_with(self.loaded.refs.prefix()));
+        Ok(now.eq(&self.loaded.tips).then_some(self))
+    }
+
     /// The object database.
     pub fn objects(&self) -> &Objects {
         self.loaded.objects()
@@ -227,16 +235,12 @@ fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError
 
 /// The values of the ledger's refs, of the pushed ones and what they could shadow, and of those that decisions are about.
 fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
-    let proposed = loaded.tally.proposals().map(|p| p.slot.subject.to_string());
+    let proposed = loaded.tally.subjects().map(ToString::to_string);
     let shadowed = pushed.iter().filter_map(|p| counterpart(&p.name));
     let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).chain(shadowed).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
-    let listed = match names.len() {
-        0 => BTreeMap::new(),
-        1..=BY_NAME => repo.list(&names)?,
-        _ => repo.list(&[])?,
-    };
-    Ok(loaded.tips.clone().into_iter().chain(listed).collect())
+    let mut names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
+    names.push(loaded.refs.prefix());
+    repo.list(if names.len() <= BY_NAME { &names } else { &[] })
 }
 
 /// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.

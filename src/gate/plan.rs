@@ -31,15 +31,12 @@ pub(super) struct Plan {
     pub held_up: Vec<String>,
 }
 
-/// The refs that decisions of this ledger are about.
-fn decided_refs(scene: &Scene<'_>) -> BTreeSet<RefName> {
-    let subjects = scene.tally.proposals().map(|p| &p.slot.subject);
-    subjects
-        .filter_map(|subject| match subject {
-            Subject::Ref(name) => Some(name.clone()),
-            Subject::Charter => None,
-        })
-        .collect()
+/// The refs that proposals of this ledger are about, in order.
+fn proposed_refs<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a RefName> {
+    scene.tally.subjects().filter_map(|subject| match subject {
+        Subject::Ref(name) => Some(name),
+        Subject::Charter => None,
+    })
 }
 
 /// The plan for a push all of whose refs of the gate's concern are allowed.
@@ -53,7 +50,7 @@ pub(super) fn plan(scene: &Scene<'_>, verdicts: &[Verdict], auto_land: bool) -> 
         .map(|(pushed, _)| (pushed.name.as_str(), pushed.new))
         .collect();
     if auto_land && !scene.taken.is_empty() {
-        for name in decided_refs(scene).iter().filter(|name| !allowed.contains_key(name.as_str())) {
+        for name in proposed_refs(scene).filter(|name| !allowed.contains_key(name.as_str())) {
             plan.land(scene, name);
         }
     }

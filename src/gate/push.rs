@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::commands::Push;
-use super::ground::{Ground, check_repository, read_ground, unavailable, unreadable};
+use super::ground::{check_repository, read_ground, unavailable, unreadable};
 use super::links::Links;
 use super::names::Names;
 use super::ordinary;
@@ -48,15 +48,22 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     let read = || read_ground(repo, ledger, (push, &links), Trust::Cache);
     let refs = LedgerRefs::of(ledger);
     let is_lane = |pushed: &PushedRef| matches!(refs.read(&pushed.name), Some(LaneRef::Lane(_)));
+    let mut early = None;
     if push.refs.iter().any(is_lane) {
         // An entry that is none stays none whatever others push, so nobody need wait while it is found out:
         // else anyone could hold the lock with a long line of forged ones. What is good is remembered.
-        if let Some(ground) = read()?.filter(Ground::has_bad_entries) {
+        early = read()?;
+        if let Some(ground) = early.as_ref().filter(|ground| ground.has_bad_entries()) {
             return ground.with_scene(|scene| settle(repo, push, scene, ground.objects()));
         }
     }
     let _lock = lock(repo)?;
-    match read()? {
+    let unmoved = early.map(|ground| ground.unless_moved(repo)).transpose()?.flatten();
+    let ground = match unmoved {
+        Some(ground) => Some(ground),
+        None => read()?,
+    };
+    match ground {
         Some(ground) => ground.with_scene(|scene| settle(repo, push, scene, ground.objects())),
         None => Ok(before_genesis(push, ledger, &links)),
     }

@@ -74,8 +74,7 @@ pub fn is_protected(charter: &Charter, name: &str) -> bool {
 
 /// The slots with more than one decision.
 pub fn broken_slots(tally: &Tally) -> BTreeSet<Slot> {
-    let decided = tally.proposals().filter(|p| tally.is_decided(p.id));
-    decided.map(|p| &p.slot).filter(|slot| tally.decided_in(slot).len() > 1).cloned().collect()
+    tally.broken_slots().cloned().collect()
 }
 
 impl Scene<'_> {

@@ -74,6 +74,9 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
             others.entry(owner).or_default().push(tip);
         }
     }
+    for tips in others.values_mut() {
+        tips.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
+    }
     let most = others.values().map(Vec::len).max().unwrap_or(0);
     let in_turn = (0..most).flat_map(|turn| others.values().filter_map(move |tips| tips.get(turn).copied()));
     parents.extend(in_turn);

@@ -3,6 +3,7 @@
 //! the git directory; can be thrown away at any time. It names bytes, not refs or ids, so no entry
 //! can profit from another one's check.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
@@ -17,39 +18,45 @@ const HEADER: &str = concat!("git-quorum verified entries ", env!("CARGO_PKG_VER
 /// Digests of entries that were verified, and those that are new since the file was read.
 pub(super) struct VerifiedCache {
     path: PathBuf,
-    known: HashSet<Digest>,
+    trust: Trust,
+    /// What the file holds; read when it is first asked for, which is seldom if there is a snapshot.
+    kept: OnceCell<Kept>,
     fresh: Vec<Digest>,
+}
+
+/// What the file held when it was read.
+#[derive(Default)]
+struct Kept {
+    known: HashSet<Digest>,
     /// How much of the file is whole; none when it must be written anew.
     whole: Option<u64>,
-    /// Whether it is not to be written.
-    frozen: bool,
 }
 
 impl VerifiedCache {
-    /// Reads the cache in this git directory, as far as it is trusted. One that cannot be read is as good as none.
+    /// The cache in this git directory, to be used as far as it is trusted.
     pub(super) fn open(git_dir: &Path, trust: Trust) -> Self {
         let path = git_dir.join("quorum").join("verified");
-        let bytes = if trust.reads() { fs::read(&path).unwrap_or_default() } else { Vec::new() };
-        let body = bytes.strip_prefix(HEADER.as_bytes());
-        let digests = body.unwrap_or_default().chunks_exact(32).filter_map(|chunk| chunk.try_into().ok());
-        let known: HashSet<_> = digests.map(Digest::new).collect();
-        let whole = body.map(|body| (HEADER.len() + body.len() / 32 * 32) as u64);
-        Self { path, known, fresh: Vec::new(), whole, frozen: !trust.writes() }
+        Self { path, trust, kept: OnceCell::new(), fresh: Vec::new() }
+    }
+
+    fn kept(&self) -> &Kept {
+        self.kept.get_or_init(|| if self.trust.reads() { Kept::read(&self.path) } else { Kept::default() })
     }
 
     pub(super) fn contains(&self, raw: &Digest) -> bool {
-        self.known.contains(raw)
+        self.kept().known.contains(raw)
     }
 
     pub(super) fn add(&mut self, raw: Digest) {
-        if self.known.insert(raw) {
+        self.kept();
+        if self.kept.get_mut().is_some_and(|kept| kept.known.insert(raw)) {
             self.fresh.push(raw);
         }
     }
 
     /// Writes what is new. Failing to is no error: the next run verifies again.
     pub(super) fn save(&self) {
-        if !self.fresh.is_empty() && !self.frozen {
+        if !self.fresh.is_empty() && self.trust.writes() {
             let _ = self.write();
         }
     }
@@ -58,7 +65,7 @@ impl VerifiedCache {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let Some(whole) = self.whole else { return self.write_anew() };
+        let Some(whole) = self.kept().whole else { return self.write_anew() };
         // One write of whole digests at the end: other processes append whole digests too.
         let mut file = fs::OpenOptions::new().append(true).open(&self.path)?;
         if file.metadata()?.len() < whole || !(file.metadata()?.len() - HEADER.len() as u64).is_multiple_of(32) {
@@ -72,12 +79,23 @@ impl VerifiedCache {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(HEADER.as_bytes())?;
-        let mut known: Vec<_> = self.known.iter().collect();
+        let mut known: Vec<_> = self.kept().known.iter().collect();
         known.sort();
         let bytes: Vec<u8> = known.into_iter().flat_map(|d| *d.bytes()).collect();
         file.write_all(&bytes)?;
         file.persist(&self.path)?;
         Ok(())
+    }
+}
+
+impl Kept {
+    /// Reads the file. One that cannot be read is as good as none.
+    fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_default();
+        let body = bytes.strip_prefix(HEADER.as_bytes());
+        let digests = body.unwrap_or_default().chunks_exact(32).filter_map(|chunk| chunk.try_into().ok());
+        let whole = body.map(|body| (HEADER.len() + body.len() / 32 * 32) as u64);
+        Self { known: digests.map(Digest::new).collect(), whole }
     }
 }
 
@@ -108,16 +126,16 @@ mod tests {
         cache.add(digest(3));
         cache.save();
         let cache = VerifiedCache::open(folder.path(), Trust::Cache);
-        assert!(cache.contains(&digest(1)) && cache.contains(&digest(3)) && cache.known.len() == 2);
+        assert!(cache.contains(&digest(1)) && cache.contains(&digest(3)) && cache.kept().known.len() == 2);
 
         let mut cache = VerifiedCache::open(folder.path(), Trust::CacheReadOnly);
         assert!(cache.contains(&digest(1)));
         cache.add(digest(4));
         cache.save();
         assert!(!VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(4)));
-        assert!(VerifiedCache::open(folder.path(), Trust::Nothing).known.is_empty());
+        assert!(VerifiedCache::open(folder.path(), Trust::Nothing).kept().known.is_empty());
 
         fs::write(&path, "rubbish").unwrap();
-        assert!(VerifiedCache::open(folder.path(), Trust::Cache).known.is_empty());
+        assert!(VerifiedCache::open(folder.path(), Trust::Cache).kept().known.is_empty());
     }
 }

@@ -7,6 +7,9 @@ mod exchange;
 mod load;
 mod names;
 mod proposals;
+mod snapshot;
+#[cfg(test)]
+mod testing;
 
 pub use append::{AppendError, Author, parents_for};
 pub use exchange::{Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, push};
