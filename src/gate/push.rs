@@ -203,7 +203,7 @@ fn carry_out(repo: &Repo, scene: &Scene<'_>, verdicts: &[Verdict]) -> Result<Vec
             // A landing that fails must not hold up the entries that decided it.
             transact(repo, &plan(scene, verdicts, false).edits)?;
             let names: Vec<_> = full.landings.iter().map(|landing| landing.name.as_str()).collect();
-            Ok(vec![format!("decided, but could not move {}: {}", names.join(", "), first.reason)])
+            Ok(vec![says::fitted(&format!("decided, but could not move {}: {}", names.join(", "), first.reason))])
         }
     }
 }
@@ -229,7 +229,8 @@ fn told(plan: &Plan) -> Vec<String> {
         let to = super::rules::show(landing.to);
         format!("landed {} at {to}, by decision {}", landing.name, landing.decision.short())
     });
-    landed.chain(plan.held_up.iter().map(|what| format!("decided, but {what}"))).collect()
+    let held_up = plan.held_up.iter().map(|what| format!("decided, but {what}"));
+    landed.chain(held_up).map(|text| says::fitted(&text)).collect()
 }
 
 fn put_together(push: &Push, verdicts: &[Verdict], mut says: Vec<String>) -> Ruling {

@@ -59,12 +59,16 @@ fn left_out(codes: &[RefusalCode]) -> String {
     let mut kinds: Vec<_> = codes.iter().map(|code| code.code()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let text = format!("{} more refs: refused [{}]", codes.len(), kinds.join(", "));
-    wrapped(&text, "").join("\n")
+    fitted(&format!("{} more refs: refused [{}]", codes.len(), kinds.join(", ")))
+}
+
+/// A text in lines that fit.
+pub(super) fn fitted(text: &str) -> String {
+    wrapped(text, "").join("\n")
 }
 
 /// Lines of a width that fits beside what Git puts before them, broken between words only.
-pub(super) fn wrapped(text: &str, indent: &str) -> Vec<String> {
+fn wrapped(text: &str, indent: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

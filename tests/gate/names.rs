@@ -5,21 +5,16 @@ use git_quorum::id::Oid;
 use crate::lab::*;
 use crate::server::*;
 
-/// Refused alone and beside others, atomic or not, created and deleted.
+/// Refused alone and beside others, atomic or not; and to be deleted, which Git sends only if it sees the ref.
 fn refused_everywhere(site: &mut Site, name: &str, to: Oid, code: &str) {
-    site.refused(&[&format!("{to}:{name}")], &[code]);
-    for spec in [format!("{to}:{name}"), format!(":{name}")] {
-        let beside = [spec, format!("{to}:refs/heads/beside")];
-        let deletes = beside[0].starts_with(':');
-        if !deletes {
-            site.refused_with(&["--force", "--atomic"], &[&beside[0]], &[code]);
-            site.refused_late(&["--force", "--atomic"], &parts(&beside), &[code]);
-            let pushed = site.push_with(&["--force"], &parts(&beside), &[]);
-            assert!(!pushed.ok && pushed.text.contains(code), "{}", pushed.text);
-            assert_eq!(site.at("refs/heads/beside"), Some(to));
-            site.accepted(&[":refs/heads/beside"]);
-        }
-    }
+    let (alone, beside) = (format!("{to}:{name}"), format!("{to}:refs/heads/beside"));
+    site.refused(&[&alone], &[code]);
+    site.refused_with(&["--force", "--atomic"], &[&alone], &[code]);
+    site.refused_late(&["--force", "--atomic"], &[&alone, &beside], &[code]);
+    let pushed = site.push_with(&["--force"], &[&alone, &beside], &[]);
+    assert!(!pushed.ok && pushed.text.contains(code), "{}", pushed.text);
+    assert_eq!((site.at("refs/heads/beside"), site.at(name)), (Some(to), None));
+    site.accepted(&[":refs/heads/beside"]);
     let said = site.raw_push(&[(Some(to), None, name.as_bytes())], "");
     assert!(said.contains(code) && !said.contains("ok refs/"), "{said}");
 }
