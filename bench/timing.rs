@@ -33,20 +33,18 @@ pub struct Task<'a> {
     name: String,
     run: Box<dyn FnMut(usize) + 'a>,
     before: Box<dyn FnMut() + 'a>,
-    after: Box<dyn FnMut() + 'a>,
     seldom: bool,
 }
 
 impl<'a> Task<'a> {
     /// A task.
     pub fn new(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
-        let (before, after) = (Box::new(|| ()), Box::new(|| ()));
-        Self { name: name.into(), run: Box::new(run), before, after, seldom: false }
+        Self { name: name.into(), run: Box::new(run), before: Box::new(|| ()), seldom: false }
     }
 
-    /// The same with what is to be done before and after it each time, and is not measured.
-    pub fn between(self, before: impl FnMut() + 'a, after: impl FnMut() + 'a) -> Self {
-        Self { before: Box::new(before), after: Box::new(after), ..self }
+    /// The same after something that is done each time and is not measured.
+    pub fn after(self, before: impl FnMut() + 'a) -> Self {
+        Self { before: Box::new(before), ..self }
     }
 
     /// The same, to be done three times at most: it takes long.
@@ -63,10 +61,8 @@ pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
             (task.before)();
             let start = Instant::now();
             (task.run)(n);
-            let elapsed = start.elapsed();
-            (task.after)();
             if n > 0 {
-                times.push(elapsed);
+                times.push(start.elapsed());
             }
         }
     }

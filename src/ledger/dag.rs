@@ -514,12 +514,20 @@ mod shared {
 
     use super::Entry;
 
+    struct Shared(Arc<Entry>);
+
+    impl<'de> Deserialize<'de> for Shared {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Entry::deserialize(deserializer).map(|entry| Self(Arc::new(entry)))
+        }
+    }
+
     pub fn serialize<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(entries.iter().map(|entry| &**entry))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<Entry>>, D::Error> {
-        Ok(Vec::<Entry>::deserialize(deserializer)?.into_iter().map(Arc::new).collect())
+        Ok(Vec::<Shared>::deserialize(deserializer)?.into_iter().map(|shared| shared.0).collect())
     }
 }
 

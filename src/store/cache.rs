@@ -1,7 +1,7 @@
-//! Which bytes have been verified before: digests of whole entries that had the form of one and whose
-//! signatures, that of the entry and those of its precommits, were good. Kept in
+//! Which bytes have been verified before and are not in the snapshot: digests of whole entries that had the form of
+//! one and whose signatures, that of the entry and those of its precommits, were good. Kept in
 //! the git directory; can be thrown away at any time. It names bytes, not refs or ids, so no entry
-//! can profit from another one's check.
+//! can profit from another one's check: entries that no ref holds, too, such as those of a push that was refused.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -19,7 +19,7 @@ const HEADER: &str = concat!("git-quorum verified entries ", env!("CARGO_PKG_VER
 pub(super) struct VerifiedCache {
     path: PathBuf,
     trust: Trust,
-    /// What the file holds; read when it is first asked for, which is seldom if there is a snapshot.
+    /// What the file holds; read when it is first asked for.
     kept: OnceCell<Kept>,
     fresh: Vec<Digest>,
 }
@@ -59,6 +59,13 @@ impl VerifiedCache {
         if !self.fresh.is_empty() && self.trust.writes() {
             let _ = self.write();
         }
+    }
+
+    /// Forgets everything: the snapshot has it.
+    pub(super) fn clear(&mut self) {
+        let _ = fs::remove_file(&self.path);
+        self.kept = OnceCell::from(Kept::default());
+        self.fresh.clear();
     }
 
     fn write(&self) -> std::io::Result<()> {
@@ -134,6 +141,14 @@ mod tests {
         cache.save();
         assert!(!VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(4)));
         assert!(VerifiedCache::open(folder.path(), Trust::Nothing).kept().known.is_empty());
+
+        let mut cache = VerifiedCache::open(folder.path(), Trust::Cache);
+        cache.clear();
+        assert!(!cache.contains(&digest(1)) && !path.exists());
+        cache.add(digest(5));
+        cache.save();
+        let cache = VerifiedCache::open(folder.path(), Trust::Cache);
+        assert!(cache.contains(&digest(5)) && cache.kept().known.len() == 1);
 
         fs::write(&path, "rubbish").unwrap();
         assert!(VerifiedCache::open(folder.path(), Trust::Cache).kept().known.is_empty());

@@ -129,15 +129,17 @@ fn load_above(
         Some(snapshot) => extend(repo, snapshot, (genesis, &tips), trust)?,
         None => None,
     };
-    let (loaded, new) = match known {
+    let (mut loaded, new) = match known {
         Some(extended) => extended,
         None => read_whole(repo, ledger, (genesis, tips), trust)?,
     };
     if let Some(version) = loaded.tally.upgrade_needed() {
         return Err(LoadError::UpgradeNeeded(version));
     }
-    if new >= WORTH_A_SNAPSHOT && trust.writes() && loaded.problems.is_empty() && !loaded.tally.dag().has_doubles() {
-        snapshot::save(repo.git_dir(), loaded.covered(), &loaded.tally);
+    let is_plain = loaded.problems.is_empty() && !loaded.tally.dag().has_doubles();
+    let is_due = new >= WORTH_A_SNAPSHOT && trust.writes() && is_plain;
+    if is_due && snapshot::save(repo.git_dir(), loaded.covered(), &loaded.tally) {
+        loaded.cache.clear();
     }
     Ok(loaded)
 }

@@ -56,9 +56,9 @@ impl Snapshot {
     }
 }
 
-/// Writes the snapshot. Failing to is no error: the next run reads more.
-pub(super) fn save(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) {
-    let _ = write(git_dir, tips, tally);
+/// Writes the snapshot, and says whether it is there. Failing to is no error: the next run reads more.
+pub(super) fn save(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -> bool {
+    write(git_dir, tips, tally).is_ok()
 }
 
 fn write(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -> std::io::Result<()> {
@@ -154,7 +154,7 @@ mod tests {
         let then = std::time::SystemTime::now() - 2 * ABANDONED;
         fs::File::options().write(true).open(&old).unwrap().set_modified(then).unwrap();
         assert!(Snapshot::read(repo.git_dir(), ledger).is_none());
-        save(repo.git_dir(), loaded.covered(), &loaded.tally);
+        assert!(save(repo.git_dir(), loaded.covered(), &loaded.tally));
         assert!(Snapshot::read(repo.git_dir(), ledger).is_some());
         assert!(!old.exists() && young.exists(), "the young one may still be written");
     }
