@@ -70,7 +70,7 @@ fn a_fresh_clone_and_a_stale_one_get_a_branch(git: &Git) {
     // The value that the first decision names.
     desk.git(&["branch", "main", "origin/main~1"]);
     desk.git(&["checkout", "-q", "main"]);
-    desk.git(&["pull", "-q"]);
+    desk.git(&["pull", "-q", "origin", "main"]);
     assert_eq!(desk.value(MAIN), server_main(&team));
 }
 
@@ -174,7 +174,7 @@ fn the_programs_own_commands_pass(git: &Git) {
     alice.ok(&["land", "--local"]);
     assert_eq!(alice.value(MAIN), alice.git(&["rev-parse", "HEAD"]));
     alice.ok(&["land"]);
-    let three = id(&alice.ok(&["propose", "--delete", "--ref", "main", "-m", "three"]));
+    let three = id(&alice.ok(&["propose", "--delete", "--onto", "main", "-m", "three"]));
     team.settle(&three);
     alice.ok(&["land", "--local"]);
     assert_eq!(alice.git(&["for-each-ref", MAIN]), "", "a deletion that was decided");

@@ -49,7 +49,7 @@ fn without_the_program_protected_refs_stay_and_others_move(git: &Git) {
     let main = commit(&desk, "main");
     let says = ["refs/heads/main is protected", "not at /nowhere/git-quorum any more", "git quorum install"];
     assert!(!main.ok && says.iter().all(|words| main.text.contains(words)), "{}", main.text);
-    let pushed = desk.try_git(&["push", "origin", "HEAD~1:main"]);
+    let pushed = desk.try_git(&["push", "origin", "topic:main"]);
     assert!(!pushed.ok && pushed.text.contains("git quorum install"), "{}", pushed.text);
     desk.git(&["push", "-q", "origin", "topic"]);
     // A mark cannot be followed up, so the list counts.

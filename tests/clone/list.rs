@@ -103,7 +103,6 @@ fn a_charter_that_comes_by_fetch_protects_at_the_next_update(git: &Git) {
     desk.git(&["branch", "other"]);
     assert!(!file(&desk, "protected.stale").exists());
     desk.refused(&["branch", "release/3"], &["NO_PROPOSAL", "refs/heads/release/3"], &[]);
-    desk.git(&["branch", "release"]).clear();
 }
 
 fn the_list_is_found_from_everywhere(git: &Git) {

@@ -6,6 +6,7 @@ use super::known::{Known, Protected, may_be_protected, remote, tracking, unreada
 use super::{list, rule};
 use crate::charter::RefName;
 use crate::gate::protected::{judge, not_backed, steps};
+use crate::gate::rules::show;
 use crate::gate::{PushedRef, Refusal, RefusalCode};
 use crate::id::Oid;
 use crate::repo::Repo;
@@ -92,6 +93,11 @@ fn judge_update(known: &Known, update: &Update, remote: &str, values: &BTreeMap<
         if rule::allows(&steps(&proposals), &known.seen(remote, name, values), moved.old, new) {
             return Ok(());
         }
+        if chain.rivals.is_empty() && proposals.first().is_some_and(|first| first.from == new) {
+            let reason = format!("{name} only moves forward: decisions lead on from {}", show(new));
+            let help = "to return to it, propose it anew: git quorum propose";
+            return Err(Refusal::new(RefusalCode::WentBack, reason, help));
+        }
         let refusal = not_backed(scene, &parsed, (&chain, &proposals), (moved.old, new));
         Err(for_a_clone(refusal, name, new))
     })
@@ -100,7 +106,7 @@ fn judge_update(known: &Known, update: &Update, remote: &str, values: &BTreeMap<
 /// What helps here, where the gate's own words are for who pushes.
 fn for_a_clone(refusal: Refusal, name: &str, new: Option<Oid>) -> Refusal {
     let help = match (refusal.code, new) {
-        (RefusalCode::NoProposal, None) => format!("propose it: git quorum propose --delete --ref {name}"),
+        (RefusalCode::NoProposal, None) => format!("propose it: git quorum propose --delete --onto {name}"),
         (RefusalCode::NoProposal, Some(_)) => {
             "keep it on a branch: git switch -c NAME, then git quorum propose; what others decided comes with git fetch"
                 .to_owned()
