@@ -14,6 +14,11 @@ const SCRIPT: &str = include_str!("../hooks/reference-transaction");
 /// The commits that are to be rebased lie on one of these, and go to the other.
 const BASES: [&str; 2] = ["refs/tags/one", "refs/tags/other"];
 
+/// A compiler, a file for it, and what to write there.
+type Language = (&'static str, &'static str, &'static str);
+const C: Language = ("cc", "empty.c", "int main(void) { return 0; }\n");
+const RUST: Language = ("rustc", "empty.rs", "fn main() {}\n");
+
 fn main() {
     let form = Form::of_process();
     describe_machine(form);
@@ -21,15 +26,17 @@ fn main() {
     println!("\ngit rebase of {commits} commits on a branch that is not protected");
     let bench = Bench::new(commits);
     let tasks = vec![
-        bench.rebase("an empty compiled hook", |hook| bench.compile(hook)),
+        bench.rebase("an empty hook compiled from C", |hook| bench.compile(hook, C)),
+        bench.rebase("an empty hook compiled from Rust", |hook| bench.compile(hook, RUST)),
         bench.rebase("an empty shell script", |hook| script(hook, "#!/bin/sh\nexit 0\n")),
         bench.rebase("the hook of git-quorum", |hook| script(hook, &filled())),
         bench.rebase("no hook", |_| {}),
     ];
     let medians = compare(form.pick(1, 21), tasks);
-    ratio("the hook of git-quorum over an empty compiled one", medians[2], medians[0]);
-    ratio("an empty shell script over an empty compiled hook", medians[1], medians[0]);
-    ratio("no hook over an empty compiled one", medians[3], medians[0]);
+    ratio("the hook of git-quorum over an empty one from C", medians[3], medians[0]);
+    ratio("the hook of git-quorum over an empty one from Rust", medians[3], medians[1]);
+    ratio("an empty shell script over an empty hook from C", medians[2], medians[0]);
+    ratio("no hook over an empty one from C", medians[4], medians[0]);
 }
 
 /// The script as `install` fills it in.
@@ -104,11 +111,11 @@ impl Bench {
         })
     }
 
-    /// A program that does nothing, as the C compiler makes it.
-    fn compile(&self, hook: &Path) {
-        let source = self.dir.path().join("empty.c");
-        std::fs::write(&source, "int main(void) { return 0; }\n").unwrap();
-        let compiled = Command::new("cc").arg("-O2").arg("-o").arg(hook).arg(&source).status().unwrap();
+    /// A program that does nothing, as a compiler makes it by default.
+    fn compile(&self, hook: &Path, (compiler, file, text): Language) {
+        let source = self.dir.path().join(file);
+        std::fs::write(&source, text).unwrap();
+        let compiled = Command::new(compiler).args(["-O", "-o"]).arg(hook).arg(&source).status().unwrap();
         assert!(compiled.success());
     }
 }

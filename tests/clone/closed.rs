@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use git_quorum::repo::{Environment, Repo};
+use git_quorum::store::load_with_incoming;
+
 use crate::desk::{Git, MAIN, Ran, executable, install_program, observer};
-use crate::world::{Seat, Team};
+use crate::world::{Seat, Team, id};
 
 with_each_git!(
     without_the_program_protected_refs_stay_and_others_move,
     without_a_ledger_protected_refs_stay_and_others_move,
     a_bad_lane_holds_up_no_other,
+    what_a_removed_member_says_is_left_out,
     damaged_hooks_fail_closed,
 );
 
@@ -95,6 +99,41 @@ fn a_bad_lane_holds_up_no_other(git: &Git) {
     desk.git(&["fetch", "-q"]);
     desk.refused(&["reset", "--hard", "HEAD~1"], &["WENT_BACK"], &["reset", "-q", "--hard"]);
     desk.refused(&["commit", "--allow-empty", "-m", "x"], &["NO_PROPOSAL"], &[]);
+}
+
+/// Decides the charter in this text.
+fn decide_charter(team: &Team, text: &str, title: &str) {
+    let file = team.world.path("charter.toml");
+    std::fs::write(&file, text).unwrap();
+    let proposed = team.seats[0].ok(&["charter", "propose", "--file", file.to_str().unwrap(), "-m", title]);
+    team.settle(&id(&proposed));
+}
+
+fn what_a_removed_member_says_is_left_out(git: &Git) {
+    let (team, desk) = team_and_desk(git);
+    let alone = team.seats[0].run(&["charter", "show", "--toml"]).out;
+    let bob = format!(
+        "\n[[members]]\nname = \"bob\"\nkey_file = \"{}.pub\"\nvote = false\n",
+        team.world.key("bob").display()
+    );
+    decide_charter(&team, &format!("{alone}{bob}"), "bob comes in");
+    let with_bob = team.world.load(&team.server).tally.charter_in_force();
+    let genesis = desk.git(&["config", "quorum.ledger"]).parse().unwrap();
+    let (said, before) = team.world.forge_under(&team.server, "bob", with_bob, &[genesis, with_bob], vec![]);
+    team.place("bob", before);
+    let known = |entry| {
+        desk.git(&["fetch", "-q"]);
+        let env = desk.world.env().into_iter().map(|(name, value)| (name.into(), value.into()));
+        let repo = Repo::open_with(&desk.dir.join(".git"), Environment::scrubbed(env)).unwrap();
+        load_with_incoming(&repo, genesis).unwrap().tally.dag().find(entry).is_some()
+    };
+    assert!(known(said), "a member's entry comes with a plain fetch");
+    decide_charter(&team, &alone, "bob goes");
+    let (late, after) = team.world.forge_under(&team.server, "bob", with_bob, &[said], vec![]);
+    team.place("bob", after);
+    assert!(!known(late), "a former member's does not");
+    let in_force = team.world.load(&team.server).tally.charter_in_force();
+    assert!(known(in_force), "and what others said is in");
 }
 
 fn damaged_hooks_fail_closed(git: &Git) {

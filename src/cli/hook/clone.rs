@@ -78,3 +78,43 @@ fn verdict(judged: Result<(), Refusal>) -> Answer {
         Err(Refusal { code, reason, help }) => Err(Failure::new(code.code(), reason).exit(Exit::No).hint(help)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZEROS: &str = "0000000000000000000000000000000000000000";
+
+    fn oid(n: u8) -> Oid {
+        Oid::new([n; 20])
+    }
+
+    #[test]
+    fn every_form_of_an_update_is_read() {
+        let name = "refs/heads/main".to_owned();
+        let read = |old: &str, new: &str| update(&format!("{old} {new} {name}")).unwrap();
+        let expected = |old, new| Update { name: name.clone(), old, new };
+        let (one, two) = (oid(1), oid(2));
+        assert_eq!(read(&one.to_string(), &two.to_string()), expected(Some(one), NewValue::Object(two)));
+        assert_eq!(read(ZEROS, ZEROS), expected(None, NewValue::Nothing));
+        assert_eq!(read(ZEROS, "ref:refs/heads/x"), expected(None, NewValue::Symbolic));
+        assert_eq!(read("ref:refs/heads/x", &two.to_string()), expected(None, NewValue::Object(two)));
+        for strange in
+            ["", "x", "a b c", &format!("{one} {two}"), &format!("{one} x {name}"), &format!(" {two} {name}")]
+        {
+            assert!(update(strange).is_err(), "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_pushed_may_be_called_anything() {
+        let (old, new) = (oid(1), oid(2));
+        let expected = PushedRef { name: "refs/heads/main".to_owned(), old: Some(old), new: Some(new) };
+        for local in ["refs/heads/topic", "HEAD@{1 day ago}", ":/fix refs/heads/x"] {
+            assert_eq!(pushed(&format!("{local} {new} refs/heads/main {old}")).unwrap(), expected, "{local}");
+        }
+        let deletion = pushed(&format!("(delete) {ZEROS} refs/heads/main {old}")).unwrap();
+        assert_eq!(deletion, PushedRef { new: None, ..expected });
+        assert!(pushed("a b c").is_err() && pushed("a b c d").is_err());
+    }
+}

@@ -11,7 +11,7 @@ use crate::repo::Repo;
 
 /// A mark is set before the entries are there. One that is younger than this may be that of a transaction under way, and
 /// stays: it costs a look at the ledger at the next update.
-const UNDER_WAY: Duration = Duration::from_secs(10);
+const UNDER_WAY: Duration = Duration::from_secs(2);
 
 fn folder(repo: &Repo) -> PathBuf {
     repo.git_dir().join("quorum")

@@ -30,7 +30,7 @@ mod tests {
         let nothing_moves = current == new;
         let decided = (1..=k).any(|j| to(j) == new && (j..=k).all(|later| to(later) != current));
         let begins = k > 0 && new == chain[0].from && (1..=k).all(|i| to(i) != current);
-        let as_seen = k == 0 && new.is_some_and(|new| seen.iter().any(|oid| *oid == new));
+        let as_seen = k == 0 && new.is_some_and(|new| seen.contains(&new));
         nothing_moves || decided || begins || as_seen
     }
 
