@@ -89,8 +89,14 @@ fn hooks_of_others_can_refuse(git: &Git) {
         before.matches("[prepared]").count()
     );
     // One that reads nothing, and one that is not executable: as Git does with it.
-    desk.world.script("other reference-transaction", "exit 0");
+    for name in ["reference-transaction", "pre-merge-commit", "pre-push"] {
+        desk.world.script(format!("other {name}"), "exit 0");
+    }
     desk.git(&["branch", "-f", "topic", "HEAD~1"]);
+    // Its yes is not ours.
+    desk.refused(&["update-ref", MAIN, "HEAD~1"], &["WENT_BACK"], &[]);
+    assert!(!desk.try_git(&["push", "--force", "origin", "topic:main"]).ok);
+    recorder(&desk, "pre-merge-commit", "exit 3");
     crate::desk::executable(&other, false);
     crate::desk::executable(&push, false);
     desk.git(&["branch", "-f", "topic", "HEAD"]);

@@ -147,11 +147,6 @@ fn damaged_hooks_fail_closed(git: &Git) {
     let main = commit(&desk, "main");
     assert!(!main.ok && main.text.contains("git quorum install"), "{}", main.text);
     // A line that no Git writes.
-    let mut command = desk.world.command(env!("CARGO_BIN_EXE_git-quorum"), &desk.dir);
-    std::fs::write(desk.world.path("lines"), "what is this\n").unwrap();
-    command
-        .args(["hook", "reference-transaction", "prepared"])
-        .stdin(std::fs::File::open(desk.world.path("lines")).unwrap());
-    let ran = Ran::from(command.output().unwrap());
+    let ran = desk.asked("what is this\n");
     assert!(!ran.ok && ran.text.contains("UNKNOWN_FORM"), "{}", ran.text);
 }

@@ -117,6 +117,15 @@ impl Seat {
         command.args(args).output().unwrap().into()
     }
 
+    /// What the program says when the script of `reference-transaction` asks it about these lines.
+    pub fn asked(&self, lines: &str) -> Ran {
+        let file = self.world.path("lines");
+        std::fs::write(&file, lines).unwrap();
+        let mut command = self.world.command(env!("CARGO_BIN_EXE_git-quorum"), &self.dir);
+        command.args(["hook", "reference-transaction", "prepared"]).stdin(std::fs::File::open(&file).unwrap());
+        command.output().unwrap().into()
+    }
+
     /// All refs, and where HEAD is.
     pub fn refs(&self) -> String {
         let head = self.try_git(&["rev-parse", "--symbolic-full-name", "HEAD"]).text;

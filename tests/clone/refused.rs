@@ -170,6 +170,12 @@ fn a_deletion_is_told_from_packing(git: &Git) {
     }
     desk.git(&["pack-refs", "--all"]);
     assert_eq!(desk.value(MAIN), value);
+    // Only who expects the packed value, and holds no lock, is packing.
+    let (zeros, lock) = ("0".repeat(40), desk.dir.join(".git/packed-refs.lock"));
+    assert!(desk.asked(&format!("{value} {zeros} {MAIN}\n")).ok);
+    assert!(!desk.asked(&format!("{zeros} {zeros} {MAIN}\n")).ok);
+    std::fs::write(&lock, "").unwrap();
+    assert!(!desk.asked(&format!("{value} {zeros} {MAIN}\n")).ok);
 }
 
 fn what_the_remote_has_counts_only_before_the_first_decision(git: &Git) {
