@@ -32,7 +32,7 @@ pub(super) fn judge(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal
 }
 
 /// Says what is the matter with a move that no decision backs.
-fn not_backed(
+pub(super) fn not_backed(
     scene: &Scene<'_>,
     name: &RefName,
     (chain, proposals): (&Chain, &[&RefProposal]),

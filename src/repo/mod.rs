@@ -6,6 +6,7 @@ mod discover;
 pub mod git;
 pub mod merge;
 pub mod objects;
+mod packed;
 pub mod refs;
 mod settings;
 mod symbolic;
