@@ -10,6 +10,8 @@ mod lab;
 #[path = "../common/world.rs"]
 mod world;
 
+mod gitolite;
 mod http;
 mod service;
+mod ssh;
 mod story;

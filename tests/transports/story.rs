@@ -11,8 +11,8 @@ use crate::world::{Seat, Team, World, id};
 
 pub const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// A gated server, and a clone for each member, by the member's own address.
-pub fn found(world: Arc<World>, server: PathBuf, url: impl Fn(&str) -> String) -> Team {
+/// A gated server, and a clone for each of the first members, by the member's own address.
+pub fn found(world: Arc<World>, server: PathBuf, seated: usize, url: impl Fn(&str) -> String) -> Team {
     let founder = world.seat(MEMBERS[0], &url(MEMBERS[0]));
     founder.commit("readme", "readme");
     founder.git(&["push", "-q", "origin", "HEAD:main"]);
@@ -24,7 +24,7 @@ pub fn found(world: Arc<World>, server: PathBuf, url: impl Fn(&str) -> String) -
     let mut seats = vec![founder];
     let team = Team { world: world.clone(), server, seats: vec![] };
     host(&team).ok(&["install", "--server"]);
-    for member in &MEMBERS[1..] {
+    for member in &MEMBERS[1..seated] {
         let seat = world.seat(member, &url(member));
         seat.join(member);
         seats.push(seat);
