@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use super::load::{LaneProblem, Loaded, find_ledgers};
 use super::names::{LaneRef, LedgerRefs};
 use crate::charter::{MemberName, RefPattern};
+use crate::consensus::Content;
 use crate::id::{EntryId, Oid};
+use crate::ledger::RefProposal;
 use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
 
 /// Why lanes were not exchanged.
@@ -258,6 +260,30 @@ pub fn push(
     (member, moves): (Option<&MemberName>, &[Move]),
 ) -> Result<PushOutcome, ExchangeError> {
     let wanted = wanted_on_remote(loaded, remote_refs, member);
+    send(repo, &loaded.refs, remote, remote_refs, (wanted, moves))
+}
+
+/// Pushes what the remote lacks of other members' lanes, with the proposals in them: so entries cross from one server to
+/// another with whoever syncs with both. A push of its own, because a lane that the remote does not take must
+/// not hold up the member's.
+pub fn pass_on(
+    repo: &Repo,
+    loaded: &Loaded,
+    remote: &str,
+    remote_refs: &mut BTreeMap<String, Oid>,
+    member: &MemberName,
+) -> Result<PushOutcome, ExchangeError> {
+    let wanted = others_on_remote(loaded, remote_refs, member)?;
+    send(repo, &loaded.refs, remote, remote_refs, (wanted, &[]))
+}
+
+fn send(
+    repo: &Repo,
+    refs: &LedgerRefs,
+    remote: &str,
+    remote_refs: &mut BTreeMap<String, Oid>,
+    (wanted, moves): (BTreeMap<String, Oid>, &[Move]),
+) -> Result<PushOutcome, ExchangeError> {
     let mut refspecs: Vec<_> = wanted.iter().map(|(name, oid)| format!("{oid}:{name}")).collect();
     for Move { name, value, rewrite } in moves {
         let value = value.map(|oid| oid.to_string()).unwrap_or_default();
@@ -272,7 +298,7 @@ pub fn push(
     }
     let moved = moves.iter().map(|m| (m.name.clone(), m.value));
     let pushed: Vec<_> = wanted.into_iter().map(|(name, oid)| (name, Some(oid))).chain(moved).collect();
-    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(&loaded.refs, remote, name, *value)).collect();
+    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(refs, remote, name, *value)).collect();
     for (name, value) in pushed {
         match value {
             Some(oid) => remote_refs.insert(name, oid),
@@ -310,6 +336,48 @@ fn wanted_on_remote(
     };
     let lacking = loaded.tips.iter().filter(|(name, oid)| mine(name) && remote_refs.get(*name) != Some(*oid));
     lacking.map(|(name, oid)| (name.clone(), *oid)).collect()
+}
+
+/// What the remote lacks of what others have said. From which of its ends a forked lane goes on is its owner's to say.
+fn others_on_remote(
+    loaded: &Loaded,
+    remote_refs: &BTreeMap<String, Oid>,
+    member: &MemberName,
+) -> Result<BTreeMap<String, Oid>, RepoError> {
+    let dag = loaded.tally.dag();
+    let mut lacking = BTreeMap::new();
+    for other in dag.authors().filter(|other| *other != member) {
+        let [tip] = dag.tips(other)[..] else { continue };
+        let name = loaded.refs.lane(other);
+        let is_behind = remote_refs.get(&name).is_none_or(|shown| {
+            let shown = dag.find_oid(*shown);
+            shown.is_some_and(|shown| shown != tip && dag.reaches(shown, tip))
+        });
+        if is_behind && dag.entry(tip).id != dag.ledger() && loaded.is_admitted(tip) {
+            lacking.insert(name, dag.entry(tip).oid);
+            lacking.extend(open_proposals(loaded, other, remote_refs)?);
+        }
+    }
+    Ok(lacking)
+}
+
+/// The refs of the member's undecided proposals that the remote does not have and whose commits are here: without them a gate
+/// takes the lane in no further.
+fn open_proposals(
+    loaded: &Loaded,
+    member: &MemberName,
+    remote_refs: &BTreeMap<String, Oid>,
+) -> Result<Vec<(String, Oid)>, RepoError> {
+    let tally = &loaded.tally;
+    let mut found = Vec::new();
+    for proposal in tally.proposals().filter(|p| p.proposer == *member && tally.decided_in(&p.slot).is_empty()) {
+        let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else { continue };
+        let name = loaded.refs.proposal(proposal.id);
+        if !remote_refs.contains_key(&name) && loaded.objects().contains(*to)? {
+            found.push((name, *to));
+        }
+    }
+    Ok(found)
 }
 
 fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutcome {

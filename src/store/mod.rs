@@ -9,7 +9,7 @@ mod names;
 mod proposals;
 
 pub use append::{AppendError, Author, parents_for};
-pub use exchange::{Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, push};
+pub use exchange::{Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, pass_on, push};
 pub use load::{LaneProblem, LoadError, Loaded, Trust, find_ledgers, load, load_unfounded};
 pub use names::{LaneRef, LedgerRefs};
 pub use proposals::{BindingError, Bound, bind, check_binding};

@@ -10,7 +10,8 @@ use crate::story::{self, MEMBERS};
 use crate::world::{Team, World};
 
 /// Before the gate: members may do anything.
-const OPEN: &str = "repo gitolite-admin\n RW+ = admin\nrepo project\n RW+ = @members\n R = reader\n@members = alice bob carol dave\n";
+const OPEN: &str =
+    "repo gitolite-admin\n RW+ = admin\nrepo project\n RW+ = @members\n R = reader\n@members = alice bob carol dave\n";
 /// With the gate: gitolite's rules leave members their own branches, and forbid the rest.
 const CLOSED: &str = "repo gitolite-admin\n RW+ = admin\n@members = alice bob carol dave\nrepo project\n - refs/heads/main$ = @members\n \
                       - refs/quorum/ = @members\n RW+ refs/heads/USER/ = @members\n R = reader\n";
@@ -86,7 +87,10 @@ fn the_whole_story_with_gitolite_whose_rules_govern_what_falls_through() {
     let team = story::found(host.world.clone(), host.repository(), 4, |member| format!("ssh://{member}/project"));
     host.configure(CLOSED);
     let hooks = listing(&host.repository().join("hooks"));
-    assert!(hooks.iter().any(|(path, link, _)| path.ends_with("update") && link.is_some()), "gitolite's own hook: {hooks:?}");
+    assert!(
+        hooks.iter().any(|(path, link, _)| path.ends_with("update") && link.is_some()),
+        "gitolite's own hook: {hooks:?}"
+    );
     host.run(&["setup"]);
     assert_eq!(listing(&host.repository().join("hooks")), hooks, "gitolite leaves our hook where it is");
 
@@ -107,7 +111,8 @@ fn its_rules_govern_other_refs(team: &Team) {
     let lane = team.ledger_ref("lane/bob");
     let proposal = bob.propose("more");
     bob.ok(&["review", &proposal, "--reject", "--local"]);
-    let both = |other: &str| ["--atomic".to_owned(), "origin".to_owned(), lane.clone(), format!("HEAD:refs/heads/{other}")];
+    let both =
+        |other: &str| ["--atomic".to_owned(), "origin".to_owned(), lane.clone(), format!("HEAD:refs/heads/{other}")];
     let (foreign, own) = (both("alice/y"), both("bob/y"));
     let words = |parts: &[String; 4]| parts.clone();
     let foreign = words(&foreign);
@@ -117,7 +122,10 @@ fn its_rules_govern_other_refs(team: &Team) {
     let pushed = story::push(bob, &args);
     assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
     let here = bob.git(&["rev-parse", &lane]);
-    assert_eq!(team.world.git(&team.server, &["rev-parse", &lane, "refs/heads/bob/y"]), format!("{here}\n{}", bob.git(&["rev-parse", "HEAD"])));
+    assert_eq!(
+        team.world.git(&team.server, &["rev-parse", &lane, "refs/heads/bob/y"]),
+        format!("{here}\n{}", bob.git(&["rev-parse", "HEAD"]))
+    );
 }
 
 fn its_rules_govern_who_gets_in(team: &Team) {

@@ -192,7 +192,9 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
 
     std::fs::write(&system, "[safe]\ndirectory = *\n").unwrap();
     story::refused(&team, alice, &["origin", "HEAD:refs/heads/x"], &["unable to create temporary object directory"]);
-    let writable = |what: &str| assert!(world.command("chmod", &team.server).args(["-R", "a+rwX", what]).status().unwrap().success());
+    let writable = |what: &str| {
+        assert!(world.command("chmod", &team.server).args(["-R", "a+rwX", what]).status().unwrap().success())
+    };
     writable("objects");
     let says = ["[GATE_UNAVAILABLE]", "quorum/gate.lock", "whoever runs the server"];
     story::refused(&team, alice, &["origin", "HEAD:refs/heads/x"], &says);

@@ -12,6 +12,7 @@ mod world;
 
 mod gitolite;
 mod http;
+mod remotes;
 mod service;
 mod ssh;
 mod story;

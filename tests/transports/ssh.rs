@@ -15,13 +15,26 @@ const SCRIPT: &str = include_str!("../../docs/server/git-only");
 
 /// An sshd that lets in the members of a world, each with a key that is not the one it signs with.
 pub struct Sshd {
+    world: Arc<World>,
     _service: Service,
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        // Connections that are kept open outlive the server otherwise.
+        for socket in std::fs::read_dir(self.world.path("ssh")).into_iter().flatten().flatten().map(|f| f.path()) {
+            if socket.extension().is_some_and(|e| e == "sock") {
+                let mut exit = self.world.command("ssh", &self.world.path(""));
+                exit.args(["-F", "none", "-O", "exit", "-S"]).arg(&socket).arg("any").output().unwrap();
+            }
+        }
+    }
 }
 
 impl Sshd {
     /// `authorized` are the lines of authorized_keys; `settings` go into its configuration. A member reaches it by
     /// its own name as the host.
-    pub fn new(world: &World, sshd: &Path, members: &[&str], authorized: &Path, settings: &str) -> Sshd {
+    pub fn new(world: &Arc<World>, sshd: &Path, members: &[&str], authorized: &Path, settings: &str) -> Sshd {
         let run = world.path("ssh");
         std::fs::create_dir_all(&run).unwrap();
         write_key(&run.join("host"), &[9; 32]);
@@ -43,18 +56,21 @@ impl Sshd {
         }
         let mut command = Command::new(sshd);
         command.args(["-D", "-e", "-f"]).arg(run.join("sshd_config"));
-        Sshd { _service: Service::reached(&command, &run.join("sshd.log"), || answers(port)) }
+        Sshd { world: world.clone(), _service: Service::reached(&command, &run.join("sshd.log"), || answers(port)) }
     }
 }
 
-/// How a member's client gets in: with its own key, no agent, and nothing of the user's.
+/// How a member's client gets in: with its own key, no agent, and nothing of the user's. It keeps its connection open
+/// for the next command, which saves most of the time; what keeps it ends with the sshd.
 fn client(world: &World, member: &str, port: u16) -> String {
     let run = world.path("ssh");
     format!(
         "Host {member}\n HostName 127.0.0.1\n Port {port}\n User {}\n IdentityFile {}\n IdentitiesOnly yes\n IdentityAgent none\n \
-         UserKnownHostsFile {}/known_hosts\n GlobalKnownHostsFile none\n BatchMode yes\n LogLevel ERROR\n",
+         UserKnownHostsFile {}/known_hosts\n GlobalKnownHostsFile none\n BatchMode yes\n LogLevel ERROR\n \
+         ControlMaster auto\n ControlPath {}/%n.sock\n ControlPersist 20\n",
         user(),
         login_key(world, member).display(),
+        run.display(),
         run.display(),
     )
 }
@@ -105,7 +121,8 @@ fn behind(seated: usize, command: impl Fn(&World) -> String, settings: &str) -> 
 /// The script of the documentation, with the programs of this machine.
 fn git_only(world: &World) -> String {
     let path = world.path("git-only");
-    let script = SCRIPT.replace("PATH=/usr/local/bin:/usr/bin:/bin", &format!("PATH='{}'", std::env::var("PATH").unwrap()));
+    let script =
+        SCRIPT.replace("PATH=/usr/local/bin:/usr/bin:/bin", &format!("PATH='{}'", std::env::var("PATH").unwrap()));
     assert_ne!(script, SCRIPT);
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -122,7 +139,14 @@ fn git_shell(world: &World) -> String {
 fn ssh(world: &World, options: &[&str], command: &[&str]) -> Output {
     let config = world.path("ssh/config");
     let mut ssh = world.command("ssh", &world.path(""));
-    ssh.arg("-F").arg(config).args(options).arg("alice").args(command).output().unwrap()
+    ssh.arg("-F")
+        .arg(config)
+        .args(["-o", "ControlPath=none"])
+        .args(options)
+        .arg("alice")
+        .args(command)
+        .output()
+        .unwrap()
 }
 
 #[test]
@@ -162,9 +186,18 @@ fn nothing_else_is_served(team: &Team) {
 fn nothing_gets_past(team: &Team) {
     let alice = &team.seats[0];
     alice.commit("past", "past");
-    let programs = ["git -c receive.procReceiveRefs= receive-pack", "git -c core.hooksPath=/nowhere receive-pack", "env GIT_NAMESPACE=x git-receive-pack"];
+    let programs = [
+        "git -c receive.procReceiveRefs= receive-pack",
+        "git -c core.hooksPath=/nowhere receive-pack",
+        "env GIT_NAMESPACE=x git-receive-pack",
+    ];
     for program in programs {
-        story::refused(team, alice, &["--receive-pack", program, "origin", "HEAD:main"], &["Could not read from remote"]);
+        story::refused(
+            team,
+            alice,
+            &["--receive-pack", program, "origin", "HEAD:main"],
+            &["Could not read from remote"],
+        );
     }
     let settings = ["GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0=/nowhere"];
     for variables in [&settings[..], &["GIT_NAMESPACE=x"], &["GIT_CONFIG_PARAMETERS='core.hooksPath'='/nowhere'"]] {
@@ -176,7 +209,7 @@ fn nothing_gets_past(team: &Team) {
 /// The client that sends these variables along.
 fn sending(team: &Team, variables: &[&str]) -> String {
     let quoted: Vec<_> = variables.iter().map(|v| format!("\\\"{v}\\\"")).collect();
-    format!("ssh -F {} -o \"SetEnv {}\"", team.world.path("ssh/config").display(), quoted.join(" "))
+    format!("ssh -F {} -o ControlPath=none -o \"SetEnv {}\"", team.world.path("ssh/config").display(), quoted.join(" "))
 }
 
 #[test]

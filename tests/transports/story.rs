@@ -75,7 +75,12 @@ pub fn tell(team: &Team, observers_url: &str) {
 fn refuse_what_nobody_decided(team: &Team) {
     let alice = &team.seats[0];
     alice.commit("hasty", "hasty");
-    refused(team, alice, &["origin", "HEAD:main"], &["[NO_PROPOSAL]", "remote: refs/heads/main:", "git quorum propose"]);
+    refused(
+        team,
+        alice,
+        &["origin", "HEAD:main"],
+        &["[NO_PROPOSAL]", "remote: refs/heads/main:", "git quorum propose"],
+    );
     refused(team, alice, &["--force", "origin", "HEAD:main", "HEAD:refs/heads/other", "--atomic"], &["[NO_PROPOSAL]"]);
     refused(team, alice, &["origin", ":main"], &["[NO_PROPOSAL]"]);
     assert!(push(alice, &["origin", "HEAD:refs/heads/alice/other"]).status.success(), "other branches work as ever");
@@ -89,7 +94,12 @@ fn refuse_forged_lanes(team: &Team) {
     let tip = lane("bob");
     let unsigned = bob.git(&["commit-tree", "-m", "approve", "-p", &tip, &format!("{tip}^{{tree}}")]);
     refused(team, bob, &["origin", &format!("{unsigned}:{tip}")], &["[BAD_ENTRY]", "remote: "]);
-    refused(team, alice, &["--force", "origin", &format!("{}:{tip}", lane("alice"))], &["[BAD_ENTRY]", "the entry is alice's"]);
+    refused(
+        team,
+        alice,
+        &["--force", "origin", &format!("{}:{tip}", lane("alice"))],
+        &["[BAD_ENTRY]", "the entry is alice's"],
+    );
     refused(team, bob, &["--force", "origin", &format!("{tip}~1:{tip}")], &["[LANE_WENT_BACK]"]);
     refused(team, bob, &["origin", &format!(":{tip}")], &["[LANE_DELETED]"]);
     refused(team, bob, &["origin", &format!(":{}", team.ledger_ref("genesis"))], &["[IMMUTABLE]"]);
@@ -134,7 +144,7 @@ fn verify_from_a_fresh_clone(team: &Team, url: &str, decided: [&str; 2]) {
     let observer = team.world.seat("observer", url);
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
     observer.ok(&["join", "--genesis", &ledger]);
-    let verified = observer.ok(&["verify", "--backed", "main", "--at", "HEAD"]);
+    let verified = observer.ok(&["verify", "--backed", "main", "--at", "origin/main"]);
     assert_eq!((&verified["pinned"], &verified["refs"][0]["backing"]), (&json!(true), &json!("backed")));
     let found: Vec<_> = verified["decisions"].as_array().unwrap().iter().map(|d| d["proposal"].clone()).collect();
     assert_eq!(found, [json!(decided[0]), json!(decided[1])]);
