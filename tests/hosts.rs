@@ -74,7 +74,7 @@ impl Run<'_> {
             self.vars.insert("CI_COMMIT_SHA".into(), self.commit.clone());
             self.checkout(job["variables"]["GIT_DEPTH"] == "0" && job["variables"]["GIT_STRATEGY"] == "clone");
             let lines: Vec<_> = job["script"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
-            return self.shell(&lines.join("\n"));
+            return self.shell(&self.dir, &lines.join("\n"));
         }
         self.set(&job["env"]);
         let job_vars = self.vars.clone();
@@ -82,7 +82,10 @@ impl Run<'_> {
             self.vars.clone_from(&job_vars);
             self.set(&step["env"]);
             match (&step["run"], &step["uses"]) {
-                (Value::String(script), Value::Null) => self.shell(script)?,
+                (Value::String(script), Value::Null) => {
+                    let place = step["working-directory"].as_str().map(|place| PathBuf::from(self.value(place)));
+                    self.shell(&place.unwrap_or_else(|| self.dir.clone()), script)?;
+                }
                 (Value::Null, Value::String(action)) => {
                     assert!(action.starts_with("actions/checkout@") && action.len() == 57, "{action} by its commit");
                     assert_eq!(self.value(step["with"]["ref"].as_str().unwrap()), self.commit);
@@ -115,11 +118,13 @@ impl Run<'_> {
 
     fn expression(&self, expression: &str) -> String {
         let server = self.team.server.parent().unwrap().display().to_string();
+        let temporary = self.team.world.path("home").display().to_string();
         let pushed = if matches!(self.event, Event::Request) { "refs/pull/1/head" } else { "refs/heads/main" };
         let known = [
             ("vars.QUORUM_LEDGER", self.ledger.as_str()),
             ("github.event.pull_request.head.sha || github.sha", &self.commit),
             ("github.token", "token"),
+            ("runner.temp", &temporary),
             ("github.server_url", &server),
             ("github.repository", "server.git"),
             (
@@ -143,14 +148,19 @@ impl Run<'_> {
     }
 
     /// Runs a script as hosts do: it ends with the first command that fails.
-    fn shell(&self, script: &str) -> Checked {
+    fn shell(&self, place: &Path, script: &str) -> Checked {
         assert!(!script.contains("${{"), "nothing is pasted into a script: {script}");
         let program = Path::new(env!("CARGO_BIN_EXE_git-quorum")).parent().unwrap().display().to_string();
         let stubs = self.team.world.path("stubs").display().to_string();
         let path = format!("{stubs}:{program}:{}", std::env::var("PATH").unwrap());
-        let mut shell = self.team.world.command("bash", &self.dir);
-        let output =
-            shell.envs(&self.vars).env("PATH", path).args(["-e", "-o", "pipefail", "-c", script]).output().unwrap();
+        let mut shell = self.team.world.command("bash", place);
+        let output = shell
+            .envs(&self.vars)
+            .env("PATH", path)
+            .env("WORKSPACE", &self.dir)
+            .args(["-e", "-o", "pipefail", "-c", script])
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.success() { Ok(()) } else { Err(text) }
     }
@@ -161,8 +171,8 @@ fn site() -> (Team, String) {
     let team = Team::new(&MEMBERS);
     std::fs::create_dir(team.world.path("stubs")).unwrap();
     let install = "install --locked --git https://git.example.org/git-quorum.git --rev 0000000000000000000000000000000000000000 git-quorum";
-    // It must not run where files of the proposer's can tell it what to do.
-    team.world.script("stubs/cargo", &format!("test \"$*\" = '{install}' && ! test -e readme"));
+    // It must not run where files of the proposer's are, or will be: they could tell it what to do.
+    team.world.script("stubs/cargo", &format!("test \"$*\" = '{install}' && test \"$PWD\" != \"$WORKSPACE\""));
     team.decide("first");
     let landed = team.world.git(&team.server, &["rev-parse", "main"]);
     (team, landed)
@@ -254,8 +264,10 @@ fn a_check_fails_without_the_pin_with_another_and_in_a_shallow_clone() {
     let shallow = run(&team, Event::Push, &landed);
     shallow.checkout(false);
     let ledger = &shallow.ledger;
-    let found =
-        shallow.shell(&format!("git quorum join --genesis {ledger} && git quorum verify --backed main --at HEAD"));
+    let found = shallow.shell(
+        &shallow.dir,
+        &format!("git quorum join --genesis {ledger} && git quorum verify --backed main --at HEAD"),
+    );
     assert!(found.as_ref().is_err_and(|text| text.contains("shallow or partial")), "{found:?}");
 }
 
