@@ -16,7 +16,8 @@ use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Author, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, parents_for, push,
+    Author, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, parents_for, pass_on,
+    push,
 };
 
 /// How long to wait for another process that signs with the same key.
@@ -386,6 +387,20 @@ impl Writer {
         }
     }
 
+    /// Gives the remote what it lacks of what others have said. That it does not take it is no failure of this
+    /// member's: what moved there meanwhile is passed on the next time.
+    fn pass_on(&mut self, remote: &str) {
+        let Session { repo, loaded, notes, .. } = &mut self.session;
+        match pass_on(repo, loaded, remote, &mut self.remote_refs, &self.author.member) {
+            Ok(PushOutcome::Done | PushOutcome::Behind) => {}
+            Ok(PushOutcome::Refused { reasons, .. }) => {
+                let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+                notes.push(format!("{remote} lacks entries of others and refused them: {}", why.join("; ")));
+            }
+            Err(error) => notes.push(format!("entries of others could not be passed on to {remote}: {error}")),
+        }
+    }
+
     /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
     /// when something moved on the remote.
     pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
@@ -395,7 +410,10 @@ impl Writer {
             let Session { repo, loaded, .. } = &mut self.session;
             let member = self.author.member.clone();
             match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), moves))? {
-                PushOutcome::Done => return Ok(()),
+                PushOutcome::Done => {
+                    self.pass_on(&remote);
+                    return Ok(());
+                }
                 PushOutcome::Behind => self.refresh()?,
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }

@@ -86,7 +86,10 @@ fn links_of(repo: &Repo, push: &Push) -> Result<Links, Refusal> {
 
 /// One push at a time: so that the second of two that together decide sees the first.
 fn lock(repo: &Repo) -> Result<File, Refusal> {
-    let failed = |error: std::io::Error| unavailable(format!("the gate's lock cannot be had: {error}"), "push again");
+    let failed = |error: std::io::Error| {
+        let help = "whoever runs the server must let its user write all of the repository";
+        unavailable(format!("the gate's lock, quorum/gate.lock, cannot be had: {error}"), help)
+    };
     let folder = repo.git_dir().join("quorum");
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let options = || File::options().write(true).create(true).truncate(false).open(folder.join("gate.lock"));
