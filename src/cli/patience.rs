@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Failure;
 use crate::charter::MemberName;
 use crate::consensus::{Patience, Slot, Subject, Timer, TimerEvent};
+use crate::fault;
 use crate::id::EntryId;
 use crate::repo::Repo;
 
@@ -100,6 +101,7 @@ impl Timers {
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&serde_json::to_vec(all)?)?;
+        fault::check("timers.persist")?;
         file.persist(&self.path)?;
         Ok(())
     }

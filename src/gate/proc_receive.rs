@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 
 use super::pkt_line::{self, PacketError};
 use super::rules::PushedRef;
+use crate::fault;
 use crate::id::Oid;
 use crate::repo::clean_text;
 
@@ -64,7 +65,9 @@ pub fn converse(
     let atomic = greet(input, output)?;
     let push = read_commands(input, atomic)?;
     let ruling = rule(&push);
+    fault::point("gate.ruled");
     report(output, &push, &ruling)?;
+    fault::point("gate.answered");
     Ok(ruling.says)
 }
 

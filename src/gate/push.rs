@@ -11,6 +11,7 @@ use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, Verdict, broken_slots, is_ledger_name, stray, together_with};
 use crate::charter::Charter;
 use crate::consensus::Slot;
+use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{ObjectKind, Objects, RefEdit, RefError, Repo, RepoError};
@@ -70,7 +71,9 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
             return judge(repo, push, &ground);
         }
     }
+    fault::point("gate.unlocked");
     let _lock = lock(repo)?;
+    fault::point("gate.locked");
     match read_ground(repo, ledger, &push.refs)? {
         Some(ground) => judge(repo, push, &ground),
         None => Ok(before_genesis(push, ledger)),
@@ -90,6 +93,7 @@ fn judge(repo: &Repo, push: &Push, ground: &Ground) -> Result<Ruling, Refusal> {
         check: &check,
     };
     let verdicts = scene.judge();
+    fault::point("gate.judged");
     settle(repo, push, &scene, verdicts, ground.loaded.objects())
 }
 
@@ -319,6 +323,7 @@ fn refuse_allowed(verdicts: &mut [Verdict], refusal: &Refusal) {
 fn carry_out(repo: &Repo, scene: &Scene<'_>, verdicts: &[Verdict]) -> Result<Vec<String>, Refusal> {
     let auto_land = repo.config(AUTO_LAND_KEY).map_err(|e| unreadable(&e))?.is_some_and(|value| value == "true");
     mark_founded(repo)?;
+    fault::point("gate.marked");
     let full = plan(scene, verdicts, auto_land);
     match transact(repo, &full.edits) {
         Ok(()) => Ok(told(&full)),

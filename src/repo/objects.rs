@@ -8,6 +8,7 @@ use git2::{ErrorCode, ObjectType, Odb, Repository};
 
 use super::git;
 use super::{Repo, RepoError, parse_oid};
+use crate::fault;
 use crate::id::Oid;
 
 /// The four kinds of object.
@@ -112,6 +113,7 @@ impl Objects {
     }
 
     fn write(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
+        fault::point("objects.write");
         match self.writer.get_or_init(|| writer(&self.repo)) {
             Some(repository) => {
                 let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::git::{self, Output, clean_text};
 use super::{GitError, Repo, RepoError, parse_oid};
+use crate::fault;
 use crate::id::Oid;
 
 /// Pauses between the tries of a transaction that meets a lock.
@@ -141,7 +142,9 @@ impl Repo {
 
     fn attempt(&self, edits: &[RefEdit], input: &[u8]) -> Result<(), RefError> {
         let command = self.git("update-ref").args(["--no-deref", "--stdin", "-z", "-m", "git-quorum"]);
+        fault::point("refs.move");
         let output = command.input(input.to_vec()).output()?;
+        fault::point("refs.moved");
         if !output.status.success() {
             return Err(self.why_refused(edits, &output)?);
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::git::{self, Output, clean_text};
 use super::{Repo, RepoError};
+use crate::fault;
 
 /// The exit status of `git config` when there is nothing to unset.
 const NOTHING_TO_UNSET: i32 = 5;
@@ -98,7 +99,9 @@ impl Repo {
 
     fn change_config(&self, args: &[&str]) -> Result<(), RepoError> {
         self.settings.forget();
+        fault::point("settings.change");
         let output = self.git("config").arg("--local").args(args).output()?;
+        fault::point("settings.changed");
         match output.status.code() {
             Some(0 | NOTHING_TO_UNSET) => Ok(()),
             _ => Err(git::failed("config", &output).into()),

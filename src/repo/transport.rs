@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::git::{self, GitCommand, Output, clean_text};
 use super::{GitError, Repo, RepoError, parse_oid};
+use crate::fault;
 use crate::id::Oid;
 
 /// Words of git that say that a remote could not be reached, or would not talk to us.
@@ -120,7 +121,9 @@ impl Repo {
             checked_refspec(refspec)?;
         }
         let command = fetch_options(self.git("fetch")).args(["--stdin", "--", checked(remote)?]);
+        fault::point("transport.fetch");
         let output = command.input(format!("{}\n", refspecs.join("\n")).into_bytes()).output()?;
+        fault::point("transport.fetched");
         match output.status.code() {
             Some(0) => Ok(()),
             Some(1) => Err(TransportError::Rejected { remote: remote.to_owned(), message: output.message() }),
@@ -142,7 +145,10 @@ impl Repo {
         for refspec in refspecs {
             command = command.arg(checked_refspec(refspec)?);
         }
-        push_report(remote, &command.output()?)
+        fault::point("transport.push");
+        let output = command.output()?;
+        fault::point("transport.pushed");
+        push_report(remote, &output)
     }
 
     fn push_command(&self, remote: &str) -> Result<GitCommand, RepoError> {

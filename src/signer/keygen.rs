@@ -8,6 +8,7 @@ use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use super::{SignerError, private_fs};
+use crate::fault;
 
 /// The longest name of a key.
 const MAX_NAME: usize = 64;
@@ -80,6 +81,7 @@ fn protected(key: PrivateKey, passphrase: Option<&str>) -> Result<PrivateKey, Si
 /// Writes both files, or none.
 fn write_pair(pair: &KeyPair, pem: &[u8]) -> Result<(), SignerError> {
     write_new(&pair.private, private_fs::OWNER_ONLY, pem)?;
+    fault::point("keygen.private");
     let line = format!("{}\n", pair.openssh_public);
     write_new(&pair.public, private_fs::READABLE, line.as_bytes()).inspect_err(|_| {
         // Ours, made a moment ago. The error that led here is the one to tell.

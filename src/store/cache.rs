@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::fault;
 use crate::id::Digest;
 
 /// Another program version forgets what this one verified: its check might differ.
@@ -70,6 +71,7 @@ impl VerifiedCache {
             return self.write_anew();
         }
         let bytes: Vec<u8> = self.fresh.iter().flat_map(|d| *d.bytes()).collect();
+        fault::check("cache.append")?;
         file.write_all(&bytes)
     }
 
@@ -81,6 +83,7 @@ impl VerifiedCache {
         known.sort();
         let bytes: Vec<u8> = known.into_iter().flat_map(|d| *d.bytes()).collect();
         file.write_all(&bytes)?;
+        fault::check("cache.persist")?;
         file.persist(&self.path)?;
         Ok(())
     }

@@ -1,0 +1,214 @@
+//! A member's command killed at each write: the next one goes on, and publishes what was signed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::harness::{
+    FOUR, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in, signed,
+};
+use crate::world::{Seat, Team, World};
+
+/// Crashes the seat's command everywhere; then `again` must go on from what is left, and `goal` be reached.
+fn crash(team: &Team, seat: &Seat, args: &[&str], again: &[&str], goal: impl Fn()) -> BTreeSet<String> {
+    let member = seat.git(&["config", "quorum.member"]);
+    let before = signed(seat);
+    crash_everywhere(seat, args, |place| {
+        assert_sound(team);
+        let at_crash = signed(seat);
+        assert!(at_crash.starts_with(&before), "{place:?}: the sign state only grows");
+        seat.ok(again);
+        let after = signed(seat);
+        assert!(after.starts_with(&at_crash), "{place:?}: what was signed stays");
+        assert_published(team, seat, &member);
+        assert_sound(team);
+        assert_no_evidence(seat);
+        goal();
+    })
+}
+
+/// Alice has proposed, and the others know of it.
+fn proposed() -> (Team, String) {
+    let team = Team::with_seats(&FOUR, 3);
+    let proposal = team.seats[0].propose("one");
+    team.sync(1);
+    (team, proposal)
+}
+
+/// So many votes of the last phase are missing that one more sync of bob's decides.
+pub fn nearly_decided() -> (Team, String) {
+    let (team, proposal) = proposed();
+    team.seats[1].approve(&proposal);
+    team.seats[2].approve(&proposal);
+    team.seats[0].sync();
+    assert_ne!(team.seats[0].state(&proposal), "decided");
+    (team, proposal)
+}
+
+pub fn propose() -> BTreeSet<String> {
+    let team = Team::with_seats(&FOUR, 2);
+    let alice = &team.seats[0];
+    alice.git(&["checkout", "-q", "--detach", "origin/main"]);
+    let commit = alice.commit("one", "one");
+    let args = ["propose", "-m", "one"];
+    crash(&team, alice, &args, &args, || {
+        let loaded = team.world.load(&team.server);
+        let proposals: Vec<_> = loaded.tally.proposals().map(|p| p.id).collect();
+        assert_eq!(proposals.len(), 1, "it was proposed once");
+        let kept = team.ledger_ref(&format!("proposal/{}", proposals[0]));
+        assert_eq!(team.world.git(&team.server, &["rev-parse", &kept]), commit);
+    })
+}
+
+pub fn review() -> BTreeSet<String> {
+    let (team, proposal) = proposed();
+    let args = ["review", &proposal, "--approve", "-m", "good", "--evidence", "read it"];
+    crash(&team, &team.seats[1], &args, &args, || {
+        let tally = team.world.load(&team.server).tally;
+        let approvers = tally.approvers(tally.charter_in_force(), proposal.parse().unwrap());
+        assert_eq!(approvers.len(), 2);
+    })
+}
+
+/// Votes that are due, on lanes that come in with it.
+pub fn sync() -> BTreeSet<String> {
+    let (team, proposal) = nearly_decided();
+    crash(&team, &team.seats[1], &["sync"], &["sync"], || {
+        assert_eq!(team.seats[1].state(&proposal), "decided");
+        assert_eq!(signed(&team.seats[1]).len(), 2, "each vote was signed once");
+    })
+}
+
+pub fn land() -> BTreeSet<String> {
+    let (team, proposal) = nearly_decided();
+    team.seats[1].sync();
+    let alice = &team.seats[0];
+    let commit = alice.git(&["rev-parse", "HEAD"]);
+    crash(&team, alice, &["land", &proposal], &["land", &proposal], || {
+        assert_eq!(team.world.git(&team.server, &["rev-parse", "refs/heads/main"]), commit);
+        assert_eq!(alice.state(&proposal), "landed");
+        alice.verify();
+    })
+}
+
+/// What a clone lost comes back from the sign state.
+pub fn restore() -> BTreeSet<String> {
+    let (team, proposal) = proposed();
+    let bob = &team.seats[1];
+    let backup = team.world.path("backup");
+    copy(&bob.dir, &backup);
+    bob.ok(&["review", &proposal, "--approve", "--local"]);
+    copy(&backup, &bob.dir);
+    std::fs::remove_dir_all(backup).unwrap();
+    crash(&team, bob, &["sync"], &["sync"], || assert_eq!(signed(bob).len(), 1))
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = std::fs::remove_dir_all(to);
+    assert!(Command::new("cp").arg("-rp").args([from, to]).status().unwrap().success());
+}
+
+/// Another machine of the member has forked the lane: both ends are taken in, kept and joined.
+pub fn join_a_fork() -> BTreeSet<String> {
+    let (team, proposal) = proposed();
+    let bob = &team.seats[1];
+    let other = bob.elsewhere("other", &team.server, false);
+    other.join("bob");
+    other.ok(&["review", &proposal, "--approve", "--local", "-m", "there"]);
+    bob.ok(&["review", &proposal, "--approve", "-m", "here"]);
+    let before = signed(&other);
+    crash_everywhere(&other, &["sync"], |_| {
+        assert_sound(&team);
+        other.sync();
+        assert!(signed(&other).starts_with(&before));
+        let loaded = team.world.load(&team.server);
+        assert_eq!(loaded.tally.dag().tips(&crate::lab::name("bob")).len(), 1, "the fork is joined");
+        let known: Vec<_> = loaded.tally.dag().entries().map(|(_, e)| json!(e.id)).collect();
+        let lost = signed(&other).into_iter().chain(signed(bob)).find(|record| !known.contains(&record["id"]));
+        assert_eq!(lost, None, "what either machine has signed is on the server");
+        assert_whole(&team.world, &other.dir);
+        assert_sound(&team);
+        bob.sync();
+        assert_eq!(bob.ok(&["status"])["forks"], json!([]));
+        assert_no_evidence(bob);
+    })
+}
+
+/// The first round cannot decide, so timers are started.
+pub fn patience() -> BTreeSet<String> {
+    let team = Team::with_seats(&FOUR, 4);
+    let [alice, bob, carol, dave] = team.seats.as_slice() else { panic!() };
+    let rival = alice.propose("one");
+    bob.git(&["checkout", "-q", "--detach", "origin/main"]);
+    bob.commit("two", "two");
+    bob.ok(&["propose", "-m", "two", "--local"]);
+    bob.sync();
+    carol.approve(&rival);
+    crash(&team, dave, &["sync"], &["sync"], || {})
+}
+
+pub fn init() -> BTreeSet<String> {
+    let world = World::new();
+    let server = world.server("server.git");
+    let alice = world.seat("alice", server.to_str().unwrap());
+    alice.commit("readme", "readme");
+    alice.git(&["push", "-q", "origin", "HEAD:main"]);
+    let key = world.key("alice");
+    let member = format!("alice={}.pub", key.display());
+    let args = ["init", "--protect", "main", "--as", "alice", "--key", key.to_str().unwrap(), "--member", &member];
+    crash_everywhere(&alice, &args, |_| {
+        assert_whole(&world, &alice.dir);
+        assert_whole(&world, &server);
+        alice.ok(&args);
+        let pinned = alice.git(&["config", "quorum.ledger"]);
+        assert_eq!(world.load(&server).tally.dag().ledger().to_string(), pinned);
+        assert_eq!(world.git(&server, &["for-each-ref", "--count=9", "refs/quorum"]).lines().count(), 1);
+        alice.ok(&["propose", "--delete", "-m", "work goes on"]);
+        alice.verify();
+    })
+}
+
+pub fn join() -> BTreeSet<String> {
+    let team = Team::with_seats(&FOUR, 2);
+    let carol = team.world.seat("carol", team.server.to_str().unwrap());
+    let key = team.world.key("carol");
+    let args = ["join", "--as", "carol", "--key", key.to_str().unwrap()];
+    crash_everywhere(&carol, &args, |_| {
+        assert_whole(&team.world, &carol.dir);
+        carol.ok(&args);
+        assert_eq!(carol.git(&["config", "quorum.member"]), "carol");
+        carol.sync();
+        assert_sound(&team);
+    })
+}
+
+/// A private key without its public one stays, and is not replaced.
+pub fn keygen() -> BTreeSet<String> {
+    let world = World::new();
+    let args = ["keygen", "erin", "--dir", "new"];
+    crash_in(&world, &world.path(""), &args, |(_, time)| {
+        let private = world.path("new/erin");
+        match (*time, private.exists()) {
+            (0, there) => assert!(there && private.with_extension("pub").exists()),
+            (_, there) => {
+                assert!(there && !private.with_extension("pub").exists());
+                let before = std::fs::read(&private).unwrap();
+                let mut command = world.command(env!("CARGO_BIN_EXE_git-quorum"), &world.path(""));
+                let again = crate::harness::text(&command.args(args).output().unwrap());
+                assert!(again.contains("ssh-keygen -y"), "{again}");
+                assert_eq!(std::fs::read(&private).unwrap(), before);
+            }
+        }
+    })
+}
+
+/// Every command that is killed here.
+pub const COMMANDS: [fn() -> BTreeSet<String>; 10] =
+    [propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen];
+
+macro_rules! tests {
+    ($($name:ident),*) => { mod tests { $(#[test] fn $name() { super::$name(); })* } };
+}
+tests!(propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen);

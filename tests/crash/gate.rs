@@ -1,0 +1,1 @@
+//! The gate and receive-pack killed at each write.

@@ -1,0 +1,1 @@
+//! That no fault point is forgotten, and that a release build has none.
