@@ -389,6 +389,7 @@ impl Writer {
     /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
     /// when something moved on the remote.
     pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
+        let mut last = BTreeMap::new();
         for _ in 0..PUSH_TRIES {
             while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
             let Some(remote) = self.remote.clone() else { return Ok(()) };
@@ -396,16 +397,14 @@ impl Writer {
             let member = self.author.member.clone();
             match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), moves))? {
                 PushOutcome::Done => return Ok(()),
-                PushOutcome::Behind => self.refresh()?,
+                PushOutcome::Behind { reasons } => {
+                    last = reasons;
+                    self.refresh()?;
+                }
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }
         }
-        Err(Failure::new(
-            "BUSY",
-            "the remote moved again and again while this was pushed; what was signed is kept here",
-        )
-        .exit(Exit::Conflict)
-        .hint("git quorum sync"))
+        Err(busy(self.remote.as_deref().unwrap_or_default(), &last))
     }
 }
 
@@ -425,6 +424,14 @@ fn describe_repair(repair: Repair) -> String {
     }
 }
 
+/// The remote could not take a push now, several times.
+pub fn busy(remote: &str, reasons: &BTreeMap<String, String>) -> Failure {
+    let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let message = format!("{remote} could not take the push now: {}; what was signed is kept here", why.join("; "));
+    Failure::new("BUSY", message).exit(Exit::Conflict).hint("git quorum sync")
+}
+
+/// The remote will not take a push.
 pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
     let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
     let mut message = format!("{remote} refused the push: {}", why.join("; "));

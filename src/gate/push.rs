@@ -24,7 +24,10 @@ pub const AUTO_LAND_KEY: &str = "quorum.autoLand";
 /// The setting that says that the genesis has been here.
 pub const FOUNDED_KEY: &str = "quorum.founded";
 
-/// How long a push waits for the one before it.
+/// The setting that says how many seconds a push waits for the one before it.
+pub const PATIENCE_KEY: &str = "quorum.gatePatience";
+
+/// How long it waits when nothing is set.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// More refs than this are listed all together rather than by name.
 const BY_NAME: usize = 100;
@@ -132,15 +135,32 @@ fn lock(repo: &Repo) -> Result<File, Refusal> {
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let options = || File::options().write(true).create(true).truncate(false).open(folder.join("gate.lock"));
     let file = options().map_err(failed)?;
-    let end = Instant::now() + PATIENCE;
+    let patience = patience(repo)?;
+    let start = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(Duration::from_millis(20)),
-            Err(TryLockError::WouldBlock) => return Err(unavailable("another push is being judged", "push again")),
+            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let reason = format!("other pushes are being judged, and this one waited {} s", patience.as_secs());
+                return Err(Refusal::new(RefusalCode::Busy, reason, "push again"));
+            }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
+}
+
+fn patience(repo: &Repo) -> Result<Duration, Refusal> {
+    let Some(text) = repo.config(PATIENCE_KEY).map_err(|e| unreadable(&e))? else { return Ok(PATIENCE) };
+    let bad = |_| {
+        unavailable(
+            format!("{PATIENCE_KEY} is {text:?}, which is no number of seconds"),
+            "whoever runs the server must correct it",
+        )
+    };
+    text.parse().map(Duration::from_secs).map_err(bad)
 }
 
 /// Reads the ledger, and takes in the push's entries. None before the genesis.
@@ -349,6 +369,7 @@ fn mark_founded(repo: &Repo) -> Result<(), Refusal> {
 fn transact(repo: &Repo, edits: &[RefEdit]) -> Result<(), Refusal> {
     repo.transaction(edits).map_err(|error| match error {
         RefError::Conflict { .. } => Refusal::new(RefusalCode::Stale, error.to_string(), "fetch, and push again"),
+        RefError::Locked { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), "push again"),
         _ => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
     })
 }

@@ -85,8 +85,11 @@ pub struct Move {
 pub enum PushOutcome {
     /// The remote has everything.
     Done,
-    /// Something moved on the remote in the meantime: exchange and try again.
-    Behind,
+    /// Something moved or was busy on the remote: exchange and try again.
+    Behind {
+        /// Why not now, for each ref.
+        reasons: BTreeMap<String, String>,
+    },
     /// The remote refused.
     Refused {
         /// Why, for each ref.
@@ -332,6 +335,7 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                     "[STALE]",
                     "[LANE_WENT_BACK]",
                     "[CONFLICT]",
+                    "[GATE_BUSY]",
                 ];
                 moved |= signs.iter().any(|sign| why.contains(sign));
                 reasons.insert(name.clone(), why.clone());
@@ -342,7 +346,7 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
             }
         }
     }
-    if moved { PushOutcome::Behind } else { PushOutcome::Refused { reasons, lines } }
+    if moved { PushOutcome::Behind { reasons } } else { PushOutcome::Refused { reasons, lines } }
 }
 
 #[cfg(test)]

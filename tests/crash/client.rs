@@ -7,15 +7,15 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::{
-    FOUR, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in, signed,
+    FOUR, Mode, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in, signed,
 };
 use crate::world::{Seat, Team, World};
 
 /// Crashes the seat's command everywhere; then `again` must go on from what is left, and `goal` be reached.
-fn crash(team: &Team, seat: &Seat, args: &[&str], again: &[&str], goal: impl Fn()) -> BTreeSet<String> {
+fn crash(mode: Mode, team: &Team, seat: &Seat, args: &[&str], again: &[&str], goal: impl Fn()) -> BTreeSet<String> {
     let member = seat.git(&["config", "quorum.member"]);
     let before = signed(seat);
-    crash_everywhere(seat, args, |place| {
+    crash_everywhere(mode, seat, args, |place| {
         assert_sound(team);
         let at_crash = signed(seat);
         assert!(at_crash.starts_with(&before), "{place:?}: the sign state only grows");
@@ -47,13 +47,13 @@ pub fn nearly_decided() -> (Team, String) {
     (team, proposal)
 }
 
-pub fn propose() -> BTreeSet<String> {
+pub fn propose(mode: Mode) -> BTreeSet<String> {
     let team = Team::with_seats(&FOUR, 2);
     let alice = &team.seats[0];
     alice.git(&["checkout", "-q", "--detach", "origin/main"]);
     let commit = alice.commit("one", "one");
     let args = ["propose", "-m", "one"];
-    crash(&team, alice, &args, &args, || {
+    crash(mode, &team, alice, &args, &args, || {
         let loaded = team.world.load(&team.server);
         let proposals: Vec<_> = loaded.tally.proposals().map(|p| p.id).collect();
         assert_eq!(proposals.len(), 1, "it was proposed once");
@@ -62,10 +62,10 @@ pub fn propose() -> BTreeSet<String> {
     })
 }
 
-pub fn review() -> BTreeSet<String> {
+pub fn review(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let args = ["review", &proposal, "--approve", "-m", "good", "--evidence", "read it"];
-    crash(&team, &team.seats[1], &args, &args, || {
+    crash(mode, &team, &team.seats[1], &args, &args, || {
         let tally = team.world.load(&team.server).tally;
         let approvers = tally.approvers(tally.charter_in_force(), proposal.parse().unwrap());
         assert_eq!(approvers.len(), 2);
@@ -73,20 +73,20 @@ pub fn review() -> BTreeSet<String> {
 }
 
 /// Votes that are due, on lanes that come in with it.
-pub fn sync() -> BTreeSet<String> {
+pub fn sync(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
-    crash(&team, &team.seats[1], &["sync"], &["sync"], || {
+    crash(mode, &team, &team.seats[1], &["sync"], &["sync"], || {
         assert_eq!(team.seats[1].state(&proposal), "decided");
         assert_eq!(signed(&team.seats[1]).len(), 2, "each vote was signed once");
     })
 }
 
-pub fn land() -> BTreeSet<String> {
+pub fn land(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     team.seats[1].sync();
     let alice = &team.seats[0];
     let commit = alice.git(&["rev-parse", "HEAD"]);
-    crash(&team, alice, &["land", &proposal], &["land", &proposal], || {
+    crash(mode, &team, alice, &["land", &proposal], &["land", &proposal], || {
         assert_eq!(team.world.git(&team.server, &["rev-parse", "refs/heads/main"]), commit);
         assert_eq!(alice.state(&proposal), "landed");
         alice.verify();
@@ -94,7 +94,7 @@ pub fn land() -> BTreeSet<String> {
 }
 
 /// What a clone lost comes back from the sign state.
-pub fn restore() -> BTreeSet<String> {
+pub fn restore(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let bob = &team.seats[1];
     let backup = team.world.path("backup");
@@ -102,7 +102,7 @@ pub fn restore() -> BTreeSet<String> {
     bob.ok(&["review", &proposal, "--approve", "--local"]);
     copy(&backup, &bob.dir);
     std::fs::remove_dir_all(backup).unwrap();
-    crash(&team, bob, &["sync"], &["sync"], || assert_eq!(signed(bob).len(), 1))
+    crash(mode, &team, bob, &["sync"], &["sync"], || assert_eq!(signed(bob).len(), 1))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -111,7 +111,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Another machine of the member has forked the lane: both ends are taken in, kept and joined.
-pub fn join_a_fork() -> BTreeSet<String> {
+pub fn join_a_fork(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let bob = &team.seats[1];
     let other = bob.elsewhere("other", &team.server, false);
@@ -119,7 +119,7 @@ pub fn join_a_fork() -> BTreeSet<String> {
     other.ok(&["review", &proposal, "--approve", "--local", "-m", "there"]);
     bob.ok(&["review", &proposal, "--approve", "-m", "here"]);
     let before = signed(&other);
-    crash_everywhere(&other, &["sync"], |_| {
+    crash_everywhere(mode, &other, &["sync"], |_| {
         assert_sound(&team);
         other.sync();
         assert!(signed(&other).starts_with(&before));
@@ -137,7 +137,7 @@ pub fn join_a_fork() -> BTreeSet<String> {
 }
 
 /// The first round cannot decide, so timers are started.
-pub fn patience() -> BTreeSet<String> {
+pub fn patience(mode: Mode) -> BTreeSet<String> {
     let team = Team::with_seats(&FOUR, 4);
     let [alice, bob, carol, dave] = team.seats.as_slice() else { panic!() };
     let rival = alice.propose("one");
@@ -146,10 +146,10 @@ pub fn patience() -> BTreeSet<String> {
     bob.ok(&["propose", "-m", "two", "--local"]);
     bob.sync();
     carol.approve(&rival);
-    crash(&team, dave, &["sync"], &["sync"], || {})
+    crash(mode, &team, dave, &["sync"], &["sync"], || {})
 }
 
-pub fn init() -> BTreeSet<String> {
+pub fn init(mode: Mode) -> BTreeSet<String> {
     let world = World::new();
     let server = world.server("server.git");
     let alice = world.seat("alice", server.to_str().unwrap());
@@ -158,7 +158,7 @@ pub fn init() -> BTreeSet<String> {
     let key = world.key("alice");
     let member = format!("alice={}.pub", key.display());
     let args = ["init", "--protect", "main", "--as", "alice", "--key", key.to_str().unwrap(), "--member", &member];
-    crash_everywhere(&alice, &args, |_| {
+    crash_everywhere(mode, &alice, &args, |_| {
         assert_whole(&world, &alice.dir);
         assert_whole(&world, &server);
         alice.ok(&args);
@@ -170,12 +170,12 @@ pub fn init() -> BTreeSet<String> {
     })
 }
 
-pub fn join() -> BTreeSet<String> {
+pub fn join(mode: Mode) -> BTreeSet<String> {
     let team = Team::with_seats(&FOUR, 2);
     let carol = team.world.seat("carol", team.server.to_str().unwrap());
     let key = team.world.key("carol");
     let args = ["join", "--as", "carol", "--key", key.to_str().unwrap()];
-    crash_everywhere(&carol, &args, |_| {
+    crash_everywhere(mode, &carol, &args, |_| {
         assert_whole(&team.world, &carol.dir);
         carol.ok(&args);
         assert_eq!(carol.git(&["config", "quorum.member"]), "carol");
@@ -185,30 +185,34 @@ pub fn join() -> BTreeSet<String> {
 }
 
 /// A private key without its public one stays, and is not replaced.
-pub fn keygen() -> BTreeSet<String> {
+pub fn keygen(mode: Mode) -> BTreeSet<String> {
     let world = World::new();
     let args = ["keygen", "erin", "--dir", "new"];
-    crash_in(&world, &world.path(""), &args, |(_, time)| {
+    crash_in(mode, &world, &world.path(""), &args, |(_, time)| {
         let private = world.path("new/erin");
-        match (*time, private.exists()) {
-            (0, there) => assert!(there && private.with_extension("pub").exists()),
-            (_, there) => {
-                assert!(there && !private.with_extension("pub").exists());
-                let before = std::fs::read(&private).unwrap();
-                let mut command = world.command(env!("CARGO_BIN_EXE_git-quorum"), &world.path(""));
-                let again = crate::harness::text(&command.args(args).output().unwrap());
-                assert!(again.contains("ssh-keygen -y"), "{again}");
-                assert_eq!(std::fs::read(&private).unwrap(), before);
+        let public = private.with_extension("pub");
+        let run = || {
+            let mut command = world.command(env!("CARGO_BIN_EXE_git-quorum"), &world.path(""));
+            crate::harness::text(&command.args(args).output().unwrap())
+        };
+        if *time > 0 {
+            let before = std::fs::read(&private).ok();
+            let said = run();
+            match before {
+                Some(_) => assert!(said.contains("ssh-keygen -y") && !public.exists(), "{said}"),
+                None => assert!(public.exists(), "{said}"),
             }
+            assert!(before.is_none() || std::fs::read(&private).ok() == before);
         }
+        assert!(std::fs::read_to_string(&private).unwrap().ends_with("-----END OPENSSH PRIVATE KEY-----\n"));
     })
 }
 
 /// Every command that is killed here.
-pub const COMMANDS: [fn() -> BTreeSet<String>; 10] =
+pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 10] =
     [propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen];
 
 macro_rules! tests {
-    ($($name:ident),*) => { mod tests { $(#[test] fn $name() { super::$name(); })* } };
+    ($($name:ident),*) => { mod tests { use crate::harness::Mode; $(#[test] fn $name() { super::$name(Mode::Crash); })* } };
 }
 tests!(propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen);

@@ -65,6 +65,13 @@ pub fn chosen(places: &[Place]) -> Vec<Place> {
     places.iter().filter(|(name, time)| *time == 1 || last[name] == *time).cloned().collect()
 }
 
+/// Whether a command is crashed everywhere, or only run once to see which points it comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Crash,
+    Trace,
+}
+
 /// Runs the program with a fault, whatever comes of it.
 pub fn faulty(seat: &Seat, fault: &str, args: &[&str]) -> Output {
     let mut command = seat.world.command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
@@ -78,20 +85,31 @@ pub fn text(output: &Output) -> String {
 
 /// Runs the command as often as it comes to points, killed at another one each time; then `check` looks at what
 /// is left and goes on. The points that were come to.
-pub fn crash_everywhere(seat: &Seat, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {
-    crash_by(&seat.world, |fault| faulty(seat, fault, args), check)
+pub fn crash_everywhere(mode: Mode, seat: &Seat, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {
+    crash_by(mode, &seat.world, |fault| faulty(seat, fault, args), is_killed, check)
 }
 
 /// The same for a command that needs no seat.
-pub fn crash_in(world: &World, dir: &Path, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {
+pub fn crash_in(mode: Mode, world: &World, dir: &Path, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {
     let run = |fault: &str| {
         let mut command = world.command(env!("CARGO_BIN_EXE_git-quorum"), dir);
         command.env("GIT_QUORUM_FAULT", fault).args(args).output().unwrap()
     };
-    crash_by(world, run, check)
+    crash_by(mode, world, run, is_killed, check)
 }
 
-fn crash_by(world: &World, run: impl Fn(&str) -> Output, check: impl Fn(&Place)) -> BTreeSet<String> {
+fn is_killed(output: &Output) -> bool {
+    output.status.signal() == Some(9)
+}
+
+/// Runs `run` without a fault, and then killed at each point; `died` says whether it was.
+pub fn crash_by(
+    mode: Mode,
+    world: &World,
+    run: impl Fn(&str) -> Output,
+    died: impl Fn(&Output) -> bool,
+    check: impl Fn(&Place),
+) -> BTreeSet<String> {
     let start = Snapshot::of(world);
     let trace = start.copy.path().with_extension("trace");
     let output = run(&format!("trace@{}", trace.display()));
@@ -99,10 +117,11 @@ fn crash_by(world: &World, run: impl Fn(&str) -> Output, check: impl Fn(&Place))
     let places = places(&trace);
     std::fs::remove_file(trace).unwrap();
     check(&("no crash".to_owned(), 0));
-    for place in chosen(&places) {
+    let chosen = if mode == Mode::Crash { chosen(&places) } else { Vec::new() };
+    for place in chosen {
         start.restore();
         let output = run(&format!("{}:{}", place.0, place.1));
-        assert_eq!(output.status.signal(), Some(9), "{place:?}: {}", text(&output));
+        assert!(died(&output), "{place:?}: {}", text(&output));
         check(&place);
     }
     places.into_iter().map(|(name, _)| name).collect()
@@ -142,7 +161,10 @@ pub fn signed(seat: &Seat) -> Vec<Value> {
     let folders = std::fs::read_dir(&seat.state).into_iter().flatten().flatten();
     let logs = folders.map(|folder| std::fs::read_to_string(folder.path().join("signed.log")).unwrap_or_default());
     let text: String = logs.collect();
-    text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// That the member's lane on the server holds exactly what its key has signed here, in order and once.
@@ -154,7 +176,8 @@ pub fn assert_published(team: &Team, seat: &Seat, member: &str) {
     let own = dag.entries().map(|(_, e)| e).filter(|e| e.member.as_str() == member && e.id != dag.ledger());
     let mut there: Vec<_> = own.map(|e| (e.seq, e.id.to_string())).collect();
     there.sort();
-    let here: Vec<_> = signed(seat).iter().map(|r| (r["seq"].as_u64().unwrap(), r["id"].as_str().unwrap().to_owned())).collect();
+    let here: Vec<_> =
+        signed(seat).iter().map(|r| (r["seq"].as_u64().unwrap(), r["id"].as_str().unwrap().to_owned())).collect();
     assert_eq!(there, here, "what {member} has signed, and what is on the server");
 }
 
