@@ -7,6 +7,8 @@
 mod lab;
 #[path = "../common/rng.rs"]
 mod rng;
+#[path = "../common/server.rs"]
+mod server;
 #[path = "../common/world.rs"]
 mod world;
 
@@ -14,3 +16,4 @@ mod client;
 mod gate;
 mod harness;
 mod points;
+mod races;
