@@ -15,9 +15,28 @@ impl From<RepoError> for Failure {
             RepoError::ObjectFormat { .. } => Failure::new("OBJECT_FORMAT", error.to_string())
                 .hint("work in a SHA-1 repository: git init --object-format=sha1"),
             RepoError::Git(GitError::Locked { .. }) => locked(error.to_string()),
-            _ => Failure::new("GIT", error.to_string()),
+            _ => git_failed(error.to_string()),
         }
     }
+}
+
+/// Git failed; if it could not write, that is what must be mended.
+fn git_failed(message: String) -> Failure {
+    let words = [
+        "No space left on device",
+        "Disk quota exceeded",
+        "File too large",
+        "Read-only file system",
+        "Permission denied",
+        "couldn't write",
+        "unable to write",
+    ];
+    if !words.iter().any(|words| message.contains(words)) {
+        return Failure::new("GIT", message);
+    }
+    Failure::new("CANNOT_WRITE", message).hint(
+        "make room there or correct the permissions, and run the command again; what was signed is kept and published then",
+    )
 }
 
 /// Somebody else is at work here, or was killed in the middle of it.

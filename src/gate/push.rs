@@ -370,7 +370,8 @@ fn transact(repo: &Repo, edits: &[RefEdit]) -> Result<(), Refusal> {
     repo.transaction(edits).map_err(|error| match error {
         RefError::Conflict { .. } => Refusal::new(RefusalCode::Stale, error.to_string(), "fetch, and push again"),
         RefError::Locked { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), "push again"),
-        _ => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
+        RefError::Refused { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
+        RefError::Other(error) => unreadable(&error),
     })
 }
 

@@ -118,7 +118,8 @@ impl Objects {
             Some(repository) => {
                 let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
                 let written = repository.odb().and_then(|odb| odb.write(raw_kind(kind), raw));
-                from_git2(written.map_err(|e| database("write an object", &e))?)
+                let action = || format!("write to {}", self.repo.git_dir().join("objects").display());
+                from_git2(written.map_err(|e| database(&action(), &e))?)
             }
             None => self.write_through_git(kind, raw),
         }

@@ -252,7 +252,10 @@ fn parse_status(line: &str) -> Option<(String, PushStatus)> {
 
 fn remote_lines(stderr: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().filter_map(|line| line.strip_prefix("remote: "));
+    // What stopped receive-pack before any hook ran comes in git's own words.
+    let unpack = |line: &&str| line.starts_with("remote unpack failed: ");
+    let said = |line| str::strip_prefix(line, "remote: ").or(str::strip_prefix(line, "error: ").filter(unpack));
+    let lines = text.lines().filter_map(said);
     lines.map(|line| clean_text(line.trim_end_matches("\u{1b}[K")).trim_end().to_owned()).collect()
 }
 

@@ -13,6 +13,7 @@ mod server;
 mod world;
 
 mod client;
+mod disk;
 mod gate;
 mod harness;
 mod points;

@@ -76,7 +76,6 @@ fn two_pushes_of_one_decision_both_go_through_and_it_lands_once() {
     install(&team, &["--auto-land"]);
     let dave = team.world.seat("dave", team.server.to_str().unwrap());
     dave.join("dave");
-    dave.sync();
     let held = hold(&team, &team.seats[1], &["sync"], "gate.judged");
     let mut second = start(&dave, &["review", &proposal, "--approve"]);
     assert_waits(&mut second);
