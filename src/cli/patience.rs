@@ -54,7 +54,9 @@ impl Timers {
         };
         let (mine, others): (Vec<_>, Vec<_>) =
             stored.into_iter().partition(|s| s.ledger == ledger && s.member == *member);
-        let started = mine.iter().filter_map(|s| Some((s.timer()?, s.started))).collect();
+        // A clock that was set back since must not make anybody wait until it is there again.
+        let now = now();
+        let started = mine.iter().filter_map(|s| Some((s.timer()?, s.started.min(now)))).collect();
         Ok(Self { path, unit, ledger, member: member.clone(), started, others })
     }
 

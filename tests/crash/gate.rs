@@ -144,7 +144,7 @@ fn goes_on(team: &Team, proposal: &str, case: &str) {
 }
 
 /// Waits for the orphans of a killed group to finish.
-fn settle(team: &Team) {
+pub fn settle(team: &Team) {
     let mut before = None;
     loop {
         let now = Some((refs_of(team), locks_in(&team.server)));

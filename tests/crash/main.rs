@@ -18,3 +18,4 @@ mod gate;
 mod harness;
 mod points;
 mod races;
+mod random;

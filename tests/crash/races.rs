@@ -530,3 +530,36 @@ fn entries_of_any_time_count_alike() {
     assert_eq!(site.at(MAIN), Some(second));
     site.git(&site.server(), &["fsck", "--strict"], b"");
 }
+
+/// A timer that was started by a clock years ahead, which has been set right since.
+#[test]
+fn a_clock_that_was_set_back_costs_patience_once() {
+    let team = Team::with_seats(&FOUR, 3);
+    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    team.patience("60");
+    let one = alice.propose("one");
+    bob.git(&["checkout", "-q", "--detach", "origin/main"]);
+    bob.commit("two", "two");
+    bob.ok(&["propose", "-m", "two", "--local"]);
+    bob.sync();
+    carol.approve(&one);
+    bob.approve(&one);
+    // Two prevotes for one, one for two: without dave's they go on to another round, but not at once.
+    team.sync(2);
+    assert_ne!(alice.state(&one), "decided");
+    team.patience("100ms");
+    let mut changed = 0;
+    for seat in &team.seats {
+        let file = seat.dir.join(".git/quorum/timers.json");
+        let Ok(text) = std::fs::read(&file) else { continue };
+        let mut timers: Value = serde_json::from_slice(&text).unwrap();
+        for timer in timers.as_array_mut().unwrap() {
+            timer["started"] = json!(timer["started"].as_u64().unwrap() + 315_360_000_000);
+            changed += 1;
+        }
+        std::fs::write(file, timers.to_string()).unwrap();
+    }
+    assert!(changed > 0, "somebody was waiting");
+    team.settle(&one);
+    assert_sound(&team);
+}
