@@ -68,7 +68,8 @@ pub fn run(args: InitArgs) -> Answer {
     let charter = first_charter(&args)?;
     let founder = parse_name(&args.founder)?;
     let (key, signer) = founding_key(&args, &founder, &charter)?;
-    let ledger = match find_ledgers(&repo)?.as_slice() {
+    let here = find_ledgers(&repo)?;
+    let ledger = match here.as_slice() {
         [] => found(&repo, &founder, &charter, &key, &signer)?,
         // A run that was cut off is gone on with, and signs no second genesis.
         [one] if is_founded_so(&repo, *one, &founder, &charter)? => *one,
@@ -83,7 +84,7 @@ pub fn run(args: InitArgs) -> Answer {
         let message = format!("ledger {ledger} is founded here but was not pushed: {}", failure.message);
         Failure { message, ..failure }
     })?;
-    report(&charter, ledger, &key, pushed)
+    report(&charter, (ledger, !here.is_empty()), &key, pushed)
 }
 
 fn first_charter(args: &InitArgs) -> Result<Charter, Failure> {
@@ -196,7 +197,7 @@ fn publish(repo: &Repo, ledger: EntryId, args: &InitArgs) -> Result<Option<Strin
     }
 }
 
-fn report(charter: &Charter, ledger: EntryId, key: &PublicKey, pushed: Option<String>) -> Answer {
+fn report(charter: &Charter, (ledger, existing): (EntryId, bool), key: &PublicKey, pushed: Option<String>) -> Answer {
     let t = charter.threshold();
     let warnings = warnings(charter);
     let protect: Vec<_> = charter.protected().iter().map(|p| p.as_str()).collect();
@@ -209,7 +210,7 @@ fn report(charter: &Charter, ledger: EntryId, key: &PublicKey, pushed: Option<St
         pushed.as_ref().map_or("not pushed".to_owned(), |r| format!("pushed to {r}")),
     );
     let data = json!({
-        "ledger": ledger, "n": t.n, "f": t.f, "q": t.q, "protect": protect,
+        "ledger": ledger, "existing": existing, "n": t.n, "f": t.f, "q": t.q, "protect": protect,
         "key": key, "pushed_to": pushed, "warnings": warnings,
     });
     Ok(Outcome::new(data, text)?.with_notes(warnings))

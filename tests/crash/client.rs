@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{
-    FOUR, Mode, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in, signed,
+    FOUR, Mode, Snapshot, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in,
+    faulty, signed, text,
 };
 use crate::world::{Seat, Team, World};
 
@@ -211,6 +212,56 @@ pub fn keygen(mode: Mode) -> BTreeSet<String> {
 /// Every command that is killed here.
 pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 10] =
     [propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen];
+
+/// Where the system can refuse to write, and what a review answers then: what keeps the key honest stops it, what only
+/// saves work does not.
+#[test]
+fn a_write_that_fails() {
+    let (team, proposal) = proposed();
+    let bob = &team.seats[1];
+    let start = Snapshot::of(&team.world);
+    for (point, stops) in
+        [("state.write", true), ("state.sync", true), ("cache.append", false), ("cache.persist", false)]
+    {
+        start.restore();
+        if point == "cache.persist" {
+            std::fs::remove_file(bob.dir.join(".git/quorum/verified")).unwrap();
+        }
+        let output = faulty(bob, &format!("{point}=error"), &["review", &proposal, "--approve"]);
+        assert_eq!(output.status.success(), !stops, "{point}: {}", text(&output));
+        if stops {
+            assert!(text(&output).contains("SIGN_STATE"), "{point}: {}", text(&output));
+            assert_eq!(signed(bob), Vec::<Value>::new(), "{point}: what may not be on disk is taken back");
+        }
+        bob.approve(&proposal);
+        assert_eq!(signed(bob).len(), 1);
+        assert_published(&team, bob, "bob");
+        assert_sound(&team);
+    }
+}
+
+/// What a power cut leaves of a record that was not yet on disk: the entry never left, so another one may be signed;
+/// one that is whole but for its line end is kept.
+#[test]
+fn a_record_that_is_torn() {
+    let (team, proposal) = proposed();
+    let bob = &team.seats[1];
+    let start = Snapshot::of(&team.world);
+    for (torn, kept) in [(0, true), (1, true), (2, false), (500, false)] {
+        start.restore();
+        faulty(bob, "state.sync", &["review", &proposal, "--approve"]);
+        let folder = std::fs::read_dir(&bob.state).unwrap().next().unwrap().unwrap().path();
+        let file = std::fs::OpenOptions::new().write(true).open(folder.join("signed.log")).unwrap();
+        let whole = signed(bob);
+        file.set_len(file.metadata().unwrap().len() - torn).unwrap();
+        let (_, noted) = bob.noted(&["review", &proposal, "--approve"]);
+        assert_eq!(noted.contains("half-written"), !kept, "{torn}: {noted}");
+        assert_eq!(signed(bob).len(), 1);
+        assert!(!kept || signed(bob) == whole, "{torn}");
+        assert_published(&team, bob, "bob");
+        assert_sound(&team);
+    }
+}
 
 macro_rules! tests {
     ($($name:ident),*) => { mod tests { use crate::harness::Mode; $(#[test] fn $name() { super::$name(Mode::Crash); })* } };

@@ -124,6 +124,41 @@ fn two_landings_at_once_are_one() {
     assert_landed(&team, &proposal);
 }
 
+/// A lane and the main that it decides, in one push, while others push main: the same is there already, another one
+/// is refused.
+#[test]
+fn a_lane_with_its_main_meets_other_pushes_of_main() {
+    let (team, proposal) = nearly_decided();
+    install(&team, &[]);
+    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    // Bob's vote is signed and does not get through.
+    team.world.script(team.server.join("hooks/pre-receive"), "cat >/dev/null; exit 1");
+    bob.no(6, "REFUSED", &["sync"]);
+    std::fs::remove_file(team.server.join("hooks/pre-receive")).unwrap();
+    let decided = alice.git(&["rev-parse", "HEAD"]);
+    let other = carol.commit("other", "other");
+    let go = team.world.path("go");
+    let push = |seat: &Seat, fault: &str, specs: &[&str]| {
+        let mut command = team.world.command("git", &seat.dir);
+        command.env("GIT_QUORUM_FAULT", fault).args(["push", "--atomic", "origin"]).args(specs);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let lane = team.ledger_ref("lane/bob");
+    let specs = [format!("{lane}:{lane}"), format!("{decided}:{MAIN}")];
+    let first = push(bob, &format!("gate.judged@{}", go.display()), &parts(&specs));
+    wait_until(|| go.with_extension("here").exists());
+    let mut same = push(alice, "", &[&format!("{decided}:{MAIN}")]);
+    let mut rival = push(carol, "", &[&format!("+{other}:{MAIN}")]);
+    assert_waits(&mut same);
+    assert_waits(&mut rival);
+    std::fs::write(&go, "").unwrap();
+    let [first, same, rival] = [first, same, rival].map(|child| child.wait_with_output().unwrap());
+    assert!(first.status.success() && same.status.success(), "{}{}", text(&first), text(&same));
+    assert!(!rival.status.success() && text(&rival).contains("NO_PROPOSAL"), "{}", text(&rival));
+    assert_landed(&team, &proposal);
+    assert_published(&team, bob, "bob");
+}
+
 /// Two decisions for one slot (a and b vote twice), pushed at the same time: the first is taken, and the second
 /// meets what contradicts it, whichever is first.
 #[test]
