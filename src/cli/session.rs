@@ -392,7 +392,7 @@ impl Writer {
     fn pass_on(&mut self, remote: &str) {
         let Session { repo, loaded, notes, .. } = &mut self.session;
         match pass_on(repo, loaded, remote, &mut self.remote_refs, &self.author.member) {
-            Ok(PushOutcome::Done | PushOutcome::Behind) => {}
+            Ok(PushOutcome::Done | PushOutcome::Behind { .. }) => {}
             Ok(PushOutcome::Refused { reasons, .. }) => {
                 let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
                 notes.push(format!("{remote} lacks entries of others and refused them: {}", why.join("; ")));
@@ -404,6 +404,7 @@ impl Writer {
     /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
     /// when something moved on the remote.
     pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
+        let mut last = BTreeMap::new();
         for _ in 0..PUSH_TRIES {
             while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
             let Some(remote) = self.remote.clone() else { return Ok(()) };
@@ -414,16 +415,14 @@ impl Writer {
                     self.pass_on(&remote);
                     return Ok(());
                 }
-                PushOutcome::Behind => self.refresh()?,
+                PushOutcome::Behind { reasons } => {
+                    last = reasons;
+                    self.refresh()?;
+                }
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }
         }
-        Err(Failure::new(
-            "BUSY",
-            "the remote moved again and again while this was pushed; what was signed is kept here",
-        )
-        .exit(Exit::Conflict)
-        .hint("git quorum sync"))
+        Err(busy(self.remote.as_deref().unwrap_or_default(), &last))
     }
 }
 
@@ -441,6 +440,13 @@ fn describe_repair(repair: Repair) -> String {
         ),
         Repair::Kept => "the sign state's last record lacked its line end; it was kept".to_owned(),
     }
+}
+
+/// The remote could not take a push now, several times.
+pub fn busy(remote: &str, reasons: &BTreeMap<String, String>) -> Failure {
+    let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+    let message = format!("{remote} could not take the push now: {}; what was signed is kept here", why.join("; "));
+    Failure::new("BUSY", message).exit(Exit::Conflict).hint("git quorum sync")
 }
 
 /// Says that the remote refused. What it says at length is not said again for each ref.

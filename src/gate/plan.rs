@@ -60,7 +60,20 @@ pub(super) fn plan(scene: &Scene<'_>, verdicts: &[Verdict], auto_land: bool) -> 
     let spent = spent_proposals(scene, &after);
     after.extend(spent.iter().map(|name| (name.as_str(), None)));
     plan.edits = after.into_iter().filter_map(|(name, new)| edit(scene.value(name), name, new)).collect();
+    plan.edits.sort_by_key(|edit| rank(scene, &edit.name));
     plan
+}
+
+/// Git moves the refs of a transaction one by one, in the order given, and deletes some last. When it is killed
+/// meanwhile, entries may be there that nothing has landed from yet, never a protected ref without the
+/// entries that back it.
+fn rank(scene: &Scene<'_>, name: &str) -> u8 {
+    match scene.refs.read(name) {
+        Some(LaneRef::Genesis) => 0,
+        Some(LaneRef::Proposal(_)) => 1,
+        Some(LaneRef::Lane(_)) => 2,
+        _ => 3,
+    }
 }
 
 /// The edit that gives a ref its new value, if it has another one.

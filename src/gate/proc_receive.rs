@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 
 use super::commands::{MAX_COMMANDS, Push};
 use super::pkt_line::{self, PacketError};
+use crate::fault;
 use crate::repo::clean_text;
 
 /// What became of a ref.
@@ -36,7 +37,9 @@ pub fn converse(
     let atomic = greet(input, output)?;
     let push = Push::parse(&pkt_line::read_part(input, MAX_COMMANDS)?, atomic)?;
     let ruling = rule(&push);
+    fault::point("gate.ruled");
     report(output, &push, &ruling)?;
+    fault::point("gate.answered");
     Ok(ruling.says)
 }
 

@@ -14,13 +14,17 @@ use super::proc_receive::{Answer, Ruling};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, Verdict, is_ledger_name, named_twice, stray, together_with};
 use super::says;
+use crate::fault;
 use crate::id::EntryId;
 use crate::repo::{Objects, RefEdit, RefError, Repo};
 use crate::store::{LaneRef, LedgerRefs, Trust};
 
 pub use super::ground::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 
-/// How long a push waits for the one before it.
+/// The setting that says how many seconds a push waits for the one before it.
+pub const PATIENCE_KEY: &str = "quorum.gatePatience";
+
+/// How long it waits when nothing is set.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Judges the push in the repository there, moves what the gate moves, and says what became of each ref.
@@ -57,7 +61,9 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
             return ground.with_scene(|scene| settle(repo, push, scene, ground.objects()));
         }
     }
+    fault::point("gate.unlocked");
     let _lock = lock(repo)?;
+    fault::point("gate.locked");
     let unmoved = early.map(|ground| ground.unless_moved(repo)).transpose()?.flatten();
     let ground = match unmoved {
         Some(ground) => Some(ground),
@@ -94,15 +100,32 @@ fn lock(repo: &Repo) -> Result<File, Refusal> {
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let options = || File::options().write(true).create(true).truncate(false).open(folder.join("gate.lock"));
     let file = options().map_err(failed)?;
-    let end = Instant::now() + PATIENCE;
+    let patience = patience(repo)?;
+    let start = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(Duration::from_millis(20)),
-            Err(TryLockError::WouldBlock) => return Err(unavailable("another push is being judged", "push again")),
+            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let reason = format!("other pushes are being judged, and this one waited {} s", patience.as_secs());
+                return Err(Refusal::new(RefusalCode::Busy, reason, "push again"));
+            }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
     }
+}
+
+fn patience(repo: &Repo) -> Result<Duration, Refusal> {
+    let Some(text) = repo.config(PATIENCE_KEY).map_err(|e| unreadable(&e))? else { return Ok(PATIENCE) };
+    let bad = |_| {
+        unavailable(
+            format!("{PATIENCE_KEY} is {text:?}, which is no number of seconds"),
+            "whoever runs the server must correct it",
+        )
+    };
+    text.parse().map(Duration::from_secs).map_err(bad)
 }
 
 fn before_genesis(push: &Push, ledger: EntryId, links: &Links) -> Ruling {
@@ -143,6 +166,7 @@ fn no_genesis(refs: &LedgerRefs, ledger: EntryId, name: &str) -> Refusal {
 /// Moves what may move, and puts the answers together.
 fn settle(repo: &Repo, push: &Push, scene: &Scene<'_>, objects: &Objects) -> Result<Ruling, Refusal> {
     let mut verdicts = scene.judge();
+    fault::point("gate.judged");
     let mixed = push.atomic && verdicts.iter().any(|verdict| *verdict != Verdict::FallThrough);
     if mixed {
         take_others(repo, objects, push, scene, &mut verdicts);
@@ -198,6 +222,7 @@ fn refuse_allowed(verdicts: &mut [Verdict], refusal: &Refusal) {
 fn carry_out(repo: &Repo, scene: &Scene<'_>, verdicts: &[Verdict]) -> Result<Vec<String>, Refusal> {
     let auto_land = repo.config(AUTO_LAND_KEY).map_err(|e| unreadable(&e))?.is_some_and(|value| value == "true");
     mark_founded(repo)?;
+    fault::point("gate.marked");
     let full = plan(scene, verdicts, auto_land);
     match transact(repo, &full.edits) {
         Ok(()) => Ok(told(&full)),
@@ -223,7 +248,9 @@ fn mark_founded(repo: &Repo) -> Result<(), Refusal> {
 fn transact(repo: &Repo, edits: &[RefEdit]) -> Result<(), Refusal> {
     repo.transaction(edits).map_err(|error| match error {
         RefError::Conflict { .. } => Refusal::new(RefusalCode::Stale, error.to_string(), "fetch, and push again"),
-        _ => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
+        RefError::Locked { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), "push again"),
+        RefError::Refused { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
+        RefError::Other(error) => unreadable(&error),
     })
 }
 

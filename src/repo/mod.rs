@@ -53,7 +53,7 @@ pub enum RepoError {
     #[error(transparent)]
     Git(#[from] GitError),
     /// The object database reported an error.
-    #[error("could not {action} in the object database: {message}; `git fsck` may say more")]
+    #[error("the object database could not {action}: {message}; `git fsck` may say more")]
     Database {
         /// What was tried.
         action: String,

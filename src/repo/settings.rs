@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::git::{self, Output, clean_text};
-use super::{Repo, RepoError};
+use super::refs::PAUSES;
+use super::{GitError, Repo, RepoError};
+use crate::fault;
 
 /// The exit status of `git config` when there is nothing to unset.
 const NOTHING_TO_UNSET: i32 = 5;
@@ -98,10 +100,19 @@ impl Repo {
 
     fn change_config(&self, args: &[&str]) -> Result<(), RepoError> {
         self.settings.forget();
-        let output = self.git("config").arg("--local").args(args).output()?;
-        match output.status.code() {
-            Some(0 | NOTHING_TO_UNSET) => Ok(()),
-            _ => Err(git::failed("config", &output).into()),
+        let mut pauses = PAUSES.iter();
+        loop {
+            fault::point("settings.change");
+            let output = self.git("config").arg("--local").args(args).output()?;
+            fault::point("settings.changed");
+            match output.status.code() {
+                Some(0 | NOTHING_TO_UNSET) => return Ok(()),
+                _ => match (git::failed("config", &output), pauses.next()) {
+                    // Unlike for refs, git does not wait for this lock by itself.
+                    (GitError::Locked { .. }, Some(pause)) => std::thread::sleep(*pause),
+                    (error, _) => return Err(error.into()),
+                },
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::load::Trust;
+use crate::fault;
 use crate::id::Digest;
 
 /// Another program version forgets what this one verified: its check might differ.
@@ -79,6 +80,7 @@ impl VerifiedCache {
             return self.write_anew();
         }
         let bytes: Vec<u8> = self.fresh.iter().flat_map(|d| *d.bytes()).collect();
+        fault::check("cache.append")?;
         file.write_all(&bytes)
     }
 
@@ -90,6 +92,7 @@ impl VerifiedCache {
         known.sort();
         let bytes: Vec<u8> = known.into_iter().flat_map(|d| *d.bytes()).collect();
         file.write_all(&bytes)?;
+        fault::check("cache.persist")?;
         file.persist(&self.path)?;
         Ok(())
     }

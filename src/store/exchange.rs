@@ -87,8 +87,11 @@ pub struct Move {
 pub enum PushOutcome {
     /// The remote has everything.
     Done,
-    /// Something moved on the remote in the meantime: exchange and try again.
-    Behind,
+    /// Something moved or was busy on the remote: exchange and try again.
+    Behind {
+        /// Why not now, for each ref.
+        reasons: BTreeMap<String, String>,
+    },
     /// The remote refused.
     Refused {
         /// Why, for each ref.
@@ -398,6 +401,7 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                     "gate: STALE",
                     "gate: LANE_WENT_BACK",
                     "gate: CONFLICT",
+                    "gate: GATE_BUSY",
                 ];
                 moved |= signs.iter().any(|sign| why.contains(sign)) || lines.iter().any(|line| says_moved(line));
                 reasons.insert(name.clone(), why.clone());
@@ -408,7 +412,7 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
             }
         }
     }
-    if moved { PushOutcome::Behind } else { PushOutcome::Refused { reasons, lines } }
+    if moved { PushOutcome::Behind { reasons } } else { PushOutcome::Refused { reasons, lines } }
 }
 
 /// What the gate says of the same where it refuses a push before Git can name the reason of each ref.
@@ -435,7 +439,7 @@ mod tests {
             (early, "refs/heads/main: refused [STALE]"),
             (early, "refs/quorum/0123456789abcdef/lane/a: refused [LANE_WENT_BACK]"),
         ] {
-            assert_eq!(outcome(why, line), PushOutcome::Behind, "{why} {line}");
+            assert!(matches!(outcome(why, line), PushOutcome::Behind { .. }), "{why} {line}");
         }
         for (why, line) in [(early, "refs/heads/main: refused [NOT_DECIDED]"), ("gate: NOT_DECIDED", "  it is [STALE]")]
         {

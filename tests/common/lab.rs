@@ -130,6 +130,11 @@ impl Lab {
         Made { id: unsigned.id, oid: oid_of(&raw), raw }
     }
 
+    /// The clock of the next entry.
+    pub fn time(&mut self, time: u64) {
+        self.time = time;
+    }
+
     /// Takes an entry in.
     pub fn take(&mut self, made: Made) -> Result<EntryId, Reject> {
         self.tally.insert(parse(&made.raw)?, made.oid)?;
