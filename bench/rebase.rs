@@ -20,6 +20,10 @@ const C: Language = ("cc", "empty.c", "int main(void) { return 0; }\n");
 const RUST: Language = ("rustc", "empty.rs", "fn main() {}\n");
 
 fn main() {
+    // `cargo bench -- NAME` asks all benchmarks for one part.
+    if std::env::args().skip(1).any(|arg| arg != "--bench" && arg != "rebase") {
+        return;
+    }
     let form = Form::of_process();
     describe_machine(form);
     let commits = form.pick(5, 100);

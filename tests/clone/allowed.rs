@@ -46,6 +46,9 @@ fn decided_commits_come_with_a_plain_pull(git: &Git) {
     assert_eq!(desk.value(MAIN), server_main(&team));
     desk.git(&["checkout", "-q", "main"]);
     assert_eq!(desk.git(&["status", "--porcelain"]), "");
+    team.decide("four");
+    desk.git(&["pull", "-q", "--rebase"]);
+    assert_eq!(desk.value(MAIN), server_main(&team));
 }
 
 fn a_clone_that_was_away_skips_several_decisions(git: &Git) {
