@@ -105,7 +105,8 @@ pub(super) fn change_lines(changes: &[String]) -> String {
 
 pub(super) fn failure(error: InstallError) -> Failure {
     let message = error.to_string();
-    let (code, exit, hint) = match &error {
+    let (code, exit, hint) = match error {
+        InstallError::Repo(error) => return error.into(),
         InstallError::TwoHooks { hook, original } => {
             let (hook, original) = (hook.display(), original.display());
             let hint = format!("remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'");
@@ -156,7 +157,6 @@ pub(super) fn failure(error: InstallError) -> Failure {
         InstallError::Path(_) => ("BAD_PATH", Exit::Failed, "put the program and the repository where the path is plain text"),
         InstallError::Write { .. } => ("WRITE_FAILED", Exit::Failed, "run it as the user that owns the repository"),
         InstallError::NotExecutable(_) => ("NOT_EXECUTABLE", Exit::Failed, "the file system must keep run bits"),
-        InstallError::Repo(_) => ("REPOSITORY", Exit::Failed, ""),
     };
     Failure::new(code, message).exit(exit).hint(hint)
 }

@@ -18,7 +18,8 @@ impl Repo {
     pub fn has_config_hooks(&self) -> Result<bool, RepoError> {
         let probe = self.git("hook").config("hook.git-quorum-probe.event", "pre-push");
         let output = probe.config("hook.git-quorum-probe.command", "true").args(["list", "pre-push"]).output()?;
-        Ok(output.status.success() && names(&output.stdout).any(|name| name == "git-quorum-probe"))
+        // Also where it would be disabled: then it says so.
+        Ok(output.status.success() && names(&output.stdout).any(|name| name.ends_with("git-quorum-probe")))
     }
 
     /// The hooks that Git takes from its settings at an event, in the caller's own environment, without those that are disabled.

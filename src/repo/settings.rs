@@ -97,7 +97,7 @@ impl Repo {
 
     /// Changes the text of this repository's settings file, under Git's own lock: the whole change is seen or none of
     /// it. Says whether there was anything to change.
-    pub fn edit_config(&self, edit: impl FnOnce(&[u8]) -> Vec<u8>) -> Result<bool, RepoError> {
+    pub fn edit_config(&self, edit: impl Fn(&[u8]) -> Vec<u8>) -> Result<bool, RepoError> {
         self.settings.forget();
         let named = self.git_dir().join("config");
         // As Git does: a link stays one, and its target is changed.
@@ -134,7 +134,11 @@ impl Repo {
     }
 }
 
-fn replace_under_lock(path: &Path, edit: impl FnOnce(&[u8]) -> Vec<u8>) -> std::io::Result<bool> {
+fn replace_under_lock(path: &Path, edit: impl Fn(&[u8]) -> Vec<u8>) -> std::io::Result<bool> {
+    let now = fs::read(path)?;
+    if edit(&now) == now {
+        return Ok(false);
+    }
     let mut lock_path = path.as_os_str().to_owned();
     lock_path.push(".lock");
     let lock_path = Path::new(&lock_path);
@@ -160,7 +164,7 @@ fn replace(
     path: &Path,
     mut lock: fs::File,
     lock_path: &Path,
-    edit: impl FnOnce(&[u8]) -> Vec<u8>,
+    edit: impl Fn(&[u8]) -> Vec<u8>,
 ) -> std::io::Result<bool> {
     let before = fs::read(path)?;
     let after = edit(&before);

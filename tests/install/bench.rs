@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -193,9 +194,16 @@ impl Bench {
         self.ran()
     }
 
+    /// A commit that was never there before.
+    fn new_commit(&self) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let text = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
+        self.git(&["commit-tree", "-m", &text, "HEAD^{tree}", "-p", "HEAD"])
+    }
+
     /// Whether an undecided commit is kept from moving `main` here.
     pub fn refuses_commit(&self) -> bool {
-        let commit = self.git(&["commit-tree", "-m", "x", "HEAD^{tree}", "-p", "HEAD"]);
+        let commit = self.new_commit();
         let run = self.try_git(&["update-ref", "refs/heads/main", &commit]);
         assert!(run.code == 0 || run.err.contains("quorum"), "{run:?}");
         run.code != 0
@@ -203,7 +211,7 @@ impl Bench {
 
     /// Whether an undecided commit is kept from being pushed to `main`.
     pub fn refuses_push(&self) -> bool {
-        let commit = self.git(&["commit-tree", "-m", "x", "HEAD^{tree}", "-p", "HEAD"]);
+        let commit = self.new_commit();
         let run = self.try_git(&["push", "-q", "--force", "origin", &format!("{commit}:refs/heads/main")]);
         assert!(run.code == 0 || run.err.contains("quorum"), "{run:?}");
         run.code != 0
@@ -225,8 +233,8 @@ impl Bench {
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::new();
         walk(&self.git_dir(), Path::new(""), &mut tree);
-        let other = ["objects", "refs", "logs", "index", "packed-refs", "COMMIT_EDITMSG", "FETCH_HEAD", "ORIG_HEAD", "HEAD"];
-        let caches = ["quorum/verified", "quorum/cache", "quorum/timers"];
+        let other = ["objects", "refs", "logs", "worktrees", "index", "packed-refs", "COMMIT_EDITMSG", "FETCH_HEAD", "ORIG_HEAD", "HEAD"];
+        let caches = ["quorum/verified", "quorum/timers.json"];
         tree.retain(|path, _| !other.iter().chain(&caches).any(|name| Path::new(path).starts_with(name)));
         tree
     }
