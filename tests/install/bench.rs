@@ -166,9 +166,9 @@ impl Bench {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Puts a hook there that says that it ran under this name.
+    /// Puts a hook there that says that it ran under this name. It reads its input: prek takes it ill of a hook if it does not.
     pub fn hook(&self, path: &str, name: &str) {
-        self.put(path, &format!("#!/bin/sh\necho {name} >> \"$RAN\"\n"), 0o755);
+        self.put(path, &format!("#!/bin/sh\ncat > /dev/null\necho {name} >> \"$RAN\"\n"), 0o755);
     }
 
     /// Puts a link there.
@@ -189,7 +189,9 @@ impl Bench {
     /// Ordinary work goes through: a commit and a push of another branch. What ran meanwhile.
     pub fn work(&self) -> Vec<String> {
         self.ran();
-        self.git(&["commit", "-q", "--allow-empty", "-m", "work"]);
+        self.put("work", &self.new_commit(), 0o644);
+        self.git(&["add", "work"]);
+        self.git(&["commit", "-q", "-m", "work"]);
         self.git(&["push", "-q", "origin", "HEAD:refs/heads/work", "--force"]);
         self.ran()
     }
@@ -237,6 +239,20 @@ impl Bench {
         let caches = ["quorum/verified", "quorum/timers.json"];
         tree.retain(|path, _| !other.iter().chain(&caches).any(|name| Path::new(path).starts_with(name)));
         tree
+    }
+
+    /// Makes the git directory what it was, as far as [`Bench::tree`] sees it.
+    pub fn restore(&self, tree: &Tree) {
+        let now = self.tree();
+        for (name, _) in now.iter().filter(|(name, what)| what.0 > 0 && !tree.contains_key(*name)) {
+            std::fs::remove_file(self.git_dir().join(name)).unwrap();
+        }
+        for (name, (mode, text)) in tree.iter().filter(|(name, what)| what.0 > 1 && now.get(*name) != Some(what)) {
+            self.put(format!(".git/{name}"), std::str::from_utf8(text).unwrap(), mode & 0o777);
+        }
+        for (name, _) in now.iter().rev().filter(|(name, what)| what.0 == 0 && !tree.contains_key(*name)) {
+            std::fs::remove_dir(self.git_dir().join(name)).unwrap();
+        }
     }
 }
 
