@@ -10,9 +10,9 @@ use crate::repo::Repo;
 
 /// Put the hooks into a repository, beside what is there.
 ///
-/// In a clone, protected refs then move by decision only, by mistake or by habit they do not; and lanes come with `git fetch`. On a server
-/// (`--server`, in a bare repository) every push is judged from then on: protected refs move only by decision, lanes only
-/// forward. Can be run again at any time; `git quorum uninstall` takes the hooks away.
+/// In a clone, Git then refuses to move a protected ref without a decision, and lanes come with `git fetch`. On a server (`--server`, in
+/// a bare repository) every push is judged: protected refs move by decision only, lanes only forward. Can be run again at
+/// any time, and should be when the program or the repository has moved; `git quorum uninstall` takes the hooks away.
 #[derive(Debug, clap::Args)]
 pub struct InstallArgs {
     /// Install the server's gate, in a bare repository.
@@ -60,11 +60,8 @@ fn clone_answer(installed: &InstalledClone) -> Answer {
         Manner::Files => "they lie in the hooks folder",
         Manner::Folder => "core.hooksPath leads to them, and they pass on to the hooks before",
     };
-    let head = format!(
-        "The hooks are in place in {}: ledger {}; {how}.\n",
-        installed.repository.display(),
-        installed.ledger
-    );
+    let head =
+        format!("The hooks are in place in {}: ledger {}; {how}.\n", installed.repository.display(), installed.ledger);
     let fetch = match &installed.fetches {
         Some(remote) => format!("Lanes come from {remote} with git fetch.\n"),
         None => String::new(),
@@ -109,11 +106,14 @@ pub(super) fn failure(error: InstallError) -> Failure {
         InstallError::Repo(error) => return error.into(),
         InstallError::TwoHooks { hook, original } => {
             let (hook, original) = (hook.display(), original.display());
-            let hint = format!("remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'");
+            let hint = format!(
+                "remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'"
+            );
             return Failure::new("TWO_HOOKS", message).exit(Exit::Conflict).hint(hint);
         }
         InstallError::InOurFolder { from, to } => {
-            let hint = format!("move it where it belongs, and run it again: mv '{}' '{}'", from.display(), to.display());
+            let hint =
+                format!("move it where it belongs, and run it again: mv '{}' '{}'", from.display(), to.display());
             return Failure::new("FOREIGN_HOOK", message).exit(Exit::Conflict).hint(hint);
         }
         InstallError::NotRun(_) => (
@@ -132,6 +132,11 @@ pub(super) fn failure(error: InstallError) -> Failure {
             "HOOKS_PATH",
             Exit::Conflict,
             "unset it for this repository, or set it to this repository's own hooks folder",
+        ),
+        InstallError::LinkedHooks(_) => (
+            "LINKED_HOOKS",
+            Exit::Conflict,
+            "put a folder of this repository's own in its place, with links to the hooks that are needed",
         ),
         InstallError::ForeignHook(_) => (
             "FOREIGN_HOOK",
@@ -154,7 +159,9 @@ pub(super) fn failure(error: InstallError) -> Failure {
             "a server has one ledger; to give this one up: git config --unset quorum.ledger",
         ),
         InstallError::Ledger(_) => ("BAD_LEDGER", Exit::Unverified, "repair it first: git quorum verify"),
-        InstallError::Path(_) => ("BAD_PATH", Exit::Failed, "put the program and the repository where the path is plain text"),
+        InstallError::Path(_) => {
+            ("BAD_PATH", Exit::Failed, "put the program and the repository where the path is plain text")
+        }
         InstallError::Write { .. } => ("WRITE_FAILED", Exit::Failed, "run it as the user that owns the repository"),
         InstallError::NotExecutable(_) => ("NOT_EXECUTABLE", Exit::Failed, "the file system must keep run bits"),
     };

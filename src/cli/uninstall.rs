@@ -20,6 +20,12 @@ pub struct UninstallArgs {
 
 pub fn run(args: UninstallArgs) -> Answer {
     let repo = open_repo()?;
+    if repo.is_bare() && !args.server {
+        let message = format!("{} has no working tree: it is a server, or a mirror", repo.git_dir().display());
+        return Err(Failure::new("NO_WORK_TREE", message)
+            .exit(Exit::Usage)
+            .hint("to take a server's gate away: git quorum uninstall --server --yes; else run it in a working tree"));
+    }
     if args.server && !args.yes {
         let message = format!("without the gate of {} any push can move protected refs", repo.git_dir().display());
         return Err(Failure::new("NOT_CONFIRMED", message)
@@ -30,5 +36,5 @@ pub fn run(args: UninstallArgs) -> Answer {
     let uninstalled = uninstalled.map_err(failure)?;
     let what = if args.server { "gate" } else { "hooks" };
     let head = format!("The {what} of git-quorum: out of {}.\n", uninstalled.repository.display());
-    Ok(Outcome::new(&uninstalled, head + &change_lines(&uninstalled.changes))?)
+    Outcome::new(&uninstalled, head + &change_lines(&uninstalled.changes))
 }

@@ -96,8 +96,8 @@ fn drop_emptied(kept: &mut Vec<u8>, (start, had_ours): (usize, bool)) {
 /// A line of ours, without white space around it.
 fn our_line(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line).ok()?.trim();
-    let ours = line.strip_prefix("path = ") == Some(INCLUDED)
-        || line.strip_prefix("fetch = ").is_some_and(is_our_refspec);
+    let ours =
+        line.strip_prefix("path = ") == Some(INCLUDED) || line.strip_prefix("fetch = ").is_some_and(is_our_refspec);
     ours.then_some(line)
 }
 
@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn others_can_write_around_it() {
         let added = with(b"[core]\n\tbare = false\n", &some());
-        let more = [&added[..], b"\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n"].concat();
+        let more = [&added[..], b"\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n"]
+            .concat();
         assert_eq!(with(&more, &some()), more);
         let left = "[core]\n\tbare = false\n[remote \"origin\"]\n\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n";
         assert_eq!(String::from_utf8(without(&more)).unwrap(), left);

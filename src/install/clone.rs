@@ -144,7 +144,10 @@ fn plan<'a>(
     let layout = Layout::of(repo);
     let earlier = repo.hooks_paths()?.into_iter().rfind(|path| *path != layout.hooks());
     let earlier = earlier.filter(|path| !layout.is_own_hooks(path));
-    let can_be_chained = || CLONE_HOOKS.iter().all(|(event, _)| Slot::new(&layout, event).can_be_chained());
+    let can_be_chained = || {
+        let mut slots = CLONE_HOOKS.iter().map(|(event, _)| Slot::new(&layout, event));
+        !layout.own_hooks_are_elsewhere() && slots.all(|slot| slot.can_be_chained())
+    };
     let manner = match repo.has_config_hooks()? {
         true => Manner::Config,
         false if earlier.is_none() && can_be_chained() => Manner::Files,
@@ -168,7 +171,9 @@ fn refspecs(
     let mut others = repo.config_all(&format!("remote.{remote}.fetch"))?;
     others.retain(|refspec| !block::is_our_refspec(refspec));
     if others.is_empty() {
-        notes.push(format!("lanes do not come with git fetch: {remote} has no refspec, and one would change what else comes"));
+        notes.push(format!(
+            "lanes do not come with git fetch: {remote} has no refspec, and one would change what else comes"
+        ));
         return Ok(None);
     }
     let prefix = refs.prefix();
@@ -325,7 +330,8 @@ fn add_block(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallEr
             plan.repo.edit_config(|text| block::with(&block::without(text), &sections))?;
         }
         // Written last of all, so that it is younger than the settings.
-        std::fs::write(plan.layout.stamp(), "").map_err(|source| InstallError::Write { path: plan.layout.stamp(), source })?;
+        std::fs::write(plan.layout.stamp(), "")
+            .map_err(|source| InstallError::Write { path: plan.layout.stamp(), source })?;
     }
     Ok(())
 }

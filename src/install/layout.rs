@@ -27,6 +27,11 @@ impl Layout {
         self.git_dir.join("hooks")
     }
 
+    /// Whether that folder is a link: what is put there would turn up in a working tree, or in other repositories.
+    pub fn own_hooks_are_elsewhere(&self) -> bool {
+        self.own_hooks().is_symlink()
+    }
+
     /// The folder of everything that is ours; others of our files lie there too.
     pub fn folder(&self) -> PathBuf {
         self.git_dir.join("quorum")
@@ -74,7 +79,8 @@ impl Layout {
     /// Whether a path is the repository's own hooks folder, from wherever it is looked at.
     pub fn is_own_hooks(&self, path: &Path) -> bool {
         let own = self.own_hooks();
-        let same = |a: &Path, b: &Path| a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+        let same =
+            |a: &Path, b: &Path| a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
         path.is_absolute() && same(path, &own)
     }
 }

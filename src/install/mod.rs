@@ -34,6 +34,8 @@ pub enum InstallError {
     Incomplete(&'static str),
     #[error("core.hooksPath is {0}: Git would not run the hook in {hooks}", hooks = .1.display())]
     HooksPath(String, PathBuf),
+    #[error("{} is a link: what is put there would be in other repositories too", .0.display())]
+    LinkedHooks(PathBuf),
     #[error("{} is there and is not ours", .0.display())]
     ForeignHook(PathBuf),
     #[error("{original} was here before git-quorum, and {hook} has taken its place meanwhile: only one can go on", hook = .hook.display(), original = .original.display())]

@@ -84,8 +84,12 @@ ours={ours}
 stamp={stamp}
 for settings in {config} "$HOME/.gitconfig" "${{XDG_CONFIG_HOME:-$HOME/.config}}/git/config"; do
 	if test "$settings" -nt "$stamp"; then
-		earlier=$(git config --path --get-all core.hooksPath | grep -vxF -e "$ours" | tail -n 1)
-		test -n "$earlier" || earlier={own}
+		# As old as what is read now, whatever is set meanwhile.
+		: >"$stamp.$$"
+		now=$(git config --path --get-all core.hooksPath | grep -vxF -e "$ours" | tail -n 1)
+		test -n "$now" || now={own}
+		if test "$now" = "$earlier"; then mv -f "$stamp.$$" "$stamp"; else rm -f "$stamp.$$"; fi
+		earlier=$now
 		break
 	fi
 done

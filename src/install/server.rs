@@ -61,6 +61,9 @@ pub struct Installed {
 pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed, InstallError> {
     check_repository(repo)?;
     let layout = Layout::of(repo);
+    if layout.own_hooks_are_elsewhere() {
+        return Err(InstallError::LinkedHooks(layout.own_hooks()));
+    }
     let override_path = check_hooks_path(repo, &layout)?;
     for hook in HOOKS.iter().filter(|hook| !hook.shared) {
         let slot = Slot::new(&layout, hook.event);

@@ -197,3 +197,130 @@ impl Slot {
 fn contains(text: &[u8], words: &[u8]) -> bool {
     text.windows(words.len()).any(|window| window == words)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    const EVENT: &str = "pre-receive";
+
+    /// A server's hook in place over one that is there.
+    struct Place {
+        sandbox: Sandbox,
+        layout: Layout,
+        slot: Slot,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let sandbox = Sandbox::new();
+            let layout = Layout::of(&sandbox.bare("server"));
+            let slot = Slot::new(&layout, EVENT);
+            Self { sandbox, layout, slot }
+        }
+
+        fn write(&self, path: &Path, text: &str, mode: u32) {
+            script::write_file(path, text, mode).unwrap();
+        }
+
+        fn put(&self) -> Vec<String> {
+            let mut changes = Vec::new();
+            let text = |chained: Option<&Path>| {
+                script::filled(
+                    &format!(
+                        "#!/bin/sh\n{}\nchained=@CHAINED@\necho ours\ntest -z \"$chained\" || exec \"$chained\" \"$@\"\n",
+                        script::MARK
+                    ),
+                    Path::new("/x"),
+                    chained,
+                )
+            };
+            self.slot.put(text, &mut changes).unwrap();
+            changes
+        }
+
+        fn run(&self, path: &Path) -> (String, i32) {
+            let output = Command::new(path).args(["a b", "c"]).env("PATH", "/usr/bin:/bin").output().unwrap();
+            (
+                String::from_utf8_lossy(&output.stdout).replace('\n', " ").trim_end().to_owned(),
+                output.status.code().unwrap(),
+            )
+        }
+    }
+
+    #[test]
+    fn what_was_there_runs_after_ours_with_its_arguments_and_its_status_counts() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        assert_eq!(
+            place.run({
+                place.put();
+                &hook
+            }),
+            ("ours".to_owned(), 0)
+        );
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert!(!hook.exists() && !place.layout.chained_hook(EVENT).exists());
+
+        let shell = "#!/bin/sh -e\nbasename \"$0\"\necho \"$#:$1\"\nfalse\necho unreached\n";
+        place.write(&hook, shell, 0o755);
+        place.put();
+        assert!(place.put().is_empty());
+        assert_eq!(place.run(&hook), ("ours pre-receive 2:a b".to_owned(), 1));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert_eq!(fs::read_to_string(&hook).unwrap(), shell);
+    }
+
+    #[test]
+    fn a_link_runs_after_ours_on_a_server_and_stays_a_link() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        let target = place.sandbox.path().join("host-hook");
+        place.write(&target, "#!/bin/sh\necho host $#\nexit 3\n", 0o755);
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::remove_file(&hook).ok();
+        symlink(&target, &hook).unwrap();
+        assert!(!place.slot.can_be_chained());
+        place.put();
+        assert_eq!(place.run(&hook), ("ours host 2".to_owned(), 3));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert_eq!(fs::read_link(&hook).unwrap(), target);
+    }
+
+    #[test]
+    fn a_manager_that_took_our_place_finds_what_it_would_have_found_without_us() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        let old = hook.with_extension("old");
+        place.write(&hook, "#!/bin/sh\necho first\n", 0o755);
+        place.put();
+        fs::rename(&hook, &old).unwrap();
+        place.write(&hook, "#!/bin/sh\necho second\n", 0o755);
+        assert_eq!(place.slot.standing(), None);
+        place.put();
+        assert_eq!(place.run(&hook), ("ours second".to_owned(), 0));
+        assert_eq!(place.run(&old), ("first".to_owned(), 0));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert_eq!((place.run(&hook).0, place.run(&old).0), ("second".to_owned(), "first".to_owned()));
+    }
+
+    #[test]
+    fn a_manager_that_runs_what_it_found_keeps_its_place() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        place.put();
+        fs::rename(&hook, place.slot.legacy()).unwrap();
+        let manager = "#!/bin/sh\n# hook-impl\nexec \"$0.legacy\"\n";
+        place.write(&hook, manager, 0o755);
+        assert_eq!(place.slot.standing(), Some(place.slot.legacy()));
+        assert!(place.put().is_empty());
+        assert_eq!(place.run(&hook), ("ours".to_owned(), 0));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert!(!place.slot.legacy().exists());
+        assert_eq!(fs::read_to_string(&hook).unwrap(), manager);
+    }
+}

@@ -76,7 +76,11 @@ pub(super) fn remove_folder(
     }
     remove_empty(folder);
     if removed > 0 {
-        changes.push(format!("removed {removed} {} from {}", if removed == 1 { "script" } else { "scripts" }, folder.display()));
+        changes.push(format!(
+            "removed {removed} {} from {}",
+            if removed == 1 { "script" } else { "scripts" },
+            folder.display()
+        ));
     }
     Ok(())
 }

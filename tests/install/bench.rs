@@ -76,7 +76,10 @@ impl Bench {
         // The world's own hook counts pushes; here each test begins without any.
         std::fs::remove_file(dir.join(".git/hooks/pre-push")).unwrap();
         let mut bench = Bench { team, dir, path: path.to_owned(), has_config_hooks: false };
-        bench.has_config_hooks = bench.try_git(&["-c", "hook.x.event=pre-push", "-c", "hook.x.command=true", "hook", "list", "pre-push"]).code == 0;
+        bench.has_config_hooks = bench
+            .try_git(&["-c", "hook.x.event=pre-push", "-c", "hook.x.command=true", "hook", "list", "pre-push"])
+            .code
+            == 0;
         bench.git(&["checkout", "-q", "-b", "topic"]);
         bench
     }
@@ -86,7 +89,8 @@ impl Bench {
     }
 
     pub fn git_dir(&self) -> PathBuf {
-        self.dir.join(".git")
+        let inside = self.dir.join(".git");
+        if inside.is_dir() { inside } else { self.dir.clone() }
     }
 
     pub fn config(&self) -> Vec<u8> {
@@ -189,18 +193,22 @@ impl Bench {
     /// Ordinary work goes through: a commit and a push of another branch. What ran meanwhile.
     pub fn work(&self) -> Vec<String> {
         self.ran();
-        self.put("work", &self.new_commit(), 0o644);
+        self.put("work", &self.new_message(), 0o644);
         self.git(&["add", "work"]);
         self.git(&["commit", "-q", "-m", "work"]);
         self.git(&["push", "-q", "origin", "HEAD:refs/heads/work", "--force"]);
         self.ran()
     }
 
+    /// A text that was never used before.
+    pub fn new_message(&self) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
     /// A commit that was never there before.
     fn new_commit(&self) -> String {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let text = COUNT.fetch_add(1, Ordering::Relaxed).to_string();
-        self.git(&["commit-tree", "-m", &text, "HEAD^{tree}", "-p", "HEAD"])
+        self.git(&["commit-tree", "-m", &self.new_message(), "HEAD^{tree}", "-p", "HEAD"])
     }
 
     /// Whether an undecided commit is kept from moving `main` here.
@@ -235,8 +243,20 @@ impl Bench {
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::new();
         walk(&self.git_dir(), Path::new(""), &mut tree);
-        let other = ["objects", "refs", "logs", "worktrees", "index", "packed-refs", "COMMIT_EDITMSG", "FETCH_HEAD", "ORIG_HEAD", "HEAD"];
-        let caches = ["quorum/verified", "quorum/timers.json"];
+        let other = [
+            "objects",
+            "refs",
+            "logs",
+            "worktrees",
+            "index",
+            "packed-refs",
+            "COMMIT_EDITMSG",
+            "FETCH_HEAD",
+            "ORIG_HEAD",
+            "HEAD",
+        ];
+        tree.remove("quorum");
+        let caches = ["quorum/verified", "quorum/timers.json", "quorum/gate.lock"];
         tree.retain(|path, _| !other.iter().chain(&caches).any(|name| Path::new(path).starts_with(name)));
         tree
     }
@@ -277,7 +297,8 @@ pub fn walk(top: &Path, below: &Path, tree: &mut Tree) {
 /// Where two trees differ.
 #[track_caller]
 pub fn assert_same(before: &Tree, after: &Tree) {
-    let text = |tree: &Tree, name: &String| tree.get(name).map(|(mode, b)| format!("{mode:o} {}", String::from_utf8_lossy(b)));
+    let text =
+        |tree: &Tree, name: &String| tree.get(name).map(|(mode, b)| format!("{mode:o} {}", String::from_utf8_lossy(b)));
     for name in before.keys().chain(after.keys()) {
         assert_eq!(text(before, name), text(after, name), "{name}");
     }

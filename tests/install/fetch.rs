@@ -6,7 +6,10 @@ impl Bench {
     /// The ledger's refs here below this.
     fn refs(&self, below: &str) -> Vec<String> {
         let prefix = self.team.ledger_ref(below);
-        self.git(&["for-each-ref", "--format=%(refname)", &prefix]).lines().map(|name| name.replace(&prefix, "")).collect()
+        self.git(&["for-each-ref", "--format=%(refname)", &prefix])
+            .lines()
+            .map(|name| name.replace(&prefix, ""))
+            .collect()
     }
 
     /// Another member proposes something.

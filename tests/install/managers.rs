@@ -56,14 +56,19 @@ impl Set {
     fn configure(&self, bench: &Bench) {
         let say = |when: &str| format!("echo {} {when} >> \"$RAN\"", self.name());
         match self.manager {
-            Husky => ["pre-commit", "pre-push"].iter().for_each(|when| bench.put(format!(".husky/{when}"), &format!("{}\n", say(when)), 0o644)),
+            Husky => ["pre-commit", "pre-push"]
+                .iter()
+                .for_each(|when| bench.put(format!(".husky/{when}"), &format!("{}\n", say(when)), 0o644)),
             Lefthook => {
                 let job = |when: &str| format!("{when}:\n  jobs:\n    - name: say\n      run: {}\n", say(when));
                 bench.put("lefthook.yml", &(job("pre-commit") + &job("pre-push")), 0o644);
             }
             PreCommit | Prek => {
                 let hook = |when: &str| {
-                    format!("  - id: {when}\n    name: {when}\n    language: system\n    entry: sh -c '{}'\n    stages: [{when}]\n    always_run: true\n    pass_filenames: false\n", say(when))
+                    format!(
+                        "  - id: {when}\n    name: {when}\n    language: system\n    entry: sh -c '{}'\n    stages: [{when}]\n    always_run: true\n    pass_filenames: false\n",
+                        say(when)
+                    )
                 };
                 let text = format!("repos:\n- repo: local\n  hooks:\n{}{}", hook("pre-commit"), hook("pre-push"));
                 bench.put(".pre-commit-config.yaml", &text, 0o644);
@@ -145,7 +150,9 @@ fn after(bench: &Bench, set: Set) {
     set.install(bench);
     set.assert_runs(bench);
     match set.manager {
-        Husky | Lefthook if !bench.has_config_hooks => assert!(bench.note().is_some(), "ours do not run, and it is said"),
+        Husky | Lefthook if !bench.has_config_hooks => {
+            assert!(bench.note().is_some(), "ours do not run, and it is said")
+        }
         _ => bench.assert_gated(),
     }
     for _ in 0..2 {

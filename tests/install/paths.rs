@@ -132,7 +132,13 @@ fn linked_worktrees_are_gated_too() {
                 let before = bench.tree();
                 bench.at(from.clone()).install();
                 for dir in [from, other] {
-                    let runs = if path.is_none() { "plain" } else if *dir == main { "of main" } else { "of side" };
+                    let runs = if path.is_none() {
+                        "plain"
+                    } else if *dir == main {
+                        "of main"
+                    } else {
+                        "of side"
+                    };
                     bench.at(dir.clone());
                     assert_eq!(bench.work(), [runs]);
                     bench.assert_gated();
@@ -221,5 +227,16 @@ fn a_clone_that_was_moved_says_so_and_is_mended() {
         bench.install();
         bench.work();
         bench.assert_gated();
+    }
+}
+
+#[test]
+fn a_hooks_folder_that_is_a_link_is_not_written_into() {
+    for bench in Bench::all() {
+        bench.hook("tracked/pre-push", "tracked");
+        std::fs::remove_dir_all(bench.git_dir().join("hooks")).unwrap();
+        bench.link("../tracked", ".git/hooks");
+        check(&bench, &["tracked"]);
+        assert_eq!(std::fs::read_dir(bench.dir.join("tracked")).unwrap().count(), 1);
     }
 }

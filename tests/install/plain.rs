@@ -74,7 +74,11 @@ fn links_programs_and_scripts_in_other_languages_run_where_they_are() {
         check(&bench, &["post-commit"]);
 
         std::fs::remove_file(bench.git_dir().join("hooks/pre-push")).unwrap();
-        bench.put(".git/hooks/pre-push", "#!/usr/bin/perl\nopen my $f, '>>', $ENV{RAN}; print $f 'perl ' . (split '/', $0)[-1];\n", 0o755);
+        bench.put(
+            ".git/hooks/pre-push",
+            "#!/usr/bin/perl\nopen my $f, '>>', $ENV{RAN}; print $f 'perl ' . (split '/', $0)[-1];\n",
+            0o755,
+        );
         check(&bench, &["perl pre-push", "post-commit"]);
     }
 }
@@ -93,7 +97,11 @@ fn files_that_git_ignores_are_kept_and_not_run() {
 #[test]
 fn a_hook_of_others_that_refuses_still_does() {
     for bench in Bench::all() {
-        bench.put(".git/hooks/reference-transaction", "#!/bin/sh\ngrep -q refs/heads/odd && test $1 = prepared && exit 3\nexit 0\n", 0o755);
+        bench.put(
+            ".git/hooks/reference-transaction",
+            "#!/bin/sh\ngrep -q refs/heads/odd && test $1 = prepared && exit 3\nexit 0\n",
+            0o755,
+        );
         bench.put(".git/hooks/pre-push", "#!/bin/bash\ngrep -q refs/heads/odd && exit 1 || exit 0\n", 0o755);
         check(&bench, &[]);
         bench.install();
@@ -151,7 +159,8 @@ fn apply(bench: &Bench, before: &Tree, installed: &Tree, count: usize) {
         name if name.starts_with("hooks/") && !name.ends_with("before-git-quorum") => 1,
         _ => 0,
     };
-    let mut changed: Vec<_> = installed.iter().filter(|(name, what)| what.0 > 1 && before.get(*name) != Some(what)).collect();
+    let mut changed: Vec<_> =
+        installed.iter().filter(|(name, what)| what.0 > 1 && before.get(*name) != Some(what)).collect();
     changed.sort_by_key(|(name, _)| rank(name));
     for (name, (mode, text)) in changed.into_iter().take(count) {
         bench.put(format!(".git/{name}"), std::str::from_utf8(text).unwrap(), mode & 0o777);
@@ -174,7 +183,8 @@ fn what_fails_in_the_middle_leaves_nothing() {
 fn settings_that_keep_git_from_running_ours_are_told_and_nothing_stays() {
     for bench in Bench::all() {
         let before = bench.tree();
-        let (key, value) = if bench.has_config_hooks { ("hook.pre-push.enabled", "false") } else { ("core.hooksPath", "/nowhere") };
+        let (key, value) =
+            if bench.has_config_hooks { ("hook.pre-push.enabled", "false") } else { ("core.hooksPath", "/nowhere") };
         let vars = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", key), ("GIT_CONFIG_VALUE_0", value)];
         let run = bench.run_with(env!("CARGO_BIN_EXE_git-quorum"), &["install"], &vars);
         assert!(run.code == 4 && run.err.contains("HOOKS_NOT_RUN") && run.err.contains("hint: "), "{run:?}");
@@ -243,7 +253,43 @@ fn another_git_takes_over_in_its_own_manner() {
         assert_eq!(seat.ok(&["install"])["manner"], manner);
         assert_eq!(seat.ok(&["install"])["changes"], serde_json::json!([]));
     }
-    assert_eq!(std::fs::read_to_string(bench.git_dir().join("hooks/pre-push")).unwrap(), "#!/bin/sh\ncat > /dev/null\necho plain >> \"$RAN\"\n");
+    assert_eq!(
+        std::fs::read_to_string(bench.git_dir().join("hooks/pre-push")).unwrap(),
+        "#!/bin/sh\ncat > /dev/null\necho plain >> \"$RAN\"\n"
+    );
     bench.uninstall();
     assert_same(&before, &bench.tree());
+}
+
+#[test]
+fn of_two_hooks_for_one_place_none_is_thrown_away() {
+    let Some(bench) = Bench::older() else { return };
+    bench.hook(".git/hooks/pre-push", "first");
+    bench.install();
+    bench.hook(".git/hooks/pre-push", "second");
+    assert!(bench.note().unwrap().contains("hooks/pre-push"));
+    let before = bench.tree();
+    let envelope = bench.no(4, "TWO_HOOKS", &["install"]);
+    assert_same(&before, &bench.tree());
+    let hint = envelope["hint"].as_str().unwrap();
+    let command = hint.split("rm ").nth(1).and_then(|rest| rest.split(" or ").next()).unwrap();
+    bench.run("sh", &["-c", &format!("rm {command}")]);
+    bench.install();
+    assert_eq!(bench.work(), ["second"]);
+    bench.assert_gated();
+
+    // The very same again is no second one.
+    bench.hook(".git/hooks/pre-push", "second");
+    bench.install();
+    assert_eq!(bench.work(), ["second"]);
+    bench.uninstall();
+    assert_eq!(bench.work(), ["second"]);
+    bench.assert_free();
+
+    // What was left because of it is told, and stays.
+    bench.install();
+    bench.hook(".git/hooks/pre-push", "third");
+    assert!(bench.uninstall()["changes"].to_string().contains("left "));
+    assert!(bench.git_dir().join("hooks/pre-push.before-git-quorum").exists());
+    assert_eq!(bench.work(), ["third"]);
 }
