@@ -257,32 +257,28 @@ fn put_scripts(
 ) -> Result<(), InstallError> {
     for (event, text) in CLONE_HOOKS {
         let text = script::filled(text, plan.program, chained(event)?.as_deref())?;
-        let slot = Slot::in_ours(&plan.layout, event);
-        let place = match plan.manner == Manner::Folder && slot.manager_runs_ours() {
-            true => slot.legacy(),
-            false => {
-                give_back(plan, &slot, event, changes)?;
-                slot.hook()
-            }
-        };
-        script::write(&place, &text, changes)?;
+        script::write(&place_in_ours(plan, event, changes)?, &text, changes)?;
     }
     Ok(())
 }
 
-/// A hook manager that looked for the hooks folder while it was ours has put its hook there: it goes where it would have gone
-/// without us, if that is in the git directory.
-fn give_back(plan: &Plan<'_>, slot: &Slot, event: &str, changes: &mut Vec<String>) -> Result<(), InstallError> {
-    if !slot.is_foreign() {
-        return Ok(());
-    }
+/// Where a script of ours goes in the folder of ours. A hook manager that looked for the hooks folder while that was ours may have
+/// put its own hook there: it goes where it would have gone without us, if that is in the git directory and free.
+fn place_in_ours(plan: &Plan<'_>, event: &'static str, changes: &mut Vec<String>) -> Result<PathBuf, InstallError> {
+    let slot = Slot::in_ours(&plan.layout, event);
     let (from, to) = (slot.hook(), plan.earlier.join(event));
-    if plan.earlier != plan.layout.own_hooks() || script::exists(&to) {
-        return Err(InstallError::InOurFolder { from, to });
+    if !slot.is_foreign() {
+        return Ok(from);
     }
-    script::rename(&from, &to)?;
-    changes.push(format!("moved {} to {}", from.display(), to.display()));
-    Ok(())
+    if plan.earlier == plan.layout.own_hooks() && !plan.layout.own_hooks_are_elsewhere() && !script::exists(&to) {
+        script::rename(&from, &to)?;
+        changes.push(format!("moved {} to {}", from.display(), to.display()));
+        return Ok(from);
+    }
+    match plan.manner == Manner::Folder && slot.manager_runs_ours() {
+        true => Ok(slot.legacy()),
+        false => Err(InstallError::InOurFolder { from, to }),
+    }
 }
 
 fn put_files(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
@@ -300,10 +296,7 @@ fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallE
     let has = |event: &&str| is_executable(&plan.repo.git_dir().join(&plan.earlier).join(event));
     let passed_on = relay::EVENTS.into_iter().chain(relay::TELLING_EVENTS.into_iter().filter(has));
     for event in passed_on.filter(|event| !is_ours(event)) {
-        let path = layout.hooks().join(event);
-        if script::exists(&path) && !script::is_ours(&path) {
-            return Err(InstallError::ForeignHook(path));
-        }
+        let path = place_in_ours(plan, event, changes)?;
         script::write(&path, &relay::to_earlier(layout, event, &plan.earlier)?, changes)?;
     }
     let chained = |event: &str| {
@@ -311,7 +304,13 @@ fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallE
         script::write_file(&path, &relay::to_earlier(layout, event, &plan.earlier)?, 0o755)?;
         Ok(Some(path))
     };
-    put_scripts(plan, chained, changes)
+    put_scripts(plan, chained, changes)?;
+    // Ours that a manager has moved aside to make room for what has been given back.
+    let is_aside = |name: &str| {
+        let moved = name.strip_suffix(".old").or(name.strip_suffix(".legacy"));
+        moved.is_some_and(|event| script::is_ours(&layout.hooks().join(event)))
+    };
+    uninstall::remove_folder(&layout.hooks(), is_aside, changes)
 }
 
 /// The step that makes it all count: until here nothing has changed for Git, but for files in its hooks folder.

@@ -267,7 +267,8 @@ impl Bench {
         for (name, _) in now.iter().filter(|(name, what)| what.0 > 0 && !tree.contains_key(*name)) {
             std::fs::remove_file(self.git_dir().join(name)).unwrap();
         }
-        for (name, (mode, text)) in tree.iter().filter(|(name, what)| what.0 > 1 && now.get(*name) != Some(what)) {
+        for (name, (mode, text)) in tree.iter().filter(|(name, what)| what.0 > 0 && now.get(*name) != Some(what)) {
+            assert_ne!(*mode, 1, "{name}: a link has changed");
             self.put(format!(".git/{name}"), std::str::from_utf8(text).unwrap(), mode & 0o777);
         }
         for (name, _) in now.iter().rev().filter(|(name, what)| what.0 == 0 && !tree.contains_key(*name)) {

@@ -187,6 +187,33 @@ fn between(bench: &Bench, set: Set) {
     bench.assert_free();
 }
 
+/// On an older Git a link under one of our names has a folder of ours come before the repository's own, and the manager writes there.
+fn into_ours(bench: &Bench, set: Set) {
+    if bench.has_config_hooks {
+        return;
+    }
+    bench.put("scripts/hook", "#!/bin/sh\n", 0o755);
+    bench.link("../../scripts/hook", ".git/hooks/reference-transaction");
+    let nothing = tree(bench);
+    set.install(bench);
+    let alone = tree(bench);
+    bench.restore(&nothing);
+    for again in [true, false] {
+        assert_eq!(bench.install()["manner"], "folder");
+        set.install(bench);
+        set.assert_runs(bench);
+        if again {
+            bench.install();
+            set.assert_both(bench);
+        }
+        bench.uninstall();
+        assert_same(&alone, &tree(bench));
+        set.assert_runs(bench);
+        bench.assert_free();
+        bench.restore(&nothing);
+    }
+}
+
 macro_rules! tests {
     ($($name:ident: $manager:ident, $test:ident;)*) => {
         $(#[test] fn $name() { with($manager, $test); })*
@@ -200,10 +227,12 @@ tests! {
     lefthook_before_us: Lefthook, before;
     lefthook_after_us: Lefthook, after;
     lefthook_after_us_and_a_plain_hook: Lefthook, between;
+    lefthook_into_our_folder: Lefthook, into_ours;
     pre_commit_before_us: PreCommit, before;
     pre_commit_after_us: PreCommit, after;
     pre_commit_after_us_and_a_plain_hook: PreCommit, between;
     prek_before_us: Prek, before;
     prek_after_us: Prek, after;
     prek_after_us_and_a_plain_hook: Prek, between;
+    prek_into_our_folder: Prek, into_ours;
 }
