@@ -66,6 +66,11 @@ impl Layout {
         self.folder().join("protected")
     }
 
+    /// The mark by which the scripts know that the list is out of date.
+    pub fn protected_is_stale(&self) -> PathBuf {
+        self.folder().join("protected.stale")
+    }
+
     /// The repository's own settings.
     pub fn config(&self) -> PathBuf {
         self.git_dir.join("config")

@@ -34,7 +34,7 @@ pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
     give_back(repo, &layout, &mut changes)?;
     remove_folder(&layout.hooks(), |_| true, &mut changes)?;
     remove_folder(&layout.chained(), |_| true, &mut changes)?;
-    for path in [layout.settings(), layout.stamp(), layout.protected()] {
+    for path in [layout.settings(), layout.stamp(), layout.protected(), layout.protected_is_stale()] {
         if script::remove(&path)? {
             changes.push(format!("removed {}", path.display()));
         }

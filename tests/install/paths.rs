@@ -237,6 +237,7 @@ fn a_hooks_folder_that_is_a_link_is_not_written_into() {
         std::fs::remove_dir_all(bench.git_dir().join("hooks")).unwrap();
         bench.link("../tracked", ".git/hooks");
         check(&bench, &["tracked"]);
+        bench.install();
         assert_eq!(std::fs::read_dir(bench.dir.join("tracked")).unwrap().count(), 1);
     }
 }
