@@ -74,13 +74,31 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
     let ledger = choose_ledger(repo, options.ledger)?;
     let founded = check_ledger(repo, ledger)?;
 
-    // The hooks first: with the setting and without the hook Git refuses every push.
+    let new = Slot::new(&layout, "proc-receive").standing().is_none();
     let mut changes = Vec::new();
+    if let Err(error) = make(repo, &layout, (options, ledger, founded, override_path), &mut changes) {
+        if new {
+            uninstall_server(repo)?;
+        }
+        return Err(error);
+    }
+    let auto_land = repo.config(AUTO_LAND_KEY)?.is_some_and(|value| value == "true");
+    let hook = layout.own_hooks().join("proc-receive");
+    Ok(Installed { repository: repo.git_dir().to_owned(), ledger, founded, auto_land, hook, changes })
+}
+
+/// The hooks first: with the setting and without the hook Git refuses every push.
+fn make(
+    repo: &Repo,
+    layout: &Layout,
+    (options, ledger, founded, override_path): (&ServerOptions, EntryId, bool, bool),
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     for hook in &HOOKS {
         let fill = |chained: Option<&Path>| script::filled(hook.script, &options.program, chained);
-        Slot::new(&layout, hook.event).put(fill, &mut changes)?;
+        Slot::new(layout, hook.event).put(fill, changes)?;
     }
-    let mut settings = Settings { repo, layout: &layout, changes: &mut changes };
+    let mut settings = Settings { repo, layout, changes };
     if override_path {
         settings.set(HOOKS_PATH, &text_of(&layout.own_hooks())?)?;
     }
@@ -95,9 +113,7 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
         // Other values stay: Git sends what any of them names.
         settings.add(REFS_KEY, "refs")?;
     }
-    let auto_land = repo.config(AUTO_LAND_KEY)?.is_some_and(|value| value == "true");
-    let hook = layout.own_hooks().join("proc-receive");
-    Ok(Installed { repository: repo.git_dir().to_owned(), ledger, founded, auto_land, hook, changes })
+    Ok(())
 }
 
 /// Takes the server gate away: from then on protected refs move as others do.
@@ -166,7 +182,7 @@ fn take_settings_away(repo: &Repo, layout: &Layout, changes: &mut Vec<String>) -
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .to_vec();
     }
-    // In the order in which they were made Git would refuse pushes for a moment without need.
+    // The last one made is the one that has Git call the hook: it goes first.
     for (key, value) in made.into_iter().rev() {
         if repo.config_all(&key)?.contains(&value) {
             repo.remove_config(&key, &value)?;

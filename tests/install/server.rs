@@ -48,6 +48,17 @@ fn the_gate_is_taken_away_to_the_byte_and_only_when_that_is_meant() {
 }
 
 #[test]
+fn what_fails_in_the_middle_leaves_nothing() {
+    let bench = server();
+    let before = bench.tree();
+    bench.put("config.lock", "", 0o644);
+    bench.no(1, "GIT", &["install", "--server"]);
+    std::fs::remove_file(bench.dir.join("config.lock")).unwrap();
+    assert_same(&before, &bench.tree());
+    assert!(!refuses(&bench));
+}
+
+#[test]
 fn a_pin_and_settings_of_others_stay() {
     let bench = server();
     let ledger = bench.team.seats[0].git(&["config", "quorum.ledger"]);
