@@ -18,6 +18,7 @@ mod review;
 mod session;
 mod status;
 mod sync;
+mod uninstall;
 mod verify;
 mod view;
 
@@ -72,6 +73,7 @@ enum Command {
     #[command(hide = true)]
     Hook(hook::HookArgs),
     Install(install::InstallArgs),
+    Uninstall(uninstall::UninstallArgs),
 }
 
 impl Command {
@@ -95,6 +97,7 @@ impl Command {
             Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
             Self::Install(_) => "install",
+            Self::Uninstall(_) => "uninstall",
         }
     }
 
@@ -118,6 +121,7 @@ impl Command {
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),
+            Self::Uninstall(args) => uninstall::run(args),
         }
     }
 }

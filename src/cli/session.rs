@@ -84,6 +84,12 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
     }
 }
 
+/// That hooks which were installed here are no longer those that Git runs.
+fn hooks_note(repo: &Repo) -> Option<String> {
+    let why = crate::install::fault(repo).unwrap_or_else(|error| Some(error.to_string()))?;
+    Some(format!("hooks of git-quorum are not in place any more ({why}): git quorum install"))
+}
+
 impl Session {
     /// Reads the ledger that is here, without any network.
     pub fn read() -> Result<Session, Failure> {
@@ -111,7 +117,8 @@ impl Session {
             },
         };
         let loaded = load(&repo, ledger, trust)?;
-        let notes = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject)).collect();
+        let problems = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject));
+        let notes = problems.chain(hooks_note(&repo)).collect();
         Ok(Session { repo, loaded, pinned: pin.is_some(), notes })
     }
 

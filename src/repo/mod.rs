@@ -4,6 +4,7 @@
 pub mod change;
 mod discover;
 pub mod git;
+mod hooks;
 pub mod merge;
 pub mod objects;
 mod packed;
@@ -18,6 +19,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
+pub use hooks::HOOKS_PATH;
 pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
@@ -93,6 +95,14 @@ pub enum RepoError {
     /// A file of the repository could not be read.
     #[error("could not read {}: {source}", .path.display())]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The settings of the repository could not be written.
+    #[error("could not change {}: {source}; if no other git command is running, remove {}.lock", .path.display(), .path.display())]
+    Settings {
         /// The file.
         path: PathBuf,
         /// What the system said.
