@@ -193,7 +193,6 @@ fn landing(form: Form) {
             before.push(format!("{}:{proposal}", undecided.to));
             world.decide(&undecided);
             let lane = world.lane_refspec(&undecided.voter);
-            // Its proposal ref is let go by the gate, and would be in the way on the other server only.
             [before, vec![lane, format!("{}:{MAIN}", undecided.to)]]
         });
         tell(medians);
