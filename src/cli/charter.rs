@@ -9,6 +9,7 @@ use super::charter_file::{CharterFile, to_toml};
 use super::identity::WriteArgs;
 use super::propose::approve;
 use super::session::{Session, Writer};
+use super::style::Text;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
 use crate::consensus::{Content, State};
@@ -137,7 +138,7 @@ fn propose(args: ProposeCharterArgs) -> Answer {
     let view = writer.session.view(id)?;
     let data = json!({"id": id, "existing": existing.is_some(), "entries": writer.appended, "proposal": view});
     let notes = writer.session.notes.clone().into_iter().chain(warnings);
-    Ok(Outcome::new(data, format!("proposed\n{}", view.text()))?.with_notes(notes))
+    Ok(Outcome::new(data, Text::lines([Text::from("proposed"), view.text()]))?.with_notes(notes))
 }
 
 fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {

@@ -83,6 +83,8 @@ impl Identity {
                 .exit(Exit::Usage)
                 .hint(format!("git quorum join --as {} --key FILE, or --agent", self.member)));
         };
+        // It may ask for a passphrase.
+        super::progress::clear();
         Ok(Signer::from_file(path, &PassphraseSource::from_env())?)
     }
 }

@@ -173,7 +173,8 @@ fn fetched_since(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failu
 fn decisions_of(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
     let names: BTreeSet<_> = refs.iter().map(|r| r.name.clone()).collect();
     let subjects: Vec<_> = std::iter::once(Subject::Charter).chain(names.into_iter().map(Subject::Ref)).collect();
-    audit_decisions(&session.loaded.tally, session.loaded.objects(), &subjects)
+    let tell = |done, of| session.repo.watcher().at("Auditing decisions", done, Some(of));
+    audit_decisions(&session.loaded.tally, session.loaded.objects(), &subjects, tell)
 }
 
 /// A value that nothing backs violates what was decided, but for a branch of this clone: that may be

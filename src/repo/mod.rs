@@ -12,6 +12,7 @@ mod settings;
 pub(crate) mod testing;
 pub mod transport;
 mod tree;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
 pub use transport::{PushReport, PushStatus, TransportError};
+pub use watch::{Progress, Watch, Watcher};
 
 use crate::id::Oid;
 use git::GitCommand;
@@ -106,6 +108,7 @@ pub struct Repo {
     bare: bool,
     env: Environment,
     settings: settings::Settings,
+    watcher: Watcher,
 }
 
 impl Repo {
@@ -156,6 +159,16 @@ impl Repo {
     /// Whether its history is cut off.
     pub fn is_shallow(&self) -> bool {
         self.common_dir.join("shallow").exists()
+    }
+
+    /// The same repository, whose long work is told of.
+    pub fn watched(self, watcher: Watcher) -> Repo {
+        Repo { watcher, ..self }
+    }
+
+    /// Who wants to know how far long work in it is.
+    pub fn watcher(&self) -> &Watcher {
+        &self.watcher
     }
 
     /// The environment that its commands run in.

@@ -119,7 +119,8 @@ impl Repo {
         for refspec in refspecs {
             checked_refspec(refspec)?;
         }
-        let command = fetch_options(self.git("fetch")).args(["--stdin", "--", checked(remote)?]);
+        let command = fetch_options(self.git("fetch")).watched(&self.watcher);
+        let command = command.args(["--stdin", "--", checked(remote)?]);
         let output = command.input(format!("{}\n", refspecs.join("\n")).into_bytes()).output()?;
         match output.status.code() {
             Some(0) => Ok(()),
@@ -151,7 +152,8 @@ impl Repo {
         if self.remote_exists(remote)? && self.config(&mirror)?.is_some() {
             command = command.config(&mirror, "false");
         }
-        Ok(command.args(["--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--no-progress"]))
+        let command = command.args(["--porcelain", "--no-follow-tags", "--recurse-submodules=no"]);
+        Ok(command.watched(&self.watcher))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
-use crate::repo::{ObjectKind, Objects, Repo, RepoError};
+use crate::repo::{ObjectKind, Objects, Repo, RepoError, Watcher};
 
 /// What keeps a ledger from being read at all.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,7 @@ pub struct Loaded {
     rejected: HashMap<Oid, (Reject, Oid)>,
     objects: Objects,
     cache: VerifiedCache,
+    watcher: Watcher,
 }
 
 /// The ids of the ledgers whose genesis entry is here.
@@ -121,7 +122,8 @@ fn load_above(
     }
     let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
     let cache = VerifiedCache::open(repo.git_dir(), trust == Trust::Cache);
-    let mut loaded = Loaded { tally, refs, tips, problems: Vec::new(), rejected: HashMap::new(), objects, cache };
+    let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
+    let mut loaded = Loaded { tally, refs, tips, problems, rejected, objects, cache, watcher };
     loaded.take_in_all()?;
     Ok(loaded)
 }
@@ -163,6 +165,8 @@ struct Descent {
     batch: Vec<Unknown>,
     /// Its bytes.
     batched: usize,
+    /// How many have been taken in.
+    judged: usize,
 }
 
 /// Checks the signatures of these entries on all processors.
@@ -243,6 +247,7 @@ impl Loaded {
             held: 0,
             batch: Vec::new(),
             batched: 0,
+            judged: 0,
         };
         while let Some(next) = descent.pending.pop() {
             match next {
@@ -275,6 +280,7 @@ impl Loaded {
         if known || !descent.opened.insert(oid) {
             return Ok(());
         }
+        self.watcher.at("Reading entries", descent.opened.len(), None);
         let Some(unknown) = self.parse(oid)? else { return Ok(()) };
         let parents = unknown.entry.parents.clone();
         let held = descent.held.saturating_add(unknown.size);
@@ -311,6 +317,8 @@ impl Loaded {
         descent.batched = 0;
         for Unknown { oid, entry, digest, .. } in descent.batch.drain(..) {
             self.insert(oid, entry, digest);
+            descent.judged += 1;
+            self.watcher.at("Judging entries", descent.judged, Some(descent.opened.len()));
         }
     }
 

@@ -1,0 +1,55 @@
+//! `git quorum completions`: scripts that complete command lines, for `git-quorum` and for `git quorum`.
+
+use clap_complete::Shell;
+use serde_json::json;
+
+use super::{Answer, Outcome};
+
+/// What the completion of Git itself calls for `git quorum` in bash. It has cut the line into `words`, of which
+/// `git` may have options of its own before `quorum`.
+const BASH_GLUE: &str = r#"
+_git_quorum() {
+    local -i start=${__git_cmd_idx:-1}
+    local -a COMP_WORDS=(git-quorum "${words[@]:start+1}")
+    local -i COMP_CWORD=$((cword - start))
+    _git-quorum git-quorum "$cur" "$prev"
+}
+"#;
+
+/// What the completion of Git shows in zsh beside the command.
+const ZSH_HEAD: &str = "#compdef git-quorum\n#description agree on what goes into a protected ref\n";
+
+/// Print a script that completes command lines in a shell.
+///
+/// It works for `git-quorum` and, together with the completion that Git has for the shell, for `git quorum`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: ShellName,
+}
+
+/// Shells that there are scripts for.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ShellName {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+pub fn run(args: CompletionsArgs) -> Answer {
+    let (name, script) = match args.shell {
+        ShellName::Bash => ("bash", generate(Shell::Bash) + BASH_GLUE),
+        // Zsh calls `_git-quorum` for `git quorum` by itself.
+        ShellName::Zsh => ("zsh", generate(Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1)),
+        // Fish asks the completion of `git-quorum` for `git quorum` by itself.
+        ShellName::Fish => ("fish", generate(Shell::Fish)),
+    };
+    Outcome::new(json!({"shell": name, "script": script}), script)
+}
+
+fn generate(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut super::command(), "git-quorum", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
