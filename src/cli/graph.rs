@@ -136,10 +136,11 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// A free column beside the line of a lane, and not this one.
-    fn beside(&self, lane: usize, not: Option<Column>) -> Column {
+    /// A free column beside the line of a lane, and none of these.
+    fn beside(&self, lane: usize, taken: &[Column]) -> Column {
         let columns = self.columns.get(lane).map(Vec::as_slice).unwrap_or_default();
-        let free = |number: &usize| columns.get(*number).copied().flatten().is_none() && not != Some((lane, *number));
+        let free =
+            |number: &usize| columns.get(*number).copied().flatten().is_none() && !taken.contains(&(lane, *number));
         (lane, (1..).find(free).unwrap_or(columns.len()))
     }
 
@@ -150,25 +151,27 @@ impl<'a> Layout<'a> {
         let star = match self.is_main(row) {
             true => (lane, 0),
             // A star right below another one would look like its parent.
-            false => ending.first().copied().unwrap_or_else(|| self.beside(lane, self.left)),
+            false => ending.first().copied().unwrap_or_else(|| self.beside(lane, self.left.as_slice())),
         };
         let mut own: Vec<_> = ending.iter().filter(|column| **column != star).map(|column| (*column, '\'')).collect();
-        ending.iter().for_each(|column| self.set(*column, None));
+        ending.iter().chain([&star]).for_each(|column| self.set(*column, None));
         if self.is_main(row) {
             self.to_come.get_mut(lane).and_then(Vec::pop);
         }
+        let taken: Vec<_> = std::iter::once(star).chain(ending).collect();
         let passing = self.leading();
         for parent in self.parents(row) {
-            own.extend(self.lead_to(parent, (row, star)));
+            own.extend(self.lead_to(parent, (row, &taken)));
         }
         let below = self.leading();
         self.left = (!below.contains(&star)).then_some(star);
         Marks { star, own, passing, below }
     }
 
-    /// Sees to a line to this entry, and says what stands where it meets the row; nothing in the star's own column.
-    fn lead_to(&mut self, parent: usize, (row, star): (usize, Column)) -> Option<(Column, char)> {
-        let lane = self.lane(parent)?;
+    /// Sees to a line to this entry, and says what stands where it meets the row; nothing in the star's own column,
+    /// which is the first of those that are taken already.
+    fn lead_to(&mut self, parent: usize, (row, taken): (usize, &[Column])) -> Option<(Column, char)> {
+        let (lane, star) = (self.lane(parent)?, *taken.first()?);
         let is_next = self.to_come.get(lane).and_then(|to_come| to_come.last()) == Some(&parent);
         let line_is_free = self.columns.get(lane).and_then(|columns| columns.first()).copied().flatten().is_none();
         let known = self.leading_to(parent);
@@ -184,7 +187,7 @@ impl<'a> Layout<'a> {
             return Some((*column, '+'));
         }
         let may_take_line = is_next && line_is_free && star != (lane, 0);
-        let column = if may_take_line { (lane, 0) } else { self.beside(lane, Some(star)) };
+        let column = if may_take_line { (lane, 0) } else { self.beside(lane, taken) };
         self.set(column, Some(parent));
         Some((column, '.'))
     }
