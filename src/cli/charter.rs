@@ -45,10 +45,10 @@ struct ProposeCharterArgs {
     /// The charter, in TOML: protect, [rules], [[members]].
     #[arg(long, value_name = "FILE.toml")]
     file: PathBuf,
-    /// A title for reviewers.
+    /// A title for reviewers: one line, at most 200 bytes.
     #[arg(short = 'm', long, value_name = "TITLE")]
     title: String,
-    /// A description for reviewers.
+    /// A description for reviewers, at most 16384 bytes.
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
     /// Do not approve the proposal at once.
@@ -60,7 +60,7 @@ struct ProposeCharterArgs {
 
 /// Print an allowed-signers file by which stock Git verifies entries.
 ///
-/// git -c gpg.ssh.allowedSignersFile=FILE verify-commit refs/quorum/.../lane/alice
+/// It has the key of every member there ever was, for the lanes under refs/quorum/.
 #[derive(Debug, clap::Args)]
 pub struct AllowedSignersArgs {}
 

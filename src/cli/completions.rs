@@ -24,8 +24,8 @@ const ZSH_HEAD: &str = "#compdef git-quorum\n#description agree on what goes int
 /// It works for `git-quorum` and, together with the completion that Git has for the shell, for `git quorum`.
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
-    /// The shell.
-    #[arg(value_enum)]
+    /// The shell: bash, zsh or fish.
+    #[arg(value_enum, hide_possible_values = true)]
     shell: ShellName,
 }
 

@@ -12,9 +12,9 @@ use crate::id::{EntryId, Oid};
 use crate::repo::{Expect, RefEdit};
 use crate::store::{Move, check_binding};
 
-/// Move protected refs on the remote to what was decided; with --local, here.
+/// Move protected refs to what was decided.
 ///
-/// Without an id, every ref that a decision can bring forward. Landing signs nothing: a clone without a member, as that of
+/// On the remote, or with --local here. Without an id, every ref that a decision can bring forward. Landing signs nothing: a clone without a member, as that of
 /// a merge bot, can do it too, if the server lets it push. A member casts the votes that are due on the way.
 #[derive(Debug, clap::Args)]
 pub struct LandArgs {

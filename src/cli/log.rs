@@ -60,8 +60,11 @@ pub fn run(args: LogArgs) -> Answer {
     }
     let more = entries.len().saturating_sub(args.count);
     entries.truncate(args.count);
-    let mut lines =
-        if args.graph { with_graph(&entries) } else { entries.iter().map(|(_, entry)| line(entry)).collect() };
+    let mut lines = if args.graph {
+        with_graph(dag, &entries)
+    } else {
+        entries.iter().map(|(_, entry)| line(dag, entry)).collect()
+    };
     if more > 0 {
         let older = format!("… and {more} older: git quorum log -n {}", args.count.saturating_mul(2).max(1));
         lines.push(Text::of(Role::Faint, older));
@@ -109,32 +112,33 @@ fn newest_first(dag: &Dag) -> Vec<Item<'_>> {
     ordered
 }
 
-fn line(entry: &Entry) -> Text {
-    let rest = format!("  {}  {:<12} {}", rfc3339(entry.time), entry.member, said(entry));
+fn line(dag: &Dag, entry: &Entry) -> Text {
+    let rest = format!("  {}  {:<12} {}", rfc3339(entry.time), entry.member, said(dag, entry));
     Text::of(Role::Id, entry.id.short()).with(Role::Plain, rest)
 }
 
 /// What an entry says, in a line.
-fn said(entry: &Entry) -> String {
+fn said(dag: &Dag, entry: &Entry) -> String {
     let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
     let said: Vec<_> = entry.statements.iter().map(|s| first_line(statement_text(s))).collect();
-    match (said.is_empty(), entry.seq, entry.parents.len()) {
-        (true, 0, _) => "founds the ledger".to_owned(),
-        (true, _, 1) => "tells that it knows more".to_owned(),
-        (true, _, _) => "takes in other lanes".to_owned(),
+    let tips = entry.parents.iter().filter(|parent| dag.entry(**parent).member == entry.member).count();
+    match (said.is_empty(), entry.seq) {
+        (true, 0) => "founds the ledger".to_owned(),
+        (true, _) if tips > 1 => "joins a fork".to_owned(),
+        (true, _) => "tells of a decision".to_owned(),
         _ => said.join("; "),
     }
 }
 
 /// The entries beside their graph, what each says in a few lines.
-fn with_graph(entries: &[Item<'_>]) -> Vec<Text> {
+fn with_graph(dag: &Dag, entries: &[Item<'_>]) -> Vec<Text> {
     let rows = graph::draw(&nodes(entries));
     let mut lines = Vec::new();
     for ((_, entry), row) in entries.iter().zip(rows) {
         let head = format!("{} {}", entry.member, entry.seq);
         let room =
             WIDTH.saturating_sub(row.first.chars().count().saturating_add(entry.id.short().len()).saturating_add(3));
-        for (number, said) in wrap(&format!("{head}: {}", said(entry)), room.max(LEAST)).into_iter().enumerate() {
+        for (number, said) in wrap(&format!("{head}: {}", said(dag, entry)), room.max(LEAST)).into_iter().enumerate() {
             let (graph, id) = if number == 0 {
                 (&row.first, entry.id.short())
             } else {

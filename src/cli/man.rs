@@ -6,7 +6,7 @@ use std::process::{Command as Process, Stdio};
 
 use clap::Command;
 use clap_mangen::Man;
-use roff::{Inline, Roff, bold, italic, line_break, roman};
+use roff::{Roff, bold, roman};
 use serde_json::json;
 
 use super::help::{self, Row};
@@ -122,7 +122,7 @@ fn pages() -> std::io::Result<Vec<Page>> {
 fn add_pages(command: &Command, path: &mut Vec<String>, pages: &mut Vec<Page>) -> std::io::Result<()> {
     let name = std::iter::once("git-quorum").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
     pages.push(Page { roff: page(command, &name, &path.join(" "))?, name });
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+    for sub in subcommands(command) {
         path.push(sub.get_name().to_owned());
         add_pages(sub, path, pages)?;
         path.pop();
@@ -131,71 +131,111 @@ fn add_pages(command: &Command, path: &mut Vec<String>, pages: &mut Vec<Page>) -
 }
 
 fn page(command: &Command, name: &str, path: &str) -> std::io::Result<String> {
-    let man = Man::new(command.clone().disable_help_subcommand(true))
-        .title(name.to_uppercase())
-        .section(SECTION)
-        .source(format!("git-quorum {}", env!("CARGO_PKG_VERSION")))
-        .manual("Git Quorum Manual");
-    let mut out = Vec::new();
-    man.render_title(&mut out)?;
+    let man = Man::new(command.clone());
+    let title = name.to_uppercase();
+    // Without a date, so that the same program has the same pages.
+    let mut out = format!(
+        ".TH \"{title}\" \"{SECTION}\" \"\" \"git-quorum {}\" \"Git Quorum Manual\"\n",
+        env!("CARGO_PKG_VERSION")
+    )
+    .into_bytes();
     man.render_name_section(&mut out)?;
-    man.render_synopsis_section(&mut out)?;
+    synopsis(command).to_writer(&mut out)?;
     man.render_description_section(&mut out)?;
     man.render_options_section(&mut out)?;
-    if command.has_subcommands() {
-        man.render_subcommands_section(&mut out)?;
+    sections(command, name, path).to_writer(&mut out)?;
+    Ok(tidy(&String::from_utf8_lossy(&out)))
+}
+
+fn synopsis(command: &Command) -> Roff {
+    let usage = command.clone().render_usage().to_string();
+    let mut roff = Roff::new();
+    roff.control("SH", ["SYNOPSIS"]);
+    for (number, line) in usage.trim_start_matches("Usage:").trim().lines().enumerate() {
+        if number > 0 {
+            roff.control("br", []);
+        }
+        roff.text([roman(line.trim())]);
     }
-    sections(name, path).to_writer(&mut out)?;
-    Ok(once(&String::from_utf8_lossy(&out)))
+    roff
 }
 
 /// What stands below the options.
-fn sections(name: &str, path: &str) -> Roff {
+fn sections(command: &Command, name: &str, path: &str) -> Roff {
     let mut roff = Roff::new();
-    let statuses = help::statuses();
+    let commands = subcommands(command).map(|sub| {
+        let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+        (format!("{name}-{}({SECTION})", sub.get_name()), about)
+    });
+    list(&mut roff, "COMMANDS", commands);
     examples(&mut roff, help::examples(path));
-    list(&mut roff, "EXIT STATUS", statuses.iter().map(|(status, meaning)| (status.as_str(), *meaning)));
+    list(&mut roff, "EXIT STATUS", help::statuses());
     if path.is_empty() {
         list(&mut roff, "ENVIRONMENT", help::ENVIRONMENT.iter().copied());
         list(&mut roff, "CONFIGURATION", help::SETTINGS.iter().copied());
         list(&mut roff, "FILES", help::FILES.iter().copied());
     }
     roff.control("SH", ["SEE ALSO"]);
-    let others: &[&str] = if name == "git-quorum" { &["git", "gitnamespaces", "ssh-keygen"] } else { &["git-quorum"] };
-    let others =
-        others.iter().filter(|other| **other != "gitnamespaces").flat_map(|other| [bold(*other), roman("(1) ")]);
-    roff.text(others.collect::<Vec<Inline>>());
+    let other = if path.is_empty() { "git" } else { "git-quorum" };
+    roff.text([bold(other), roman("(1)")]);
     roff
 }
 
+/// Commands below this one that have pages.
+fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+}
+
 fn examples(roff: &mut Roff, rows: &[Row]) {
-    if rows.is_empty() {
-        return;
-    }
-    roff.control("SH", ["EXAMPLES"]);
-    for (line, what) in rows {
-        roff.control("TP", []);
-        let lines = line.lines().map(str::trim_end).flat_map(|line| [bold(line), line_break()]);
-        let mut lines: Vec<_> = lines.collect();
-        lines.pop();
-        roff.text(lines);
+    for (number, (line, what)) in rows.iter().enumerate() {
+        let heading = if number == 0 { ("SH", "EXAMPLES") } else { ("PP", "") };
+        roff.control(heading.0, (number == 0).then_some(heading.1));
         roff.text([roman(*what)]);
+        roff.control("RS", ["4"]).control("nf", []);
+        for line in line.lines() {
+            roff.text([bold(line)]);
+        }
+        roff.control("fi", []).control("RE", []);
     }
 }
 
-fn list<'a>(roff: &mut Roff, title: &str, rows: impl Iterator<Item = (&'a str, &'a str)>) {
-    roff.control("SH", [title]);
-    for (name, meaning) in rows {
+fn list<N: Into<String>, M: Into<String>>(roff: &mut Roff, title: &str, rows: impl IntoIterator<Item = (N, M)>) {
+    for (number, (name, meaning)) in rows.into_iter().enumerate() {
+        if number == 0 {
+            roff.control("SH", [title]);
+        }
         roff.control("TP", []);
-        roff.text([italic(name)]);
+        roff.text([bold(name)]);
         roff.text([roman(meaning)]);
     }
 }
 
-/// Each section comes with the same definitions at its head; once is enough.
-fn once(roff: &str) -> String {
+/// Each section comes with the same definitions at its head; once is enough. And no line ends in spaces.
+fn tidy(roff: &str) -> String {
     let mut seen = std::collections::BTreeSet::new();
     let is_definition = |line: &str| line.starts_with(".ie ") || line.starts_with(".el ");
-    let kept = roff.lines().filter(|line| !is_definition(line) || seen.insert(line.to_string()));
+    let kept = roff.lines().map(str::trim_end).filter(|line| !is_definition(line) || seen.insert(line.to_string()));
     kept.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_page_that_says_how_to_use_it() {
+        let pages = pages().unwrap();
+        let names: Vec<_> = pages.iter().map(|page| page.name.as_str()).collect();
+        assert!(
+            ["git-quorum", "git-quorum-propose", "git-quorum-charter-show"].iter().all(|name| names.contains(name))
+        );
+        assert!(!names.iter().any(|name| name.contains("hook") || name.contains("help")), "{names:?}");
+        for page in pages {
+            for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "\"EXIT STATUS\"", "\"SEE ALSO\""]
+            {
+                assert!(page.roff.contains(&format!("\n.SH {section}\n")), "{}: {section}\n{}", page.name, page.roff);
+            }
+            assert_eq!(page.roff.matches(".ie ").count(), 1, "{}", page.name);
+        }
+    }
 }

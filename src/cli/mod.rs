@@ -51,14 +51,17 @@ struct Cli {
     command: Command,
 }
 
+/// Where `--help` lists them.
+const HEADING: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 struct Global {
     /// Print one JSON envelope to standard output.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     json: bool,
     /// Run as if started in this folder.
-    #[arg(short = 'C', global = true, value_name = "DIR")]
+    #[arg(short = 'C', global = true, value_name = "DIR", help_heading = HEADING)]
     directory: Option<PathBuf>,
     /// When to colour: auto, always or never. JSON never is.
     #[arg(
@@ -67,7 +70,8 @@ struct Global {
         value_name = "WHEN",
         default_value = "auto",
         hide_possible_values = true,
-        hide_default_value = true
+        hide_default_value = true,
+        help_heading = HEADING
     )]
     color: style::When,
 }

@@ -13,9 +13,11 @@ use crate::gate::path::landed;
 use crate::id::EntryId;
 use crate::ledger::{Entry, EntryIndex, Statement, Verdict};
 
-/// Show the charter's numbers, protected refs and open proposals; or how far one proposal is.
+/// Show protected refs and open proposals, or how far one proposal is.
 ///
-/// States: open, approved, decided, landed, rejected, withdrawn, stale, superseded.
+/// Reads what is here: `git quorum sync` brings what others did. States of a proposal: open (it needs approvals), approved
+/// (votes are under way), decided, landed (the ref holds it), rejected, withdrawn, stale (its ref has moved on) and superseded
+/// (a rival was decided).
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     /// A proposal's id; the first digits are enough.

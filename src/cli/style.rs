@@ -137,6 +137,9 @@ impl Text {
     /// For a terminal: each piece cleaned, then coloured.
     pub fn coloured(&self) -> String {
         let piece = |(role, text): &(Role, String)| {
+            if text.is_empty() {
+                return String::new();
+            }
             let style = role.style();
             format!("{style}{}{style:#}", clean(text))
         };

@@ -30,9 +30,9 @@ pub struct SyncArgs {
     write: WriteArgs,
 }
 
-/// Wait until a proposal is decided, rejected or superseded, and cast the votes that are due meanwhile.
+/// Wait until a proposal is settled.
 ///
-/// Exit status 0: decided. 6: it will not be, or not in time. A clone without a member only watches.
+/// Casts the votes that are due meanwhile. Settled is decided, rejected, withdrawn, stale or superseded. Exit status 0: decided. 6: it will not be, or not in time. A clone without a member only watches.
 #[derive(Debug, clap::Args)]
 pub struct WaitArgs {
     /// The proposal's id; the first digits are enough.
