@@ -12,8 +12,23 @@ _git_quorum() {
     local -i start=${__git_cmd_idx:-1}
     local -a COMP_WORDS=(git-quorum "${words[@]:start+1}")
     local -i COMP_CWORD=$((cword - start))
-    _git-quorum git-quorum "$cur" "$prev"
+    _git__quorum git-quorum "$cur" "$prev"
 }
+"#;
+
+/// Completes `git quorum` in a fish whose completion of Git does not ask for that of `git-quorum` (3.6.0), if the
+/// script is read at the start of the shell.
+const FISH_GLUE: &str = r#"
+function __fish_git_quorum_is_meant
+    test (count (commandline -opc)) -gt 1
+    and test (commandline -opc)[2] = quorum
+end
+
+function __fish_git_quorum_complete
+    complete -C "git-quorum "(string join ' ' -- (string escape -- (commandline -opc)[3..]) (commandline -ct))
+end
+
+complete -c git -f -n __fish_git_quorum_is_meant -a '(__fish_git_quorum_complete)'
 "#;
 
 /// What the completion of Git shows in zsh beside the command.
@@ -21,7 +36,8 @@ const ZSH_HEAD: &str = "#compdef git-quorum\n#description agree on what goes int
 
 /// Print a script that completes command lines in a shell.
 ///
-/// It works for `git-quorum` and, together with the completion that Git has for the shell, for `git quorum`.
+/// It works for `git-quorum` and, together with the completion that Git has for the shell, for `git quorum`. The fish
+/// of Debian 12 needs the script to be read in config.fish for the latter.
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
     /// The shell: bash, zsh or fish.
@@ -42,8 +58,7 @@ pub fn run(args: CompletionsArgs) -> Answer {
         ShellName::Bash => ("bash", generate(Shell::Bash) + BASH_GLUE),
         // Zsh calls `_git-quorum` for `git quorum` by itself.
         ShellName::Zsh => ("zsh", generate(Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1)),
-        // Fish asks the completion of `git-quorum` for `git quorum` by itself.
-        ShellName::Fish => ("fish", generate(Shell::Fish)),
+        ShellName::Fish => ("fish", generate(Shell::Fish) + FISH_GLUE),
     };
     Outcome::new(json!({"shell": name, "script": script}), script)
 }

@@ -176,6 +176,7 @@ const EXAMPLES: &[(&str, &[Row])] = &[
                 "For zsh, in a folder of $fpath (in ~/.zshrc, before compinit: fpath+=~/.zfunc).",
             ),
             ("git quorum completions fish > ~/.config/fish/completions/git-quorum.fish", "For fish."),
+            ("git quorum completions fish | source", "The same in ~/.config/fish/config.fish, for fish 3.6.0."),
         ],
     ),
 ];
