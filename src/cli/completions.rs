@@ -1,5 +1,6 @@
 //! `git quorum completions`: scripts that complete command lines, for `git-quorum` and for `git quorum`.
 
+use clap::Command;
 use clap_complete::Shell;
 use serde_json::json;
 
@@ -65,6 +66,14 @@ pub fn run(args: CompletionsArgs) -> Answer {
 
 fn generate(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut super::command(), "git-quorum", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    clap_complete::generate(shell, &mut visible(), "git-quorum", &mut script);
+    // In bash, commands below a program with a hyphen in its name go by two names (clap-rs/clap#6421).
+    String::from_utf8_lossy(&script).replace("git__subcmd__quorum", "git__quorum")
+}
+
+/// The command line without what is not for people, which would be completed too.
+fn visible() -> Command {
+    let all = super::command();
+    let commands = all.get_subcommands().filter(|command| !command.is_hide_set());
+    Command::new("git-quorum").version(env!("CARGO_PKG_VERSION")).args(all.get_arguments()).subcommands(commands)
 }

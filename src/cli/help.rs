@@ -227,7 +227,7 @@ pub fn examples(path: &str) -> &'static [Row] {
 /// Adds to every command what stands below its options.
 pub fn complete(root: Command) -> Command {
     let more = format!(
-        "{}\n\n{}\n\n{}\n\nMore: git quorum help COMMAND; git quorum man --install, then git help quorum",
+        "{}\n\n{}\n\n{}\n\nMore: git quorum help COMMAND; git quorum man --install, then man git-quorum",
         example_lines(""),
         section("Exit status", &statuses().iter().map(|(s, m)| (s.as_str(), *m)).collect::<Vec<_>>()),
         section("Environment", ENVIRONMENT),

@@ -88,7 +88,7 @@ fn install(pages: &[Page], dir: &Path) -> Answer {
         (false, None) => Some(format!("`man` does not look there, or is not installed: {}", manpath(&dir))),
     };
     let text = format!("{} man pages are in {}", pages.len(), dir.display());
-    let text = if is_found { format!("{text}\nread them: git quorum --help, git help quorum-propose") } else { text };
+    let text = if is_found { format!("{text}\nread them: git quorum --help, man git-quorum-propose") } else { text };
     Ok(Outcome::new(json!({"dir": dir, "pages": names, "found": is_found}), text)?.with_notes(note))
 }
 

@@ -176,7 +176,7 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// Chooses what is shown beside the answer: nothing in a hook, which writes to whoever pushes.
 fn prepare_terminal(cli: &Cli) {
-    style::choose(cli.global.color);
+    style::choose(if cli.global.json { style::When::Never } else { cli.global.color });
     match cli.command {
         Command::Hook(_) => style::choose(style::When::Never),
         _ => progress::allow(),

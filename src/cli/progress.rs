@@ -23,7 +23,7 @@ const BAR: u64 = 20;
 /// Columns of a terminal whose width is not known.
 const WIDTH: usize = 80;
 
-static LINE: Mutex<Line> = Mutex::new(Line { delay: None, began: None, drawn: None, columns: 0 });
+static LINE: Mutex<Line> = Mutex::new(Line::new(None));
 
 /// The line on the terminal.
 #[derive(Debug)]
@@ -34,6 +34,8 @@ struct Line {
     began: Option<Instant>,
     /// When it was drawn last.
     drawn: Option<Instant>,
+    /// What was going on then.
+    what: String,
     /// How many columns are drawn on.
     columns: usize,
 }
@@ -53,7 +55,12 @@ pub fn watcher() -> Watcher {
 
 /// Shows what is being waited for, or done.
 pub fn say(text: &str) {
-    with_line(|line| line.show(&clean(text).replace(['\n', '\t'], " "), Instant::now()));
+    with_line(|line| {
+        let now = Instant::now();
+        if line.is_due(text, now) {
+            line.show(text, &clean(text).replace(['\n', '\t'], " "), now);
+        }
+    });
 }
 
 /// Takes it off the terminal, before something else is printed or asked there.
@@ -71,25 +78,29 @@ impl Watch for Terminal {
     fn at(&self, progress: &Progress) {
         with_line(|line| {
             let now = Instant::now();
-            if line.is_due(now) {
-                line.show(&describe(progress), now);
+            if line.is_due(&progress.what, now) {
+                line.show(&progress.what, &describe(progress), now);
             }
         });
     }
 }
 
 impl Line {
-    fn is_due(&mut self, now: Instant) -> bool {
-        let began = *self.began.get_or_insert(now);
-        let waited = self.delay.is_some_and(|delay| now.duration_since(began) >= delay);
-        waited && self.drawn.is_none_or(|drawn| now.duration_since(drawn) >= PAUSE)
+    const fn new(delay: Option<Duration>) -> Line {
+        Line { delay, began: None, drawn: None, what: String::new(), columns: 0 }
     }
 
-    fn show(&mut self, text: &str, now: Instant) {
-        if self.is_due(now) {
-            self.drawn = Some(now);
-            self.draw(text);
-        }
+    fn is_due(&mut self, what: &str, now: Instant) -> bool {
+        let began = *self.began.get_or_insert(now);
+        let waited = self.delay.is_some_and(|delay| now.duration_since(began) >= delay);
+        let is_stale = |drawn: Instant| self.what != what || now.duration_since(drawn) >= PAUSE;
+        waited && self.drawn.is_none_or(is_stale)
+    }
+
+    fn show(&mut self, what: &str, text: &str, now: Instant) {
+        what.clone_into(&mut self.what);
+        self.drawn = Some(now);
+        self.draw(text);
     }
 
     fn draw(&mut self, text: &str) {
@@ -154,11 +165,11 @@ mod tests {
     fn nothing_is_shown_early_or_too_often_or_where_there_is_no_terminal() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
-        let mut line = Line { delay: Some(DELAY), began: None, drawn: None, columns: 0 };
-        assert!(!line.is_due(after(0)) && !line.is_due(after(499)) && line.is_due(after(500)));
-        line.drawn = Some(after(500));
-        assert!(!line.is_due(after(579)) && line.is_due(after(580)));
-        let mut nowhere = Line { delay: None, began: None, drawn: None, columns: 0 };
-        assert!(!nowhere.is_due(after(0)) && !nowhere.is_due(after(100_000)));
+        let mut line = Line::new(Some(DELAY));
+        assert!(!line.is_due("a", after(0)) && !line.is_due("a", after(499)) && line.is_due("a", after(500)));
+        (line.drawn, line.what) = (Some(after(500)), "a".to_owned());
+        assert!(!line.is_due("a", after(579)) && line.is_due("a", after(580)) && line.is_due("b", after(501)));
+        let mut nowhere = Line::new(None);
+        assert!(!nowhere.is_due("a", after(0)) && !nowhere.is_due("a", after(100_000)));
     }
 }

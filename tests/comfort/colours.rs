@@ -66,13 +66,24 @@ fn hooks_have_no_colours() {
 fn what_others_wrote_brings_no_escapes() {
     let team = Team::new(&["alice", "bob"]);
     let seat = &team.seats[0];
-    // Line ends and controls cannot be in a title; a text can hold anything.
-    let hostile = "\u{1b}[31mred\u{1b}]0;title\u{7}\u{9b}2J\u{202e}\rback";
+    // An entry holds no control characters, but it may turn text around; and remotes and arguments hold anything.
+    let hostile = "\u{202e}[31mred\u{200b}";
     seat.git(&["checkout", "-q", "--detach", "origin/main"]);
     seat.commit("f", "f");
-    let id = crate::world::id(&seat.ok(&["propose", "-m", "a title", "--description", hostile]));
-    seat.ok(&["review", &id, "--approve", "-m", hostile, "--evidence", "e"]);
-    for args in [&["show", &id][..], &["log"], &["log", "--graph"], &["status"], &["status", &id]] {
+    let id = crate::world::id(&seat.ok(&["propose", "-m", hostile, "--description", hostile]));
+    seat.ok(&["review", &id, "--approve", "-m", hostile, "--evidence", hostile]);
+    let said = "printf '\\033[31mred\\033]0;title\\007\\2332J\\r\\n' >&2; exit 1";
+    team.world.script(team.server.join("hooks/pre-receive"), said);
+    let argument = "\u{1b}[2Jcafe";
+    for args in [
+        &["show", &id][..],
+        &["log"],
+        &["log", "--graph"],
+        &["status"],
+        &["status", &id],
+        &["withdraw", &id],
+        &["show", argument],
+    ] {
         let shown = run(seat, &[("CLICOLOR_FORCE", "1")], args);
         assert!(shown.contains(ESCAPE), "{args:?}: {shown:?}");
         let ours =
@@ -86,7 +97,7 @@ fn what_others_wrote_brings_no_escapes() {
             .collect();
         assert_clean(&without);
     }
-    assert!(run(seat, &[("CLICOLOR_FORCE", "1")], &["show", &id]).contains("\\u{1b}[31mred"));
+    assert!(run(seat, &[("CLICOLOR_FORCE", "1")], &["show", &id]).contains("\\u{202e}[31mred"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::world::World;
-use crate::{finished, have, install, with_path};
+use crate::{PROGRAM, finished, have, install, with_path};
 
 /// Words that begin command lines, and one that each must be completed to.
 const LINES: &[(&str, &str)] = &[
@@ -69,6 +69,15 @@ fn zsh_completes() {
     let out = finished(zsh.args(LINES.iter().map(|(line, _)| *line)));
     let expected = LINES.iter().map(|(line, word)| format!("GOT:{}", whole(line, word)));
     assert_eq!(out.lines().map(str::trim_end).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_not_for_people_is_not_completed() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let mut program = world.command(PROGRAM, &world.path(""));
+        assert!(!finished(program.args(["completions", shell])).contains("hook"), "{shell}");
+    }
 }
 
 /// The line with its last word completed.

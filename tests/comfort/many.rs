@@ -11,7 +11,7 @@ fn the_log_is_filtered_cut_and_drawn() {
 
     let all = alice.ok(&["log"]);
     let entries = all["entries"].as_array().unwrap();
-    assert!(entries.len() > 8 && all["more"] == 0);
+    assert!(entries.len() > 4 && all["more"] == 0);
     let place = |id: &serde_json::Value| entries.iter().position(|entry| entry["id"] == *id).unwrap();
     for (row, entry) in entries.iter().enumerate() {
         let parents = entry["parents"].as_array().unwrap();

@@ -68,7 +68,7 @@ fn git_quorum_help_opens_the_page_after_make_install() {
 /// That Git's way to help leads to our pages, found from the PATH alone.
 fn assert_help(world: &World, prefix: &Path) {
     for (args, title) in
-        [(["quorum", "--help"], "GIT-QUORUM(1)"), (["help", "quorum-propose"], "GIT-QUORUM-PROPOSE(1)")]
+        [(["quorum", "--help"], "GIT-QUORUM(1)"), (["help", "git-quorum-propose"], "GIT-QUORUM-PROPOSE(1)")]
     {
         let mut git = world.command("git", &world.path(""));
         with_path(&mut git, prefix);
