@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::identity::{Identity, WriteArgs};
 use super::patience::Timers;
 use super::{Exit, Failure};
+use super::{progress, style};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
 use crate::id::{EntryId, Oid};
@@ -24,7 +25,7 @@ use crate::store::{
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// How often a push is tried again because something moved on the remote.
-const PUSH_TRIES: usize = 8;
+pub const PUSH_TRIES: usize = 8;
 
 /// A repository with a ledger.
 pub struct Session {
@@ -56,7 +57,9 @@ pub struct Writer {
 
 /// The repository that a command works in: that of the current folder, which `-C` has changed already.
 pub fn open_repo() -> Result<Repo, Failure> {
-    Ok(Repo::discover(Path::new("."))?)
+    let repo = Repo::discover(Path::new("."))?.watched(progress::watcher());
+    style::heed_settings(&repo)?;
+    Ok(repo)
 }
 
 /// The pinned ledger, if there is one.
@@ -234,13 +237,7 @@ impl Writer {
 
     /// The same for a session that is open already.
     pub fn of(mut session: Session, args: &WriteArgs) -> Result<Writer, Failure> {
-        if session.repo.is_shallow() || session.repo.is_partial()? {
-            return Err(Failure::new(
-                "INCOMPLETE_CLONE",
-                "this clone is shallow or partial, so what it holds cannot be checked whole",
-            )
-            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
-        }
+        check_whole(&session.repo)?;
         let identity = Identity::resolve(&session.repo, args)?;
         let (key, signer) = identity.signer(&session)?;
         let ledger = session.loaded.tally.dag().ledger();
@@ -431,6 +428,16 @@ impl Writer {
         }
         Err(busy(self.remote.as_deref().unwrap_or_default(), &last))
     }
+}
+
+/// Refuses a clone whose history is cut off or has holes.
+pub fn check_whole(repo: &Repo) -> Result<(), Failure> {
+    if repo.is_shallow() || repo.is_partial()? {
+        let message = "this clone is shallow or partial, so what it holds cannot be checked whole";
+        return Err(Failure::new("INCOMPLETE_CLONE", message)
+            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
+    }
+    Ok(())
 }
 
 /// The member has no say under the charter in force.

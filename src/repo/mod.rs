@@ -15,6 +15,7 @@ mod symbolic;
 pub(crate) mod testing;
 pub mod transport;
 mod tree;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,7 @@ pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
 pub use symbolic::Target;
 pub use transport::{PushReport, PushStatus, TransportError};
+pub use watch::{Progress, Watch, Watcher};
 
 use crate::id::Oid;
 use git::GitCommand;
@@ -119,6 +121,7 @@ pub struct Repo {
     bare: bool,
     env: Environment,
     settings: settings::Settings,
+    watcher: Watcher,
 }
 
 impl Repo {
@@ -169,6 +172,16 @@ impl Repo {
     /// Whether its history is cut off.
     pub fn is_shallow(&self) -> bool {
         self.common_dir.join("shallow").exists()
+    }
+
+    /// The same repository, whose long work is told of.
+    pub fn watched(self, watcher: Watcher) -> Repo {
+        Repo { watcher, ..self }
+    }
+
+    /// Who wants to know how far long work in it is.
+    pub fn watcher(&self) -> &Watcher {
+        &self.watcher
     }
 
     /// The environment that its commands run in.

@@ -120,7 +120,8 @@ impl Repo {
         for refspec in refspecs {
             checked_refspec(refspec)?;
         }
-        let command = fetch_options(self.git("fetch")).args(["--stdin", "--", checked(remote)?]);
+        let command = fetch_options(self.git("fetch")).watched(&self.watcher);
+        let command = command.args(["--stdin", "--", checked(remote)?]);
         fault::point("transport.fetch");
         let output = command.input(format!("{}\n", refspecs.join("\n")).into_bytes()).output()?;
         fault::point("transport.fetched");
@@ -157,7 +158,8 @@ impl Repo {
         if self.remote_exists(remote)? && self.config(&mirror)?.is_some() {
             command = command.config(&mirror, "false");
         }
-        Ok(command.args(["--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--no-progress"]))
+        let command = command.args(["--porcelain", "--no-follow-tags", "--recurse-submodules=no"]);
+        Ok(command.watched(&self.watcher))
     }
 }
 
