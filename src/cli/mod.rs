@@ -3,6 +3,7 @@
 mod charter;
 mod charter_file;
 mod demo;
+mod doctor;
 mod failures;
 mod hook;
 mod identity;
@@ -72,6 +73,7 @@ enum Command {
     #[command(hide = true)]
     Hook(hook::HookArgs),
     Install(install::InstallArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Command {
@@ -95,6 +97,7 @@ impl Command {
             Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
             Self::Install(_) => "install",
+            Self::Doctor(_) => "doctor",
         }
     }
 
@@ -118,6 +121,7 @@ impl Command {
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),
+            Self::Doctor(args) => doctor::run(args),
         }
     }
 }
