@@ -1,4 +1,5 @@
 //! Medians of interleaved repetitions, and where they were taken.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -31,12 +32,24 @@ impl Form {
 pub struct Task<'a> {
     name: String,
     run: Box<dyn FnMut(usize) + 'a>,
+    before: Box<dyn FnMut() + 'a>,
+    seldom: bool,
 }
 
 impl<'a> Task<'a> {
     /// A task.
     pub fn new(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
-        Self { name: name.into(), run: Box::new(run) }
+        Self { name: name.into(), run: Box::new(run), before: Box::new(|| ()), seldom: false }
+    }
+
+    /// The same after something that is done each time and is not measured.
+    pub fn after(self, before: impl FnMut() + 'a) -> Self {
+        Self { before: Box::new(before), ..self }
+    }
+
+    /// The same, to be done three times at most: it takes long.
+    pub fn seldom(self) -> Self {
+        Self { seldom: true, ..self }
     }
 }
 
@@ -44,7 +57,8 @@ impl<'a> Task<'a> {
 pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     let mut times = vec![Vec::new(); tasks.len()];
     for n in 0..=repetitions {
-        for (task, times) in tasks.iter_mut().zip(&mut times) {
+        for (task, times) in tasks.iter_mut().zip(&mut times).filter(|(task, _)| n <= 3 || !task.seldom) {
+            (task.before)();
             let start = Instant::now();
             (task.run)(n);
             if n > 0 {
@@ -59,7 +73,8 @@ pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     medians
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+/// The one in the middle.
+pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }

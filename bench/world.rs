@@ -1,5 +1,6 @@
 //! Repositories with ledgers of a wanted size, the same ones every time: each proposal moves main by
 //! one real commit, and is proposed, approved, prevoted, precommitted and so decided before the next.
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,7 +15,7 @@ use git_quorum::store::{LedgerRefs, bind};
 use super::lab::{Lab, Made, approve, name, prevote, review, signing_key};
 
 /// The program that is measured.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
 
 /// How the objects of a ledger lie in the repository.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,25 @@ pub struct World {
     pub author: String,
     /// The commits of all entries.
     pub entries: Vec<Oid>,
+    /// The ledger in memory, which can go on.
+    pub lab: Lab,
+    members: Vec<String>,
+    /// Commits on top of main that no proposal is about yet, and the one that main is at.
+    spare: Vec<Oid>,
+    /// The last decision.
+    base: EntryId,
+}
+
+/// A decision that lacks one precommit.
+pub struct Undecided {
+    /// Who is to say it.
+    pub voter: String,
+    /// What is proposed.
+    pub proposal: EntryId,
+    /// The commit that main goes to.
+    pub to: Oid,
+    /// What the voter has seen.
+    seen: Vec<EntryId>,
 }
 
 /// Where worlds are made: in memory where there is such a folder, or where one says.
@@ -48,37 +68,49 @@ fn root() -> PathBuf {
 impl World {
     /// A ledger of exactly `entries` entries by this many members, all of which vote.
     pub fn new(members: usize, entries: usize, storage: Storage) -> World {
+        World::with_spare(members, entries, storage, 0)
+    }
+
+    /// The same with commits for so many more decisions.
+    pub fn with_spare(members: usize, entries: usize, storage: Storage, spare: usize) -> World {
         let dir = tempfile::tempdir_in(root()).unwrap();
         let members: Vec<_> = (0..members).map(|n| format!("m{n:03}")).collect();
+        let names: Vec<_> = members.iter().map(String::as_str).collect();
+        let lab = Lab::new(&names);
         let mut world = World {
             dir,
-            ledger: EntryId::new([0; 32]),
-            open: EntryId::new([0; 32]),
+            ledger: lab.ledger,
+            open: lab.ledger,
             author: members[0].clone(),
             entries: Vec::new(),
+            base: lab.ledger,
+            lab,
+            members: members.clone(),
+            spare: Vec::new(),
         };
         std::fs::write(world.path("gitconfig"), "").unwrap();
         world.git_in(&["init", "--quiet", "--bare", "repo"]);
-        let names: Vec<_> = members.iter().map(String::as_str).collect();
-        let lab = world.say_all(&names, entries);
-        world.store(&lab, &names, storage);
-        world.settle(&lab);
+        world.say_all(&names, entries, spare);
+        world.store(&names, storage);
+        world.settle();
         world
     }
 
-    fn say_all(&mut self, members: &[&str], entries: usize) -> Lab {
-        let mut lab = Lab::new(members);
+    fn say_all(&mut self, members: &[&str], entries: usize, spare: usize) {
         let quorum = git_quorum::charter::Threshold::of(members.len()).q;
         let cycle = 2 * quorum + 1;
         let decisions = entries.saturating_sub(2) / cycle;
-        let commits = self.commits(decisions + 2);
+        let commits = self.commits(decisions + 2 + spare);
         let objects = self.repo().objects().unwrap();
-        let mut base = lab.ledger;
+        let (lab, mut base) = (&mut self.lab, self.base);
         for n in 0..decisions {
-            let change = change(&lab, &objects, base, (commits[n], commits[n + 1]), n);
-            base = decide(&mut lab, members, quorum, n, change);
+            let change = change(lab, &objects, base, (commits[n], commits[n + 1]), n);
+            let (last, seen);
+            (base, last, seen) = vote(lab, members, quorum, n, change);
+            precommit_above(lab, &last, &seen, base);
+            assert!(lab.tally.is_decided(base), "decision {n}");
         }
-        let change = change(&lab, &objects, base, (commits[decisions], commits[decisions + 1]), decisions);
+        let change = change(lab, &objects, base, (commits[decisions], commits[decisions + 1]), decisions);
         self.open = lab.say(members[decisions % members.len()], vec![change]);
         // The writer must not have approved yet: the others fill up what is missing.
         for n in 0.. {
@@ -87,10 +119,53 @@ impl World {
             }
             lab.say(members[1 + n % (members.len() - 1)], vec![review(self.open, Verdict::Abstain)]);
         }
-        self.ledger = lab.ledger;
         let main = format!("create refs/heads/main {}\n", commits[decisions]);
         self.git_with(&["update-ref", "--stdin"], main.as_bytes());
-        lab
+        (self.base, self.spare) = (base, commits[decisions..].to_vec());
+    }
+
+    /// Goes on with a rival of the open proposal, up to the last precommit that it needs; the entries are in the
+    /// repository, on no ref.
+    pub fn almost_decide(&mut self) -> Undecided {
+        let objects = self.repo().objects().unwrap();
+        let names: Vec<_> = self.members.iter().map(String::as_str).collect();
+        let (from, to) = (self.spare.remove(0), self.spare[0]);
+        let change = change(&self.lab, &objects, self.base, (from, to), self.lab.made.len());
+        let quorum = git_quorum::charter::Threshold::of(names.len()).q;
+        let (proposal, voter, seen) = vote(&mut self.lab, &names, quorum, 0, change);
+        self.base = proposal;
+        self.write_new();
+        Undecided { voter, proposal, to, seen }
+    }
+
+    /// The last precommit.
+    pub fn decide(&mut self, Undecided { voter, proposal, seen, .. }: &Undecided) {
+        precommit_above(&mut self.lab, voter, seen, *proposal);
+        self.write_new();
+    }
+
+    /// One more entry of a member, that says little; on no ref.
+    pub fn say(&mut self, member: &str) {
+        self.lab.say(member, vec![review(self.open, Verdict::Abstain)]);
+        self.write_new();
+    }
+
+    fn write_new(&mut self) {
+        let objects = self.repo().objects().unwrap();
+        for made in &self.lab.made[self.entries.len()..] {
+            self.entries.push(objects.write_commit(&made.raw).unwrap());
+        }
+    }
+
+    /// All members.
+    pub fn members(&self) -> &[String] {
+        &self.members
+    }
+
+    /// What a push must say for a member's lane to reach its last entry.
+    pub fn lane_refspec(&self, member: &str) -> String {
+        let tip = self.lab.tally.dag().find(self.lab.tip(member)).unwrap();
+        format!("{}:{}", self.lab.tally.dag().entry(tip).oid, LedgerRefs::of(self.ledger).lane(&name(member)))
     }
 
     /// A line of commits, each of which changes one of fifty files.
@@ -112,9 +187,9 @@ impl World {
         text(&listed).lines().map(|line| line.parse().unwrap()).collect()
     }
 
-    fn store(&mut self, lab: &Lab, members: &[&str], storage: Storage) {
-        let objects = self.repo().objects().unwrap();
-        self.entries = lab.made.iter().map(|made| objects.write_commit(&made.raw).unwrap()).collect();
+    fn store(&mut self, members: &[&str], storage: Storage) {
+        self.write_new();
+        let lab = &self.lab;
         let refs = LedgerRefs::of(lab.ledger);
         let oid = |id: EntryId| lab.made.iter().find(|made| made.id == id).unwrap().oid;
         let mut edits = format!("create {} {}\n", refs.genesis(), lab.made[0].oid);
@@ -128,7 +203,8 @@ impl World {
     }
 
     /// The writer's key, configuration and sign state, and what stock Git needs to sign and check.
-    fn settle(&self, lab: &Lab) {
+    fn settle(&self) {
+        let lab = &self.lab;
         let pair = ssh_key::private::Ed25519Keypair::from_seed(signing_key(&self.author).as_bytes());
         let key = ssh_key::PrivateKey::from(pair);
         key.write_openssh_file(&self.key(), ssh_key::LineEnding::LF).unwrap();
@@ -164,7 +240,8 @@ impl World {
         self.forget();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file or folder beside the repository.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -206,7 +283,8 @@ impl World {
         own.into_iter().map(|(name, value)| (name.into(), value)).collect()
     }
 
-    fn command(&self, program: &str, dir: &Path, args: &[&str]) -> Command {
+    /// A command in the world's environment.
+    pub fn command(&self, program: &str, dir: &Path, args: &[&str]) -> Command {
         // With whole paths a process is started the fast way, however much memory this one holds.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let whole = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file());
@@ -227,6 +305,11 @@ impl World {
 
     fn git_in(&self, args: &[&str]) {
         finished(self.command("git", self.dir.path(), args), b"");
+    }
+
+    /// Runs a program beside the repository.
+    pub fn run(&self, program: &str, dir: &Path, args: &[&str]) -> Output {
+        finished(self.command(program, dir, args), b"")
     }
 
     /// Runs the program in the repository.
@@ -284,9 +367,16 @@ fn change(
     })
 }
 
-/// One decision: a proposal, then an entry of each of a quorum for each phase. They act at the same
-/// time, so nobody builds on another's entry of the same phase.
-fn decide(lab: &mut Lab, members: &[&str], quorum: usize, n: usize, change: Statement) -> EntryId {
+/// One decision but for its last entry: a proposal, then an entry of each of a quorum for each phase. They act at the
+/// same time, so nobody builds on another's entry of the same phase. The last one is still to be said, by who is
+/// named, above what is named.
+fn vote(
+    lab: &mut Lab,
+    members: &[&str],
+    quorum: usize,
+    n: usize,
+    change: Statement,
+) -> (EntryId, String, Vec<EntryId>) {
     let voters: Vec<_> = (0..quorum).map(|v| members[(n + v) % members.len()]).collect();
     let proposal = lab.say(voters[0], vec![change]);
     let seen = lab.above_all(voters[0]);
@@ -295,11 +385,15 @@ fn decide(lab: &mut Lab, members: &[&str], quorum: usize, n: usize, change: Stat
         lab.entry(voter, lab.ledger, &parents, vec![approve(proposal), prevote(proposal, 0)]);
     }
     let seen = lab.above_all(voters[0]);
-    for voter in &voters {
-        let parents = lab.above(voter, &seen);
-        let vote = lab.precommit(voter, lab.ledger, proposal, 0);
-        lab.entry(voter, lab.ledger, &parents, vec![vote]);
+    let (last, others) = voters.split_last().unwrap();
+    for voter in others {
+        precommit_above(lab, voter, &seen, proposal);
     }
-    assert!(lab.tally.is_decided(proposal), "decision {n}");
-    proposal
+    (proposal, (*last).to_owned(), seen)
+}
+
+fn precommit_above(lab: &mut Lab, voter: &str, seen: &[EntryId], proposal: EntryId) {
+    let parents = lab.above(voter, seen);
+    let vote = lab.precommit(voter, lab.ledger, proposal, 0);
+    lab.entry(voter, lab.ledger, &parents, vec![vote]);
 }

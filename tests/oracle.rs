@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal};
 use git_quorum::consensus::{Decision, DiscountReason, Evidence, EvidenceRule, Patience, Step, Tally, Trial};
 use git_quorum::id::{Digest, EntryId};
-use git_quorum::ledger::{CharterProposal, Prevote, RefProposal, Statement, Verdict, Withdraw, parse};
+use git_quorum::ledger::{CharterProposal, Dag, EntryIndex, Prevote, RefProposal, Statement, Verdict, Withdraw, parse};
 use lab::*;
 use rng::{Rng, cases};
 use serde_json::json;
@@ -779,7 +779,11 @@ fn disagreement(tally: &Tally, oracle: &Oracle) -> Option<String> {
 
 /// A tally of some entries, taken in in another order, some of them twice.
 fn rebuild(lab: &Lab, wanted: impl Fn(&EntryId) -> bool, rng: &mut Rng) -> Tally {
-    let mut tally = Tally::found(parse(&lab.made[0].raw).unwrap(), lab.made[0].oid).unwrap();
+    let tally = Tally::found(parse(&lab.made[0].raw).unwrap(), lab.made[0].oid).unwrap();
+    extend(tally, lab, wanted, rng)
+}
+
+fn extend(mut tally: Tally, lab: &Lab, wanted: impl Fn(&EntryId) -> bool, rng: &mut Rng) -> Tally {
     let mut waiting: Vec<_> = lab.made[1..].iter().filter(|m| wanted(&m.id)).collect();
     rng.shuffle(&mut waiting);
     let mut parsed: Vec<_> = waiting.into_iter().map(|m| (parse(&m.raw).unwrap(), m.oid)).collect();
@@ -802,7 +806,10 @@ fn rebuild(lab: &Lab, wanted: impl Fn(&EntryId) -> bool, rng: &mut Rng) -> Tally
 
 /// Any order of arrival, twice or once: everything that is told is the same.
 fn check_order(lab: &Lab, seed: u64, rng: &mut Rng) {
-    let (one, other) = (&lab.tally, &rebuild(lab, |_| true, rng));
+    check_same(&lab.tally, &rebuild(lab, |_| true, rng), seed);
+}
+
+fn check_same(one: &Tally, other: &Tally, seed: u64) {
     assert_eq!(verdicts(one), verdicts(other), "seed {seed}: verdicts by order");
     assert_eq!(decisions(one), decisions(other), "seed {seed}: decisions by order");
     assert_eq!(one.evidence(), other.evidence(), "seed {seed}: evidence by order");
@@ -811,17 +818,59 @@ fn check_order(lab: &Lab, seed: u64, rng: &mut Rng) {
     for p in one.proposals() {
         assert_eq!(one.report(p.id), other.report(p.id), "seed {seed}: reports by order");
         assert_eq!(one.chain(&p.slot.subject), other.chain(&p.slot.subject), "seed {seed}: chains by order");
+        assert_eq!(one.opinions(p.id), other.opinions(p.id), "seed {seed}: opinions by order");
+    }
+    let slots = |tally: &Tally| tally.broken_slots().cloned().collect::<Vec<_>>();
+    assert_eq!(slots(one), slots(other), "seed {seed}: broken slots by order");
+    let subjects: BTreeSet<_> = other.proposals().map(|p| p.slot.subject.clone()).collect();
+    assert!(one.subjects().eq(&subjects), "seed {seed}: subjects by order");
+    check_same_dag(one.dag(), other.dag(), seed);
+}
+
+fn check_same_dag(one: &Dag, other: &Dag, seed: u64) {
+    let ids = |dag: &Dag, indices: Vec<EntryIndex>| indices.into_iter().map(|i| dag.entry(i).id).collect::<Vec<_>>();
+    assert_eq!(ids(one, one.history()), ids(other, other.history()), "seed {seed}: history by order");
+    let ends = |dag: &Dag, indices: Vec<EntryIndex>| ids(dag, indices).into_iter().collect::<BTreeSet<_>>();
+    let childless = |dag: &Dag| ends(dag, dag.childless().collect());
+    assert_eq!(childless(one), childless(other), "seed {seed}: childless entries by order");
+    for member in one.authors() {
+        assert_eq!(ends(one, one.tips(member)), ends(other, other.tips(member)), "seed {seed}: tips by order");
+    }
+    for (below, entry) in one.entries() {
+        let there = other.find(entry.id).unwrap();
+        assert_eq!(one.entry(below).statements, other.entry(there).statements);
+        for (above, entry) in one.entries() {
+            let reaches = other.reaches(there, other.find(entry.id).unwrap());
+            assert_eq!(one.reaches(below, above), reaches, "seed {seed}: ancestors by order");
+        }
     }
 }
 
-/// Part of a ledger: the same verdicts, and nothing decided or convicted that the whole does not say.
-fn check_part(lab: &Lab, oracle: &Oracle, seed: u64, rng: &mut Rng) {
+/// A random part of a ledger, with its ancestors.
+fn part(lab: &Lab, oracle: &Oracle, rng: &mut Rng) -> BTreeSet<EntryId> {
     let mut part = BTreeSet::new();
     for _ in 0..1 + rng.below(3) {
         let tip = rng.pick(&lab.made).id;
         part.extend(oracle.ancestors[&tip].iter().copied());
         part.insert(tip);
     }
+    part
+}
+
+/// Part of a ledger, written down as bytes and read again, then the rest: the same as if nothing had been written.
+fn check_bytes(lab: &Lab, oracle: &Oracle, seed: u64, rng: &mut Rng) {
+    let part = part(lab, oracle, rng);
+    let before = rebuild(lab, |id| part.contains(id), rng);
+    let bytes = before.to_bytes();
+    let read = Tally::from_bytes(&bytes).unwrap();
+    assert_eq!(read.to_bytes(), bytes, "seed {seed}: bytes");
+    check_same(&before, &read, seed);
+    check_same(&lab.tally, &extend(read, lab, |_| true, rng), seed);
+}
+
+/// Part of a ledger: the same verdicts, and nothing decided or convicted that the whole does not say.
+fn check_part(lab: &Lab, oracle: &Oracle, seed: u64, rng: &mut Rng) {
+    let part = part(lab, oracle, rng);
     let (less, whole) = (rebuild(lab, |id| part.contains(id), rng), &lab.tally);
     let all = verdicts(whole);
     assert!(verdicts(&less).iter().all(|(place, v)| all[place] == *v), "seed {seed}: verdicts of a part");
@@ -846,6 +895,7 @@ fn the_tally_agrees_with_the_oracle_in_any_order_and_in_part() {
 
         check_order(&lab, seed, &mut rng);
         check_part(&lab, &oracle, seed, &mut rng);
+        check_bytes(&lab, &oracle, seed, &mut rng);
 
         count(&lab, &mut seen);
     }
@@ -868,6 +918,35 @@ fn count(lab: &Lab, seen: &mut BTreeMap<String, usize>) {
         note(format!("decided in round {}", d.round));
     }
     note(format!("charters decided: {}", lab.tally.charter_chain().decided.len()));
+}
+
+/// Bytes that were written by something else, or changed on the way, are no tally, or one that can be asked anything.
+#[test]
+fn bytes_that_are_not_a_tallys_do_no_harm() {
+    let mut rng = Rng::new(1);
+    let mut taken = 0;
+    for seed in 0..cases("ORACLE_BYTES", 6) {
+        let bytes = ledger(seed).tally.to_bytes();
+        for _ in 0..400 {
+            let mut bytes = bytes.clone();
+            for _ in 0..1 + rng.below(3) {
+                let at = rng.below(bytes.len());
+                bytes[at] = if rng.chance(50) { bytes[at] ^ (1 << rng.below(8)) } else { rng.below(256) as u8 };
+            }
+            bytes.truncate(if rng.chance(10) { rng.below(bytes.len()) } else { bytes.len() });
+            let Some(tally) = Tally::from_bytes(&bytes) else { continue };
+            taken += 1;
+            let _ = (tally.evidence(), tally.charter_chain(), tally.upgrade_needed(), verdicts(&tally));
+            for p in tally.proposals() {
+                let _ = (tally.report(p.id), tally.chain(&p.slot.subject), tally.decision(p.id), tally.content(p));
+            }
+            let entries: Vec<_> = tally.dag().entries().map(|(index, _)| index).collect();
+            let _ = (tally.dag().history(), tally.dag().reaches(entries[0], entries[entries.len() - 1]));
+        }
+    }
+    println!("{taken} read all the same");
+    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    assert!(Tally::from_bytes(&huge).is_none() && Tally::from_bytes(&[]).is_none());
 }
 
 /// A rule taken out of the oracle is noticed soon: the comparison sees what it should.

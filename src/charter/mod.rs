@@ -5,12 +5,14 @@ mod key;
 mod name;
 mod refs;
 mod rules;
+mod text;
 mod threshold;
 
 pub use key::{KeyError, PublicKey};
 pub use name::{MemberName, NameError};
 pub use refs::{RefName, RefNameError, RefPattern};
 pub use rules::{Charter, CharterError, CharterRules, DomainLoad, Member, ProposedCharter, Removal};
+pub(crate) use text::parsed;
 pub use threshold::Threshold;
 
 /// The format version that this program knows; a charter names its own.

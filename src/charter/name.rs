@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::NAME_BYTES;
+use super::text::{Known, parsed};
 
 /// A name matching `[a-z0-9][a-z0-9-]{0,31}` that is no Windows device name. Members, roles and
 /// fault domains are named by it.
@@ -35,18 +36,25 @@ impl FromStr for MemberName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-        let formed = text.len() <= NAME_BYTES
-            && text.bytes().next().is_some_and(letter)
-            && text.bytes().all(|b| letter(b) || b == b'-');
-        if !formed {
-            return Err(NameError::Form(text.chars().take(80).collect()));
+        thread_local! {
+            static KNOWN: Known = Known::default();
         }
-        if is_windows_device(text) {
-            return Err(NameError::Device(text.to_owned()));
-        }
-        Ok(Self(text.into()))
+        KNOWN.with(|known| known.get(text, || check(text))).map(Self)
     }
+}
+
+fn check(text: &str) -> Result<(), NameError> {
+    let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let formed = text.len() <= NAME_BYTES
+        && text.bytes().next().is_some_and(letter)
+        && text.bytes().all(|b| letter(b) || b == b'-');
+    if !formed {
+        return Err(NameError::Form(text.chars().take(80).collect()));
+    }
+    if is_windows_device(text) {
+        return Err(NameError::Device(text.to_owned()));
+    }
+    Ok(())
 }
 
 fn is_windows_device(name: &str) -> bool {
@@ -76,7 +84,7 @@ impl Serialize for MemberName {
 
 impl<'de> Deserialize<'de> for MemberName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        parsed(deserializer)
     }
 }
 

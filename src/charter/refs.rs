@@ -2,15 +2,17 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::REF_BYTES;
+use super::text::{Known, parsed};
 
 /// A full ref name below `refs/`, by Git's own rules (git-check-ref-format), that is none of
 /// git-quorum's or Git's internal ones.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RefName(String);
+pub struct RefName(Arc<str>);
 
 /// A protected ref, or all refs that begin with what stands before a final `*`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,11 +78,17 @@ impl FromStr for RefName {
     type Err = RefNameError;
 
     fn from_str(text: &str) -> Result<Self, RefNameError> {
-        check(text, text)?;
-        if RESERVED.iter().any(|r| text.to_ascii_lowercase().starts_with(r)) {
-            return Err(RefNameError::Reserved(text.to_owned()));
+        thread_local! {
+            static KNOWN: Known = Known::default();
         }
-        Ok(Self(text.to_owned()))
+        let check = || {
+            check(text, text)?;
+            match RESERVED.iter().any(|r| text.to_ascii_lowercase().starts_with(r)) {
+                true => Err(RefNameError::Reserved(text.to_owned())),
+                false => Ok(()),
+            }
+        };
+        KNOWN.with(|known| known.get(text, check)).map(Self)
     }
 }
 
@@ -123,7 +131,7 @@ macro_rules! text_type {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                parsed(deserializer)
             }
         }
     };

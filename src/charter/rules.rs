@@ -354,6 +354,10 @@ fn check_keys(members: &[Member], removed: &[Removal]) -> Result<(), CharterErro
 
 impl Serialize for ProposedCharter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            // What a later version says has a shape in JSON only.
+            return serializer.serialize_str(&serde_json::to_string(self).map_err(serde::ser::Error::custom)?);
+        }
         match self {
             Self::Known(charter) => charter.serialize(serializer),
             Self::Newer { value, .. } => value.serialize(serializer),
@@ -363,6 +367,9 @@ impl Serialize for ProposedCharter {
 
 impl<'de> Deserialize<'de> for ProposedCharter {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return serde_json::from_str(<&str>::deserialize(deserializer)?).map_err(serde::de::Error::custom);
+        }
         let value = Value::deserialize(deserializer)?;
         match value.get("v").and_then(Value::as_u64) {
             Some(version) if version > FORMAT_VERSION => Ok(Self::Newer { version, value }),

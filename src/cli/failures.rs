@@ -1,7 +1,7 @@
 //! Turns what can go wrong in the rooms below into failures with codes, statuses and hints.
 
 use super::{Exit, Failure};
-use crate::repo::{RefError, RepoError, TransportError};
+use crate::repo::{GitError, RefError, RepoError, TransportError};
 use crate::signer::SignerError;
 use crate::signer::state::StateError;
 use crate::store::{AppendError, ExchangeError, LoadError};
@@ -14,18 +14,46 @@ impl From<RepoError> for Failure {
                 .hint("run it inside a clone, or with -C DIR"),
             RepoError::ObjectFormat { .. } => Failure::new("OBJECT_FORMAT", error.to_string())
                 .hint("work in a SHA-1 repository: git init --object-format=sha1"),
-            _ => Failure::new("GIT", error.to_string()),
+            RepoError::Git(GitError::Locked { .. }) => locked(error.to_string()),
+            _ => git_failed(error.to_string()),
         }
     }
+}
+
+/// Git failed; if it could not write, that is what must be mended.
+fn git_failed(message: String) -> Failure {
+    let words = [
+        "No space left on device",
+        "Disk quota exceeded",
+        "File too large",
+        "Read-only file system",
+        "Permission denied",
+        "couldn't write",
+        "unable to write",
+    ];
+    if !words.iter().any(|words| message.contains(words)) {
+        return Failure::new("GIT", message);
+    }
+    Failure::new("CANNOT_WRITE", message).hint(
+        "make room there or correct the permissions, and run the command again; what was signed is kept and published then",
+    )
+}
+
+/// Somebody else is at work here, or was killed in the middle of it.
+fn locked(message: String) -> Failure {
+    Failure::new("LOCKED", message)
+        .exit(Exit::Conflict)
+        .hint("run the command again; what was signed is kept and published then")
 }
 
 impl From<RefError> for Failure {
     fn from(error: RefError) -> Self {
         let message = error.to_string();
         match error {
-            RefError::Conflict { .. } | RefError::Locked { .. } => Failure::new("REF_MOVED", message)
+            RefError::Conflict { .. } => Failure::new("REF_MOVED", message)
                 .exit(Exit::Conflict)
                 .hint("something else moved the ref: run the command again"),
+            RefError::Locked { .. } => locked(message),
             RefError::Refused { .. } => Failure::new("REF_REFUSED", message).exit(Exit::No),
             RefError::Other(error) => error.into(),
         }

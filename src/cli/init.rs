@@ -10,6 +10,7 @@ use super::join::remember;
 use super::session::{choose_remote, open_repo};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::{Charter, FORMAT_VERSION, Member, MemberName, PublicKey};
+use crate::id::EntryId;
 use crate::ledger::{GenesisPayload, encode_genesis};
 use crate::repo::{Expect, RefEdit, Repo};
 use crate::signer::{PassphraseSource, Signer};
@@ -64,23 +65,26 @@ pub struct InitArgs {
 
 pub fn run(args: InitArgs) -> Answer {
     let repo = open_repo()?;
-    if let Some(ledger) = find_ledgers(&repo)?.first() {
-        return Err(Failure::new("LEDGER_EXISTS", format!("there is a ledger here already: {ledger}"))
-            .exit(Exit::Conflict)
-            .hint("git quorum join --as NAME --key FILE takes part in it"));
-    }
     let charter = first_charter(&args)?;
     let founder = parse_name(&args.founder)?;
-    let (key, raw, ledger) = sign_genesis(&args, &founder, &charter)?;
-    let genesis = repo.objects()?.write_commit(&raw)?;
-    let name = LedgerRefs::of(ledger).genesis();
-    repo.transaction(&[RefEdit { name, old: Expect::Absent, new: Some(genesis) }])?;
+    let (key, signer) = founding_key(&args, &founder, &charter)?;
+    let here = find_ledgers(&repo)?;
+    let ledger = match here.as_slice() {
+        [] => found(&repo, &founder, &charter, &key, &signer)?,
+        // A run that was cut off is gone on with, and signs no second genesis.
+        [one] if is_founded_so(&repo, *one, &founder, &charter)? => *one,
+        [ledger, ..] => {
+            return Err(Failure::new("LEDGER_EXISTS", format!("there is a ledger here already: {ledger}"))
+                .exit(Exit::Conflict)
+                .hint("git quorum join --as NAME --key FILE takes part in it"));
+        }
+    };
     remember(&repo, ledger, Some((&founder, &args.key, args.agent)))?;
     let pushed = publish(&repo, ledger, &args).map_err(|failure| {
         let message = format!("ledger {ledger} is founded here but was not pushed: {}", failure.message);
         Failure { message, ..failure }
     })?;
-    report(&charter, ledger, &key, pushed)
+    report(&charter, (ledger, !here.is_empty()), &key, pushed)
 }
 
 fn first_charter(args: &InitArgs) -> Result<Charter, Failure> {
@@ -122,11 +126,8 @@ fn parse_member(text: &str) -> Result<Member, Failure> {
     Ok(member)
 }
 
-fn sign_genesis(
-    args: &InitArgs,
-    founder: &MemberName,
-    charter: &Charter,
-) -> Result<(PublicKey, Vec<u8>, crate::id::EntryId), Failure> {
+/// The founder's key in the charter, and what signs with it.
+fn founding_key(args: &InitArgs, founder: &MemberName, charter: &Charter) -> Result<(PublicKey, Signer), Failure> {
     let Some(member) = charter.member(founder) else {
         let message = format!("{founder} founds the ledger but is no member of its charter");
         return Err(Failure::new("NOT_A_MEMBER", message).exit(Exit::Usage).hint("add it with --member"));
@@ -139,41 +140,64 @@ fn sign_genesis(
         let message = format!("{} is not the key that the charter names for {founder}", args.key.display());
         return Err(Failure::new("WRONG_KEY", message).exit(Exit::Usage));
     }
+    Ok((member.key, signer))
+}
+
+/// Whether the ledger here is the one that this command founds.
+fn is_founded_so(repo: &Repo, ledger: EntryId, founder: &MemberName, charter: &Charter) -> Result<bool, Failure> {
+    let loaded = load(repo, ledger, Trust::Cache)?;
+    let dag = loaded.tally.dag();
+    let same_founder = dag.find(ledger).is_some_and(|genesis| dag.entry(genesis).member == *founder);
+    Ok(same_founder && dag.charter(ledger).is_some_and(|node| node.charter == *charter))
+}
+
+/// Signs the genesis entry and puts it in its place.
+fn found(
+    repo: &Repo,
+    founder: &MemberName,
+    charter: &Charter,
+    key: &PublicKey,
+    signer: &Signer,
+) -> Result<EntryId, Failure> {
     let payload = GenesisPayload { charter: charter.clone(), member: founder.clone(), v: FORMAT_VERSION };
     let broken = |e: crate::ledger::Reject| Failure::new("BAD_CHARTER", e.to_string()).exit(Exit::Usage);
     let unsigned = encode_genesis(&payload, crate::store::now()).map_err(broken)?;
     let signature = signer.sign_entry(&unsigned.signed_bytes)?;
-    let raw = unsigned.with_signature(&member.key, &signature).map_err(broken)?;
+    let raw = unsigned.with_signature(key, &signature).map_err(broken)?;
     // What is written must be readable: a charter over the limits of an entry is found here.
     crate::ledger::parse(&raw).map_err(broken)?;
-    Ok((member.key, raw, unsigned.id))
+    let genesis = repo.objects()?.write_commit(&raw)?;
+    let name = LedgerRefs::of(unsigned.id).genesis();
+    repo.transaction(&[RefEdit { name, old: Expect::Absent, new: Some(genesis) }])?;
+    Ok(unsigned.id)
 }
 
 /// Pushes the genesis entry; the remote's name if there was one to push to.
-fn publish(repo: &Repo, ledger: crate::id::EntryId, args: &InitArgs) -> Result<Option<String>, Failure> {
+fn publish(repo: &Repo, ledger: EntryId, args: &InitArgs) -> Result<Option<String>, Failure> {
     if args.local {
         return Ok(None);
     }
     let Some(remote) = choose_remote(repo, args.remote.as_deref())? else { return Ok(None) };
     let mut loaded = load(repo, ledger, Trust::Cache)?;
     let mut remote_refs = repo.ls_remote(&remote, &["refs/quorum/*"])?;
-    let others = remote_refs.keys().find(|name| name.ends_with("/genesis")).cloned();
+    let ours = LedgerRefs::of(ledger).genesis();
+    let others = remote_refs.keys().find(|name| name.ends_with("/genesis") && **name != ours).cloned();
     if let Some(other) = others {
         return Err(Failure::new("LEDGER_EXISTS", format!("{remote} has a ledger already ({other})"))
             .exit(Exit::Conflict)
             .hint(format!(
                 "to take part in it: git update-ref -d {}; git config --unset quorum.ledger; git quorum join",
-                LedgerRefs::of(ledger).genesis()
+                ours
             )));
     }
     match push(repo, &mut loaded, &remote, &mut remote_refs, (None, &[]))? {
         PushOutcome::Done => Ok(Some(remote)),
-        PushOutcome::Behind => Err(Failure::new("REF_MOVED", format!("{remote} moved meanwhile")).exit(Exit::Conflict)),
+        PushOutcome::Behind { reasons } => Err(super::session::busy(&remote, &reasons)),
         PushOutcome::Refused { reasons, lines } => Err(super::session::refused(&remote, &reasons, &lines)),
     }
 }
 
-fn report(charter: &Charter, ledger: crate::id::EntryId, key: &PublicKey, pushed: Option<String>) -> Answer {
+fn report(charter: &Charter, (ledger, existing): (EntryId, bool), key: &PublicKey, pushed: Option<String>) -> Answer {
     let t = charter.threshold();
     let warnings = warnings(charter);
     let protect: Vec<_> = charter.protected().iter().map(|p| p.as_str()).collect();
@@ -186,7 +210,7 @@ fn report(charter: &Charter, ledger: crate::id::EntryId, key: &PublicKey, pushed
         pushed.as_ref().map_or("not pushed".to_owned(), |r| format!("pushed to {r}")),
     );
     let data = json!({
-        "ledger": ledger, "n": t.n, "f": t.f, "q": t.q, "protect": protect,
+        "ledger": ledger, "existing": existing, "n": t.n, "f": t.f, "q": t.q, "protect": protect,
         "key": key, "pushed_to": pushed, "warnings": warnings,
     });
     Ok(Outcome::new(data, text)?.with_notes(warnings))

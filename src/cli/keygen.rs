@@ -20,13 +20,21 @@ pub struct KeygenArgs {
     dir: PathBuf,
 }
 
+/// What to do with a key that is there.
+const WHAT_IS_THERE: &str =
+    "`--key FILE` uses the key that is there; `ssh-keygen -y -f FILE > FILE.pub` makes a public key that is missing";
+
 pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
     let dir = args.dir.clone();
     let pair = keygen(&dir, name.as_str(), None).map_err(|error| {
         let exists = matches!(error, SignerError::Exists(_));
         let failure = Failure::from(error);
-        if exists { Failure { code: "KEY_EXISTS", ..failure.exit(Exit::Conflict) } } else { failure }
+        if exists {
+            Failure { code: "KEY_EXISTS", ..failure.exit(Exit::Conflict) }.hint(WHAT_IS_THERE)
+        } else {
+            failure
+        }
     })?;
     let text = format!("private key {}\npublic key  {}", pair.private.display(), pair.public.display());
     let data = json!({"private": pair.private, "public": pair.public, "key": pair.openssh_public});

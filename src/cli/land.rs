@@ -100,7 +100,7 @@ fn cannot_land(name: &str, now: Option<Oid>) -> Failure {
 /// Every ref that can move, as far along its chain as it can.
 fn all(party: &Party) -> Result<Vec<Landing>, Failure> {
     let tally = &party.session().loaded.tally;
-    let subjects: std::collections::BTreeSet<_> = tally.proposals().map(|p| p.slot.subject.clone()).collect();
+    let subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let mut landings = Vec::new();
     for subject in subjects {
         let Subject::Ref(name) = &subject else { continue };

@@ -1,6 +1,6 @@
 //! `git quorum log`: the entries of the ledger here, as lines or as a graph. Reads; does no network.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::json;
 
@@ -49,7 +49,7 @@ type Item<'a> = (EntryIndex, &'a Entry);
 pub fn run(args: LogArgs) -> Answer {
     let session = Session::read()?;
     let dag = session.loaded.tally.dag();
-    let mut entries = newest_first(dag);
+    let mut entries: Vec<_> = dag.history().into_iter().rev().map(|index| (index, dag.entry(index))).collect();
     if let Some(typed) = &args.member {
         let name = known_author(dag, typed)?;
         entries.retain(|(_, entry)| entry.member == name);
@@ -85,31 +85,6 @@ fn known_author(dag: &Dag, typed: &str) -> Result<MemberName, Failure> {
             .exit(Exit::NotFound)
             .hint("git quorum charter show"))
     }
-}
-
-/// All entries, each above those that it builds on, else by time and id: the order in which they came here, which is
-/// another in each clone, has no say.
-fn newest_first(dag: &Dag) -> Vec<Item<'_>> {
-    let mut children: HashMap<EntryIndex, usize> = HashMap::new();
-    for parent in dag.entries().flat_map(|(_, entry)| &entry.parents) {
-        let count = children.entry(*parent).or_default();
-        *count = count.saturating_add(1);
-    }
-    let key = |index: EntryIndex| (dag.entry(index).time, dag.entry(index).id, index);
-    let mut ready: BinaryHeap<_> = dag.childless().map(key).collect();
-    let mut ordered = Vec::with_capacity(dag.entries().len());
-    while let Some((_, _, index)) = ready.pop() {
-        let entry = dag.entry(index);
-        ordered.push((index, entry));
-        for parent in &entry.parents {
-            let left = children.entry(*parent).or_default();
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                ready.push(key(*parent));
-            }
-        }
-    }
-    ordered
 }
 
 fn line(dag: &Dag, entry: &Entry) -> Text {

@@ -26,6 +26,7 @@ mod session;
 mod status;
 mod style;
 mod sync;
+mod uninstall;
 mod verify;
 mod view;
 
@@ -98,6 +99,7 @@ enum Command {
     #[command(hide = true)]
     Hook(hook::HookArgs),
     Install(install::InstallArgs),
+    Uninstall(uninstall::UninstallArgs),
     Man(man::ManArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -123,6 +125,7 @@ impl Command {
             Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
             Self::Install(_) => "install",
+            Self::Uninstall(_) => "uninstall",
             Self::Man(_) => "man",
             Self::Completions(_) => "completions",
         }
@@ -148,6 +151,7 @@ impl Command {
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),
+            Self::Uninstall(args) => uninstall::run(args),
             Self::Man(args) => man::run(args),
             Self::Completions(args) => completions::run(args),
         }

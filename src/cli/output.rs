@@ -82,6 +82,11 @@ impl Failure {
         Self { exit: Exit::Failed, code, message: message.into(), hint: usual_hint(code).to_owned(), data: None }
     }
 
+    /// The answer is no, and people have been told why: a program sees the exit status.
+    pub fn told() -> Self {
+        Self { exit: Exit::No, hint: String::new(), ..Self::new("REFUSED", "") }
+    }
+
     /// The same with another exit status.
     pub fn exit(self, exit: Exit) -> Self {
         Self { exit, ..self }
@@ -194,6 +199,9 @@ fn print_notes(notes: &[String]) -> std::io::Result<()> {
 }
 
 fn print_failure(failure: &Failure) -> std::io::Result<()> {
+    if failure.message.is_empty() {
+        return Ok(());
+    }
     let mut stderr = anstream::stderr().lock();
     let error = Text::of(Role::Error, "error:").with(Role::Plain, format!(" {} [{}]", failure.message, failure.code));
     writeln!(stderr, "{}", error.coloured())?;

@@ -111,14 +111,18 @@ impl Observer {
 
     fn push(&mut self, moves: &[Move]) -> Result<(), Failure> {
         let Some(remote) = self.remote.clone().filter(|_| !moves.is_empty()) else { return Ok(()) };
+        let mut last = BTreeMap::new();
         for _ in 0..PUSH_TRIES {
             let Session { repo, loaded, .. } = &mut self.session;
             match push(repo, loaded, &remote, &mut self.remote_refs, (None, moves))? {
                 PushOutcome::Done => return Ok(()),
-                PushOutcome::Behind => self.refresh()?,
+                PushOutcome::Behind { reasons } => {
+                    last = reasons;
+                    self.refresh()?;
+                }
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }
         }
-        Err(busy())
+        Err(busy(&remote, &last))
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Failure;
 use crate::charter::MemberName;
 use crate::consensus::{Patience, Slot, Subject, Timer, TimerEvent};
+use crate::fault;
 use crate::id::EntryId;
 use crate::repo::Repo;
 
@@ -53,7 +54,9 @@ impl Timers {
         };
         let (mine, others): (Vec<_>, Vec<_>) =
             stored.into_iter().partition(|s| s.ledger == ledger && s.member == *member);
-        let started = mine.iter().filter_map(|s| Some((s.timer()?, s.started))).collect();
+        // A clock that was set back since must not make anybody wait until it is there again.
+        let now = now();
+        let started = mine.iter().filter_map(|s| Some((s.timer()?, s.started.min(now)))).collect();
         Ok(Self { path, unit, ledger, member: member.clone(), started, others })
     }
 
@@ -100,6 +103,7 @@ impl Timers {
         fs::create_dir_all(folder)?;
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(&serde_json::to_vec(all)?)?;
+        fault::check("timers.persist")?;
         file.persist(&self.path)?;
         Ok(())
     }

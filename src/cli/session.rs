@@ -17,7 +17,8 @@ use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Author, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, parents_for, push,
+    Author, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, parents_for, pass_on,
+    push,
 };
 
 /// How long to wait for another process that signs with the same key.
@@ -86,6 +87,12 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
     }
 }
 
+/// That hooks which were installed here are no longer those that Git runs.
+fn hooks_note(repo: &Repo) -> Option<String> {
+    let why = crate::install::fault(repo).unwrap_or_else(|error| Some(error.to_string()))?;
+    Some(format!("hooks of git-quorum are not in place any more ({why}): git quorum install"))
+}
+
 impl Session {
     /// Reads the ledger that is here, without any network.
     pub fn read() -> Result<Session, Failure> {
@@ -113,7 +120,8 @@ impl Session {
             },
         };
         let loaded = load(&repo, ledger, trust)?;
-        let notes = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject)).collect();
+        let problems = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject));
+        let notes = problems.chain(hooks_note(&repo)).collect();
         Ok(Session { repo, loaded, pinned: pin.is_some(), notes })
     }
 
@@ -383,29 +391,43 @@ impl Writer {
         }
     }
 
+    /// Gives the remote what it lacks of what others have said. That it does not take it is no failure of this
+    /// member's: what moved there meanwhile is passed on the next time.
+    fn pass_on(&mut self, remote: &str) {
+        let Session { repo, loaded, notes, .. } = &mut self.session;
+        match pass_on(repo, loaded, remote, &mut self.remote_refs, &self.author.member) {
+            Ok(PushOutcome::Done | PushOutcome::Behind { .. }) => {}
+            Ok(PushOutcome::Refused { reasons, .. }) => {
+                let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+                notes.push(format!("{remote} lacks entries of others and refused them: {}", why.join("; ")));
+            }
+            Err(error) => notes.push(format!("entries of others could not be passed on to {remote}: {error}")),
+        }
+    }
+
     /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
     /// when something moved on the remote.
     pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
+        let mut last = BTreeMap::new();
         for _ in 0..PUSH_TRIES {
             while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
             let Some(remote) = self.remote.clone() else { return Ok(()) };
             let Session { repo, loaded, .. } = &mut self.session;
             let member = self.author.member.clone();
             match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), moves))? {
-                PushOutcome::Done => return Ok(()),
-                PushOutcome::Behind => self.refresh()?,
+                PushOutcome::Done => {
+                    self.pass_on(&remote);
+                    return Ok(());
+                }
+                PushOutcome::Behind { reasons } => {
+                    last = reasons;
+                    self.refresh()?;
+                }
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }
         }
-        Err(busy())
+        Err(busy(self.remote.as_deref().unwrap_or_default(), &last))
     }
-}
-
-/// The remote moved too often.
-pub fn busy() -> Failure {
-    Failure::new("BUSY", "the remote moved again and again while this was pushed; what was signed is kept here")
-        .exit(Exit::Conflict)
-        .hint("git quorum sync")
 }
 
 /// Refuses a clone whose history is cut off or has holes.
@@ -434,9 +456,19 @@ fn describe_repair(repair: Repair) -> String {
     }
 }
 
-pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
+/// The remote could not take a push now, several times.
+pub fn busy(remote: &str, reasons: &BTreeMap<String, String>) -> Failure {
     let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-    let mut message = format!("{remote} refused the push: {}", why.join("; "));
+    let message = format!("{remote} could not take the push now: {}; what was signed is kept here", why.join("; "));
+    Failure::new("BUSY", message).exit(Exit::Conflict).hint("git quorum sync")
+}
+
+/// Says that the remote refused. What it says at length is not said again for each ref.
+pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
+    let told = |why: &str| !lines.is_empty() && (why.starts_with("gate: ") || why == "pre-receive hook declined");
+    let why: Vec<_> =
+        reasons.iter().filter(|(_, why)| !told(why)).map(|(name, why)| format!("{name}: {why}")).collect();
+    let mut message = format!("{remote} refused the push{}{}", if why.is_empty() { "" } else { ": " }, why.join("; "));
     for line in lines {
         message.push_str("\n  ");
         message.push_str(line);

@@ -82,7 +82,13 @@ pub fn proposal_of(statement: &Statement, entry: EntryId) -> EntryId {
 /// Statements that do not count, with their reasons; about one proposal, or all.
 fn discounted(session: &Session, about: Option<EntryId>) -> Vec<Value> {
     let tally = &session.loaded.tally;
-    let listed = tally.discounted().iter().filter_map(|d| {
+    let mut all: Vec<_> = tally.discounted().iter().collect();
+    // The order of arrival must not show.
+    all.sort_by_cached_key(|d| {
+        let entry = tally.dag().entry(d.place.entry);
+        (entry.time, entry.id, d.place.statement)
+    });
+    let listed = all.into_iter().filter_map(|d| {
         let entry = tally.dag().entry(d.place.entry);
         let statement = entry.statements.get(d.place.statement)?;
         let wanted = about.is_none_or(|id| proposal_of(statement, entry.id) == id);
@@ -155,7 +161,7 @@ fn forks(session: &Session) -> Vec<(String, usize)> {
 /// Each protected ref that exists or has decisions, with its value and what is decided.
 fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
     let tally = &session.loaded.tally;
-    let mut subjects: std::collections::BTreeSet<_> = tally.proposals().map(|p| p.slot.subject.clone()).collect();
+    let mut subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let exact = session.charter()?.1.protected().iter().filter_map(|p| p.exact());
     subjects.extend(exact.map(Subject::Ref));
     let names = subjects.iter().filter_map(|s| if let Subject::Ref(name) = s { Some(name.as_str()) } else { None });

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A stable reason code; `ledger-spec/` defines each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the messages below say it, and the spec defines it")]
 pub enum DiscountReason {
     CharterNotDecided,
@@ -101,7 +103,7 @@ impl fmt::Display for DiscountReason {
 }
 
 /// A reason with what was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discount {
     /// The stable code.
     pub reason: DiscountReason,

@@ -153,8 +153,7 @@ impl Trial {
         let tally = &self.tally;
         let Some(own) = tally.dag.entry(self.draft).parents.first() else { return false };
         let lane = Place { entry: *own, statement: usize::MAX };
-        let subjects: BTreeSet<_> = tally.proposals().map(|p| &p.slot.subject).collect();
-        let mut chains = subjects.into_iter().filter_map(|subject| tally.chain(subject));
+        let mut chains = tally.subjects().filter_map(|subject| tally.chain(subject));
         chains.any(|chain| {
             let mut news = chain.decided.iter().rev().take_while(|p| !tally.decided_before(**p, lane));
             news.any(|p| self.is_missed(*p))
@@ -183,7 +182,7 @@ impl Trial {
     /// change the charter ends the member's other votes under it.
     fn open_slots(&self) -> Vec<Slot> {
         let tally = &self.tally;
-        let subjects: BTreeSet<_> = tally.proposals().map(|p| &p.slot.subject).collect();
+        let subjects: Vec<_> = tally.subjects().collect();
         let chains = subjects.into_iter().rev().filter_map(|subject| tally.chain(subject));
         let next = chains.filter(|chain| chain.rivals.is_empty()).map(|chain| chain.next);
         let is_frozen = tally.freezes(&self.member, self.charter).any(|p| tally.dag.precedes(p, self.place()));

@@ -1,10 +1,11 @@
 //! What a decision is about (its subject) and which decision it follows (its slot).
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::charter::RefName;
+use crate::charter::{RefName, RefNameError, parsed};
 use crate::id::{Digest, EntryId};
 
 /// What decisions are about: a protected ref, or the charter.
@@ -17,7 +18,7 @@ pub enum Subject {
 }
 
 /// A place in the chain of a subject's decisions: proposals for one slot compete, at most one is decided.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {
     /// What the decision is about.
     pub subject: Subject,
@@ -53,5 +54,22 @@ impl fmt::Display for Subject {
 impl Serialize for Subject {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parsed(deserializer)
+    }
+}
+
+impl FromStr for Subject {
+    type Err = RefNameError;
+
+    fn from_str(text: &str) -> Result<Self, RefNameError> {
+        match text {
+            "charter" => Ok(Self::Charter),
+            name => name.parse().map(Self::Ref),
+        }
     }
 }

@@ -2,9 +2,13 @@
 //! comes in, which is after its ancestors; what comes later changes no verdict on them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use serde::{Deserialize, Serialize};
 
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
+use super::sorted;
 use crate::charter::{MemberName, ProposedCharter};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{
@@ -12,7 +16,7 @@ use crate::ledger::{
 };
 
 /// The two phases of a vote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// The first.
     Prevote,
@@ -21,7 +25,7 @@ pub enum Phase {
 }
 
 /// A valid proposal.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Proposal {
     /// Its id.
     pub id: EntryId,
@@ -47,7 +51,7 @@ pub enum Content<'a> {
 }
 
 /// A member's voice for a proposal, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cast {
     /// Whose.
     pub member: MemberName,
@@ -58,7 +62,7 @@ pub struct Cast {
 }
 
 /// Valid votes of one round.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Round {
     pub(super) prevotes: Vec<Cast>,
     pub(super) precommits: Vec<Cast>,
@@ -77,7 +81,7 @@ impl Round {
 pub(super) type Ballot = BTreeMap<u32, Round>;
 
 /// A vote that was cast, whether or not it counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// Its phase.
     pub phase: Phase,
@@ -105,7 +109,7 @@ pub struct Decision {
 }
 
 /// A statement that does not count.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discounted {
     /// Where it stands.
     pub place: Place,
@@ -136,17 +140,25 @@ pub(super) enum Signatures {
 }
 
 /// A ledger, judged.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Tally {
     pub(super) dag: Dag,
+    #[serde(with = "sorted")]
     proposals: BTreeMap<EntryId, Proposal>,
+    #[serde(with = "sorted")]
     pub(super) by_slot: BTreeMap<Slot, BTreeSet<EntryId>>,
+    broken: BTreeSet<Slot>,
+    #[serde(with = "sorted")]
     pub(super) approvals: BTreeMap<(EntryId, EntryId), Vec<Cast>>,
+    #[serde(with = "sorted")]
     pub(super) reviews: BTreeMap<EntryId, Vec<(MemberName, Place, Verdict)>>,
     pub(super) withdrawals: BTreeMap<EntryId, Place>,
+    #[serde(with = "sorted")]
     pub(super) ballots: BTreeMap<Slot, BTreeMap<EntryId, Ballot>>,
+    #[serde(with = "sorted")]
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
     pub(super) cast: BTreeMap<(MemberName, EntryId, Slot), Vec<Vote>>,
+    #[serde(with = "sorted")]
     /// For each decided proposal, the charters and rounds in which it was.
     sources: BTreeMap<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: Vec<Discounted>,
@@ -159,6 +171,7 @@ impl Tally {
             dag: Dag::found(genesis, oid)?,
             proposals: BTreeMap::new(),
             by_slot: BTreeMap::new(),
+            broken: BTreeSet::new(),
             approvals: BTreeMap::new(),
             reviews: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
@@ -266,7 +279,8 @@ impl Tally {
         let vote = Vote { phase, round, proposal, place, counts: verdict.is_ok() };
         self.cast.entry((member.clone(), charter, slot.clone())).or_default().push(vote);
         verdict?;
-        let votes = self.ballots.entry(slot).or_default().entry(charter).or_default().entry(round).or_default();
+        let ballots = self.ballots.entry(slot.clone()).or_default();
+        let votes = ballots.entry(charter).or_default().entry(round).or_default();
         let cast = Cast { member, proposal, place };
         match phase {
             Phase::Prevote => file(&self.dag, &mut votes.prevotes, cast),
@@ -275,6 +289,9 @@ impl Tally {
                 let precommitted = supporters(&votes.precommits, proposal).len();
                 if precommitted >= self.quorum(charter) {
                     self.sources.entry(proposal).or_default().insert((charter, round));
+                    if self.decided_in(&slot).len() > 1 {
+                        self.broken.insert(slot);
+                    }
                 }
             }
         }
@@ -286,6 +303,35 @@ impl Tally {
         let of_entry = self.discounted.iter().rev().take_while(|d| d.place.entry >= entry);
         let mut of_entry = of_entry.filter(|d| d.place.entry == entry);
         of_entry.any(|d| d.discount.reason == DiscountReason::BadAgreementSignature)
+    }
+
+    /// All that is known, as bytes that [`Tally::from_bytes`] reads.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).unwrap_or_default()
+    }
+
+    /// Reads what [`Tally::to_bytes`] wrote; none if this program cannot have written it. The verdicts in it are taken
+    /// over as they are: whoever keeps such bytes answers for them.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let read: Self = postcard::from_bytes(bytes).ok()?;
+        let tally = Self { dag: read.dag.restored()?, ..read };
+        tally.is_sound().then_some(tally)
+    }
+
+    /// Whether everything that is pointed at is there.
+    fn is_sound(&self) -> bool {
+        let rounds = || self.ballots.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        let votes = rounds().flat_map(|round| round.prevotes.iter().chain(&round.precommits));
+        let casts = votes.chain(self.approvals.values().flatten()).map(|cast| cast.place);
+        let others = self.withdrawals.values().copied().chain(self.discounted.iter().map(|d| d.place));
+        let votes = self.cast.values().flatten().map(|vote| vote.place);
+        let reviews = self.reviews.values().flatten().map(|(_, place, _)| *place);
+        let mut places = casts.chain(others).chain(votes).chain(reviews);
+        let proposes = |proposal: &Proposal| {
+            let place = proposal.place.entry;
+            self.dag.contains(place) && self.dag.entry(place).statements.first().is_some_and(Statement::proposes)
+        };
+        places.all(|place| self.dag.contains(place.entry)) && self.proposals.values().all(proposes)
     }
 
     /// The entries.
@@ -386,7 +432,18 @@ impl Tally {
 
     /// Slots with more than one decision, wherever they are: there agreement was broken.
     pub fn broken_slots(&self) -> impl Iterator<Item = &Slot> {
-        self.by_slot.keys().filter(|slot| self.decided_in(slot).len() > 1)
+        self.broken.iter()
+    }
+
+    /// What valid proposals are about, in order.
+    pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        // A slot's base only counts among slots of one subject, so the next subject is beyond the highest base.
+        let after = |subject: &Subject| Slot { subject: subject.clone(), base: EntryId::new([0xff; 32]) };
+        let first = self.by_slot.keys().next().map(|slot| &slot.subject);
+        std::iter::successors(first, move |subject| {
+            let beyond = (Bound::Excluded(after(subject)), Bound::Unbounded);
+            self.by_slot.range(beyond).next().map(|(slot, _)| &slot.subject)
+        })
     }
 
     /// The chain of charter decisions; the last decided one is in force.
@@ -442,7 +499,8 @@ impl Tally {
             Content::Charter(CharterProposal { charter: ProposedCharter::Newer { version, .. }, .. }) => Some(*version),
             _ => None,
         };
-        self.sources.keys().find_map(asked)
+        let slots = self.by_slot.iter().take_while(|(slot, _)| slot.subject == Subject::Charter);
+        slots.flat_map(|(_, rivals)| rivals).filter(|id| self.is_decided(**id)).find_map(asked)
     }
 
     /// Places of the member's precommits of a change of this charter.

@@ -1,7 +1,7 @@
 //! What lets a lane or a proposal ref move.
 
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{PushedRef, Scene};
+use super::rules::{PushedRef, Scene, status};
 use crate::charter::MemberName;
 use crate::consensus::State;
 use crate::id::{EntryId, Oid};
@@ -36,7 +36,7 @@ fn bad_entry(problem: &LaneProblem) -> Refusal {
         Some(id) => format!("the last good entry below it is {}", id.short()),
         None => "there is no good entry below it".to_owned(),
     };
-    let help = format!("commit {} is at fault; {last}; git quorum status", problem.culprit);
+    let help = format!("commit {} is at fault; {last}", problem.culprit.short());
     Refusal::new(RefusalCode::BadEntry, problem.reject.to_string(), help)
 }
 
@@ -44,7 +44,8 @@ fn bad_entry(problem: &LaneProblem) -> Refusal {
 fn held_entry(scene: &Scene<'_>, name: &str, oid: Oid) -> Result<EntryIndex, Refusal> {
     scene.tally.dag().find_oid(oid).ok_or_else(|| {
         let reason = format!("{name} on the server does not hold a well-formed entry");
-        Refusal::new(RefusalCode::Unavailable, reason, "whoever runs the server must repair it: git quorum verify")
+        Refusal::new(RefusalCode::Unavailable, reason, "whoever runs the server must repair it")
+            .then("git quorum verify (on the server)")
     })
 }
 
@@ -64,8 +65,8 @@ fn goes_forward(
         offered.id.short(),
         offered.seq
     );
-    let help = "fetch your lane and join the two tips: git quorum sync";
-    Err(Refusal::new(RefusalCode::LaneWentBack, reason, help))
+    let help = "fetch the lane, and join the two tips";
+    Err(Refusal::new(RefusalCode::LaneWentBack, reason, help).then("git quorum sync"))
 }
 
 /// Whether the charter in force lets the owner have this tip.
@@ -78,7 +79,8 @@ fn has_a_lane(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<
     }
     if entry.charter != dag.ledger() && !scene.tally.is_decided(entry.charter) {
         let reason = format!("the entry is made under charter {}, which is not decided", entry.charter.short());
-        return Err(Refusal::new(RefusalCode::CharterNotDecided, reason, scene.standing(entry.charter)));
+        let refusal = Refusal::new(RefusalCode::CharterNotDecided, reason, scene.standing(entry.charter));
+        return Err(refusal.then(status(entry.charter)));
     }
     let signed_by = dag.charter(entry.charter).and_then(|node| node.charter.member(owner)).map(|member| &member.key);
     let charter = scene.charter();
@@ -124,15 +126,18 @@ fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
 pub(super) fn matches_objects(scene: &Scene<'_>, id: EntryId, proposal: &RefProposal) -> Result<(), Refusal> {
     (scene.check)(proposal).map_err(|why| {
         let reason = format!("proposal {}: {why}", id.short());
-        Refusal::new(RefusalCode::ProposalDiffers, reason, "propose again from a complete clone: git quorum propose")
+        Refusal::new(RefusalCode::ProposalDiffers, reason, "propose again from a complete clone")
+            .then("git quorum propose")
     })
 }
 
 pub(super) fn judge_proposal(scene: &Scene<'_>, pushed: &PushedRef, id: EntryId) -> Result<(), Refusal> {
     if pushed.new.is_none() || scene.value(&pushed.name).is_some() {
         let reason = "the ref of a proposal never moves";
-        let help = "the gate deletes it when it is of no more use; withdraw a proposal with git quorum withdraw";
-        return Err(Refusal::new(RefusalCode::Immutable, reason, help));
+        let help = "the gate deletes it when it is of no more use; a proposal itself can be withdrawn";
+        return Err(
+            Refusal::new(RefusalCode::Immutable, reason, help).then(format!("git quorum withdraw {}", id.short()))
+        );
     }
     let Some(proposal) = scene.ref_proposal(id) else {
         let reason = format!("no valid proposal {} is known here", id.short());

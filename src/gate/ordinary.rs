@@ -44,7 +44,7 @@ fn check_branch(repo: &Repo, objects: &Objects, pushed: &PushedRef) -> Result<Re
 }
 
 /// Whether a yes-or-no setting is on; what cannot be understood counts as on.
-fn is_set(repo: &Repo, key: &str) -> Result<bool, RepoError> {
+pub(super) fn is_set(repo: &Repo, key: &str) -> Result<bool, RepoError> {
     let value = repo.config(key)?.map(|value| value.to_ascii_lowercase());
     Ok(value.is_some_and(|value| !matches!(value.as_str(), "false" | "no" | "off" | "0")))
 }

@@ -31,15 +31,12 @@ pub(super) struct Plan {
     pub held_up: Vec<String>,
 }
 
-/// The refs that decisions of this ledger are about.
-fn decided_refs(scene: &Scene<'_>) -> BTreeSet<RefName> {
-    let subjects = scene.tally.proposals().map(|p| &p.slot.subject);
-    subjects
-        .filter_map(|subject| match subject {
-            Subject::Ref(name) => Some(name.clone()),
-            Subject::Charter => None,
-        })
-        .collect()
+/// The refs that proposals of this ledger are about, in order.
+fn proposed_refs<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = &'a RefName> {
+    scene.tally.subjects().filter_map(|subject| match subject {
+        Subject::Ref(name) => Some(name),
+        Subject::Charter => None,
+    })
 }
 
 /// The plan for a push all of whose refs of the gate's concern are allowed.
@@ -53,7 +50,7 @@ pub(super) fn plan(scene: &Scene<'_>, verdicts: &[Verdict], auto_land: bool) -> 
         .map(|(pushed, _)| (pushed.name.as_str(), pushed.new))
         .collect();
     if auto_land && !scene.taken.is_empty() {
-        for name in decided_refs(scene).iter().filter(|name| !allowed.contains_key(name.as_str())) {
+        for name in proposed_refs(scene).filter(|name| !allowed.contains_key(name.as_str())) {
             plan.land(scene, name);
         }
     }
@@ -63,7 +60,20 @@ pub(super) fn plan(scene: &Scene<'_>, verdicts: &[Verdict], auto_land: bool) -> 
     let spent = spent_proposals(scene, &after);
     after.extend(spent.iter().map(|name| (name.as_str(), None)));
     plan.edits = after.into_iter().filter_map(|(name, new)| edit(scene.value(name), name, new)).collect();
+    plan.edits.sort_by_key(|edit| rank(scene, &edit.name));
     plan
+}
+
+/// Git moves the refs of a transaction one by one, in the order given, and deletes some last. When it is killed
+/// meanwhile, entries may be there that nothing has landed from yet, never a protected ref without the
+/// entries that back it.
+fn rank(scene: &Scene<'_>, name: &str) -> u8 {
+    match scene.refs.read(name) {
+        Some(LaneRef::Genesis) => 0,
+        Some(LaneRef::Proposal(_)) => 1,
+        Some(LaneRef::Lane(_)) => 2,
+        _ => 3,
+    }
 }
 
 /// The edit that gives a ref its new value, if it has another one.
@@ -81,6 +91,10 @@ impl Plan {
         let Some((chain, proposals)) = scene.chain(name) else { return };
         let from = scene.value(name.as_str());
         let Some(run) = furthest(&steps(&proposals), from) else { return };
+        if scene.links.contains(name.as_str()) {
+            self.held_up.push(format!("{name} is a symbolic ref on this server"));
+            return;
+        }
         let way = || chain.decided.iter().copied().zip(proposals.iter().copied()).take(run.end).skip(run.start);
         let Some((decision, last)) = way().last() else { return };
         let proposal_ref = scene.refs.proposal(decision);

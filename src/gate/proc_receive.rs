@@ -3,24 +3,10 @@
 
 use std::io::{Read, Write};
 
+use super::commands::{MAX_COMMANDS, Push};
 use super::pkt_line::{self, PacketError};
-use super::rules::PushedRef;
-use crate::id::Oid;
+use crate::fault;
 use crate::repo::clean_text;
-
-/// The most refs that a push may name.
-pub const MAX_COMMANDS: usize = 250_000;
-
-/// A push, as receive-pack tells of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Push {
-    /// Its refs.
-    pub refs: Vec<PushedRef>,
-    /// Whether all or none are to move.
-    pub atomic: bool,
-    /// The names as they came, which need not be text.
-    names: Vec<Vec<u8>>,
-}
 
 /// What became of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,19 +28,6 @@ pub struct Ruling {
     pub says: Vec<String>,
 }
 
-impl Push {
-    /// A push of these refs.
-    pub fn new(refs: Vec<PushedRef>, atomic: bool) -> Self {
-        let names = refs.iter().map(|r| r.name.clone().into_bytes()).collect();
-        Self { refs, atomic, names }
-    }
-
-    /// Whether the name of this ref is text.
-    pub fn is_text(&self, place: usize) -> bool {
-        self.names.get(place).is_some_and(|name| std::str::from_utf8(name).is_ok())
-    }
-}
-
 /// Holds the conversation; `rule` decides and moves. An error means that Git takes the whole push as refused.
 pub fn converse(
     input: &mut impl Read,
@@ -62,9 +35,11 @@ pub fn converse(
     rule: impl FnOnce(&Push) -> Ruling,
 ) -> Result<Vec<String>, PacketError> {
     let atomic = greet(input, output)?;
-    let push = read_commands(input, atomic)?;
+    let push = Push::parse(&pkt_line::read_part(input, MAX_COMMANDS)?, atomic)?;
     let ruling = rule(&push);
+    fault::point("gate.ruled");
     report(output, &push, &ruling)?;
+    fault::point("gate.answered");
     Ok(ruling.says)
 }
 
@@ -83,37 +58,8 @@ fn greet(input: &mut impl Read, output: &mut impl Write) -> Result<bool, PacketE
     Ok(atomic)
 }
 
-fn read_commands(input: &mut impl Read, atomic: bool) -> Result<Push, PacketError> {
-    let lines = pkt_line::read_part(input, MAX_COMMANDS)?;
-    let mut push = Push { refs: Vec::new(), atomic, names: Vec::new() };
-    for line in lines {
-        let (pushed, name) = command(&line).ok_or(PacketError::Form("a command that is none"))?;
-        push.refs.push(pushed);
-        push.names.push(name);
-    }
-    Ok(push)
-}
-
-/// `old SP new SP name`.
-fn command(line: &[u8]) -> Option<(PushedRef, Vec<u8>)> {
-    let mut parts = line.splitn(3, |b| *b == b' ');
-    let (old, new, name) = (value(parts.next()?)?, value(parts.next()?)?, parts.next()?);
-    if !name.starts_with(b"refs/") {
-        return None;
-    }
-    // A name that is no text is judged by the text in it: what begins like a protected ref counts as one.
-    let text = String::from_utf8_lossy(name).into_owned();
-    Some((PushedRef { name: text, old, new }, name.to_vec()))
-}
-
-/// An object id; zeros mean none.
-fn value(text: &[u8]) -> Option<Option<Oid>> {
-    let oid: Oid = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some((oid != Oid::new([0; 20])).then_some(oid))
-}
-
 fn report(output: &mut impl Write, push: &Push, ruling: &Ruling) -> Result<(), PacketError> {
-    for (place, name) in push.names.iter().enumerate() {
+    for (place, name) in push.raw_names().enumerate() {
         let line = |word: &str, rest: &str| [word.as_bytes(), b" ", name, rest.as_bytes()].concat();
         match ruling.answers.get(place) {
             Some(Answer::Moved) => pkt_line::write(output, &line("ok", ""))?,
@@ -137,6 +83,7 @@ fn one_line(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Oid;
 
     fn packets(lines: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();

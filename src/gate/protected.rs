@@ -3,7 +3,7 @@
 use super::lanes::matches_objects;
 use super::path::{Step, landed, path};
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{PushedRef, Scene, show};
+use super::rules::{PushedRef, Scene, show, status};
 use crate::charter::RefName;
 use crate::consensus::{Chain, State};
 use crate::id::{EntryId, Oid};
@@ -20,7 +20,7 @@ pub(super) fn judge(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal
         return Err(Refusal::new(RefusalCode::NoProposal, reason, "choose another name"));
     };
     let Some((chain, proposals)) = scene.chain(&name) else {
-        let reason = format!("{name} is protected until the entries of this push are taken in");
+        let reason = "it is protected until the entries of this push are taken in";
         return Err(Refusal::new(RefusalCode::UnprotectedNow, reason, "push the entries first, then the ref"));
     };
     let current = scene.value(&pushed.name);
@@ -32,7 +32,7 @@ pub(super) fn judge(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal
 }
 
 /// Says what is the matter with a move that no decision backs.
-fn not_backed(
+pub(super) fn not_backed(
     scene: &Scene<'_>,
     name: &RefName,
     (chain, proposals): (&Chain, &[&RefProposal]),
@@ -46,20 +46,15 @@ fn not_backed(
     let id = |place: usize| chain.decided.get(place).map(EntryId::short).unwrap_or_default();
     match decided {
         Some(place) if place < landed(&steps, current) => {
-            let reason = format!("{name} only moves forward: decision {} is behind it", id(place));
-            Refusal::new(
-                RefusalCode::WentBack,
-                reason,
-                format!("to return to {}, propose it anew: git quorum propose", show(new)),
-            )
+            let reason = format!("it only moves forward, and decision {} is behind it", id(place));
+            Refusal::new(RefusalCode::WentBack, reason, format!("to return to {}, propose it anew", show(new)))
+                .then("git quorum propose")
         }
         Some(place) => {
             let from = steps.get(place).and_then(|step| step.from);
-            let reason =
-                format!("decision {} moves {name} from {}, and it is at {}", id(place), show(from), show(current));
-            let help =
-                format!("no chain of decisions leads there; propose again from {}: git quorum propose", show(current));
-            Refusal::new(RefusalCode::WrongFrom, reason, help)
+            let reason = format!("decision {} moves it from {}, and it is at {}", id(place), show(from), show(current));
+            let help = format!("no chain of decisions leads there; propose again from {}", show(current));
+            Refusal::new(RefusalCode::WrongFrom, reason, help).then("git quorum propose")
         }
         None => undecided(scene, name, new),
     }
@@ -69,9 +64,8 @@ fn broken(scene: &Scene<'_>, name: &RefName, chain: &Chain) -> Refusal {
     let rivals: Vec<_> = chain.rivals.iter().map(EntryId::short).collect();
     let reason =
         format!("agreement is broken: one place in the chain of {name} has decisions {}", rivals.join(" and "));
-    let help =
-        format!("{}; nothing moves until the members have settled it: git quorum verify", scene.culprits(&chain.next));
-    Refusal::new(RefusalCode::AgreementBroken, reason, help)
+    let help = format!("{}; nothing moves until the members have settled it", scene.culprits(&chain.next));
+    Refusal::new(RefusalCode::AgreementBroken, reason, help).then("git quorum verify")
 }
 
 /// The refusal of a value that no decision names: by the most hopeful proposal that does.
@@ -80,24 +74,24 @@ fn undecided(scene: &Scene<'_>, name: &RefName, new: Option<Oid>) -> Refusal {
     let found = scene.tally.proposals().map(|p| p.id).filter(|id| about(*id));
     let ranked = found.filter_map(|id| scene.tally.state(id).map(|state| (rank(state), state, id)));
     let Some((_, state, id)) = ranked.min() else {
-        let what = new.map_or_else(|| format!("to delete {name}"), |oid| format!("for {name} at {}", oid.short()));
-        let reason = format!("{name} is protected, and there is no proposal {what}");
-        let help = "propose it, and push the lane of the proposal first or with it: git quorum propose";
-        return Refusal::new(RefusalCode::NoProposal, reason, help);
+        let what = new.map_or_else(|| "delete it".to_owned(), |oid| format!("move it to {}", oid.short()));
+        let reason = format!("it is protected, and there is no proposal to {what}");
+        let help = "if you have proposed it, push that first: git quorum sync";
+        return Refusal::new(RefusalCode::NoProposal, reason, help).then("git quorum propose");
     };
     if state == State::Superseded {
         let slot = scene.tally.proposal(id).map(|p| scene.tally.decided_in(&p.slot)).unwrap_or_default();
         let winner = slot.first().map(EntryId::short).unwrap_or_default();
-        let reason = format!("another proposal was decided in the place of {}: {winner}", id.short());
-        let help = format!("take {winner} as the base and propose again; git quorum status {winner}");
-        return Refusal::new(RefusalCode::Superseded, reason, help);
+        let reason = format!("proposal {} lost to {winner}, which was decided", id.short());
+        let help = "propose again, on top of what was decided";
+        return Refusal::new(RefusalCode::Superseded, reason, help).then(format!("git quorum status {winner}"));
     }
     let reason = match state {
-        State::Decided => format!("proposal {} was decided before the chain of {name} began anew", id.short()),
-        State::Stale => format!("proposal {} stands in no place that can still be decided", id.short()),
-        _ => format!("{name} is protected, and proposal {} is not decided", id.short()),
+        State::Decided => format!("{} was decided before the ref's decisions began anew", scene.called(id)),
+        State::Stale => format!("{} stands in no place that can still be decided", scene.called(id)),
+        _ => format!("{} is not decided", scene.called(id)),
     };
-    Refusal::new(RefusalCode::NotDecided, reason, scene.standing(id))
+    Refusal::new(RefusalCode::NotDecided, reason, scene.standing(id)).then(status(id))
 }
 
 /// The most hopeful first.

@@ -1,4 +1,4 @@
-//! Why the gate refuses: a stable code, a line for `git push` to show beside the ref, and what helps.
+//! Why the gate refuses: a stable code, which `git push` shows beside the ref, the reason, what helps, and the next command.
 
 use std::fmt;
 
@@ -10,13 +10,17 @@ pub enum RefusalCode {
     BadGenesis,
     BadEntry,
     Blocks,
+    Busy,
     CharterNotDecided,
     Conflict,
     Contradicts,
+    FoldedName,
     Immutable,
     LaneDeleted,
     LaneWentBack,
     MemberRemoved,
+    NamedTwice,
+    Namespace,
     NoGenesis,
     NoProposal,
     NotAMember,
@@ -25,11 +29,14 @@ pub enum RefusalCode {
     ProposalDiffers,
     ProposalMissing,
     ProposalUnknown,
+    ReplaceRef,
     SecondLedger,
     ServerSetting,
+    Shadows,
     Stale,
     StrayName,
     Superseded,
+    SymbolicRef,
     Unavailable,
     UnprotectedNow,
     UpgradeNeeded,
@@ -45,13 +52,17 @@ impl RefusalCode {
             Self::BadGenesis => "BAD_GENESIS",
             Self::BadEntry => "BAD_ENTRY",
             Self::Blocks => "BLOCKS_PROTECTED",
+            Self::Busy => "GATE_BUSY",
             Self::CharterNotDecided => "CHARTER_NOT_DECIDED",
             Self::Conflict => "CONFLICT",
             Self::Contradicts => "CONTRADICTS",
+            Self::FoldedName => "FOLDED_NAME",
             Self::Immutable => "IMMUTABLE",
             Self::LaneDeleted => "LANE_DELETED",
             Self::LaneWentBack => "LANE_WENT_BACK",
             Self::MemberRemoved => "MEMBER_REMOVED",
+            Self::NamedTwice => "NAMED_TWICE",
+            Self::Namespace => "NAMESPACE",
             Self::NoGenesis => "NO_GENESIS",
             Self::NoProposal => "NO_PROPOSAL",
             Self::NotAMember => "NOT_A_MEMBER",
@@ -60,11 +71,14 @@ impl RefusalCode {
             Self::ProposalDiffers => "PROPOSAL_DIFFERS",
             Self::ProposalMissing => "PROPOSAL_MISSING",
             Self::ProposalUnknown => "PROPOSAL_UNKNOWN",
+            Self::ReplaceRef => "REPLACE_REF",
             Self::SecondLedger => "SECOND_LEDGER",
             Self::ServerSetting => "SERVER_SETTING",
+            Self::Shadows => "SHADOWS_PROTECTED",
             Self::Stale => "STALE",
             Self::StrayName => "STRAY_NAME",
             Self::Superseded => "SUPERSEDED",
+            Self::SymbolicRef => "SYMBOLIC_REF",
             Self::Unavailable => "GATE_UNAVAILABLE",
             Self::UnprotectedNow => "UNPROTECTED_NOW",
             Self::UpgradeNeeded => "UPGRADE_NEEDED",
@@ -85,16 +99,23 @@ impl fmt::Display for RefusalCode {
 pub struct Refusal {
     /// The code.
     pub code: RefusalCode,
-    /// What is wrong, in a line.
+    /// What is wrong.
     pub reason: String,
-    /// What helps: more of what is known, and the next command.
+    /// What helps, and more of what is known; line by line.
     pub help: String,
+    /// The next command, if there is one.
+    pub next: String,
 }
 
 impl Refusal {
     /// A refusal.
     pub fn new(code: RefusalCode, reason: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), help: help.into() }
+        Self { code, reason: reason.into(), help: help.into(), next: String::new() }
+    }
+
+    /// The same with the next command.
+    pub fn then(self, command: impl Into<String>) -> Self {
+        Self { next: command.into(), ..self }
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::links::Links;
+use super::names::Names;
 use super::refusal::{Refusal, RefusalCode};
 use super::{lanes, protected};
 use crate::charter::{Charter, RefName};
@@ -50,6 +52,10 @@ pub struct Scene<'a> {
     pub values: &'a BTreeMap<String, Oid>,
     /// The pushed refs.
     pub pushed: &'a [PushedRef],
+    /// The symbolic refs that the push could meet.
+    pub links: &'a Links,
+    /// The places of refs that the push names more than once.
+    pub twice: &'a BTreeSet<usize>,
     /// What taking in the tip of each pushed lane gave.
     pub taken: &'a BTreeMap<String, Result<EntryIndex, LaneProblem>>,
     /// Looks at a proposal's objects.
@@ -68,36 +74,47 @@ pub fn is_protected(charter: &Charter, name: &str) -> bool {
 
 /// The slots with more than one decision.
 pub fn broken_slots(tally: &Tally) -> BTreeSet<Slot> {
-    let decided = tally.proposals().filter(|p| tally.is_decided(p.id));
-    decided.map(|p| &p.slot).filter(|slot| tally.decided_in(slot).len() > 1).cloned().collect()
+    tally.broken_slots().cloned().collect()
 }
 
 impl Scene<'_> {
     /// The verdict on each pushed ref, in order. Refs of the gate's concern stand or fall together.
     pub fn judge(&self) -> Vec<Verdict> {
-        let mut verdicts: Vec<_> = self.pushed.iter().map(|pushed| self.verdict(pushed)).collect();
+        let charters = [self.before, self.charter()].into_iter().flatten();
+        let names = Names::new(charters, self.links);
+        let verdict = |(place, pushed)| match self.twice.contains(&place) {
+            true => Verdict::Refuse(named_twice()),
+            false => self.verdict(&names, pushed),
+        };
+        let mut verdicts: Vec<_> = self.pushed.iter().enumerate().map(verdict).collect();
         if let Some(contradiction) = self.contradiction() {
             let lanes =
                 self.pushed.iter().zip(&mut verdicts).filter(|(pushed, _)| self.taken.contains_key(&pushed.name));
             lanes.for_each(|(_, verdict)| *verdict = Verdict::Refuse(contradiction.clone()));
         }
-        stand_together(self.pushed, &mut verdicts);
+        stand_together(&names, self.pushed, &mut verdicts);
         verdicts
     }
 
     /// The verdict on one ref by itself.
-    fn verdict(&self, pushed: &PushedRef) -> Verdict {
-        let judged = match (is_ledger_name(&pushed.name), self.protects(&pushed.name)) {
+    fn verdict(&self, names: &Names<'_>, pushed: &PushedRef) -> Verdict {
+        if let Err(refusal) = names.judge_link(&pushed.name) {
+            return Verdict::Refuse(refusal);
+        }
+        let judged = match (is_ledger_name(&pushed.name), names.is_protected(&pushed.name)) {
             (true, _) => self.judge_ledger_ref(pushed),
             (false, true) => self.unless_done(pushed, protected::judge),
-            (false, false) => return self.judge_other(pushed),
+            (false, false) => {
+                let (there, deletes) = (self.value(&pushed.name).is_some(), pushed.new.is_none());
+                let shadowed = || match deletes {
+                    true => Ok(()),
+                    false => names.shadowed(&pushed.name, |branch| self.value(branch).is_some()),
+                };
+                let judged = names.judge_other(&pushed.name, !there && !deletes, deletes).and_then(|()| shadowed());
+                return judged.map_or_else(Verdict::Refuse, |()| Verdict::FallThrough);
+            }
         };
         judged.map_or_else(Verdict::Refuse, |()| Verdict::Allow)
-    }
-
-    fn protects(&self, name: &str) -> bool {
-        let charters = [self.before, self.charter()];
-        charters.into_iter().flatten().any(|charter| is_protected(charter, name))
     }
 
     /// The charter in force with the push's entries.
@@ -139,7 +156,7 @@ impl Scene<'_> {
         if current == pushed.old {
             return Ok(());
         }
-        let reason = format!("{} has moved to {} since this push began", pushed.name, show(current));
+        let reason = format!("it has moved to {} since this push began", show(current));
         Err(Refusal::new(RefusalCode::Stale, reason, "fetch, and push again"))
     }
 
@@ -159,24 +176,11 @@ impl Scene<'_> {
             return Ok(());
         }
         let reason = format!("it is not the genesis of ledger {}, which this server has pinned", ledger.short());
-        Err(Refusal::new(RefusalCode::BadGenesis, reason, "git quorum status"))
+        Err(Refusal::new(RefusalCode::BadGenesis, reason, "").then("git quorum status"))
     }
 
     fn stray(&self, name: &str) -> Refusal {
         stray(self.refs, name)
-    }
-
-    /// The gate has no say, but nobody may take the room of a protected ref.
-    fn judge_other(&self, pushed: &PushedRef) -> Verdict {
-        let creates = pushed.new.is_some() && self.value(&pushed.name).is_none();
-        let patterns = self.charter().filter(|_| creates).into_iter().flat_map(|charter| charter.protected());
-        match patterns.map(|p| p.as_str()).find(|pattern| blocks(&pushed.name, pattern)) {
-            None => Verdict::FallThrough,
-            Some(pattern) => {
-                let reason = format!("a ref of this name leaves no room for {pattern}, which is protected");
-                Verdict::Refuse(Refusal::new(RefusalCode::Blocks, reason, "choose another name"))
-            }
-        }
     }
 
     /// What to say if the push brings a second decision for a slot.
@@ -213,25 +217,47 @@ impl Scene<'_> {
         }
     }
 
+    /// A proposal with its title, for people.
+    pub(super) fn called(&self, id: EntryId) -> String {
+        let title = self.ref_proposal(id).map(|p| p.title.as_str()).unwrap_or_default();
+        let short: String = title.chars().take(TITLE).collect();
+        match (title.is_empty(), short.len() < title.len()) {
+            (true, _) => format!("proposal {}", id.short()),
+            (false, false) => format!("proposal {} \"{title}\"", id.short()),
+            (false, true) => format!("proposal {} \"{short}...\"", id.short()),
+        }
+    }
+
     /// What a proposal has and lacks, for people.
     pub(super) fn standing(&self, id: EntryId) -> String {
-        let title = self.ref_proposal(id).map(|p| format!(" ({:?})", p.title)).unwrap_or_default();
-        let Some(report) = self.tally.report(id) else { return format!("proposal {}{title}", id.short()) };
-        let approvals = match report.approvals.is_empty() {
+        let Some(report) = self.tally.report(id) else { return String::new() };
+        let who = match report.approvals.is_empty() {
             true => String::new(),
             false => format!(" ({})", list(&report.approvals)),
         };
-        let count = format!("{} of {} approvals{approvals}", report.approvals.len(), report.quorum);
-        let missing = match report.missing.is_empty() {
-            true => String::new(),
-            false => format!("; it needs {}, possible from: {}", report.needs, list(&report.missing)),
-        };
-        format!("proposal {}{title} has {count}{missing}\nnext: git quorum status {}", id.short(), id.short())
+        let has = format!("it has {} of {} approvals{who}", report.approvals.len(), report.quorum);
+        match report.missing.is_empty() {
+            true => has,
+            false => format!("{has}\nit needs {}, possible from {}", report.needs, list(&report.missing)),
+        }
     }
 }
 
+/// The most characters of a title, and the most members, that a refusal shows.
+const TITLE: usize = 40;
+const MEMBERS: usize = 8;
+
 fn list(members: &BTreeSet<crate::charter::MemberName>) -> String {
-    members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let some: Vec<_> = members.iter().take(MEMBERS).map(ToString::to_string).collect();
+    match members.len() - some.len() {
+        0 => some.join(", "),
+        more => format!("{} and {more} more", some.join(", ")),
+    }
+}
+
+/// The command that tells more of a proposal.
+pub(super) fn status(id: EntryId) -> String {
+    format!("git quorum status {}", id.short())
 }
 
 /// A value of a ref, for people.
@@ -252,20 +278,11 @@ pub fn stray(refs: &LedgerRefs, name: &str) -> Refusal {
     Refusal::new(RefusalCode::StrayName, reason, help)
 }
 
-/// Whether a ref of this name would keep a ref that the pattern covers from being created.
-fn blocks(name: &str, pattern: &str) -> bool {
-    let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
-    match pattern.strip_suffix('*') {
-        // A pattern covers what continues its prefix, and not the prefix itself.
-        Some(prefix) => below(prefix, name) || prefix == name,
-        None => below(name, pattern) || below(pattern, name),
-    }
-}
-
 /// If one ref of the gate's concern is refused, all are.
-fn stand_together(pushed: &[PushedRef], verdicts: &mut [Verdict]) {
-    let refused =
-        |(_, verdict): &(&PushedRef, &Verdict)| matches!(verdict, Verdict::Refuse(r) if r.code != RefusalCode::Blocks);
+fn stand_together(names: &Names<'_>, pushed: &[PushedRef], verdicts: &mut [Verdict]) {
+    let refused = |(pushed, verdict): &(&PushedRef, &Verdict)| {
+        matches!(verdict, Verdict::Refuse(_)) && names.is_of_concern(&pushed.name)
+    };
     let Some(name) = pushed.iter().zip(verdicts.iter()).find(refused).map(|(pushed, _)| &pushed.name) else { return };
     for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Allow) {
         *verdict = Verdict::Refuse(together_with(name));
@@ -277,30 +294,14 @@ pub fn together_with(name: &str) -> Refusal {
     Refusal::new(RefusalCode::OtherRefRefused, format!("refused together with {name}"), "")
 }
 
+/// The refusal of a ref that a push names more than once.
+pub(super) fn named_twice() -> Refusal {
+    Refusal::new(RefusalCode::NamedTwice, "the push names it more than once", "push it once")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_name_blocks_what_could_not_stand_beside_it() {
-        for (name, pattern) in [
-            ("refs/heads/main/x", "refs/heads/main"),
-            ("refs/heads/a", "refs/heads/a/b"),
-            ("refs/heads/release", "refs/heads/release/*"),
-            ("refs/heads/a", "refs/heads/a/b*"),
-            ("refs/heads/release", "refs/heads/release*"),
-        ] {
-            assert!(blocks(name, pattern), "{name} {pattern}");
-        }
-        for (name, pattern) in [
-            ("refs/heads/mainly", "refs/heads/main"),
-            ("refs/heads/rel", "refs/heads/release/*"),
-            ("refs/heads/releas", "refs/heads/release*"),
-            ("refs/heads/x/main", "refs/heads/main"),
-        ] {
-            assert!(!blocks(name, pattern), "{name} {pattern}");
-        }
-    }
 
     #[test]
     fn only_names_below_quorum_are_the_ledgers() {

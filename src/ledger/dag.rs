@@ -6,8 +6,11 @@
 //! "is an ancestor of" is a binary search (one more for each fork below), and memory grows with what
 //! entries newly cite: never with entries times members, nor with forks times forks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::canonical::to_canonical;
 use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
@@ -17,11 +20,11 @@ use crate::charter::{Charter, MemberName, ProposedCharter};
 use crate::id::{Digest, EntryId, Oid};
 
 /// The place of an entry in the order in which entries were taken in. Means nothing outside one [`Dag`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntryIndex(u32);
 
 /// A statement's place: an entry and the statement's number in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The entry.
     pub entry: EntryIndex,
@@ -30,7 +33,7 @@ pub struct Place {
 }
 
 /// An entry that is well formed in its place, its signature checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry {
     /// Its id.
     pub id: EntryId,
@@ -53,7 +56,7 @@ pub struct Entry {
 }
 
 /// A charter in the tree of all proposed ones.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CharterNode {
     /// The charter.
     pub charter: Charter,
@@ -66,14 +69,14 @@ pub struct CharterNode {
 }
 
 /// The first so many entries of a chain, all of which are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     chain: u32,
     count: u32,
 }
 
 /// A run of entries, and what it learned of other chains on the way.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Chain {
     length: u32,
     /// Where it forks off another chain, whose knowledge up to there it shares.
@@ -85,11 +88,14 @@ struct Chain {
 }
 
 /// The well-formed entries of a ledger. Entries go in after their parents.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Dag {
     /// Shared with copies: a copy is made for each entry that is about to be written.
+    #[serde(with = "shared")]
     entries: Vec<Arc<Entry>>,
+    #[serde(skip)]
     by_id: HashMap<EntryId, EntryIndex>,
+    #[serde(skip)]
     by_oid: HashMap<Oid, EntryIndex>,
     charters: BTreeMap<EntryId, CharterNode>,
     chains: Vec<Chain>,
@@ -438,9 +444,90 @@ impl Dag {
         self.tips.get(member).into_iter().flatten().copied().collect()
     }
 
+    /// Whether an entry is in under more than one object id: signed twice, with different signatures.
+    pub fn has_doubles(&self) -> bool {
+        self.by_oid.len() != self.entries.len()
+    }
+
+    /// Whether there is an entry at this index. There always is, unless it was read from bytes.
+    pub fn contains(&self, index: EntryIndex) -> bool {
+        (index.0 as usize) < self.entries.len()
+    }
+
+    /// All entries, parents before their children; what stands beside each other goes by the times that it claims, then
+    /// by id. The same for everyone, in whatever order the entries came.
+    pub fn history(&self) -> Vec<EntryIndex> {
+        let rank = |index: EntryIndex| {
+            let entry = self.entry(index);
+            Reverse((entry.time, entry.id, index))
+        };
+        let mut children: Vec<Vec<EntryIndex>> = vec![Vec::new(); self.entries.len()];
+        let mut missing: Vec<usize> = Vec::with_capacity(self.entries.len());
+        for (index, entry) in self.entries() {
+            missing.push(entry.parents.len());
+            for parent in &entry.parents {
+                children.get_mut(parent.0 as usize).into_iter().for_each(|children| children.push(index));
+            }
+        }
+        let mut ready = BinaryHeap::from([rank(EntryIndex(0))]);
+        let mut history = Vec::with_capacity(self.entries.len());
+        while let Some(Reverse((_, _, index))) = ready.pop() {
+            history.push(index);
+            for child in children.get(index.0 as usize).into_iter().flatten() {
+                let Some(missing) = missing.get_mut(child.0 as usize) else { continue };
+                *missing = missing.saturating_sub(1);
+                if *missing == 0 {
+                    ready.push(rank(*child));
+                }
+            }
+        }
+        history
+    }
+
+    /// Makes ready what was read from bytes; none if they were not written by this program. That the entries are
+    /// those of a ledger is not checked.
+    pub fn restored(mut self) -> Option<Self> {
+        let indices = || self.entries().map(|(index, entry)| (entry, index));
+        let joined = |(entry, index): (&Entry, EntryIndex)| {
+            let chain = self.chains.get(entry.chain as usize);
+            chain.is_some_and(|chain| entry.position < chain.length) && entry.parents.iter().all(|p| *p < index)
+        };
+        let mut named = self.childless.iter().chain(self.tips.values().flatten());
+        let sound = !self.entries.is_empty() && indices().all(joined) && named.all(|index| self.contains(*index));
+        let by_id = indices().map(|(entry, index)| (entry.id, index)).collect();
+        let by_oid = indices().map(|(entry, index)| (entry.oid, index)).collect();
+        (self.by_id, self.by_oid) = (by_id, by_oid);
+        sound.then_some(self)
+    }
+
     /// Members with entries.
     pub fn authors(&self) -> impl Iterator<Item = &MemberName> {
         self.tips.keys()
+    }
+}
+
+/// Entries are written and read as if they were not shared.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Entry;
+
+    struct Shared(Arc<Entry>);
+
+    impl<'de> Deserialize<'de> for Shared {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Entry::deserialize(deserializer).map(|entry| Self(Arc::new(entry)))
+        }
+    }
+
+    pub fn serialize<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(entries.iter().map(|entry| &**entry))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<Entry>>, D::Error> {
+        Ok(Vec::<Shared>::deserialize(deserializer)?.into_iter().map(|shared| shared.0).collect())
     }
 }
 

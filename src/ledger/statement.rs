@@ -1,16 +1,15 @@
 //! What an entry can say. Only the shape is known here; what a statement is worth is judged by
 //! `consensus`.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits;
 use super::reject::{Reject, RejectReason};
 use crate::charter::{ProposedCharter, RefName};
 use crate::id::{Digest, EntryId, Oid};
 
-/// One statement. In JSON an object whose `kind` names the variant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Statement {
     /// Proposes a value of a protected ref. Its id is the entry's.
     Propose(RefProposal),
@@ -124,14 +123,62 @@ pub struct Precommit {
     pub signature: [u8; 64],
 }
 
+/// In JSON a statement is an object whose `kind` names the variant.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Statement", tag = "kind", rename_all = "kebab-case")]
+enum InJson {
+    Propose(RefProposal),
+    ProposeCharter(CharterProposal),
+    Review(Review),
+    Withdraw(Withdraw),
+    Prevote(Prevote),
+    Precommit(Precommit),
+}
+
+/// In bytes a number stands before it, which says how to read on.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Statement")]
+enum InBytes {
+    Propose(RefProposal),
+    ProposeCharter(CharterProposal),
+    Review(Review),
+    Withdraw(Withdraw),
+    Prevote(Prevote),
+    Precommit(Precommit),
+}
+
+impl Serialize for Statement {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => InJson::serialize(self, serializer),
+            false => InBytes::serialize(self, serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Statement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => InJson::deserialize(deserializer),
+            false => InBytes::deserialize(deserializer),
+        }
+    }
+}
+
 mod hex_signature {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8; 64], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(bytes))
+        match serializer.is_human_readable() {
+            true => serializer.serialize_str(&hex::encode(bytes)),
+            false => serializer.serialize_bytes(bytes),
+        }
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 64], D::Error> {
+        if !deserializer.is_human_readable() {
+            return <&[u8]>::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom);
+        }
         let mut bytes = [0; 64];
         hex::decode_to_slice(String::deserialize(deserializer)?, &mut bytes).map_err(serde::de::Error::custom)?;
         Ok(bytes)

@@ -48,6 +48,15 @@ pub enum GitError {
         /// Its standard error, cleaned.
         message: String,
     },
+    /// It met a lock file.
+    #[error(
+        "{file} is there: another git process is at work in this repository, or one was killed and left it; if none \
+         is, remove that file"
+    )]
+    Locked {
+        /// The file.
+        file: String,
+    },
     /// It succeeded and printed what we cannot read.
     #[error(
         "`git {command}` answered in a form that this program does not know: {answer:?}; check `git --version` (2.38 or newer)"
@@ -304,7 +313,19 @@ fn listen(child: &mut Child, watcher: Watcher) -> Option<std::thread::JoinHandle
 
 /// The error of a command that ended with a failure.
 pub(super) fn failed(command: &'static str, output: &Output) -> GitError {
-    GitError::Failed { command, status: output.status, message: output.message() }
+    let message = output.message();
+    match lock_file(&message) {
+        Some(file) => GitError::Locked { file },
+        None => GitError::Failed { command, status: output.status, message },
+    }
+}
+
+/// The lock file that was in the way, by git's words.
+pub(super) fn lock_file(message: &str) -> Option<String> {
+    let (before, _) = message.split_once(": File exists")?;
+    let ref_lock = before.rsplit_once("Unable to create '").and_then(|(_, path)| path.strip_suffix('\''));
+    let config_lock = before.rsplit_once("could not lock config file ").map(|(_, path)| format!("{path}.lock"));
+    ref_lock.filter(|path| path.ends_with(".lock")).map(str::to_owned).or(config_lock)
 }
 
 /// The error of an answer that cannot be read.

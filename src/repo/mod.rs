@@ -4,10 +4,13 @@
 pub mod change;
 mod discover;
 pub mod git;
+mod hooks;
 pub mod merge;
 pub mod objects;
+mod packed;
 pub mod refs;
 mod settings;
+mod symbolic;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod transport;
@@ -17,9 +20,11 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
+pub use hooks::HOOKS_PATH;
 pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
+pub use symbolic::Target;
 pub use transport::{PushReport, PushStatus, TransportError};
 pub use watch::{Progress, Watch, Watcher};
 
@@ -52,7 +57,7 @@ pub enum RepoError {
     #[error(transparent)]
     Git(#[from] GitError),
     /// The object database reported an error.
-    #[error("could not {action} in the object database: {message}; `git fsck` may say more")]
+    #[error("the object database could not {action}: {message}; `git fsck` may say more")]
     Database {
         /// What was tried.
         action: String,
@@ -92,6 +97,14 @@ pub enum RepoError {
     /// A file of the repository could not be read.
     #[error("could not read {}: {source}", .path.display())]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The settings of the repository could not be written.
+    #[error("could not change {}: {source}; if no other git command is running, remove {}.lock", .path.display(), .path.display())]
+    Settings {
         /// The file.
         path: PathBuf,
         /// What the system said.

@@ -8,6 +8,7 @@ use git2::{ErrorCode, ObjectType, Odb, Repository};
 
 use super::git;
 use super::{Repo, RepoError, parse_oid};
+use crate::fault;
 use crate::id::Oid;
 
 /// The four kinds of object.
@@ -112,11 +113,13 @@ impl Objects {
     }
 
     fn write(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
+        fault::point("objects.write");
         match self.writer.get_or_init(|| writer(&self.repo)) {
             Some(repository) => {
                 let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
                 let written = repository.odb().and_then(|odb| odb.write(raw_kind(kind), raw));
-                from_git2(written.map_err(|e| database("write an object", &e))?)
+                let action = || format!("write to {}", self.repo.git_dir().join("objects").display());
+                from_git2(written.map_err(|e| database(&action(), &e))?)
             }
             None => self.write_through_git(kind, raw),
         }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use super::git::{self, Output, clean_text};
 use super::{GitError, Repo, RepoError, parse_oid};
+use crate::fault;
 use crate::id::Oid;
 
-/// Pauses between the tries of a transaction that meets a lock.
-const PAUSES: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
+/// Pauses between the tries of what meets a lock.
+pub(super) const PAUSES: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
 
 /// What stands for "no object" in the words of `git update-ref`.
 const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
@@ -55,9 +57,9 @@ pub enum RefError {
         name: String,
     },
     /// Another process holds a lock, and kept it through several tries.
-    #[error("another process holds a lock on the refs: {message}; retry when it is done")]
+    #[error("no ref was moved: {message}")]
     Locked {
-        /// What git said.
+        /// Which lock it is, or what git said.
         message: String,
     },
     /// A hook, or git itself, does not allow it.
@@ -141,7 +143,9 @@ impl Repo {
 
     fn attempt(&self, edits: &[RefEdit], input: &[u8]) -> Result<(), RefError> {
         let command = self.git("update-ref").args(["--no-deref", "--stdin", "-z", "-m", "git-quorum"]);
+        fault::point("refs.move");
         let output = command.input(input.to_vec()).output()?;
+        fault::point("refs.moved");
         if !output.status.success() {
             return Err(self.why_refused(edits, &output)?);
         }
@@ -154,6 +158,9 @@ impl Repo {
     /// The reason is first looked for in the refs themselves; git's words only tell the rest apart.
     fn why_refused(&self, edits: &[RefEdit], output: &Output) -> Result<RefError, RepoError> {
         let message = output.message();
+        if let Some(file) = git::lock_file(&message) {
+            return Ok(RefError::Locked { message: GitError::Locked { file }.to_string() });
+        }
         if is_lock(&message) {
             return Ok(RefError::Locked { message });
         }
@@ -187,7 +194,7 @@ impl Expect {
 
 /// Whether another process was in the way, by git's words.
 fn is_lock(message: &str) -> bool {
-    let words = [".lock': File exists", "data is locked", "cannot lock references"];
+    let words = ["data is locked", "cannot lock references"];
     words.iter().any(|words| message.contains(words))
 }
 

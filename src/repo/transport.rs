@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::git::{self, GitCommand, Output, clean_text};
 use super::{GitError, Repo, RepoError, parse_oid};
+use crate::fault;
 use crate::id::Oid;
 
 /// Words of git that say that a remote could not be reached, or would not talk to us.
@@ -121,7 +122,9 @@ impl Repo {
         }
         let command = fetch_options(self.git("fetch")).watched(&self.watcher);
         let command = command.args(["--stdin", "--", checked(remote)?]);
+        fault::point("transport.fetch");
         let output = command.input(format!("{}\n", refspecs.join("\n")).into_bytes()).output()?;
+        fault::point("transport.fetched");
         match output.status.code() {
             Some(0) => Ok(()),
             Some(1) => Err(TransportError::Rejected { remote: remote.to_owned(), message: output.message() }),
@@ -143,7 +146,10 @@ impl Repo {
         for refspec in refspecs {
             command = command.arg(checked_refspec(refspec)?);
         }
-        push_report(remote, &command.output()?)
+        fault::point("transport.push");
+        let output = command.output()?;
+        fault::point("transport.pushed");
+        push_report(remote, &output)
     }
 
     fn push_command(&self, remote: &str) -> Result<GitCommand, RepoError> {
@@ -248,7 +254,10 @@ fn parse_status(line: &str) -> Option<(String, PushStatus)> {
 
 fn remote_lines(stderr: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stderr);
-    let lines = text.lines().filter_map(|line| line.strip_prefix("remote: "));
+    // What stopped receive-pack before any hook ran comes in git's own words.
+    let unpack = |line: &&str| line.starts_with("remote unpack failed: ");
+    let said = |line| str::strip_prefix(line, "remote: ").or(str::strip_prefix(line, "error: ").filter(unpack));
+    let lines = text.lines().filter_map(said);
     lines.map(|line| clean_text(line.trim_end_matches("\u{1b}[K")).trim_end().to_owned()).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Making a new key pair in the files that OpenSSH itself would make. Never overwrites a file.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,7 @@ use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 use super::{SignerError, private_fs};
+use crate::fault;
 
 /// The longest name of a key.
 const MAX_NAME: usize = 64;
@@ -80,6 +81,7 @@ fn protected(key: PrivateKey, passphrase: Option<&str>) -> Result<PrivateKey, Si
 /// Writes both files, or none.
 fn write_pair(pair: &KeyPair, pem: &[u8]) -> Result<(), SignerError> {
     write_new(&pair.private, private_fs::OWNER_ONLY, pem)?;
+    fault::point("keygen.private");
     let line = format!("{}\n", pair.openssh_public);
     write_new(&pair.public, private_fs::READABLE, line.as_bytes()).inspect_err(|_| {
         // Ours, made a moment ago. The error that led here is the one to tell.
@@ -87,19 +89,20 @@ fn write_pair(pair: &KeyPair, pem: &[u8]) -> Result<(), SignerError> {
     })
 }
 
-/// Writes a file that was not there before; what could not be written whole is removed.
+/// Writes a file that was not there before. It appears whole or not at all.
 fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<(), SignerError> {
-    let mut options = OpenOptions::new();
-    let options = private_fs::with_mode(options.write(true).create_new(true), mode);
-    let mut file = options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => SignerError::Exists(path.to_owned()),
-        _ => SignerError::file("make", path)(error),
-    })?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    written.map_err(|error| {
-        let _ = fs::remove_file(path);
-        SignerError::file("write", path)(error)
-    })
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let written = private_fs::temporary(folder, mode).and_then(|mut file| {
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        fault::check("keygen.persist")?;
+        file.persist_noclobber(path).map_err(|error| error.error)
+    });
+    match written {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(SignerError::Exists(path.to_owned())),
+        Err(error) => Err(SignerError::file("write", path)(error)),
+    }
 }
 
 #[cfg(all(test, unix))]

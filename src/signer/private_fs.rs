@@ -5,6 +5,8 @@ use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Mode of what only the owner may read and write.
 pub(super) const OWNER_ONLY: u32 = 0o600;
 /// Mode of what everybody may read.
@@ -55,6 +57,16 @@ pub(super) fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOption
     #[cfg(not(unix))]
     let _ = mode;
     options
+}
+
+/// A file in `dir` that goes with its value, with the mode that it gets.
+pub(super) fn temporary(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder.tempfile_in(dir)
 }
 
 /// Makes the names in `dir` durable, as far as the system can: a new file is safe only once its

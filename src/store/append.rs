@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::consensus::Content;
+use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, limits, parse};
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, commit_id};
@@ -74,6 +75,9 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
             others.entry(owner).or_default().push(tip);
         }
     }
+    for tips in others.values_mut() {
+        tips.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
+    }
     let most = others.values().map(Vec::len).max().unwrap_or(0);
     let in_turn = (0..most).flat_map(|turn| others.values().filter_map(move |tips| tips.get(turn).copied()));
     parents.extend(in_turn);
@@ -107,6 +111,7 @@ impl Author {
         let Ok(restored) = loaded.take_in(last.oid)? else {
             return Err(AppendError::Behind { member: self.member.clone(), id: last.id, seq: last.seq });
         };
+        fault::point("append.restored");
         // An entry that was signed and never published goes on the lane; one beside the lane is kept by
         // a ref of its own until it is joined.
         let lane = loaded.refs.lane(&self.member);
@@ -173,12 +178,16 @@ impl Author {
         let record = self.sign(loaded, (charter, parents), statements)?;
         // Nothing that is no entry in its place is remembered, or leaves.
         let index = loaded.tally.insert(parse(&record.raw)?, record.oid)?;
+        fault::point("append.signed");
         self.state.record(&record)?;
+        fault::point("append.remembered");
         loaded.objects().write_commit(&record.raw)?;
+        fault::point("append.written");
         let mut all = vec![self.move_lane(loaded, &record)];
         all.extend(self.joined_forks(loaded, parents));
         all.extend(edits(record.id));
         move_refs(repo, loaded, all)?;
+        fault::point("append.moved");
         Ok(index)
     }
 

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use super::load::{LaneProblem, Loaded, find_ledgers};
 use super::names::{LaneRef, LedgerRefs};
 use crate::charter::{MemberName, RefPattern};
+use crate::consensus::Content;
 use crate::id::{EntryId, Oid};
+use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
 
 /// Why lanes were not exchanged.
@@ -85,8 +87,11 @@ pub struct Move {
 pub enum PushOutcome {
     /// The remote has everything.
     Done,
-    /// Something moved on the remote in the meantime: exchange and try again.
-    Behind,
+    /// Something moved or was busy on the remote: exchange and try again.
+    Behind {
+        /// Why not now, for each ref.
+        reasons: BTreeMap<String, String>,
+    },
     /// The remote refused.
     Refused {
         /// Why, for each ref.
@@ -258,6 +263,37 @@ pub fn push(
     (member, moves): (Option<&MemberName>, &[Move]),
 ) -> Result<PushOutcome, ExchangeError> {
     let wanted = wanted_on_remote(loaded, remote_refs, member);
+    send(repo, &loaded.refs, remote, remote_refs, (wanted, moves))
+}
+
+/// Pushes what the remote lacks of what others have said: so entries cross from one server to another with whoever syncs
+/// with both. A push of its own, because a lane that the remote does not take must not hold up the member's.
+pub fn pass_on(
+    repo: &Repo,
+    loaded: &Loaded,
+    remote: &str,
+    remote_refs: &mut BTreeMap<String, Oid>,
+    member: &MemberName,
+) -> Result<PushOutcome, ExchangeError> {
+    if others_on_remote(loaded, remote_refs, member)?.is_empty() {
+        return Ok(PushOutcome::Done);
+    }
+    // A busy remote's lanes go on between the listing and the fetch: what was fetched is what it has.
+    let fetched = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
+    for (name, oid) in remote_refs.iter_mut() {
+        *oid = *fetched.get(&loaded.refs.incoming(remote, name)).unwrap_or(oid);
+    }
+    let wanted = others_on_remote(loaded, remote_refs, member)?;
+    send(repo, &loaded.refs, remote, remote_refs, (wanted, &[]))
+}
+
+fn send(
+    repo: &Repo,
+    refs: &LedgerRefs,
+    remote: &str,
+    remote_refs: &mut BTreeMap<String, Oid>,
+    (wanted, moves): (BTreeMap<String, Oid>, &[Move]),
+) -> Result<PushOutcome, ExchangeError> {
     let mut refspecs: Vec<_> = wanted.iter().map(|(name, oid)| format!("{oid}:{name}")).collect();
     for Move { name, value, rewrite } in moves {
         let value = value.map(|oid| oid.to_string()).unwrap_or_default();
@@ -272,7 +308,7 @@ pub fn push(
     }
     let moved = moves.iter().map(|m| (m.name.clone(), m.value));
     let pushed: Vec<_> = wanted.into_iter().map(|(name, oid)| (name, Some(oid))).chain(moved).collect();
-    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(&loaded.refs, remote, name, *value)).collect();
+    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(refs, remote, name, *value)).collect();
     for (name, value) in pushed {
         match value {
             Some(oid) => remote_refs.insert(name, oid),
@@ -312,6 +348,39 @@ fn wanted_on_remote(
     lacking.map(|(name, oid)| (name.clone(), *oid)).collect()
 }
 
+/// What the remote lacks of what others have said: lanes that end in entries that none of its own leads to, and
+/// undecided proposals. From which of its ends a forked lane goes on is its owner's to say.
+fn others_on_remote(
+    loaded: &Loaded,
+    remote_refs: &BTreeMap<String, Oid>,
+    member: &MemberName,
+) -> Result<BTreeMap<String, Oid>, RepoError> {
+    let (tally, dag) = (&loaded.tally, loaded.tally.dag());
+    let lanes = remote_refs.iter().filter(|(name, _)| matches!(loaded.refs.read(name), Some(LaneRef::Lane(_))));
+    let mut ends: Vec<_> = lanes.filter_map(|(_, oid)| dag.find_oid(*oid)).collect();
+    let leads_to = |ends: &[EntryIndex], entry| ends.iter().any(|end| dag.reaches(entry, *end));
+    let mut lacking = BTreeMap::new();
+    for other in dag.authors().filter(|other| *other != member) {
+        let [tip] = dag.tips(other)[..] else { continue };
+        let name = loaded.refs.lane(other);
+        let shown = remote_refs.get(&name).map(|oid| dag.find_oid(*oid));
+        let goes_on = shown.is_none_or(|shown| shown.is_some_and(|shown| dag.reaches(shown, tip)));
+        if goes_on && !leads_to(&ends, tip) && dag.entry(tip).id != dag.ledger() && loaded.is_admitted(tip) {
+            lacking.insert(name, dag.entry(tip).oid);
+            ends.push(tip);
+        }
+    }
+    for proposal in tally.proposals().filter(|p| p.proposer != *member && tally.decided_in(&p.slot).is_empty()) {
+        let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else { continue };
+        let name = loaded.refs.proposal(proposal.id);
+        let is_known = dag.find(proposal.id).is_some_and(|entry| leads_to(&ends, entry));
+        if is_known && !remote_refs.contains_key(&name) && loaded.objects().contains(*to)? {
+            lacking.insert(name, *to);
+        }
+    }
+    Ok(lacking)
+}
+
 fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutcome {
     let mut reasons = BTreeMap::new();
     let mut moved = false;
@@ -329,11 +398,12 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                     "failed to update ref",
                     "cannot lock ref",
                     "fetch first",
-                    "[STALE]",
-                    "[LANE_WENT_BACK]",
-                    "[CONFLICT]",
+                    "gate: STALE",
+                    "gate: LANE_WENT_BACK",
+                    "gate: CONFLICT",
+                    "gate: GATE_BUSY",
                 ];
-                moved |= signs.iter().any(|sign| why.contains(sign));
+                moved |= signs.iter().any(|sign| why.contains(sign)) || lines.iter().any(|line| says_moved(line));
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::Unreported(why) => {
@@ -342,12 +412,40 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
             }
         }
     }
-    if moved { PushOutcome::Behind } else { PushOutcome::Refused { reasons, lines } }
+    if moved { PushOutcome::Behind { reasons } } else { PushOutcome::Refused { reasons, lines } }
+}
+
+/// What the gate says of the same where it refuses a push before Git can name the reason of each ref.
+fn says_moved(line: &str) -> bool {
+    ["STALE", "LANE_WENT_BACK"].iter().any(|code| line.ends_with(&format!(": refused [{code}]")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_moved_meanwhile_is_told_from_what_is_refused() {
+        let outcome = |why: &str, line: &str| {
+            let refs = [("refs/heads/main".to_owned(), PushStatus::RemoteRejected(why.to_owned()))];
+            why_not(&BTreeMap::from(refs), vec![line.to_owned(), "  next: git quorum sync".to_owned()])
+        };
+        let early = "pre-receive hook declined";
+        for (why, line) in [
+            ("gate: STALE", "x"),
+            ("gate: LANE_WENT_BACK", "x"),
+            ("gate: CONFLICT", "x"),
+            ("failed to update ref", "x"),
+            (early, "refs/heads/main: refused [STALE]"),
+            (early, "refs/quorum/0123456789abcdef/lane/a: refused [LANE_WENT_BACK]"),
+        ] {
+            assert!(matches!(outcome(why, line), PushOutcome::Behind { .. }), "{why} {line}");
+        }
+        for (why, line) in [(early, "refs/heads/main: refused [NOT_DECIDED]"), ("gate: NOT_DECIDED", "  it is [STALE]")]
+        {
+            assert!(matches!(outcome(why, line), PushOutcome::Refused { .. }), "{why} {line}");
+        }
+    }
 
     #[test]
     fn a_lane_of_a_member_called_genesis_is_no_genesis() {

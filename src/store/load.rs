@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cache::VerifiedCache;
 use super::names::{LaneRef, LedgerRefs};
+use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
@@ -88,10 +89,22 @@ pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
 /// What earlier runs checked that need not be checked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// Signatures that the clone's cache lists.
+    /// What the clone remembers, signatures and verdicts; and what is checked now is remembered.
     Cache,
-    /// Nothing: every signature is checked.
+    /// The same, and nothing is written: for looking at objects that may be thrown away.
+    CacheReadOnly,
+    /// Nothing: everything is checked, and nothing is written.
     Nothing,
+}
+
+impl Trust {
+    pub(super) fn reads(self) -> bool {
+        self != Self::Nothing
+    }
+
+    pub(super) fn writes(self) -> bool {
+        self == Self::Cache
+    }
 }
 
 /// Reads the ledger with this id.
@@ -102,9 +115,9 @@ pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadEr
 }
 
 /// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
-pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid) -> Result<Loaded, LoadError> {
+pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid, trust: Trust) -> Result<Loaded, LoadError> {
     let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
-    load_above(repo, ledger, (genesis, tips), Trust::Cache)
+    load_above(repo, ledger, (genesis, tips), trust)
 }
 
 fn load_above(
@@ -113,7 +126,32 @@ fn load_above(
     (genesis, tips): (Oid, BTreeMap<String, Oid>),
     trust: Trust,
 ) -> Result<Loaded, LoadError> {
-    let refs = LedgerRefs::of(ledger);
+    let known = match trust.reads().then(|| Snapshot::read(repo.git_dir(), ledger)).flatten() {
+        Some(snapshot) => extend(repo, snapshot, (genesis, &tips), trust)?,
+        None => None,
+    };
+    let (mut loaded, new) = match known {
+        Some(extended) => extended,
+        None => read_whole(repo, ledger, (genesis, tips), trust)?,
+    };
+    if let Some(version) = loaded.tally.upgrade_needed() {
+        return Err(LoadError::UpgradeNeeded(version));
+    }
+    let is_plain = loaded.problems.is_empty() && !loaded.tally.dag().has_doubles();
+    let is_due = new >= WORTH_A_SNAPSHOT && trust.writes() && is_plain;
+    if is_due && snapshot::save(repo.git_dir(), loaded.covered(), &loaded.tally) {
+        loaded.cache.clear();
+    }
+    Ok(loaded)
+}
+
+/// Reads and judges everything; with how many entries that were.
+fn read_whole(
+    repo: &Repo,
+    ledger: EntryId,
+    (genesis, tips): (Oid, BTreeMap<String, Oid>),
+    trust: Trust,
+) -> Result<(Loaded, usize), LoadError> {
     let objects = repo.objects()?;
     let wrong = |why: String| LoadError::Genesis { ledger: ledger.to_string(), why };
     let parsed = read_entry(&objects, genesis)?.and_then(|raw| parse(&raw)).map_err(|e| wrong(e.to_string()))?;
@@ -121,11 +159,29 @@ fn load_above(
         return Err(wrong(format!("it is {}", parsed.id)));
     }
     let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
-    let cache = VerifiedCache::open(repo.git_dir(), trust == Trust::Cache);
-    let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
-    let mut loaded = Loaded { tally, refs, tips, problems, rejected, objects, cache, watcher };
+    let mut loaded = Loaded::new(repo, (tally, tips), objects, trust);
     loaded.take_in_all()?;
-    Ok(loaded)
+    let entries = loaded.tally.dag().entries().len();
+    Ok((loaded, entries))
+}
+
+/// Takes in what has come since the snapshot, and counts it. None if there is something in the snapshot that the refs
+/// do not hold any more: then it would tell more than they do.
+fn extend(
+    repo: &Repo,
+    snapshot: Snapshot,
+    (genesis, tips): (Oid, &BTreeMap<String, Oid>),
+    trust: Trust,
+) -> Result<Option<(Loaded, usize)>, LoadError> {
+    let Snapshot { tips: covered, tally } = snapshot;
+    let before = tally.dag().entries().len();
+    let mut loaded = Loaded::new(repo, (tally, tips.clone()), repo.objects()?, trust);
+    if covered.get(&loaded.refs.genesis()) != Some(&genesis) {
+        return Ok(None);
+    }
+    loaded.take_in_all()?;
+    let new = loaded.tally.dag().entries().len().saturating_sub(before);
+    Ok(loaded.holds(&covered)?.then_some((loaded, new)))
 }
 
 /// An entry that is not in yet.
@@ -151,6 +207,10 @@ enum Pending {
 /// The most bytes of entries that are held while what they build on is read: anybody can offer a long line of
 /// large ones, whose signatures can only be checked from its other end. The others are read twice.
 const HELD_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 26 };
+
+/// So many entries that are not in the snapshot are worth one more: what they cost each run is then about what
+/// writing it costs once.
+const WORTH_A_SNAPSHOT: usize = 64;
 
 /// Bytes of entries whose signatures are checked together.
 const BATCH_BYTES: usize = 1 << 23;
@@ -202,22 +262,57 @@ impl Descent {
     }
 }
 
+/// The owner of the lane that a ref of the ledger keeps, if it keeps one.
+fn lane_owner(refs: &LedgerRefs, name: &str) -> Option<MemberName> {
+    match refs.read(name)? {
+        LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _) => Some(member),
+        LaneRef::Genesis | LaneRef::Proposal(_) => None,
+    }
+}
+
 impl Loaded {
+    fn new(repo: &Repo, (tally, tips): (Tally, BTreeMap<String, Oid>), objects: Objects, trust: Trust) -> Self {
+        let refs = LedgerRefs::of(tally.dag().ledger());
+        let cache = VerifiedCache::open(repo.git_dir(), trust);
+        let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
+        Self { tally, refs, tips, problems, rejected, objects, cache, watcher }
+    }
+
+    /// The refs that hold what was taken in.
+    pub(super) fn covered(&self) -> BTreeMap<String, Oid> {
+        let covers = |name: &String| *name == self.refs.genesis() || lane_owner(&self.refs, name).is_some();
+        self.tips.iter().filter(|(name, _)| covers(name)).map(|(name, oid)| (name.clone(), *oid)).collect()
+    }
+
+    /// Whether the refs lead to everything that they led to when they were these: then what was judged then is
+    /// what they hold now, as far as it goes. A ref that moved on, or that another one makes up for, is as good.
+    fn holds(&self, covered: &BTreeMap<String, Oid>) -> Result<bool, RepoError> {
+        let dag = self.tally.dag();
+        // Of an entry in two commits the refs may hold another one than before.
+        if dag.has_doubles() {
+            return Ok(false);
+        }
+        let now: Vec<_> = self.covered().values().filter_map(|oid| dag.find_oid(*oid)).collect();
+        for (name, oid) in covered {
+            let Some(tip) = dag.find_oid(*oid) else { return Ok(false) };
+            let same = self.tips.get(name).and_then(|oid| dag.find_oid(*oid));
+            let is_held = same.iter().chain(&now).any(|now| dag.reaches(tip, *now));
+            if !is_held || !self.objects.contains(*oid)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn take_in_all(&mut self) -> Result<(), LoadError> {
         for (name, oid) in self.tips.clone() {
-            let owner = match self.refs.read(&name) {
-                Some(LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _)) => member,
-                _ => continue,
-            };
+            let Some(owner) = lane_owner(&self.refs, &name) else { continue };
             if let Err(problem) = self.take_lane(&name, oid, &owner)? {
                 self.problems.push(problem);
             }
         }
         self.cache.save();
-        match self.tally.upgrade_needed() {
-            Some(version) => Err(LoadError::UpgradeNeeded(version)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Takes in what a lane's tip leads to, and checks that the tip is its owner's.
@@ -385,61 +480,20 @@ impl Loaded {
 
 #[cfg(test)]
 mod tests {
-    use ed25519_dalek::{Signer as _, SigningKey};
-
     use super::*;
-    use crate::charter::{Charter, CharterRules, FORMAT_VERSION, Member, PublicKey};
-    use crate::ledger::{GenesisPayload, Payload, Unsigned, encode, encode_genesis, signed_data};
-    use crate::repo::testing::Sandbox;
-    use crate::repo::{Expect, RefEdit};
-
-    /// A line of more entries than are held at once, one of them under a false signature or not.
-    fn chain(forged: bool) -> Loaded {
-        let sandbox = Sandbox::new();
-        let repo = sandbox.bare("r");
-        let objects = repo.objects().unwrap();
-        let secret = SigningKey::from_bytes(&[7; 32]);
-        let key = PublicKey::admit(secret.verifying_key().to_bytes()).unwrap();
-        let store = |unsigned: &Unsigned, good: bool| {
-            let mut signature = secret.sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
-            signature[40] ^= u8::from(!good);
-            objects.write_commit(&unsigned.with_signature(&key, &signature).unwrap()).unwrap()
-        };
-        let member: MemberName = "a".parse().unwrap();
-        let members = vec![Member { domain: member.clone(), key, name: member.clone(), roles: vec![], vote: true }];
-        let rules = CharterRules { allow_concentrated_domains: true, own_approval_counts: true, quorum: 1 };
-        let charter = Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap();
-        let founding = GenesisPayload { charter, member: member.clone(), v: FORMAT_VERSION };
-        let genesis = encode_genesis(&founding, 1).unwrap();
-        let ledger = genesis.id;
-        let refs = LedgerRefs::of(ledger);
-        let mut edits = vec![RefEdit { name: refs.genesis(), old: Expect::Absent, new: Some(store(&genesis, true)) }];
-        let mut last = (ledger, edits[0].new.unwrap());
-        for seq in 1..=20 {
-            let payload = Payload {
-                charter: ledger,
-                ledger,
-                member: member.clone(),
-                parents: vec![last.0],
-                seq,
-                statements: vec![],
-                v: FORMAT_VERSION,
-            };
-            let entry = encode(&payload, &[last.1], 1).unwrap();
-            last = (entry.id, store(&entry, !(forged && seq == 15)));
-        }
-        edits.push(RefEdit { name: refs.lane(&member), old: Expect::Absent, new: Some(last.1) });
-        repo.transaction(&edits).unwrap();
-        load(&repo, ledger, Trust::Nothing).unwrap()
-    }
+    use crate::store::testing::line;
 
     #[test]
     fn a_line_of_entries_longer_than_what_is_held_is_read_whole() {
         const { assert!(HELD_BYTES < 20 * 300, "this test has to reach the limit") };
-        let loaded = chain(false);
-        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (21, 0));
-        let loaded = chain(true);
-        assert_eq!((loaded.tally.dag().entries().len(), loaded.problems.len()), (15, 1));
-        assert_eq!(loaded.problems[0].reject.reason, RejectReason::BadSignature);
+        let read = |forged| {
+            let (_sandbox, repo, ledger) = line(20, forged);
+            let loaded = load(&repo, ledger, Trust::Nothing).unwrap();
+            (loaded.tally.dag().entries().len(), loaded.problems)
+        };
+        assert_eq!(read(None), (21, vec![]));
+        let (entries, problems) = read(Some(15));
+        assert_eq!((entries, problems.len()), (15, 1));
+        assert_eq!(problems[0].reject.reason, RejectReason::BadSignature);
     }
 }

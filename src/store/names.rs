@@ -82,6 +82,15 @@ impl LedgerRefs {
         Some((remote.to_owned(), format!("refs/{}", rest.strip_prefix(OTHERS)?)))
     }
 
+    /// Whose lane a ref holds that was put here by a fetch and is not checked yet.
+    pub fn read_incoming_lane(&self, name: &str) -> Option<MemberName> {
+        let rest = name.strip_prefix(&self.prefix)?.strip_prefix("incoming/")?;
+        match rest.split('/').collect::<Vec<_>>().as_slice() {
+            [_, "lane", member] => member.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// Where everything that a remote has is put.
     pub fn incoming_prefix(&self, remote: &str) -> String {
         format!("{}incoming/{}/", self.prefix, remote_part(remote))
@@ -139,6 +148,10 @@ mod tests {
         assert_eq!(main, "refs/quorum/0707070707070707/incoming/o/ref/heads/main");
         assert_eq!(refs.read_incoming(&main), Some(("o".to_owned(), "refs/heads/main".to_owned())));
         assert_ne!(refs.incoming("o", "refs/lane/alice"), refs.incoming("o", &refs.lane(&alice)));
-        assert_eq!(refs.read_incoming(&refs.incoming("o", &refs.lane(&alice))), None);
+        let lane = refs.incoming("o", &refs.lane(&alice));
+        assert_eq!((refs.read_incoming(&lane), refs.read_incoming_lane(&lane)), (None, Some(alice.clone())));
+        for other in [&main, &refs.lane(&alice), &refs.remote("o", &alice), &refs.incoming("o", "refs/lane/alice")] {
+            assert_eq!(refs.read_incoming_lane(other), None, "{other}");
+        }
     }
 }

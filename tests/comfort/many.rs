@@ -43,11 +43,11 @@ fn entries_beside_each_other_stand_in_the_same_order_in_every_clone() {
     let team = Team::new(&["alice", "bob", "carol"]);
     let id = team.seats[0].propose("one");
     let [_, bob, carol] = &team.seats[..] else { panic!() };
-    [bob, carol].map(super::world::Seat::sync);
+    [bob, carol].iter().for_each(|seat| drop(seat.sync()));
     for (seat, time) in [(bob, "4000000001"), (carol, "4000000000")] {
         seat.with("GIT_QUORUM_TIME", time).ok(&["review", &id, "--abstain", "--local"]);
     }
-    [bob, carol, bob].map(super::world::Seat::sync);
+    [bob, carol, bob].iter().for_each(|seat| drop(seat.sync()));
     let members = |seat: &super::world::Seat| {
         let log = seat.ok(&["log", "-n", "2"]);
         [0, 1].map(|row| log["entries"][row]["member"].as_str().unwrap().to_owned())

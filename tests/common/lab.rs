@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::{Signer as _, SigningKey};
 use git_quorum::charter::{Charter, CharterRules, FORMAT_VERSION, Member, MemberName, PublicKey, Threshold};
 use git_quorum::consensus::{Tally, agreement_statement, pre_authentication_encoding};
@@ -12,6 +14,7 @@ use git_quorum::ledger::{
     GenesisPayload, Payload, Precommit, Prevote, RefProposal, Reject, Review, Statement, Unsigned, Verdict, encode,
     encode_genesis, parse, signed_data,
 };
+use sha2::{Digest as _, Sha512};
 
 /// The name, by text.
 pub fn name(text: &str) -> MemberName {
@@ -51,6 +54,20 @@ pub fn charter(members: &[&str]) -> Charter {
 pub fn sign(unsigned: &Unsigned, member: &str) -> Vec<u8> {
     let signature = signing_key(member).sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
     unsigned.with_signature(&public_key(member), &signature).unwrap()
+}
+
+/// A member's signature with R = [nonce]B + `stray`: with no stray point a true one, only not the one
+/// that RFC 8032's nonce gives.
+pub fn sign_with_nonce(member: &str, message: &[u8], nonce: u64, stray: EdwardsPoint) -> [u8; 64] {
+    let secret = signing_key(member).to_scalar();
+    let r = Scalar::from(nonce);
+    let point = (EdwardsPoint::mul_base(&r) + stray).compress();
+    let hash = Sha512::new().chain_update(point.as_bytes()).chain_update(public_key(member).bytes());
+    let k = Scalar::from_bytes_mod_order_wide(&hash.chain_update(message).finalize().into());
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(point.as_bytes());
+    signature[32..].copy_from_slice((r + k * secret).as_bytes());
+    signature
 }
 
 /// The id that Git gives these bytes as a commit.
@@ -111,6 +128,11 @@ impl Lab {
         let unsigned = encode(payload, &parents, self.time).unwrap();
         let raw = sign(&unsigned, payload.member.as_str());
         Made { id: unsigned.id, oid: oid_of(&raw), raw }
+    }
+
+    /// The clock of the next entry.
+    pub fn time(&mut self, time: u64) {
+        self.time = time;
     }
 
     /// Takes an entry in.

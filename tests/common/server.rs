@@ -18,6 +18,13 @@ use super::lab::{Lab, approve, charter, name, prevote};
 pub const MAIN: &str = "refs/heads/main";
 pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
 
+/// The charter of four that protects these refs.
+pub fn protecting(patterns: &[&str]) -> Charter {
+    let four = charter(&FOUR);
+    let patterns = patterns.iter().map(|p| p.parse().unwrap()).collect();
+    Charter::new(four.members().to_vec(), patterns, vec![], four.rules().clone()).unwrap()
+}
+
 /// What came of a push.
 #[derive(Debug)]
 pub struct Pushed {
@@ -31,6 +38,8 @@ pub struct Site {
     pub lab: Lab,
     pub refs: LedgerRefs,
     written: BTreeSet<Oid>,
+    /// Where programs are looked for, if not where the caller does.
+    search: Option<String>,
 }
 
 impl Site {
@@ -41,36 +50,63 @@ impl Site {
 
     /// The same with this charter and options of `install`.
     pub fn with(charter: Charter, options: &[&str]) -> (Site, Oid) {
-        let mut site = Site::bare(charter, options);
-        let first = site.commit(&[], "first");
-        site.accepted(&[&format!("{first}:{MAIN}")]);
-        site.accepted(&[&site.genesis()]);
-        (site, first)
+        Site::bare(charter, options).founded()
+    }
+
+    fn founded(mut self) -> (Site, Oid) {
+        let first = self.commit(&[], "first");
+        self.accepted(&[&format!("{first}:{MAIN}")]);
+        self.accepted(&[&self.genesis()]);
+        (self, first)
     }
 
     /// A site whose server has nothing yet.
     pub fn bare(charter: Charter, options: &[&str]) -> Site {
-        let site = Site::without_gate(charter);
-        let genesis = site.lab.ledger.to_string();
+        Site::without_gate(charter).gated(options)
+    }
+
+    fn gated(self, options: &[&str]) -> Site {
+        let genesis = self.lab.ledger.to_string();
         let args = [&["install", "--server", "--genesis", &genesis], options].concat();
-        let output = site.quorum(&site.server(), &args);
+        let output = self.quorum(&self.server(), &args);
         assert!(output.status.success(), "{}", text(&output));
-        site
+        self
     }
 
     /// A site without the gate.
     pub fn without_gate(charter: Charter) -> Site {
+        Site::made(charter, None, &[])
+    }
+
+    /// A site that works with the newer Git, whose server is made with these options and has the gate, the genesis and a first commit; none
+    /// where there is no newer Git, and the tests need not have one.
+    pub fn newer(charter: Charter, init: &[&str]) -> Option<(Site, Oid)> {
+        let Ok(folder) = std::env::var("GIT_QUORUM_NEWER_GIT") else {
+            let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
+            assert!(!required.split(',').any(|name| name == "newer-git"), "GIT_QUORUM_NEWER_GIT is not set");
+            eprintln!("skipped: GIT_QUORUM_NEWER_GIT names no folder with a newer git");
+            return None;
+        };
+        let search = format!("{folder}:{}", std::env::var("PATH").unwrap());
+        let site = Site::made(charter, Some(search), init);
+        Some(site.gated(&[]).founded())
+    }
+
+    fn made(charter: Charter, search: Option<String>, init: &[&str]) -> Site {
         let founder = charter.members()[0].name.to_string();
         let lab = Lab::found(&founder, charter);
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let dir = TempDir::with_prefix_in("git-quorum-gate-", parent).unwrap();
-        std::fs::write(dir.path().join("gitconfig"), "").unwrap();
+        // Git's own housekeeping would come and go among the objects.
+        std::fs::write(dir.path().join("gitconfig"), "[receive]\nautogc = false\n[maintenance]\nauto = false\n")
+            .unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();
         let refs = LedgerRefs::of(lab.ledger);
-        let mut site = Site { dir, lab, refs, written: BTreeSet::new() };
-        for place in ["server", "desk"] {
-            site.git(site.dir.path(), &["init", "--quiet", "--bare", "--initial-branch=main", place], b"");
+        let mut site = Site { dir, lab, refs, written: BTreeSet::new(), search };
+        for (place, init) in [("server", init), ("desk", &[])] {
+            let args = [&["init", "--quiet", "--bare", "--initial-branch=main"], init, &[place]].concat();
+            site.git(site.dir.path(), &args, b"");
         }
         site.write_entries();
         site
@@ -89,7 +125,10 @@ impl Site {
     }
 
     fn command(&self, program: &str, dir: &Path) -> Command {
-        let mut command = Command::new(program);
+        // By its whole path: the system looks for it in the caller's PATH.
+        let search = self.search.as_deref().filter(|_| program == "git");
+        let found = search.and_then(|s| std::env::split_paths(s).map(|f| f.join(program)).find(|path| path.is_file()));
+        let mut command = Command::new(found.unwrap_or_else(|| program.into()));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
             command.env_remove(name);
         }
@@ -98,6 +137,9 @@ impl Site {
         for role in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{role}_NAME"), "Test").env(format!("GIT_{role}_EMAIL"), "test@example.org");
             command.env(format!("GIT_{role}_DATE"), "@1700000000 +0000");
+        }
+        if let Some(search) = &self.search {
+            command.env("PATH", search);
         }
         command.env("LC_ALL", "C").current_dir(dir);
         command
@@ -263,12 +305,21 @@ impl Site {
         pushed
     }
 
-    /// Pushes that must be refused, say all of this, and leave every ref as it was.
+    /// Pushes that must be refused, say all of this, and leave every ref and the object database as they were.
     pub fn refused(&mut self, specs: &[&str], says: &[&str]) -> Pushed {
         self.refused_with(&["--force"], specs, says)
     }
 
     pub fn refused_with(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
+        let objects = self.objects();
+        let pushed = self.refused_late(options, specs, says);
+        let left: Vec<_> = self.objects().symmetric_difference(&objects).cloned().collect();
+        assert!(left.is_empty(), "{left:?} left behind by {specs:?}");
+        pushed
+    }
+
+    /// The same, but objects may stay: an ordinary ref could have come along.
+    pub fn refused_late(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
         let before = self.server_refs();
         let pushed = self.push_with(options, specs, &[]);
         assert!(!pushed.ok, "{specs:?} went through: {}", pushed.text);
@@ -277,6 +328,33 @@ impl Site {
             assert!(pushed.text.contains(words), "{words:?} is not in: {}", pushed.text);
         }
         pushed
+    }
+
+    /// Speaks the protocol itself: commands that no `git push` would send. Gives what receive-pack and its hooks said.
+    pub fn raw_push(&mut self, commands: &[(Option<Oid>, Option<Oid>, &[u8])], features: &str) -> String {
+        self.write_entries();
+        let value = |oid: &Option<Oid>| oid.map_or_else(|| "0".repeat(40), |oid| oid.to_string());
+        let mut input = Vec::new();
+        for (place, (old, new, name)) in commands.iter().enumerate() {
+            let features = if place == 0 { format!("\0 report-status {features}") } else { String::new() };
+            let line = [format!("{} {} ", value(old), value(new)).as_bytes(), name, features.as_bytes()].concat();
+            input.extend(format!("{:04x}", line.len() + 4).into_bytes());
+            input.extend(line);
+        }
+        input.extend(b"0000");
+        let wanted: Vec<String> = commands.iter().filter_map(|(_, new, _)| new.map(|new| new.to_string())).collect();
+        if !wanted.is_empty() {
+            let revs = format!("{}\n", wanted.join("\n"));
+            let pack = self.try_git(&self.desk(), &["pack-objects", "--revs", "--stdout", "-q"], revs.as_bytes(), &[]);
+            input.extend(pack.stdout);
+        }
+        let server = self.server();
+        text(&self.try_git(&self.desk(), &["receive-pack", server.to_str().unwrap()], &input, &[]))
+    }
+
+    /// Every file and folder of the object database.
+    pub fn objects(&self) -> BTreeSet<PathBuf> {
+        files_below(&self.server().join("objects"))
     }
 
     /// The refs of the server.
@@ -289,6 +367,20 @@ impl Site {
     pub fn at(&self, name: &str) -> Option<Oid> {
         self.server_refs().get(name).copied()
     }
+}
+
+/// Every file and folder below a folder.
+pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            open.extend(Some(path.clone()).filter(|path| path.is_dir() && !path.is_symlink()));
+            found.insert(path);
+        }
+    }
+    found
 }
 
 /// Everything that a command printed.

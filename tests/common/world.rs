@@ -18,6 +18,7 @@ use crate::lab;
 /// A folder that holds machines and servers, and the settings that keep them apart from the user's.
 pub struct World {
     dir: TempDir,
+    path: String,
 }
 
 /// How a run of the program ended.
@@ -46,9 +47,14 @@ pub struct Team {
 
 impl World {
     pub fn new() -> Arc<World> {
+        World::with_path(std::env::var("PATH").unwrap())
+    }
+
+    /// The same with these folders of programs.
+    pub fn with_path(path: String) -> Arc<World> {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let world = World { dir: TempDir::with_prefix_in("git-quorum-e2e-", parent).unwrap() };
+        let world = World { dir: TempDir::with_prefix_in("git-quorum-e2e-", parent).unwrap(), path };
         for folder in ["home", "keys", "template/hooks"] {
             std::fs::create_dir_all(world.path(folder)).unwrap();
         }
@@ -75,9 +81,8 @@ impl World {
     /// The environment of all machines: nothing of the user's but where programs are.
     pub fn env(&self) -> Vec<(String, String)> {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
-        let path = std::env::var("PATH").unwrap();
         let pairs = [
-            ("PATH", path),
+            ("PATH", self.path.clone()),
             ("HOME", text(self.path("home"))),
             ("GIT_CONFIG_GLOBAL", text(self.path("gitconfig"))),
             ("GIT_CONFIG_NOSYSTEM", "1".to_owned()),
@@ -344,6 +349,12 @@ impl Team {
         Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, members)
     }
 
+    /// The same in a world that is there already.
+    pub fn within(world: Arc<World>, members: &[&str], seats: usize) -> Team {
+        let server = world.server("server.git");
+        Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, &members[..seats])
+    }
+
     /// The same, protecting other refs.
     pub fn protecting(members: &[&str], pattern: &str) -> Team {
         let world = World::new();
@@ -353,9 +364,7 @@ impl Team {
 
     /// The same with seats for the first `seats` members only.
     pub fn with_seats(members: &[&str], seats: usize) -> Team {
-        let world = World::new();
-        let server = world.server("server.git");
-        Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, &members[..seats])
+        Team::within(World::new(), members, seats)
     }
 
     fn at(world: Arc<World>, server: PathBuf, url: &str, pattern: &str, members: &[&str], seated: &[&str]) -> Team {

@@ -33,8 +33,12 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     alone.no(2, "BAD_CHARTER", &[&args[..], &["--quorum", "2"]].concat());
     alone.no(2, "BAD_REF", &[&args[..7], &["--protect", "refs/quorum/x"]].concat());
     alone.no(2, "BAD_MEMBER", &["init", "--as", "a", "--key", "k", "--member", "alice", "--protect", "main"]);
-    assert_eq!(alone.ok(&args)["pushed_to"], json!(null));
-    alone.no(4, "LEDGER_EXISTS", &args);
+    let founded = alone.ok(&args);
+    assert_eq!((&founded["pushed_to"], &founded["existing"]), (&json!(null), &json!(false)));
+    // The same again is no error, and signs no second genesis; another charter is.
+    let again = alone.ok(&args);
+    assert_eq!((&again["ledger"], &again["existing"]), (&founded["ledger"], &json!(true)));
+    alone.no(4, "LEDGER_EXISTS", &[&args[..], &["--protect", "refs/heads/other"]].concat());
 
     // Alone, without remote and without any commit yet; then with one, on a detached HEAD.
     alone.no(3, "NOT_FOUND", &["propose", "-m", "nothing there"]);

@@ -1,5 +1,6 @@
 //! `git quorum hook NAME`: what the scripts in `hooks/` call.
 
+mod clone;
 mod server;
 
 use std::ffi::OsString;
@@ -19,7 +20,12 @@ pub struct HookArgs {
 
 pub fn run(args: HookArgs) -> Answer {
     match args.name.as_str() {
+        "pre-receive" => server::pre_receive(),
         "proc-receive" => server::proc_receive(),
+        // The script asks in this state alone.
+        "reference-transaction" => clone::reference_transaction(),
+        "pre-merge-commit" => clone::pre_merge_commit(),
+        "pre-push" => clone::pre_push(&args.args),
         name => Err(Failure::new("UNKNOWN_HOOK", format!("{name} is no hook of git-quorum"))),
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::private_fs;
 use super::{MAX_RAW, Repair, SignedRecord, StateError};
+use crate::fault;
 use crate::id::{EntryId, Oid};
 
 /// The version of a line's format.
@@ -256,6 +257,7 @@ pub(super) trait Sink {
 impl Sink for File {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.seek(SeekFrom::Start(offset))?;
+        fault::check("state.write")?;
         self.write_all(bytes)
     }
 
@@ -264,6 +266,7 @@ impl Sink for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        fault::check("state.sync")?;
         self.sync_all()
     }
 }

@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::private_fs;
+use crate::fault;
 use crate::id::{Digest, EntryId, Oid};
 
 pub use error::StateError;
@@ -70,7 +71,9 @@ impl SignState {
         let dir = root.join(dir_name(ledger, public));
         private_fs::create_dir(&dir).map_err(StateError::io("make the directory", &dir))?;
         private_fs::close_dir(&dir).map_err(StateError::io("close to others", &dir))?;
+        fault::point("state.made");
         let lock = lock(&dir.join("lock"), wait)?;
+        fault::point("state.locked");
         let (log, repair) = Log::open(&dir.join("signed.log"))?;
         sync_dirs(&dir, root)?;
         Ok(Self { log, repair, _lock: lock })

@@ -2,12 +2,11 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use curve25519_dalek::edwards::EdwardsPoint;
-use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::Signer as _;
 use git_quorum::ledger::{armour, signed_data};
 use sha2::{Digest as _, Sha512};
 
+pub use crate::lab::sign_with_nonce;
 use crate::lab::{public_key, signing_key};
 
 /// A commit in parts: the header lines without the signature, the armour, and the message.
@@ -191,20 +190,6 @@ impl Blob {
 /// A length and these bytes.
 pub fn string(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
-}
-
-/// A member's signature with R = [nonce]B + `stray`: with no stray point a true one, only not the one
-/// that RFC 8032's nonce gives.
-pub fn sign_with_nonce(member: &str, message: &[u8], nonce: u64, stray: EdwardsPoint) -> [u8; 64] {
-    let secret = signing_key(member).to_scalar();
-    let r = Scalar::from(nonce);
-    let point = (EdwardsPoint::mul_base(&r) + stray).compress();
-    let hash = Sha512::new().chain_update(point.as_bytes()).chain_update(public_key(member).bytes());
-    let k = Scalar::from_bytes_mod_order_wide(&hash.chain_update(message).finalize().into());
-    let mut signature = [0; 64];
-    signature[..32].copy_from_slice(point.as_bytes());
-    signature[32..].copy_from_slice((r + k * secret).as_bytes());
-    signature
 }
 
 /// The same signature with the group order L added to S: it satisfies the same equation.

@@ -1,28 +1,16 @@
-//! The server gate, by real pushes to a real bare repository: every refusal, and the honest path beside it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
-
-#[path = "common/lab.rs"]
-mod lab;
-#[path = "common/server.rs"]
-mod server;
+//! Every refusal of the rules, and the honest path beside it.
 
 use git_quorum::charter::{Charter, Removal};
 use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{CharterProposal, Statement, Withdraw};
 use git_quorum::store::LedgerRefs;
-use lab::*;
-use server::*;
+
+use crate::lab::*;
+use crate::server::*;
 
 fn propose_charter(base: EntryId, charter: Charter) -> Statement {
     let charter = git_quorum::charter::ProposedCharter::Known(Box::new(charter));
     Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "change".into() })
-}
-
-/// The charter of four that protects these refs.
-fn protecting(patterns: &[&str]) -> Charter {
-    let four = charter(&FOUR);
-    let patterns = patterns.iter().map(|p| p.parse().unwrap()).collect();
-    Charter::new(four.members().to_vec(), patterns, vec![], four.rules().clone()).unwrap()
 }
 
 #[test]
@@ -34,7 +22,7 @@ fn nothing_of_a_ledger_comes_before_its_genesis_and_nothing_is_protected() {
     site.lab.say("a", vec![]);
     let lane = site.lane("a");
     site.refused(&[&lane], &["NO_GENESIS", "genesis first, or with it"]);
-    site.refused_with(&["--force", "--atomic"], &[&lane, &format!("{first}:refs/heads/x")], &["NO_GENESIS"]);
+    site.refused_late(&["--force", "--atomic"], &[&lane, &format!("{first}:refs/heads/x")], &["NO_GENESIS"]);
     let wrong = format!("{first}:{}", site.refs.genesis());
     site.refused(&[&wrong], &["BAD_GENESIS", &site.lab.ledger.to_string()]);
     let other = Lab::found("b", charter(&FOUR));
@@ -99,7 +87,7 @@ fn lanes_and_the_ref_that_they_decide_come_together() {
     all.extend([site.proposal_ref(p), format!("{second}:{MAIN}")]);
     let mut wrong = all.clone();
     wrong.last_mut().unwrap().replace_range(..40, &site.commit(&[second], "more").to_string());
-    site.refused(&parts(&wrong), &["NO_PROPOSAL", "OTHER_REF_REFUSED"]);
+    site.refused(&parts(&wrong), &["NO_PROPOSAL"]);
     let mut one_short = all.clone();
     one_short.retain(|spec| !spec.ends_with("lane/b") && !spec.ends_with("lane/c") && !spec.ends_with("lane/a"));
     site.refused(&parts(&one_short), &["PROPOSAL_UNKNOWN"]);
@@ -594,23 +582,23 @@ fn an_atomic_push_of_lanes_and_branches_is_one_transaction_under_the_servers_own
     let lane = site.lane("a");
     let back = format!("{first}:refs/heads/x");
     site.set("receive.denyNonFastForwards", "true");
-    site.refused_with(&atomic, &[&lane, &back], &["non-fast-forward", "OTHER_REF_REFUSED"]);
+    site.refused_late(&atomic, &[&lane, &back], &["non-fast-forward", "OTHER_REF_REFUSED"]);
     site.set("receive.denyNonFastForwards", "false");
     site.set("receive.denyDeletes", "true");
-    site.refused_with(&atomic, &[&lane, ":refs/heads/x"], &["deletion prohibited"]);
+    site.refused_late(&atomic, &[&lane, ":refs/heads/x"], &["deletion prohibited"]);
     site.set("receive.denyDeletes", "false");
     site.git(&site.server(), &["symbolic-ref", "HEAD", "refs/heads/x"], b"");
-    site.refused_with(&atomic, &[&lane, ":refs/heads/x"], &["current branch"]);
+    site.refused_late(&atomic, &[&lane, ":refs/heads/x"], &["current branch"]);
     site.git(&site.server(), &["symbolic-ref", "HEAD", MAIN], b"");
     site.hook("update", "#!/bin/sh\necho \"not $1\"\ntest \"$1\" != refs/heads/x\n");
-    site.refused_with(&atomic, &[&lane, &back], &["hook declined", "not refs/heads/x"]);
+    site.refused_late(&atomic, &[&lane, &back], &["hook declined", "not refs/heads/x"]);
     run_bit(&site.server().join("hooks/update"), false);
     site.accepted_with(&atomic, &[&lane, &back]);
     assert_eq!(site.at("refs/heads/x"), Some(first));
     // A decision is above the settings, and a bad lane takes the branch with it.
     let y = format!("{first}:refs/heads/y");
     let bad = format!("{first}:{}", site.refs.lane(&name("b")));
-    site.refused_with(&atomic, &[&bad, &y], &["NO_SIGNATURE", "OTHER_REF_REFUSED"]);
+    site.refused_late(&atomic, &[&bad, &y], &["NO_SIGNATURE", "OTHER_REF_REFUSED"]);
 }
 
 #[test]

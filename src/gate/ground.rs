@@ -1,0 +1,255 @@
+//! What a push is judged against: the ledger with the push's entries, the values of refs, and where symbolic ones lead. Everything that
+//! cannot be read or checked is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::commands::Push;
+use super::links::Links;
+use super::names::{MAKE_OWN, counterpart, delete_link};
+use super::ordinary::is_set;
+use super::refusal::{Refusal, RefusalCode};
+use super::rules::{PushedRef, Scene, broken_slots};
+use crate::charter::{Charter, RefPattern};
+use crate::consensus::Slot;
+use crate::id::{EntryId, Oid};
+use crate::ledger::{EntryIndex, RefProposal};
+use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
+use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load, load_unfounded};
+
+/// The setting that pins the ledger.
+pub const LEDGER_KEY: &str = "quorum.ledger";
+/// The setting that lets decided refs move by themselves.
+pub const AUTO_LAND_KEY: &str = "quorum.autoLand";
+/// The setting that says that the genesis has been here.
+pub const FOUNDED_KEY: &str = "quorum.founded";
+
+/// More refs than this are listed all together rather than by name.
+const BY_NAME: usize = 100;
+
+/// What the refs of a push are judged by, read from the repository.
+pub(super) struct Ground<'a> {
+    push: &'a Push,
+    loaded: Loaded,
+    before: Option<Charter>,
+    broken_before: BTreeSet<Slot>,
+    values: BTreeMap<String, Oid>,
+    links: Links,
+    twice: BTreeSet<usize>,
+    taken: Taken,
+}
+
+impl Ground<'_> {
+    /// Judges by the scene that the ground makes.
+    pub fn with_scene<T>(&self, judge: impl FnOnce(&Scene<'_>) -> T) -> T {
+        let check = |proposal: &RefProposal| check_objects(&self.loaded, proposal);
+        judge(&Scene {
+            before: self.before.as_ref(),
+            broken_before: &self.broken_before,
+            tally: &self.loaded.tally,
+            refs: &self.loaded.refs,
+            values: &self.values,
+            pushed: &self.push.refs,
+            links: &self.links,
+            twice: &self.twice,
+            taken: &self.taken,
+            check: &check,
+        })
+    }
+
+    /// What was read before the lock was had, with the values that refs have now; none if a push in between has moved
+    /// the ledger.
+    pub fn unless_moved(mut self, repo: &Repo) -> Result<Option<Self>, Refusal> {
+        self.values = read_values(repo, &self.loaded, &self.push.refs).map_err(|e| unreadable(&e))?;
+        let now = self.values.iter().filter(|(name, _)| name.starts_with(self.loaded.refs.prefix()));
+        Ok(now.eq(&self.loaded.tips).then_some(self))
+    }
+
+    /// The object database.
+    pub fn objects(&self) -> &Objects {
+        self.loaded.objects()
+    }
+
+    /// Whether some pushed lane leads to what is no entry.
+    pub fn has_bad_entries(&self) -> bool {
+        self.taken.values().any(Result::is_err)
+    }
+}
+
+pub(super) fn unavailable(what: impl Into<String>, help: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalCode::Unavailable, what, help)
+}
+
+pub(super) fn unreadable(error: &RepoError) -> Refusal {
+    unavailable(error.to_string(), "nothing is taken that cannot be checked; whoever runs the server must look into it")
+}
+
+/// Whether anything can be judged here; then the ledger that is pinned.
+pub(super) fn check_repository(repo: &Repo) -> Result<EntryId, Refusal> {
+    if std::env::var_os("GIT_NAMESPACE").is_some_and(|name| !name.is_empty()) {
+        return Err(unavailable("GIT_NAMESPACE is set: refs would not be what they seem", "push without a namespace"));
+    }
+    if repo.is_shallow() {
+        return Err(unavailable("this server's repository is shallow", "whoever runs it must unshallow it"));
+    }
+    if is_set(repo, "receive.shallowUpdate").map_err(|e| unreadable(&e))? {
+        let what = "receive.shallowUpdate is on: a push could leave this repository shallow";
+        return Err(unavailable(what, "whoever runs the server must turn it off")
+            .then("git config receive.shallowUpdate false (on the server)"));
+    }
+    if repo.is_partial().map_err(|e| unreadable(&e))? {
+        return Err(unavailable("this server's repository is a partial clone", "whoever runs it must complete it"));
+    }
+    pinned(repo)
+}
+
+fn pinned(repo: &Repo) -> Result<EntryId, Refusal> {
+    let text = repo.config(LEDGER_KEY).map_err(|e| unreadable(&e))?;
+    let pinned = text.and_then(|text| text.parse().ok());
+    let refusal = || {
+        unavailable(format!("no ledger is pinned here ({LEDGER_KEY})"), "whoever runs the server must install the gate")
+    };
+    pinned.ok_or_else(|| refusal().then("git quorum install --server --genesis ID (on the server)"))
+}
+
+/// Reads the ledger, and takes in the push's entries. None before the genesis.
+pub(super) fn read_ground<'a>(
+    repo: &Repo,
+    ledger: EntryId,
+    (push, links): (&'a Push, &Links),
+    trust: Trust,
+) -> Result<Option<Ground<'a>>, Refusal> {
+    let Some((mut loaded, founded)) = read_ledger(repo, ledger, &push.refs, trust)? else { return Ok(None) };
+    if let Some(problem) = loaded.problems.first() {
+        let what = format!("{} on the server is damaged: {}", problem.name, problem.reject);
+        let refusal = unavailable(what, "whoever runs the server must repair it");
+        return Err(refusal.then("git quorum verify (on the server)"));
+    }
+    let before = in_force(&loaded).filter(|_| founded).cloned();
+    let broken_before = broken_slots(&loaded.tally);
+    let taken = take_in(&mut loaded, &push.refs).map_err(|e| unreadable(&e))?;
+    loaded.save_cache();
+    if let Some(version) = loaded.tally.upgrade_needed() {
+        return Err(upgrade(&LoadError::UpgradeNeeded(version)));
+    }
+    let values = read_values(repo, &loaded, &push.refs).map_err(|e| unreadable(&e))?;
+    let charters = [before.as_ref(), in_force(&loaded)].into_iter().flatten();
+    let guarded = guarded_links(repo, &loaded.refs, charters)?;
+    let mut links = links.clone();
+    links.add(repo, guarded).map_err(|e| unreadable(&e))?;
+    Ok(Some(Ground { push, before, broken_before, values, links, twice: push.named_twice(), taken, loaded }))
+}
+
+fn in_force(loaded: &Loaded) -> Option<&Charter> {
+    loaded.tally.dag().charter(loaded.tally.charter_in_force()).map(|node| &node.charter)
+}
+
+/// The symbolic refs at protected names. There may be none where the ledger is: a lane would hold what another ref does.
+fn guarded_links<'a>(
+    repo: &Repo,
+    refs: &LedgerRefs,
+    charters: impl Iterator<Item = &'a Charter>,
+) -> Result<BTreeMap<String, Target>, Refusal> {
+    let odd = |name: &str| {
+        let what = format!("{name} on the server is a symbolic ref, or lies behind a link");
+        unavailable(what, MAKE_OWN).then(delete_link(name))
+    };
+    let genesis = refs.genesis();
+    let mut of_ledger = repo.symbolic_below(refs.prefix()).map_err(|e| unreadable(&e))?;
+    of_ledger.extend(repo.symbolic_among([genesis.as_bytes()]).map_err(|e| unreadable(&e))?);
+    if let Some(name) = of_ledger.keys().next() {
+        return Err(odd(name));
+    }
+    let mut found = BTreeMap::new();
+    for pattern in charters.flat_map(Charter::protected) {
+        found.extend(links_at(repo, pattern).map_err(|e| unreadable(&e))?);
+    }
+    // What shows there cannot be told, so neither can what must not move.
+    match found.iter().find(|(_, target)| target.is_none()) {
+        Some((name, _)) => Err(odd(name)),
+        None => Ok(found),
+    }
+}
+
+/// The symbolic refs that a pattern covers.
+fn links_at(repo: &Repo, pattern: &RefPattern) -> Result<BTreeMap<String, Target>, RepoError> {
+    let Some(prefix) = pattern.as_str().strip_suffix('*') else {
+        return repo.symbolic_among([pattern.as_str().as_bytes()]);
+    };
+    let folder = prefix.rsplit_once('/').map_or(prefix, |(folder, _)| folder);
+    let mut found = repo.symbolic_below(folder)?;
+    found.retain(|name, _| pattern.matches(name));
+    // The folder itself may lie behind a link.
+    found.extend(repo.symbolic_among([format!("{prefix}x").as_bytes()])?);
+    Ok(found)
+}
+
+/// The ledger, and whether it was founded before this push.
+fn read_ledger(
+    repo: &Repo,
+    ledger: EntryId,
+    pushed: &[PushedRef],
+    trust: Trust,
+) -> Result<Option<(Loaded, bool)>, Refusal> {
+    match load(repo, ledger, trust) {
+        Ok(loaded) => return Ok(Some((loaded, true))),
+        Err(LoadError::NoLedger) => {}
+        Err(error @ LoadError::UpgradeNeeded(_)) => return Err(upgrade(&error)),
+        Err(error) => return Err(unavailable(error.to_string(), "whoever runs the server must look into it")),
+    }
+    let refs = LedgerRefs::of(ledger);
+    let genesis = pushed.iter().find(|p| p.name == refs.genesis()).and_then(|p| p.new);
+    match genesis.map(|oid| load_unfounded(repo, ledger, oid, trust)) {
+        Some(Ok(loaded)) => Ok(Some((loaded, false))),
+        // Nothing is protected yet, or it was and cannot be told: a wrong genesis changes neither.
+        _ if was_founded(repo, &refs)? => {
+            let what = format!("the genesis of ledger {} was here and is gone", ledger.short());
+            let help = format!("whoever runs the server must restore {}, or push it again", refs.genesis());
+            Err(unavailable(what, help))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn was_founded(repo: &Repo, refs: &LedgerRefs) -> Result<bool, Refusal> {
+    let there = || Ok(repo.config(FOUNDED_KEY)?.is_some() || !repo.list(&[refs.prefix()])?.is_empty());
+    there().map_err(|e: RepoError| unreadable(&e))
+}
+
+fn upgrade(error: &LoadError) -> Refusal {
+    let help = "whoever runs the server must install a newer git-quorum";
+    Refusal::new(RefusalCode::UpgradeNeeded, error.to_string(), help)
+}
+
+type Taken = BTreeMap<String, Result<EntryIndex, LaneProblem>>;
+
+/// Takes in what the pushed lanes lead to.
+fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError> {
+    let mut taken = BTreeMap::new();
+    for PushedRef { name, new, .. } in pushed {
+        if let (Some(LaneRef::Lane(owner)), Some(tip)) = (loaded.refs.read(name), new) {
+            taken.insert(name.clone(), loaded.take_lane(name, *tip, &owner)?);
+        }
+    }
+    Ok(taken)
+}
+
+/// The values of the ledger's refs, of the pushed ones and what they could shadow, and of those that decisions are about.
+fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
+    let proposed = loaded.tally.subjects().map(ToString::to_string);
+    let shadowed = pushed.iter().filter_map(|p| counterpart(&p.name));
+    let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).chain(shadowed).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
+    names.push(loaded.refs.prefix());
+    repo.list(if names.len() <= BY_NAME { &names } else { &[] })
+}
+
+/// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.
+fn check_objects(loaded: &Loaded, proposal: &RefProposal) -> Result<(), String> {
+    let objects = loaded.objects();
+    check_binding(&loaded.tally, objects, proposal).map_err(|error| error.to_string())?;
+    let Some(to) = proposal.to.filter(|_| proposal.name.as_str().starts_with("refs/heads/")) else { return Ok(()) };
+    match objects.read_header(to).map_err(|error| error.to_string())? {
+        Some((ObjectKind::Commit, _)) => Ok(()),
+        _ => Err(format!("{} is a branch, and {to} is no commit", proposal.name)),
+    }
+}

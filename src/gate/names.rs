@@ -1,0 +1,193 @@
+//! Names that stand for protected ones without being them: those that lead there, fold to them, or leave them no room. And the two
+//! families of refs that change what others mean. Pure: a name and what is known of the server decide.
+
+use std::collections::BTreeMap;
+
+use super::fold::{fold, fold_prefix};
+use super::links::Links;
+use super::refusal::{Refusal, RefusalCode};
+use super::rules::{is_ledger_name, is_protected};
+use crate::charter::{Charter, RefPattern};
+
+/// Below it lie refs that make Git show another object in the place of one.
+const REPLACE: &str = "refs/replace/";
+/// Below it lie whole repositories of their own, whose refs have other names to who pushes into one.
+const NAMESPACES: &str = "refs/namespaces/";
+
+/// What names are judged by.
+pub(super) struct Names<'a> {
+    charters: Vec<&'a Charter>,
+    links: &'a Links,
+    /// What symbolic refs of the gate's concern lead to, with their names.
+    shown: BTreeMap<&'a str, &'a str>,
+    /// The protected patterns, folded, with their text.
+    folded: Vec<(String, &'a str)>,
+}
+
+impl<'a> Names<'a> {
+    /// The names that these charters and the gate itself guard, on a server with these symbolic refs.
+    pub fn new(charters: impl IntoIterator<Item = &'a Charter>, links: &'a Links) -> Self {
+        let charters: Vec<_> = charters.into_iter().collect();
+        let patterns = charters.iter().flat_map(|charter| charter.protected());
+        let folded = patterns.map(|pattern| (folded(pattern), pattern.as_str())).collect();
+        let mut names = Self { charters, links, shown: BTreeMap::new(), folded };
+        let of_concern = links.names().filter(|name| names.is_of_concern(name));
+        let shown = of_concern.flat_map(|alias| {
+            let trail = links.trail(alias).map(|trail| trail.names).unwrap_or_default();
+            trail.into_iter().map(move |target| (target, alias))
+        });
+        names.shown = shown.collect();
+        names
+    }
+
+    /// Whether the gate alone says whether a ref of this name moves.
+    pub fn is_of_concern(&self, name: &str) -> bool {
+        is_ledger_name(name) || self.is_protected(name)
+    }
+
+    pub fn is_protected(&self, name: &str) -> bool {
+        self.charters.iter().any(|charter| is_protected(charter, name))
+    }
+
+    /// Refuses what would move another ref than the one that is named, or show through another.
+    pub fn judge_link(&self, name: &str) -> Result<(), Refusal> {
+        let code = RefusalCode::SymbolicRef;
+        if let Some(alias) = self.shown.get(name) {
+            let reason = format!("it would move {alias}, which is a symbolic ref to it on this server");
+            return Err(Refusal::new(code, reason, MAKE_OWN).then(delete_link(alias)));
+        }
+        let Some(trail) = self.links.trail(name) else { return Ok(()) };
+        if self.is_of_concern(name) {
+            return Err(Refusal::new(code, "it is a symbolic ref on this server", MAKE_OWN).then(delete_link(name)));
+        }
+        if let Some(target) = trail.names.iter().find(|target| self.is_guarded(target)) {
+            let reason = format!("it is a symbolic ref to {target} on this server");
+            return Err(Refusal::new(code, reason, format!("push to {target}")));
+        }
+        match trail.lost {
+            true => Err(Refusal::new(code, "where it leads on this server cannot be told", MAKE_OWN)),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a push through another name must not reach this one.
+    fn is_guarded(&self, name: &str) -> bool {
+        let reserved = [REPLACE, NAMESPACES].iter().any(|reserved| name.starts_with(reserved));
+        self.is_of_concern(name) || reserved || self.folds_to(name).is_some()
+    }
+
+    /// Judges a name that is not of the gate's concern.
+    pub fn judge_other(&self, name: &str, creates: bool, deletes: bool) -> Result<(), Refusal> {
+        if name.starts_with(NAMESPACES) {
+            let reason = "refs of namespaces are not taken: in its namespace a ref goes by another name";
+            return Err(Refusal::new(RefusalCode::Namespace, reason, "use a repository of its own"));
+        }
+        if name.starts_with(REPLACE) && !deletes {
+            let reason = "refs/replace/ is not taken: it makes Git show other objects than were decided";
+            return Err(Refusal::new(RefusalCode::ReplaceRef, reason, "keep it in your clone, or propose the change"));
+        }
+        if creates && let Some(pattern) = self.blocked(name) {
+            let reason = format!("a ref of this name leaves no room for {pattern}, which is protected");
+            return Err(Refusal::new(RefusalCode::Blocks, reason, "choose another name"));
+        }
+        match self.folds_to(name) {
+            None => Ok(()),
+            Some(other) => {
+                let reason = format!("the name is the same as {other} where case or Unicode form do not count");
+                Err(Refusal::new(RefusalCode::FoldedName, reason, "choose a name that differs in more than that"))
+            }
+        }
+    }
+
+    /// The protected branch that Git would no longer mean by its short name if there were such a tag. One that is not there yet
+    /// counts if the charter names it.
+    pub fn shadowed(&self, name: &str, is_there: impl FnOnce(&str) -> bool) -> Result<(), Refusal> {
+        let Some(branch) = counterpart(name).filter(|branch| self.is_protected(branch)) else { return Ok(()) };
+        let mut patterns = self.charters.iter().flat_map(|charter| charter.protected());
+        if !patterns.any(|pattern| pattern.as_str() == branch) && !is_there(&branch) {
+            return Ok(());
+        }
+        let reason = format!("with such a tag, Git would take its name for the tag and not for {branch}");
+        Err(Refusal::new(RefusalCode::Shadows, reason, "choose another name"))
+    }
+
+    fn blocked(&self, name: &str) -> Option<&str> {
+        let patterns = self.charters.iter().flat_map(|charter| charter.protected());
+        patterns.map(RefPattern::as_str).find(|pattern| blocks(name, pattern))
+    }
+
+    /// What is guarded and is the same to a file system that folds names, or has no room beside it there.
+    fn folds_to(&self, name: &str) -> Option<&str> {
+        let folded = fold(name);
+        let reserved = ["refs/quorum/", REPLACE, NAMESPACES];
+        let exact = |reserved: &&&str| !name.starts_with(**reserved) && folded.starts_with(**reserved);
+        let meets = |pattern: &str| covers(pattern, &folded) || blocks(&folded, pattern);
+        // What leaves no room by its very name is another matter.
+        let found = || self.folded.iter().find(|(pattern, text)| meets(pattern) && !blocks(name, text));
+        reserved.iter().find(exact).copied().or_else(|| found().map(|(_, text)| *text))
+    }
+}
+
+/// The branch whose short name a tag has too.
+pub(super) fn counterpart(name: &str) -> Option<String> {
+    name.strip_prefix("refs/tags/").map(|short| format!("refs/heads/{short}"))
+}
+
+/// What helps against a symbolic ref that should be none.
+pub(super) const MAKE_OWN: &str = "whoever runs the server must make it a ref of its own";
+
+/// The command that does.
+pub(super) fn delete_link(name: &str) -> String {
+    format!("git symbolic-ref --delete {name} (on the server)")
+}
+
+fn folded(pattern: &RefPattern) -> String {
+    match pattern.as_str().strip_suffix('*') {
+        Some(prefix) => format!("{}*", fold_prefix(prefix)),
+        None => fold(pattern.as_str()),
+    }
+}
+
+/// Whether a pattern covers a name, both folded.
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.len() > prefix.len() && name.starts_with(prefix),
+        None => name == pattern,
+    }
+}
+
+/// Whether a ref of this name would keep a ref that the pattern covers from being created.
+fn blocks(name: &str, pattern: &str) -> bool {
+    let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    match pattern.strip_suffix('*') {
+        // A pattern covers what continues its prefix, and not the prefix itself.
+        Some(prefix) => below(prefix, name) || prefix == name,
+        None => below(name, pattern) || below(pattern, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_blocks_what_could_not_stand_beside_it() {
+        for (name, pattern) in [
+            ("refs/heads/main/x", "refs/heads/main"),
+            ("refs/heads/a", "refs/heads/a/b"),
+            ("refs/heads/release", "refs/heads/release/*"),
+            ("refs/heads/a", "refs/heads/a/b*"),
+            ("refs/heads/release", "refs/heads/release*"),
+        ] {
+            assert!(blocks(name, pattern), "{name} {pattern}");
+        }
+        for (name, pattern) in [
+            ("refs/heads/mainly", "refs/heads/main"),
+            ("refs/heads/rel", "refs/heads/release/*"),
+            ("refs/heads/releas", "refs/heads/release*"),
+            ("refs/heads/x/main", "refs/heads/main"),
+        ] {
+            assert!(!blocks(name, pattern), "{name} {pattern}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Crashes, races and full disks: the real program and real Git are killed, held up and starved at every
+//! write, and afterwards nothing is lost, half there, or said twice.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+#[path = "../common/lab.rs"]
+mod lab;
+#[path = "../common/rng.rs"]
+mod rng;
+#[path = "../common/server.rs"]
+mod server;
+#[path = "../common/world.rs"]
+mod world;
+
+mod client;
+mod disk;
+mod gate;
+mod harness;
+mod points;
+mod races;
+mod random;

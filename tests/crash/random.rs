@@ -1,0 +1,73 @@
+//! Kills at any time: whatever runs is killed with all that it started, again and again.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::gate::{install, settle};
+use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, locks_in};
+use crate::rng::{Rng, cases};
+use crate::world::{Seat, Team};
+
+/// Kills a command, and all that it has started on either side, after a while.
+fn kill_after(seat: &Seat, args: &[&str], pause: Duration) {
+    let mut command = seat.world.command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
+    command.env("GIT_QUORUM_STATE", &seat.state).args(args).process_group(0);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(pause);
+    // It may have ended by itself.
+    let group = format!("-{}", child.id());
+    let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status().unwrap();
+    child.wait().unwrap();
+}
+
+/// Does what the messages say: nobody is at work any more, so lock files are left ones.
+fn remove_locks(repo: &Path) {
+    locks_in(repo).iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
+}
+
+/// So many kills, of commands and at times that the seed chooses. `GIT_QUORUM_KILLS` sets how many, and
+/// `GIT_QUORUM_KILLS_SEED` the seed.
+#[test]
+fn whenever_it_is_killed_nothing_is_lost_or_said_twice() {
+    let seed = cases("GIT_QUORUM_KILLS_SEED", 1);
+    println!("GIT_QUORUM_KILLS_SEED={seed}");
+    let mut rng = Rng::new(seed);
+    let team = Team::with_seats(&FOUR, 4);
+    install(&team, &["--auto-land"]);
+    team.patience("50ms");
+    let mut proposal = team.seats[0].propose("first");
+    for round in 0..cases("GIT_QUORUM_KILLS", 30) {
+        let seat = rng.pick(&team.seats);
+        let command: &[&str] = match rng.below(5) {
+            0 => &["propose", "-m", "another"],
+            1 => &["land"],
+            2 => &["sync"],
+            _ => &["review", &proposal, "--approve"],
+        };
+        if command[0] == "propose" {
+            let file = format!("{round}");
+            seat.git(&["fetch", "-q", "origin"]);
+            seat.git(&["checkout", "-q", "--detach", "origin/main"]);
+            seat.commit(&file, &file);
+        }
+        kill_after(&seat, command, Duration::from_millis(rng.below(250) as u64));
+        settle(&team);
+        remove_locks(&seat.dir);
+        remove_locks(&team.server);
+        assert_sound(&team);
+        let known = seat.ok(&["sync"])["proposals"].clone();
+        let open = known.as_array().unwrap().iter().find(|p| p["state"] == "open" || p["state"] == "approved");
+        proposal = open.map_or(proposal, |p| p["id"].as_str().unwrap().to_owned());
+    }
+    let last = team.seats[0].propose("last");
+    team.seats.iter().for_each(|seat| drop(seat.approve(&last)));
+    team.sync(4);
+    for (seat, member) in team.seats.iter().zip(FOUR) {
+        assert_published(&team, seat, member);
+        assert_no_evidence(seat);
+        seat.verify();
+    }
+    assert_sound(&team);
+}

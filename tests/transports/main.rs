@@ -1,0 +1,18 @@
+//! The whole story over what people really push through: smart HTTP, ssh, gitolite, and two remotes.
+//!
+//! Needs nginx, fcgiwrap, sshd and gitolite; what is not there is skipped with a printed line, unless
+//! `GIT_QUORUM_REQUIRE` names `transports`.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+#[path = "../common/lab.rs"]
+mod lab;
+#[path = "../common/world.rs"]
+mod world;
+
+mod gitolite;
+mod http;
+mod remotes;
+mod service;
+mod ssh;
+mod story;
