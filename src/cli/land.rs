@@ -14,8 +14,9 @@ use crate::store::{Move, check_binding};
 
 /// Move protected refs to what was decided.
 ///
-/// On the remote, or with --local here. Without an id, every ref that a decision can bring forward. Landing signs nothing: a clone without a member, as that of
-/// a merge bot, can do it too, if the server lets it push. A member casts the votes that are due on the way.
+/// On the remote, or with --local here. Without an id, every ref that a decision can bring forward. Landing
+/// signs nothing: a clone without a member, as that of a merge bot, can do it too, if the server lets it push. A
+/// member casts the votes that are due on the way.
 #[derive(Debug, clap::Args)]
 pub struct LandArgs {
     /// The decided proposal to land; the first digits are enough.

@@ -26,12 +26,14 @@ pub struct Observer {
 }
 
 impl Party {
-    /// A member if the options, the environment or the clone name one or its key, else an observer; with what the
-    /// remote has now.
+    /// A member if the options, the environment or the clone name one, else an observer; with what the remote
+    /// has now.
     pub fn open(args: &WriteArgs) -> Result<Party, Failure> {
-        let session = Session::read()?;
-        let unnamed = args.member.is_none() && args.key.is_none() && !args.agent;
-        if unnamed && session.repo.config("quorum.member")?.is_none() {
+        let mut session = Session::read()?;
+        if args.member.is_none() && session.repo.config("quorum.member")?.is_none() {
+            if args.key.is_some() || args.agent {
+                session.notes.push("a key is named, but no member: nothing is signed (--as NAME names one)".to_owned());
+            }
             let remote = if args.local { None } else { choose_remote(&session.repo, args.remote.as_deref())? };
             let mut observer = Observer { session, remote, remote_refs: BTreeMap::new() };
             observer.refresh()?;

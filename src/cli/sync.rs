@@ -32,7 +32,8 @@ pub struct SyncArgs {
 
 /// Wait until a proposal is settled.
 ///
-/// Casts the votes that are due meanwhile. Settled is decided, rejected, withdrawn, stale or superseded. Exit status 0: decided. 6: it will not be, or not in time. A clone without a member only watches.
+/// Casts the votes that are due meanwhile; a clone without a member only watches. Settled is decided, rejected,
+/// withdrawn, stale or superseded. Exit status 0: decided. 6: it will not be, or not in time.
 #[derive(Debug, clap::Args)]
 pub struct WaitArgs {
     /// The proposal's id; the first digits are enough.

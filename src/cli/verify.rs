@@ -32,8 +32,9 @@ struct Wanted {
 
 /// Verify that protected refs hold what was decided.
 ///
-/// Recomputes every decision from the entries. Does no network and trusts no cache. A branch of this clone that is ahead of what the remote showed is
-/// work that has not landed, and no violation unless it is named; what `git fetch` brought since the last
+/// Recomputes every decision from the entries; does no network and trusts no cache.
+///
+/// A branch of this clone that is ahead of what the remote showed is work that has not landed, and no violation unless it is named; what `git fetch` brought since the last
 /// `git quorum sync` is one if no decision that is here backs it. Exit status 7: a value that no decision backs, a broken
 /// agreement, a decision whose commits are not what was decided, or UNPINNED.
 #[derive(Debug, clap::Args)]

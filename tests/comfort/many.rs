@@ -39,6 +39,24 @@ fn the_log_is_filtered_cut_and_drawn() {
 }
 
 #[test]
+fn entries_beside_each_other_stand_in_the_same_order_in_every_clone() {
+    let team = Team::new(&["alice", "bob", "carol"]);
+    let id = team.seats[0].propose("one");
+    let [_, bob, carol] = &team.seats[..] else { panic!() };
+    [bob, carol].iter().for_each(|seat| drop(seat.sync()));
+    for (seat, time) in [(bob, "4000000001"), (carol, "4000000000")] {
+        seat.with("GIT_QUORUM_TIME", time).ok(&["review", &id, "--abstain", "--local"]);
+    }
+    [bob, carol, bob].iter().for_each(|seat| drop(seat.sync()));
+    let members = |seat: &super::world::Seat| {
+        let log = seat.ok(&["log", "-n", "2"]);
+        [0, 1].map(|row| log["entries"][row]["member"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(members(bob), ["bob", "carol"]);
+    assert_eq!(members(carol), ["bob", "carol"]);
+}
+
+#[test]
 fn a_long_list_of_proposals_ends() {
     let team = Team::new(&["alice", "bob"]);
     let alice = &team.seats[0];
