@@ -17,11 +17,14 @@ use world::{PROGRAM, Storage, World, text};
 
 const MAIN: &str = "refs/heads/main";
 
+/// What can be measured by itself: `cargo bench --bench gate -- NAME`.
+type Part = (&'static str, fn(Form));
+
 fn main() {
     let form = Form::of_process();
     describe_machine(form);
     let only = std::env::args().nth(1).filter(|arg| arg != "--bench").unwrap_or_default();
-    let parts: [(&str, fn(Form)); 4] = [("load", loading), ("push", push), ("landing", landing), ("crowd", crowd)];
+    let parts: [Part; 4] = [("load", loading), ("push", push), ("landing", landing), ("crowd", crowd)];
     for (name, part) in parts {
         if only.is_empty() || only == name {
             println!();
@@ -190,7 +193,6 @@ fn landing(form: Form) {
             before.push(format!("{}:{proposal}", undecided.to));
             world.decide(&undecided);
             let lane = world.lane_refspec(&undecided.voter);
-            // Its proposal ref is let go by the gate, and would be in the way on the other server only.
             [before, vec![lane, format!("{}:{MAIN}", undecided.to)]]
         });
         tell(medians);

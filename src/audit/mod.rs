@@ -97,13 +97,24 @@ pub fn audit_ref(tally: &Tally, name: &RefName, place: &str, value: Option<Oid>)
 
 /// Checks every decision: those of the chains of these subjects, in order, then all others, of chains that
 /// have ended and of slots with several. For those of a ref, whether their commits are what was decided.
-pub fn audit_decisions(tally: &Tally, objects: &Objects, subjects: &[Subject]) -> Vec<DecisionAudit> {
+/// Before each, `tell` is told how many are done, of how many.
+pub fn audit_decisions(
+    tally: &Tally,
+    objects: &Objects,
+    subjects: &[Subject],
+    tell: impl Fn(usize, usize),
+) -> Vec<DecisionAudit> {
     let chains = subjects.iter().filter_map(|subject| tally.chain(subject));
     let mut ids: Vec<EntryId> = chains.flat_map(|chain| chain.decided).collect();
     let others = tally.proposals().map(|p| p.id).filter(|id| tally.is_decided(*id) && !ids.contains(id));
     let others: Vec<_> = others.collect();
     ids.extend(others);
-    ids.into_iter().filter_map(|id| audit_decision(tally, objects, id)).collect()
+    let all = ids.len();
+    let audit = |(done, id)| {
+        tell(done, all);
+        audit_decision(tally, objects, id)
+    };
+    ids.into_iter().enumerate().filter_map(audit).collect()
 }
 
 fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<DecisionAudit> {

@@ -9,6 +9,7 @@ use super::charter_file::{CharterFile, to_toml};
 use super::identity::WriteArgs;
 use super::propose::approve;
 use super::session::{Session, Writer};
+use super::style::Text;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
 use crate::consensus::{Content, State};
@@ -44,10 +45,10 @@ struct ProposeCharterArgs {
     /// The charter, in TOML: protect, [rules], [[members]].
     #[arg(long, value_name = "FILE.toml")]
     file: PathBuf,
-    /// A title for reviewers.
+    /// A title for reviewers: one line, at most 200 bytes.
     #[arg(short = 'm', long, value_name = "TITLE")]
     title: String,
-    /// A description for reviewers.
+    /// A description for reviewers, at most 16384 bytes.
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
     /// Do not approve the proposal at once.
@@ -59,7 +60,7 @@ struct ProposeCharterArgs {
 
 /// Print an allowed-signers file by which stock Git verifies entries.
 ///
-/// git -c gpg.ssh.allowedSignersFile=FILE verify-commit refs/quorum/.../lane/alice
+/// It has the key of every member there ever was, for the lanes under refs/quorum/.
 #[derive(Debug, clap::Args)]
 pub struct AllowedSignersArgs {}
 
@@ -137,7 +138,7 @@ fn propose(args: ProposeCharterArgs) -> Answer {
     let view = writer.session.view(id)?;
     let data = json!({"id": id, "existing": existing.is_some(), "entries": writer.appended, "proposal": view});
     let notes = writer.session.notes.clone().into_iter().chain(warnings);
-    Ok(Outcome::new(data, format!("proposed\n{}", view.text()))?.with_notes(notes))
+    Ok(Outcome::new(data, Text::lines([Text::from("proposed"), view.text()]))?.with_notes(notes))
 }
 
 fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {

@@ -9,24 +9,27 @@ use crate::charter::{MemberName, PublicKey};
 use crate::repo::Repo;
 use crate::signer::{PassphraseSource, Signer, read_public};
 
+/// Where `--help` lists them.
+const HEADING: &str = "Member and remote";
+
 /// Options of commands that write.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct WriteArgs {
     /// The member to write as [default: quorum.member of this clone].
-    #[arg(long = "as", value_name = "NAME", env = "GIT_QUORUM_MEMBER")]
+    #[arg(long = "as", value_name = "NAME", env = "GIT_QUORUM_MEMBER", help_heading = HEADING)]
     pub member: Option<String>,
     /// The member's private key file, or its public key file if an ssh-agent holds the private one
     /// [default: quorum.key of this clone].
-    #[arg(long, value_name = "FILE", env = "GIT_QUORUM_KEY")]
+    #[arg(long, value_name = "FILE", env = "GIT_QUORUM_KEY", help_heading = HEADING)]
     pub key: Option<PathBuf>,
     /// Sign with the ssh-agent at SSH_AUTH_SOCK.
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     pub agent: bool,
     /// The remote to exchange lanes with [default: quorum.remote, or origin].
-    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    #[arg(long, value_name = "NAME", conflicts_with = "local", help_heading = HEADING)]
     pub remote: Option<String>,
     /// Do no network: neither fetch nor push.
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     pub local: bool,
 }
 
@@ -83,6 +86,8 @@ impl Identity {
                 .exit(Exit::Usage)
                 .hint(format!("git quorum join --as {} --key FILE, or --agent", self.member)));
         };
+        // It may ask for a passphrase.
+        super::progress::clear();
         Ok(Signer::from_file(path, &PassphraseSource::from_env())?)
     }
 }

@@ -12,9 +12,9 @@ use crate::id::EntryId;
 use crate::repo::Repo;
 use crate::store::{fetch_genesis, find_ledgers};
 
-/// Take part in a ledger: pin its id, and choose the member and the key of this clone.
+/// Take part in a ledger, or follow it.
 ///
-/// Without --as the clone follows the ledger as an observer, which is enough to verify.
+/// Pins its id, and remembers the member and the key of this clone. Without --as the clone follows the ledger as an observer, which is enough to verify.
 #[derive(Debug, clap::Args)]
 pub struct JoinArgs {
     /// The ledger id, as its founder gave it to you. Without it the ledger found first is pinned.

@@ -8,12 +8,12 @@ use super::identity::parse_name;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::signer::{SignerError, keygen};
 
-/// Make an ed25519 key pair in OpenSSH form, NAME and NAME.pub. Never overwrites.
+/// Make a key pair for a member.
 ///
-/// The key has no passphrase; `ssh-keygen -p -f FILE` adds one.
+/// An ed25519 pair in OpenSSH form, NAME and NAME.pub; nothing is ever overwritten. The private key has no passphrase; `ssh-keygen -p -f FILE` adds one.
 #[derive(Debug, clap::Args)]
 pub struct KeygenArgs {
-    /// The member's name.
+    /// The member's name: lower-case letters, digits and hyphens, at most 32, no hyphen first.
     name: String,
     /// The folder to put the pair into.
     #[arg(long, value_name = "DIR", default_value = ".")]

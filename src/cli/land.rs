@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::identity::WriteArgs;
-use super::session::Writer;
+use super::party::Party;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::steps;
 use crate::consensus::{Content, Subject};
@@ -12,9 +12,10 @@ use crate::id::{EntryId, Oid};
 use crate::repo::{Expect, RefEdit};
 use crate::store::{Move, check_binding};
 
-/// Move protected refs on the remote to what was decided; with --local, here.
+/// Move protected refs to what was decided.
 ///
-/// Without an id, every ref that a decision can bring forward.
+/// On the remote, or with --local here. Without an id, every ref that a decision can bring forward. Landing signs nothing: a clone without a member, as that of
+/// a merge bot, can do it too, if the server lets it push. A member casts the votes that are due on the way.
 #[derive(Debug, clap::Args)]
 pub struct LandArgs {
     /// The decided proposal to land; the first digits are enough.
@@ -31,31 +32,32 @@ struct Landing {
 }
 
 pub fn run(args: LandArgs) -> Answer {
-    let mut writer = Writer::open(&args.write)?;
-    writer.finish(&[])?;
+    let mut party = Party::open(&args.write)?;
+    party.check_whole()?;
+    party.finish(&[])?;
     let landings = match &args.id {
-        Some(typed) => one(&writer, typed)?.into_iter().collect(),
-        None => all(&writer)?,
+        Some(typed) => one(&party, typed)?.into_iter().collect(),
+        None => all(&party)?,
     };
     for landing in &landings {
-        check(&writer, landing)?;
+        check(&party, landing)?;
     }
-    match writer.remote {
+    match party.remote() {
         Some(_) => {
             let moves: Vec<_> = landings.iter().map(|l| l.target.clone()).collect();
-            writer.finish(&moves)?;
+            party.finish(&moves)?;
         }
-        None => land_here(&writer, &landings)?,
+        None => land_here(&party, &landings)?,
     }
-    report(&writer, &landings)
+    report(&party, &landings)
 }
 
 /// The landing of one decision; none if it has landed already.
-fn one(writer: &Writer, typed: &str) -> Result<Option<Landing>, Failure> {
-    let id = writer.session.proposal(typed)?;
-    let tally = &writer.session.loaded.tally;
+fn one(party: &Party, typed: &str) -> Result<Option<Landing>, Failure> {
+    let id = party.session().proposal(typed)?;
+    let tally = &party.session().loaded.tally;
     if !tally.is_decided(id) {
-        let view = writer.session.view(id)?;
+        let view = party.session().view(id)?;
         let message = format!(
             "proposal {} is {}, not decided: {} of {} approvals",
             id.short(),
@@ -78,13 +80,13 @@ fn one(writer: &Writer, typed: &str) -> Result<Option<Landing>, Failure> {
     let place = chain.decided.iter().position(|d| *d == id);
     let place =
         place.ok_or_else(|| Failure::new("STALE", "the decision is not on the ref's chain any more").exit(Exit::No))?;
-    let (steps, now) = (steps(tally, &chain.decided), writer.current(name.as_str())?);
+    let (steps, now) = (steps(tally, &chain.decided), party.current(name.as_str())?);
     if landed(&steps, now) > place {
         return Ok(None);
     }
     let run = steps.get(place).and_then(|step| path(&steps, now, step.to));
     let run = run.ok_or_else(|| cannot_land(name.as_str(), now))?;
-    Ok(landing(writer, &chain.decided, run, now))
+    Ok(landing(party, &chain.decided, run, now))
 }
 
 fn cannot_land(name: &str, now: Option<Oid>) -> Failure {
@@ -95,23 +97,23 @@ fn cannot_land(name: &str, now: Option<Oid>) -> Failure {
 }
 
 /// Every ref that can move, as far along its chain as it can.
-fn all(writer: &Writer) -> Result<Vec<Landing>, Failure> {
-    let tally = &writer.session.loaded.tally;
+fn all(party: &Party) -> Result<Vec<Landing>, Failure> {
+    let tally = &party.session().loaded.tally;
     let subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let mut landings = Vec::new();
     for subject in subjects {
         let Subject::Ref(name) = &subject else { continue };
         let Some(chain) = tally.chain(&subject) else { continue };
-        let now = writer.current(name.as_str())?;
+        let now = party.current(name.as_str())?;
         if let Some(run) = furthest(&steps(tally, &chain.decided), now) {
-            landings.extend(landing(writer, &chain.decided, run, now));
+            landings.extend(landing(party, &chain.decided, run, now));
         }
     }
     Ok(landings)
 }
 
-fn landing(writer: &Writer, decided: &[EntryId], run: std::ops::Range<usize>, old: Option<Oid>) -> Option<Landing> {
-    let tally = &writer.session.loaded.tally;
+fn landing(party: &Party, decided: &[EntryId], run: std::ops::Range<usize>, old: Option<Oid>) -> Option<Landing> {
+    let tally = &party.session().loaded.tally;
     let decisions = decided.get(run)?.to_vec();
     let changes = decisions.iter().filter_map(|id| match tally.content(tally.proposal(*id)?) {
         Content::Ref(change) => Some(change),
@@ -125,8 +127,8 @@ fn landing(writer: &Writer, decided: &[EntryId], run: std::ops::Range<usize>, ol
 }
 
 /// Nothing lands that is not what its decision says.
-fn check(writer: &Writer, landing: &Landing) -> Result<(), Failure> {
-    let loaded = &writer.session.loaded;
+fn check(party: &Party, landing: &Landing) -> Result<(), Failure> {
+    let loaded = &party.session().loaded;
     for id in &landing.decisions {
         if let Some(Content::Ref(change)) = loaded.tally.proposal(*id).map(|p| loaded.tally.content(p)) {
             check_binding(&loaded.tally, loaded.objects(), change).map_err(|error| {
@@ -139,8 +141,8 @@ fn check(writer: &Writer, landing: &Landing) -> Result<(), Failure> {
     Ok(())
 }
 
-fn land_here(writer: &Writer, landings: &[Landing]) -> Result<(), Failure> {
-    let repo = &writer.session.repo;
+fn land_here(party: &Party, landings: &[Landing]) -> Result<(), Failure> {
+    let repo = &party.session().repo;
     let checked_out = if repo.is_bare() { None } else { repo.head()? };
     for landing in landings {
         if checked_out.as_deref() == Some(landing.target.name.as_str()) {
@@ -158,7 +160,7 @@ fn land_here(writer: &Writer, landings: &[Landing]) -> Result<(), Failure> {
     Ok(repo.transaction(&landings.iter().map(edit).collect::<Vec<_>>())?)
 }
 
-fn report(writer: &Writer, landings: &[Landing]) -> Answer {
+fn report(party: &Party, landings: &[Landing]) -> Answer {
     let line = |landing: &Landing| {
         let value = landing.target.value.map_or("deleted".to_owned(), |oid| oid.short());
         let decisions: Vec<_> = landing.decisions.iter().map(EntryId::short).collect();
@@ -172,5 +174,5 @@ fn report(writer: &Writer, landings: &[Landing]) -> Answer {
     let row =
         |l: &Landing| json!({"ref": l.target.name, "from": l.old, "to": l.target.value, "decisions": l.decisions});
     let data = json!({"landed": landings.iter().map(row).collect::<Vec<_>>()});
-    Ok(Outcome::new(data, text)?.with_notes(writer.session.notes.clone()))
+    Ok(Outcome::new(data, text)?.with_notes(party.session().notes.clone()))
 }

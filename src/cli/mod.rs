@@ -2,8 +2,12 @@
 
 mod charter;
 mod charter_file;
+mod completions;
 mod demo;
+mod doctor;
 mod failures;
+mod graph;
+mod help;
 mod hook;
 mod identity;
 mod init;
@@ -11,13 +15,19 @@ mod install;
 mod join;
 mod keygen;
 mod land;
+mod log;
+mod man;
 mod output;
+mod party;
 mod patience;
+mod progress;
 mod propose;
 mod review;
 mod session;
 mod status;
+mod style;
 mod sync;
+mod uninstall;
 mod verify;
 mod view;
 
@@ -25,13 +35,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use output::{Answer, Exit, Failure, Outcome, clean};
 
 /// Byzantine-fault-tolerant agreement on what goes into a protected Git ref, kept inside Git.
 #[derive(Debug, Parser)]
-#[command(name = "git-quorum", version, propagate_version = true)]
+///
+/// Members append signed proposals, reviews and votes to lanes of their own, on refs under refs/quorum/. What a
+/// quorum decides can be recomputed by anyone from a clone, offline; a gate on the server refuses every
+/// update of a protected ref that no decision backs.
+#[command(name = "git-quorum", bin_name = "git quorum", version, propagate_version = true, styles = style::HELP)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -39,15 +53,29 @@ struct Cli {
     command: Command,
 }
 
+/// Where `--help` lists them.
+const HEADING: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 struct Global {
     /// Print one JSON envelope to standard output.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     json: bool,
     /// Run as if started in this folder.
-    #[arg(short = 'C', global = true, value_name = "DIR")]
+    #[arg(short = 'C', global = true, value_name = "DIR", help_heading = HEADING)]
     directory: Option<PathBuf>,
+    /// When to colour: auto, always or never. JSON never is.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = HEADING
+    )]
+    color: style::When,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,7 +92,7 @@ enum Command {
     Wait(sync::WaitArgs),
     Status(status::StatusArgs),
     Show(status::ShowArgs),
-    Log(status::LogArgs),
+    Log(log::LogArgs),
     Land(land::LandArgs),
     Verify(verify::VerifyArgs),
     AllowedSigners(charter::AllowedSignersArgs),
@@ -72,6 +100,10 @@ enum Command {
     #[command(hide = true)]
     Hook(hook::HookArgs),
     Install(install::InstallArgs),
+    Uninstall(uninstall::UninstallArgs),
+    Man(man::ManArgs),
+    Completions(completions::CompletionsArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Command {
@@ -95,6 +127,10 @@ impl Command {
             Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
             Self::Install(_) => "install",
+            Self::Uninstall(_) => "uninstall",
+            Self::Man(_) => "man",
+            Self::Completions(_) => "completions",
+            Self::Doctor(_) => "doctor",
         }
     }
 
@@ -112,12 +148,16 @@ impl Command {
             Self::Wait(args) => sync::wait(args),
             Self::Status(args) => status::status(args),
             Self::Show(args) => status::show(args),
-            Self::Log(args) => status::log(args),
+            Self::Log(args) => log::run(args),
             Self::Land(args) => land::run(args),
             Self::Verify(args) => verify::run(args),
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),
+            Self::Uninstall(args) => uninstall::run(args),
+            Self::Man(args) => man::run(args),
+            Self::Completions(args) => completions::run(args),
+            Self::Doctor(args) => doctor::run(args),
         }
     }
 }
@@ -131,11 +171,33 @@ fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failu
     Ok(text.trim_end().to_owned())
 }
 
+/// The command line with all that `--help` tells.
+fn command() -> clap::Command {
+    help::complete(Cli::command())
+}
+
+fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Chooses what is shown beside the answer: nothing in a hook, which writes to whoever pushes.
+fn prepare_terminal(cli: &Cli) {
+    style::choose(if cli.global.json { style::When::Never } else { cli.global.color });
+    match cli.command {
+        Command::Hook(_) => style::choose(style::When::Never),
+        _ => progress::allow(),
+    }
+}
+
 /// Runs the command that the arguments name and gives the exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
-    match Cli::try_parse_from(&args) {
+    style::choose(style::asked_for(&args));
+    match parse(&args) {
         Ok(cli) => {
+            prepare_terminal(&cli);
             let (name, json) = (cli.command.name(), cli.global.json);
             let moved = cli.global.directory.as_ref().map_or(Ok(()), std::env::set_current_dir);
             let answer =

@@ -1,5 +1,5 @@
-//! What a command answers, and the two renderers: for people, and JSON. Everything that leaves on a
-//! terminal goes through here and is cleaned of control and bidirectional characters.
+//! What a command answers, and the two renderers: for people, with colours where they are wanted, and JSON.
+//! Everything that leaves on a terminal goes through here and is cleaned of control and bidirectional characters.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::progress;
+use super::style::{Role, Text};
 use crate::repo::is_unprintable;
 
-/// Exit statuses, in one place (README, "Exit statuses").
+/// Exit statuses, in one place (README, "For agents").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// It failed.
@@ -26,17 +28,28 @@ pub enum Exit {
     Unverified = 7,
 }
 
+/// Every exit status and what it means, as the README, `--help` and the man pages have it.
+pub const STATUSES: &[(u8, &str)] = &[
+    (0, "done"),
+    (Exit::Failed as u8, "it failed"),
+    (Exit::Usage as u8, "called wrongly"),
+    (Exit::NotFound as u8, "not found"),
+    (Exit::Conflict as u8, "conflict: something else changed, try again"),
+    (Exit::No as u8, "the answer is no: refused, or no quorum"),
+    (Exit::Unverified as u8, "verification failed, or the ledger is UNPINNED"),
+];
+
 /// What a command did or found.
 #[derive(Debug)]
 pub struct Outcome {
     data: Value,
-    text: String,
+    text: Text,
     notes: Vec<String>,
 }
 
 impl Outcome {
     /// Data for programs and the same as text for people.
-    pub fn new(data: impl Serialize, text: impl Into<String>) -> Result<Self, Failure> {
+    pub fn new(data: impl Serialize, text: impl Into<Text>) -> Result<Self, Failure> {
         let data = serde_json::to_value(data).map_err(|e| Failure::new("INTERNAL", e.to_string()))?;
         Ok(Self { data, text: text.into(), notes: Vec::new() })
     }
@@ -133,6 +146,7 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
         Ok(_) => ExitCode::SUCCESS,
         Err(failure) => ExitCode::from(failure.exit as u8),
     };
+    progress::clear();
     let written = match (answer, as_json) {
         (Ok(outcome), true) => {
             let envelope = json!({"ok": true, "command": command, "data": outcome.data, "notes": outcome.notes});
@@ -150,7 +164,7 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
 }
 
 /// Prints a line of a command that tells of what it does while it does it. Not for `--json`.
-pub fn progress(text: &str) -> std::io::Result<()> {
+pub fn tell(text: &str) -> std::io::Result<()> {
     match writeln!(std::io::stdout().lock(), "{}", clean(text)) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
@@ -172,23 +186,27 @@ fn print_json(notes: &[String], envelope: &Value) -> std::io::Result<()> {
 
 fn print_text(outcome: &Outcome) -> std::io::Result<()> {
     print_notes(&outcome.notes)?;
-    let text = clean(&outcome.text);
-    let text = text.trim_end_matches('\n');
-    if text.is_empty() { Ok(()) } else { writeln!(std::io::stdout().lock(), "{text}") }
+    let text = outcome.text.clone().trimmed();
+    if text.is_empty() { Ok(()) } else { writeln!(anstream::stdout().lock(), "{}", text.coloured()) }
 }
 
 fn print_notes(notes: &[String]) -> std::io::Result<()> {
-    let mut stderr = std::io::stderr().lock();
-    notes.iter().try_for_each(|note| writeln!(stderr, "note: {}", clean(note)))
+    let mut stderr = anstream::stderr().lock();
+    let mut print = |note: &String| {
+        writeln!(stderr, "{}", Text::of(Role::Hint, "note:").with(Role::Plain, format!(" {note}")).coloured())
+    };
+    notes.iter().try_for_each(&mut print)
 }
 
 fn print_failure(failure: &Failure) -> std::io::Result<()> {
     if failure.message.is_empty() {
         return Ok(());
     }
-    let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "error: {} [{}]", clean(&failure.message), failure.code)?;
-    if failure.hint.is_empty() { Ok(()) } else { writeln!(stderr, "hint: {}", clean(&failure.hint)) }
+    let mut stderr = anstream::stderr().lock();
+    let error = Text::of(Role::Error, "error:").with(Role::Plain, format!(" {} [{}]", failure.message, failure.code));
+    writeln!(stderr, "{}", error.coloured())?;
+    let hint = Text::of(Role::Hint, "hint:").with(Role::Plain, format!(" {}", failure.hint));
+    if failure.hint.is_empty() { Ok(()) } else { writeln!(stderr, "{}", hint.coloured()) }
 }
 
 /// Text that is safe on a terminal: line feeds and tabs stay, other control characters and those

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::identity::WriteArgs;
 use super::session::{Session, Writer};
+use super::style::Text;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::steps;
 use crate::charter::{RefName, RefPattern};
@@ -252,7 +253,8 @@ pub fn approve(writer: &mut Writer, id: EntryId) -> Result<(), Failure> {
 
 fn report(writer: &Writer, id: EntryId, existing: bool) -> Answer {
     let view = writer.session.view(id)?;
-    let mut text = format!("{}\n{}", if existing { "proposed before" } else { "proposed" }, view.text());
+    let first = Text::from(if existing { "proposed before" } else { "proposed" });
+    let mut text = Text::lines([first, view.text()]);
     if view.state == "open" {
         text.push_str(&format!("\nnext: other members run `git quorum review {} --approve -m TEXT`", id.short()));
     }

@@ -11,9 +11,9 @@ use crate::id::EntryId;
 use crate::ledger::{Review, Statement, Verdict, Withdraw};
 use crate::store::{BindingError, check_binding};
 
-/// Approve or reject a proposal, or abstain, with reasons; then cast the votes that are due, and push.
+/// Approve or reject a proposal, or abstain, and push.
 ///
-/// An approval is given only when all that the proposal binds is here and is what the proposal says.
+/// Votes that become due are cast at once. An approval is given only when all that the proposal binds is here and is what the proposal says.
 /// The same review again adds nothing.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("verdict").required(true).args(["approve", "reject", "abstain"]))]
@@ -35,7 +35,8 @@ pub struct ReviewArgs {
     /// Read the reasons from a file, or from standard input if it is -.
     #[arg(short = 'F', long, value_name = "FILE", conflicts_with = "text")]
     file: Option<std::path::PathBuf>,
-    /// What the judgement rests on: a command that was run, a link, a digest. Repeat for each.
+    /// What the judgement rests on: a command that was run, a link, a digest. Repeat for each:
+    /// 16 at most, of 1024 bytes each.
     #[arg(long, value_name = "LINE")]
     evidence: Vec<String>,
     #[command(flatten)]
@@ -43,6 +44,8 @@ pub struct ReviewArgs {
 }
 
 /// Say that you no longer stand behind a proposal of yours.
+///
+/// A view, as a rejection is: other members may still decide it.
 #[derive(Debug, clap::Args)]
 pub struct WithdrawArgs {
     /// The proposal's id; the first digits are enough.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::identity::{Identity, WriteArgs};
 use super::patience::Timers;
 use super::{Exit, Failure};
+use super::{progress, style};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
 use crate::id::{EntryId, Oid};
@@ -24,7 +25,7 @@ use crate::store::{
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// How often a push is tried again because something moved on the remote.
-const PUSH_TRIES: usize = 8;
+pub const PUSH_TRIES: usize = 8;
 
 /// A repository with a ledger.
 pub struct Session {
@@ -56,7 +57,9 @@ pub struct Writer {
 
 /// The repository that a command works in: that of the current folder, which `-C` has changed already.
 pub fn open_repo() -> Result<Repo, Failure> {
-    Ok(Repo::discover(Path::new("."))?)
+    let repo = Repo::discover(Path::new("."))?.watched(progress::watcher());
+    style::heed_settings(&repo)?;
+    Ok(repo)
 }
 
 /// The pinned ledger, if there is one.
@@ -82,6 +85,12 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
         }
         false => Ok(None),
     }
+}
+
+/// That hooks which were installed here are no longer those that Git runs.
+fn hooks_note(repo: &Repo) -> Option<String> {
+    let why = crate::install::fault(repo).unwrap_or_else(|error| Some(error.to_string()))?;
+    Some(format!("hooks of git-quorum are not in place any more ({why}): git quorum install"))
 }
 
 impl Session {
@@ -111,7 +120,8 @@ impl Session {
             },
         };
         let loaded = load(&repo, ledger, trust)?;
-        let notes = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject)).collect();
+        let problems = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject));
+        let notes = problems.chain(hooks_note(&repo)).collect();
         Ok(Session { repo, loaded, pinned: pin.is_some(), notes })
     }
 
@@ -227,13 +237,7 @@ impl Writer {
 
     /// The same for a session that is open already.
     pub fn of(mut session: Session, args: &WriteArgs) -> Result<Writer, Failure> {
-        if session.repo.is_shallow() || session.repo.is_partial()? {
-            return Err(Failure::new(
-                "INCOMPLETE_CLONE",
-                "this clone is shallow or partial, so what it holds cannot be checked whole",
-            )
-            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
-        }
+        check_whole(&session.repo)?;
         let identity = Identity::resolve(&session.repo, args)?;
         let (key, signer) = identity.signer(&session)?;
         let ledger = session.loaded.tally.dag().ledger();
@@ -424,6 +428,16 @@ impl Writer {
         }
         Err(busy(self.remote.as_deref().unwrap_or_default(), &last.0, &last.1))
     }
+}
+
+/// Refuses a clone whose history is cut off or has holes.
+pub fn check_whole(repo: &Repo) -> Result<(), Failure> {
+    if repo.is_shallow() || repo.is_partial()? {
+        let message = "this clone is shallow or partial, so what it holds cannot be checked whole";
+        return Err(Failure::new("INCOMPLETE_CLONE", message)
+            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
+    }
+    Ok(())
 }
 
 /// The member has no say under the charter in force.

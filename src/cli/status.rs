@@ -1,9 +1,10 @@
-//! `git quorum status`, `show` and `log`: what the ledger here says. They read; they do no network.
+//! `git quorum status` and `show`: what the ledger here says. They read; they do no network.
 
 use serde_json::{Value, json};
 
 use super::session::{Session, pinned_ledger};
-use super::sync::open_proposals;
+use super::style::{Role, Text};
+use super::sync::{SHOWN, first, first_texts, open_proposals};
 use super::view::{ProposalView, describe_evidence, names};
 use super::{Answer, Failure, Outcome};
 use crate::audit::steps;
@@ -12,13 +13,18 @@ use crate::gate::path::landed;
 use crate::id::EntryId;
 use crate::ledger::{Entry, EntryIndex, Statement, Verdict};
 
-/// Show the charter's numbers, protected refs and open proposals; or how far one proposal is.
+/// Show protected refs and open proposals, or how far one proposal is.
 ///
-/// States: open, approved, decided, landed, rejected, withdrawn, stale, superseded.
+/// Reads what is here: `git quorum sync` brings what others did. States of a proposal: open (it needs approvals), approved
+/// (votes are under way), decided, landed (the ref holds it), rejected, withdrawn, stale (its ref has moved on) and superseded
+/// (a rival was decided).
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     /// A proposal's id; the first digits are enough.
     id: Option<String>,
+    /// List all open proposals, refs, and statements that do not count, not the first fifty of each.
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
 }
 
 /// Show a proposal or an entry with all that is known of it.
@@ -28,22 +34,11 @@ pub struct ShowArgs {
     id: String,
 }
 
-/// List entries, latest first.
-#[derive(Debug, clap::Args)]
-pub struct LogArgs {
-    /// How many.
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 50)]
-    count: usize,
-    /// Only this member's.
-    #[arg(long, value_name = "NAME")]
-    member: Option<String>,
-}
-
 pub fn status(args: StatusArgs) -> Answer {
     let session = Session::read()?;
     match args.id {
         Some(typed) => status_of(&session, session.proposal(&typed)?),
-        None => overview(&session),
+        None => overview(&session, if args.all { usize::MAX } else { SHOWN }),
     }
 }
 
@@ -73,16 +68,20 @@ fn votes_text(report: &ProposalReport) -> String {
     text
 }
 
+/// The proposal that a statement of this entry is about.
+pub fn proposal_of(statement: &Statement, entry: EntryId) -> EntryId {
+    match statement {
+        Statement::Propose(_) | Statement::ProposeCharter(_) => entry,
+        Statement::Review(s) => s.proposal,
+        Statement::Withdraw(s) => s.proposal,
+        Statement::Prevote(s) => s.proposal,
+        Statement::Precommit(s) => s.proposal,
+    }
+}
+
 /// Statements that do not count, with their reasons; about one proposal, or all.
 fn discounted(session: &Session, about: Option<EntryId>) -> Vec<Value> {
     let tally = &session.loaded.tally;
-    let concerns = |statement: &Statement, entry: EntryId| match statement {
-        Statement::Propose(_) | Statement::ProposeCharter(_) => about == Some(entry),
-        Statement::Review(s) => about == Some(s.proposal),
-        Statement::Withdraw(s) => about == Some(s.proposal),
-        Statement::Prevote(s) => about == Some(s.proposal),
-        Statement::Precommit(s) => about == Some(s.proposal),
-    };
     let mut all: Vec<_> = tally.discounted().iter().collect();
     // The order of arrival must not show.
     all.sort_by_cached_key(|d| {
@@ -92,7 +91,7 @@ fn discounted(session: &Session, about: Option<EntryId>) -> Vec<Value> {
     let listed = all.into_iter().filter_map(|d| {
         let entry = tally.dag().entry(d.place.entry);
         let statement = entry.statements.get(d.place.statement)?;
-        let wanted = about.is_none() || concerns(statement, entry.id);
+        let wanted = about.is_none_or(|id| proposal_of(statement, entry.id) == id);
         wanted.then(|| {
             json!({
                 "entry": entry.id, "statement": d.place.statement, "member": entry.member,
@@ -103,7 +102,7 @@ fn discounted(session: &Session, about: Option<EntryId>) -> Vec<Value> {
     listed.collect()
 }
 
-fn overview(session: &Session) -> Answer {
+fn overview(session: &Session, count: usize) -> Answer {
     let tally = &session.loaded.tally;
     let (charter, electorate) = session.charter()?;
     let t = electorate.threshold();
@@ -113,28 +112,44 @@ fn overview(session: &Session) -> Answer {
     let ledger = tally.dag().ledger();
     let pinned = if session.pinned { "" } else { "  UNPINNED" };
     let mut lines = vec![
-        format!("ledger {ledger}{pinned}"),
-        format!("charter {}: {} voting members, {} may be faulty, {} make a quorum", charter.short(), t.n, t.f, t.q),
-        format!("{} entries", tally.dag().entries().len()),
+        Text::from(format!("ledger {ledger}")).with(Role::Bad, pinned),
+        Text::from(format!(
+            "charter {}: {} voting members, {} may be faulty, {} make a quorum",
+            charter.short(),
+            t.n,
+            t.f,
+            t.q
+        )),
+        Text::from(format!("{} entries", tally.dag().entries().len())),
     ];
-    lines.extend(subjects.iter().filter_map(|s| s["text"].as_str().map(str::to_owned)));
-    if open.is_empty() {
-        lines.push("no open proposal".to_owned());
+    let (subjects, more_refs) = first(&subjects, count);
+    lines.extend(subjects.iter().filter_map(|s| s["text"].as_str().map(Text::from)));
+    if more_refs > 0 {
+        lines.push(Text::of(Role::Faint, format!("… and {more_refs} more refs: git quorum status --all")));
     }
-    lines.extend(open.iter().map(ProposalView::text));
-    lines.extend(evidence.iter().map(describe_evidence));
+    if open.is_empty() {
+        lines.push(Text::from("no open proposal"));
+    }
+    lines.extend(first_texts(&open, count));
+    let (open, more) = first(&open, count);
+    lines.extend(evidence.iter().map(|e| Text::of(Role::Bad, describe_evidence(e))));
     let forks = forks(session);
-    lines.extend(forks.iter().map(|(member, tips)| format!("the lane of {member} is forked: {tips} tips")));
+    let fork = |(member, tips): &(String, usize)| format!("the lane of {member} is forked: {tips} tips");
+    lines.extend(forks.iter().map(|f| Text::of(Role::Bad, fork(f))));
+    let discounted = discounted(session, None);
+    // The latest ones tell most.
+    let skipped = discounted.len().saturating_sub(count);
     let data = json!({
         "ledger": ledger, "pinned": pinned_ledger(&session.repo)?.is_some(), "charter": charter,
         "n": t.n, "f": t.f, "q": t.q, "entries": tally.dag().entries().len(), "subjects": subjects, "proposals": open,
         "evidence": evidence, "forks": forks.iter().map(|(m, tips)| json!({"member": m, "tips": tips})).collect::<Vec<_>>(),
         "warnings": super::init::warnings(electorate), "member": session.repo.config("quorum.member")?,
         "domains": electorate.domains().iter().map(|d| json!({"domain": d.domain, "votes": d.votes})).collect::<Vec<_>>(),
-        "discounted": discounted(session, None),
+        "discounted": discounted.iter().skip(skipped).collect::<Vec<_>>(),
+        "more": {"proposals": more, "subjects": more_refs, "discounted": skipped},
     });
     let notes = session.notes.iter().cloned().chain(super::init::warnings(electorate));
-    Ok(Outcome::new(data, lines.join("\n"))?.with_notes(notes))
+    Ok(Outcome::new(data, Text::lines(lines))?.with_notes(notes))
 }
 
 fn forks(session: &Session) -> Vec<(String, usize)> {
@@ -176,10 +191,12 @@ pub fn show(args: ShowArgs) -> Answer {
     let index = dag.find(id).ok_or_else(|| Failure::new("INTERNAL", format!("entry {id} is not known")))?;
     let entry = dag.entry(index);
     let mut data = entry_json(&session, index, entry);
-    let mut text = entry_text(&session, index, entry);
+    let mut text = Text::from(entry_text(&session, index, entry));
     if session.loaded.tally.proposal(id).is_some() {
         let (view, report) = (session.view(id)?, session.report(id)?);
-        text.push_str(&format!("\n\n{}{}", proposal_text(&session, id, &view), votes_text(&report)));
+        text.push_str("\n\n");
+        text.append(proposal_text(&session, id, &view));
+        text.push_str(&votes_text(&report));
         let about = json!({
             "proposal": view, "rounds": report.rounds, "opinions": report.opinions, "decision": decision_json(&session, id),
         });
@@ -197,7 +214,7 @@ fn decision_json(session: &Session, id: EntryId) -> Value {
     )
 }
 
-fn proposal_text(session: &Session, id: EntryId, view: &ProposalView) -> String {
+fn proposal_text(session: &Session, id: EntryId, view: &ProposalView) -> Text {
     let mut text = view.text();
     let tally = &session.loaded.tally;
     match tally.proposal(id).map(|p| tally.content(p)) {
@@ -220,7 +237,7 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("\n    | {line}")).collect()
 }
 
-fn entry_json(session: &Session, index: EntryIndex, entry: &Entry) -> Value {
+pub fn entry_json(session: &Session, index: EntryIndex, entry: &Entry) -> Value {
     json!({
         "id": entry.id, "commit": entry.oid, "member": entry.member, "seq": entry.seq, "charter": entry.charter,
         "time": rfc3339(entry.time), "statements": entry.statements,
@@ -250,7 +267,7 @@ fn entry_text(session: &Session, index: EntryIndex, entry: &Entry) -> String {
     text
 }
 
-fn statement_text(statement: &Statement) -> String {
+pub fn statement_text(statement: &Statement) -> String {
     match statement {
         Statement::Propose(s) => format!("proposes {}: {}", s.name, s.title),
         Statement::ProposeCharter(s) => format!("proposes a charter: {}", s.title),
@@ -267,28 +284,6 @@ fn statement_text(statement: &Statement) -> String {
         Statement::Prevote(s) => format!("prevotes {} in round {}", s.proposal.short(), s.round),
         Statement::Precommit(s) => format!("precommits {} in round {}", s.proposal.short(), s.round),
     }
-}
-
-pub fn log(args: LogArgs) -> Answer {
-    let session = Session::read()?;
-    let dag = session.loaded.tally.dag();
-    let mut entries: Vec<_> = dag.history().into_iter().map(|index| (index, dag.entry(index))).collect();
-    entries.retain(|(_, e)| args.member.as_ref().is_none_or(|m| e.member.as_str() == m));
-    entries.reverse();
-    entries.truncate(args.count);
-    let row = |(_, e): &(EntryIndex, &Entry)| {
-        let said: Vec<_> =
-            e.statements.iter().map(|s| statement_text(s).lines().next().unwrap_or_default().to_owned()).collect();
-        let said = match (said.is_empty(), e.seq) {
-            (true, 0) => "founds the ledger".to_owned(),
-            (true, _) => "joins a fork".to_owned(),
-            _ => said.join("; "),
-        };
-        format!("{}  {}  {:<12} {}", e.id.short(), rfc3339(e.time), e.member, said)
-    };
-    let text = entries.iter().map(row).collect::<Vec<_>>().join("\n");
-    let data: Vec<_> = entries.iter().map(|(index, entry)| entry_json(&session, *index, entry)).collect();
-    Ok(Outcome::new(json!({"entries": data}), text)?.with_notes(session.notes.clone()))
 }
 
 /// A time in UTC as RFC 3339 writes it (days from the civil calendar by Hinnant's algorithm).

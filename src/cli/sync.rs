@@ -6,11 +6,16 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::identity::WriteArgs;
-use super::session::{Session, Writer, choose_remote};
+use super::party::Party;
+use super::session::Session;
+use super::style::{Role, Text};
 use super::view::ProposalView;
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Outcome, progress};
 use crate::consensus::{State, Waiting};
 use crate::id::EntryId;
+
+/// How many open proposals are listed, unless all are asked for.
+pub const SHOWN: usize = 50;
 
 /// How long `wait` sleeps between two looks, when nothing is due earlier.
 const POLL: Duration = Duration::from_secs(2);
@@ -25,9 +30,9 @@ pub struct SyncArgs {
     write: WriteArgs,
 }
 
-/// Wait until a proposal is decided, rejected or superseded, and cast the votes that are due meanwhile.
+/// Wait until a proposal is settled.
 ///
-/// Exit status 0: decided. 6: it will not be, or not in time.
+/// Casts the votes that are due meanwhile. Settled is decided, rejected, withdrawn, stale or superseded. Exit status 0: decided. 6: it will not be, or not in time. A clone without a member only watches.
 #[derive(Debug, clap::Args)]
 pub struct WaitArgs {
     /// The proposal's id; the first digits are enough.
@@ -40,31 +45,34 @@ pub struct WaitArgs {
 }
 
 pub fn run(args: SyncArgs) -> Answer {
-    let mut session = Session::read()?;
-    if args.write.member.is_none() && session.repo.config("quorum.member")?.is_none() {
-        if !args.write.local
-            && let Some(remote) = choose_remote(&session.repo, args.write.remote.as_deref())?
-        {
-            session.fetch(&remote)?;
-        }
-        return report(&session, &[], &[]);
-    }
-    let mut writer = Writer::of(session, &args.write)?;
-    writer.finish(&[])?;
-    report(&writer.session, &writer.appended, &writer.waiting)
+    let mut party = Party::open(&args.write)?;
+    party.finish(&[])?;
+    report(party.session(), party.appended(), party.waiting())
 }
 
 fn report(session: &Session, appended: &[EntryId], waiting: &[Waiting]) -> Answer {
     let open = open_proposals(session)?;
-    let mut lines: Vec<_> = open.iter().map(ProposalView::text).collect();
-    lines.extend(waiting.iter().map(describe_waiting));
-    lines.insert(
-        0,
-        format!("{} entries known, {} appended", session.loaded.tally.dag().entries().len(), appended.len()),
-    );
+    let known = session.loaded.tally.dag().entries().len();
+    let mut lines = vec![Text::from(format!("{known} entries known, {} appended", appended.len()))];
+    lines.extend(first_texts(&open, SHOWN));
+    lines.extend(waiting.iter().map(describe_waiting).map(Text::from));
     let waiting: Vec<_> = waiting.iter().map(waiting_json).collect();
-    let data = json!({"entries": appended, "waiting": waiting, "proposals": open});
-    Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
+    let (shown, more) = first(&open, SHOWN);
+    let data = json!({"entries": appended, "waiting": waiting, "proposals": shown, "more": more});
+    Ok(Outcome::new(data, Text::lines(lines))?.with_notes(session.notes.clone()))
+}
+
+/// The first so many of them, and how many more there are.
+pub fn first<T>(all: &[T], count: usize) -> (&[T], usize) {
+    let (shown, more) = all.split_at(count.min(all.len()));
+    (shown, more.len())
+}
+
+/// The first so many proposals as text, and a line that says how to see the others: anybody may make a thousand.
+pub fn first_texts(open: &[ProposalView], count: usize) -> Vec<Text> {
+    let (shown, more) = first(open, count);
+    let rest = (more > 0).then(|| Text::of(Role::Faint, format!("… and {more} more: git quorum status --all")));
+    shown.iter().map(ProposalView::text).chain(rest).collect()
 }
 
 /// Proposals that are not settled, or that have not landed.
@@ -95,15 +103,15 @@ fn waiting_json(waiting: &Waiting) -> Value {
 pub fn wait(args: WaitArgs) -> Answer {
     // A time too far away to be told is none.
     let deadline = args.timeout.and_then(|s| Instant::now().checked_add(Duration::from_secs(s)));
-    let mut writer = Writer::open(&args.write)?;
-    let id = writer.session.proposal(&args.id)?;
+    let mut party = Party::open(&args.write)?;
+    let id = party.session().proposal(&args.id)?;
     loop {
-        writer.finish(&[])?;
-        let view = writer.session.view(id)?;
+        party.finish(&[])?;
+        let view = party.session().view(id)?;
         if matches!(view.state, "decided" | "landed") {
             let text = view.text();
             return Ok(
-                Outcome::new(json!({"id": id, "proposal": view}), text)?.with_notes(writer.session.notes.clone())
+                Outcome::new(json!({"id": id, "proposal": view}), text)?.with_notes(party.session().notes.clone())
             );
         }
         if !matches!(view.state, "open" | "approved") {
@@ -113,7 +121,7 @@ pub fn wait(args: WaitArgs) -> Answer {
                 .hint(format!("git quorum show {}", id.short()))
                 .data(view));
         }
-        let due = writer.waiting.iter().map(|w| Duration::from_millis(w.left)).min().unwrap_or(POLL);
+        let due = party.waiting().iter().map(|w| Duration::from_millis(w.left)).min().unwrap_or(POLL);
         let left = deadline.map_or(POLL, |end| end.saturating_duration_since(Instant::now()));
         let pause = due.clamp(Duration::from_millis(20), POLL).min(left);
         if left.is_zero() {
@@ -124,16 +132,23 @@ pub fn wait(args: WaitArgs) -> Answer {
                 view.needs,
                 super::view::names(&view.missing)
             );
-            let waiting: String = writer.waiting.iter().map(|w| format!("\n{}", describe_waiting(w))).collect();
+            let waiting: String = party.waiting().iter().map(|w| format!("\n{}", describe_waiting(w))).collect();
             let message = message + &waiting;
             return Err(Failure::new("TIMEOUT", message)
                 .exit(Exit::No)
                 .hint("their members run `git quorum sync`")
                 .data(view));
         }
+        progress::say(&format!(
+            "Waiting for {}: {} from {}",
+            id.short(),
+            view.needs,
+            super::view::names(&view.missing)
+        ));
         // The lock on the sign state must not be held while nothing is done.
-        drop(writer);
+        drop(party);
         std::thread::sleep(pause);
-        writer = Writer::open(&args.write)?;
+        progress::clear();
+        party = Party::open(&args.write)?;
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::session::{Session, choose_remote, open_repo, pinned_ledger};
+use super::sync::SHOWN;
 use super::view::describe_evidence;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
@@ -29,9 +30,9 @@ struct Wanted {
     backed: bool,
 }
 
-/// Verify that protected refs hold what was decided, and recompute every decision from the entries.
+/// Verify that protected refs hold what was decided.
 ///
-/// Does no network and trusts no cache. A branch of this clone that is ahead of what the remote showed is
+/// Recomputes every decision from the entries. Does no network and trusts no cache. A branch of this clone that is ahead of what the remote showed is
 /// work that has not landed, and no violation unless it is named; what `git fetch` brought since the last
 /// `git quorum sync` is one if no decision that is here backs it. Exit status 7: a value that no decision backs, a broken
 /// agreement, a decision whose commits are not what was decided, or UNPINNED.
@@ -173,7 +174,8 @@ fn fetched_since(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failu
 fn decisions_of(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
     let names: BTreeSet<_> = refs.iter().map(|r| r.name.clone()).collect();
     let subjects: Vec<_> = std::iter::once(Subject::Charter).chain(names.into_iter().map(Subject::Ref)).collect();
-    audit_decisions(&session.loaded.tally, session.loaded.objects(), &subjects)
+    let tell = |done, of| session.repo.watcher().at("Auditing decisions", done, Some(of));
+    audit_decisions(&session.loaded.tally, session.loaded.objects(), &subjects, tell)
 }
 
 /// A value that nothing backs violates what was decided, but for a branch of this clone: that may be
@@ -203,7 +205,9 @@ fn report(
         tally.broken_slots().map(|slot| format!("{}: two decisions for one slot: agreement is broken", slot.subject)),
     );
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
-    lines.extend(decisions.iter().map(describe_decision));
+    let earlier = decisions.len().saturating_sub(SHOWN);
+    lines.extend((earlier > 0).then(|| format!("  {earlier} more decisions, checked too; --json lists them")));
+    lines.extend(decisions.iter().skip(earlier).map(describe_decision));
     lines.extend(evidence.iter().map(describe_evidence));
     let data = json!({
         "ledger": ledger, "pinned": pinned, "refs": refs, "decisions": decisions, "evidence": evidence,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::session::Session;
+use super::style::{Role, Text};
 use crate::audit::steps;
 use crate::charter::MemberName;
 use crate::consensus::{Content, Evidence, ProposalReport, State, Subject};
@@ -140,8 +141,11 @@ const RIVALS_SHOWN: usize = 8;
 
 impl ProposalView {
     /// For people, in a line; with what is missing in a second one.
-    pub fn text(&self) -> String {
-        let mut text = format!("{}  {:<10} {}  {}", self.id.short(), self.state, self.subject, self.title);
+    pub fn text(&self) -> Text {
+        let mut text = Text::of(Role::Id, self.id.short())
+            .with(Role::Plain, "  ")
+            .with(Role::of_state(self.state), format!("{:<10}", self.state))
+            .with(Role::Plain, format!(" {}  {}", self.subject, self.title));
         text.push_str(&format!("\n    by {}, {} of {} approvals", self.proposer, self.approvals.len(), self.quorum));
         if !self.approvals.is_empty() {
             text.push_str(&format!(" ({})", names(&self.approvals)));

@@ -1,59 +1,107 @@
 //! The scripts of `hooks/`: filled in, told from those of others, and written whole or not at all.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use super::InstallError;
 use crate::repo::is_executable;
 
-/// Where it goes.
-const PLACE: &str = "@GIT_QUORUM@";
-/// By what a script is known as ours, whatever path it holds.
-const MARK: &str = "# The gate of git-quorum";
-/// Whether the place of a hook is free, or holds a script of ours.
-pub(super) fn check_ours(hook: &Path) -> Result<(), InstallError> {
-    match fs::read(hook) {
-        Ok(bytes) if String::from_utf8_lossy(&bytes).lines().any(|line| line.starts_with(MARK)) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && fs::symlink_metadata(hook).is_err() => Ok(()),
-        _ => Err(InstallError::ForeignHook(hook.to_owned())),
+/// Where the program's path goes.
+const PROGRAM: &str = "@GIT_QUORUM@";
+/// Where the path of the hook that is to run after ours goes.
+const CHAINED: &str = "@CHAINED@";
+/// By what a script is known as ours, whatever paths it holds.
+pub(super) const MARK: &str = "# The gate of git-quorum";
+/// How much of a file is read to know what it is.
+const START: u64 = 4096;
+
+/// The start of a file; nothing where there is none that can be read.
+pub(super) fn start_of(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    // What cannot be read is nothing of ours, and no shell script that could be run under another name.
+    let _ = fs::File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+    start
+}
+
+/// Whether the file there is a script of ours.
+pub(super) fn is_ours(path: &Path) -> bool {
+    String::from_utf8_lossy(&start_of(path)).lines().any(|line| line.starts_with(MARK))
+}
+
+/// Whether anything is there, a link that leads nowhere too.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// The script with the program's path in it, and that of the hook to run after it.
+pub(super) fn filled(script: &str, program: &Path, chained: Option<&Path>) -> Result<String, InstallError> {
+    let chained = chained.map_or_else(|| Ok("''".to_owned()), quoted)?;
+    Ok(script.replace(PROGRAM, &quoted(program)?).replace(CHAINED, &chained))
+}
+
+/// An absolute path as one word for the shell.
+pub(super) fn quoted(path: &Path) -> Result<String, InstallError> {
+    let plain = path.to_str().filter(|text| path.is_absolute() && !text.contains(char::is_control));
+    plain.map(quoted_text).ok_or_else(|| InstallError::Path(path.to_owned()))
+}
+
+/// A text as one word for the shell.
+pub(super) fn quoted_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Writes an executable script, unless it is there already.
+pub(super) fn write(path: &Path, script: &str, changes: &mut Vec<String>) -> Result<(), InstallError> {
+    if write_file(path, script, 0o755)? {
+        changes.push(format!("wrote {}", path.display()));
+    }
+    match is_executable(path) {
+        true => Ok(()),
+        false => Err(InstallError::NotExecutable(path.to_owned())),
     }
 }
 
-/// The script with the program's path in it, quoted for the shell.
-pub(super) fn filled(script: &str, program: &Path) -> Result<String, InstallError> {
-    let refused = || InstallError::Program(program.to_owned());
-    let path = program.to_str().filter(|path| program.is_absolute() && !path.contains(char::is_control));
-    let quoted = format!("'{}'", path.ok_or_else(refused)?.replace('\'', r"'\''"));
-    Ok(script.replace(PLACE, &quoted))
-}
-
-pub(super) fn write(hooks: &Path, hook: &Path, script: &str, changes: &mut Vec<String>) -> Result<(), InstallError> {
-    let failed = |source| InstallError::Write { path: hook.to_owned(), source };
-    if fs::read(hook).is_ok_and(|bytes| bytes == script.as_bytes()) && is_executable(hook) {
-        return Ok(());
+/// Writes a file whole, unless it is there already; whether it was written.
+pub(super) fn write_file(path: &Path, text: &str, mode: u32) -> Result<bool, InstallError> {
+    let failed = |source| InstallError::Write { path: path.to_owned(), source };
+    if fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) && (mode & 0o111 == 0 || is_executable(path)) {
+        return Ok(false);
     }
-    fs::create_dir_all(hooks).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(hooks).map_err(failed)?;
-    file.write_all(script.as_bytes()).map_err(failed)?;
-    make_executable(file.path()).map_err(failed)?;
+    let folder = path.parent().unwrap_or(path);
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    set_mode(file.path(), mode).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
-    file.persist(hook).map_err(|error| failed(error.error))?;
-    if !is_executable(hook) {
-        return Err(InstallError::NotExecutable(hook.to_owned()));
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(true)
+}
+
+/// Removes a file that may be absent; whether it was there.
+pub(super) fn remove(path: &Path) -> Result<bool, InstallError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(InstallError::Write { path: path.to_owned(), source }),
     }
-    changes.push(format!("wrote {}", hook.display()));
-    Ok(())
+}
+
+/// Renames a file.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), InstallError> {
+    fs::rename(from, to).map_err(|source| InstallError::Write { path: to.to_owned(), source })?;
+    // Where both are names of one file, renaming leaves both.
+    remove(from).map(drop)
 }
 
 #[cfg(unix)]
-fn make_executable(path: &Path) -> std::io::Result<()> {
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn make_executable(_: &Path) -> std::io::Result<()> {
+fn set_mode(_: &Path, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -61,13 +109,22 @@ fn make_executable(_: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    const SCRIPT: &str = include_str!("../../hooks/proc-receive");
+    const SCRIPTS: [&str; 4] = [
+        include_str!("../../hooks/proc-receive"),
+        include_str!("../../hooks/pre-merge-commit"),
+        include_str!("../../hooks/pre-push"),
+        include_str!("../../hooks/reference-transaction"),
+    ];
 
     #[test]
     fn a_path_with_quotes_and_spaces_stays_one_word() {
-        let text = filled(SCRIPT, Path::new("/a b/it's/$x/git-quorum")).unwrap();
-        assert!(text.contains("git_quorum='/a b/it'\\''s/$x/git-quorum'\n"), "{text}");
-        assert!(text.lines().any(|line| line.starts_with(MARK)) && !text.contains(PLACE));
-        assert!(filled("", Path::new("relative")).is_err() && filled("", Path::new("/a\nb")).is_err());
+        for script in SCRIPTS {
+            let text = filled(script, Path::new("/a b/it's/$x/git-quorum"), Some(Path::new("/c d"))).unwrap();
+            assert!(text.contains("git_quorum='/a b/it'\\''s/$x/git-quorum'\n"), "{text}");
+            assert!(text.lines().any(|line| line.starts_with(MARK)), "{text}");
+            assert!(!text.contains(PROGRAM) && !text.contains(CHAINED), "{text}");
+            assert_eq!(script.contains(CHAINED), text.contains("'/c d'"));
+        }
+        assert!(filled("", Path::new("relative"), None).is_err() && filled("", Path::new("/a\nb"), None).is_err());
     }
 }

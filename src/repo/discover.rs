@@ -26,7 +26,7 @@ pub(super) fn repo(rev_parse: GitCommand, start: &Path, env: Environment) -> Res
     }
     let bare = *bare == b"true";
     let work_dir = if bare { own_dir.clone() } else { work_dir(&own_dir) };
-    Ok(Repo { common_dir, own_dir, work_dir, bare, env, settings: Default::default() })
+    Ok(Repo { common_dir, own_dir, work_dir, bare, env, settings: Default::default(), watcher: Default::default() })
 }
 
 #[cfg(unix)]

@@ -2,9 +2,11 @@
 //! commands are for.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use super::watch::{Sieve, Watcher};
 
 /// Variables of the caller that `git` needs to authenticate and to be traced.
 const KEPT: &[&str] = &[
@@ -165,6 +167,7 @@ pub struct GitCommand {
     config: Vec<String>,
     args: Vec<OsString>,
     input: Option<Vec<u8>>,
+    watcher: Watcher,
 }
 
 impl GitCommand {
@@ -178,6 +181,7 @@ impl GitCommand {
             config: Vec::new(),
             args: Vec::new(),
             input: None,
+            watcher: Watcher::default(),
         }
     }
 
@@ -186,6 +190,12 @@ impl GitCommand {
         // A path below a file cannot exist, so there never is a graft file.
         self.env.set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
         self.git_dir = Some(git_dir.to_owned());
+        self
+    }
+
+    /// Takes no repository at all.
+    pub fn without_repository(mut self) -> Self {
+        self.git_dir = None;
         self
     }
 
@@ -227,6 +237,12 @@ impl GitCommand {
         self
     }
 
+    /// Has it say how far it is, and tells that to the watcher; without one it says nothing of it.
+    pub fn watched(self, watcher: &Watcher) -> Self {
+        let flag = if watcher.is_some() { "--progress" } else { "--no-progress" };
+        Self { watcher: watcher.clone(), ..self.arg(flag) }
+    }
+
     /// Runs it; a failure of the command is no error here.
     pub fn output(self) -> Result<Output, GitError> {
         let command = self.name;
@@ -240,11 +256,20 @@ impl GitCommand {
         if output.status.success() { Ok(output) } else { Err(failed(command, &output)) }
     }
 
+    /// Starts it with pipes to and from it.
+    pub fn start(self) -> Result<Child, GitError> {
+        self.command(true).spawn().map_err(|source| GitError::Start { command: self.name, source })
+    }
+
     fn finish(mut self) -> std::io::Result<Output> {
         let input = self.input.take();
         let mut child = self.command(input.is_some()).spawn()?;
         let writer = feed(&mut child, input);
-        let output = child.wait_with_output()?;
+        let listener = self.watcher.is_some().then(|| listen(&mut child, self.watcher.clone())).flatten();
+        let mut output = child.wait_with_output()?;
+        if let Some(listener) = listener {
+            output.stderr = listener.join().unwrap_or_default();
+        }
         if let Some(writer) = writer {
             // A child that exits without reading all of its input is judged by its status.
             let _ = writer.join();
@@ -277,6 +302,23 @@ fn feed(child: &mut Child, input: Option<Vec<u8>>) -> Option<std::thread::JoinHa
     Some(std::thread::spawn(move || match stdin.write_all(&input) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => drop(error),
         _ => {}
+    }))
+}
+
+/// Reads standard error from a thread of its own, tells the watcher what is progress, and returns the rest.
+fn listen(child: &mut Child, watcher: Watcher) -> Option<std::thread::JoinHandle<Vec<u8>>> {
+    let mut stderr: ChildStderr = child.stderr.take()?;
+    Some(std::thread::spawn(move || {
+        let (mut sieve, mut buffer) = (Sieve::default(), [0; 4096]);
+        loop {
+            match stderr.read(&mut buffer) {
+                Ok(0) => return sieve.finish(),
+                Ok(count) => sieve.take(buffer.get(..count).unwrap_or_default(), &watcher),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What cannot be read is not there; the command is judged by its status.
+                Err(_) => return sieve.finish(),
+            }
+        }
     }))
 }
 

@@ -4,6 +4,8 @@
 pub mod change;
 mod discover;
 pub mod git;
+mod hold;
+mod hooks;
 pub mod merge;
 pub mod objects;
 mod packed;
@@ -14,15 +16,19 @@ mod symbolic;
 pub(crate) mod testing;
 pub mod transport;
 mod tree;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
 pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
+pub use hold::Held;
+pub use hooks::HOOKS_PATH;
 pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
 pub use refs::{Expect, RefEdit, RefError, RefValue, valid_ref_name};
 pub use symbolic::Target;
 pub use transport::{PushReport, PushStatus, TransportError};
+pub use watch::{Progress, Watch, Watcher};
 
 use crate::id::Oid;
 use git::GitCommand;
@@ -98,6 +104,14 @@ pub enum RepoError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The settings of the repository could not be written.
+    #[error("could not change {}: {source}; if no other git command is running, remove {}.lock", .path.display(), .path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 /// A Git repository, found and checked.
@@ -109,6 +123,7 @@ pub struct Repo {
     bare: bool,
     env: Environment,
     settings: settings::Settings,
+    watcher: Watcher,
 }
 
 impl Repo {
@@ -161,6 +176,16 @@ impl Repo {
         self.common_dir.join("shallow").exists()
     }
 
+    /// The same repository, whose long work is told of.
+    pub fn watched(self, watcher: Watcher) -> Repo {
+        Repo { watcher, ..self }
+    }
+
+    /// Who wants to know how far long work in it is.
+    pub fn watcher(&self) -> &Watcher {
+        &self.watcher
+    }
+
     /// The environment that its commands run in.
     pub fn environment(&self) -> &Environment {
         &self.env
@@ -198,6 +223,13 @@ impl Repo {
             Some(1 | 128) => Ok(None),
             _ => Err(git::failed("rev-parse", &output).into()),
         }
+    }
+
+    /// Runs the hooks of this name as Git would, without arguments and input; there may be none. A hook that
+    /// refuses gives what it said.
+    pub fn run_hook(&self, name: &str) -> Result<Result<(), String>, RepoError> {
+        let output = self.git("hook").args(["run", "--ignore-missing", "--", name]).output()?;
+        Ok(if output.status.success() { Ok(()) } else { Err(output.message()) })
     }
 
     /// A git command in this repository.

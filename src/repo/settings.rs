@@ -1,7 +1,11 @@
 //! Git's configuration, and what it says about the repository. Knows nothing of what the
 //! settings mean to others.
 
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::git::{self, Output, clean_text};
 use super::refs::PAUSES;
@@ -10,6 +14,10 @@ use crate::fault;
 
 /// The exit status of `git config` when there is nothing to unset.
 const NOTHING_TO_UNSET: i32 = 5;
+
+/// How often, and after what time, a settings file that another process has locked is tried again.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// All settings with their values, in git's order, as they were first asked for: each command asks
 /// for several, and to start git costs more than all else that most commands do. A change by this
@@ -50,6 +58,16 @@ impl Repo {
         self.settings()?.iter().filter(|(name, _)| *name == key).map(|(_, value)| text(value)).collect()
     }
 
+    /// The value of a setting in this repository's own file, whatever others say.
+    pub fn local_config(&self, key: &str) -> Result<Option<String>, RepoError> {
+        let output = self.git("config").args(["--local", "--get", checked(key)?]).output()?;
+        match output.status.code() {
+            Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())),
+            Some(1) => Ok(None),
+            _ => Err(git::failed("config", &output).into()),
+        }
+    }
+
     /// Whether a remote of this name is set up.
     pub fn remote_exists(&self, name: &str) -> Result<bool, RepoError> {
         let of_remote = |key: &str| {
@@ -77,6 +95,16 @@ impl Repo {
     /// Removes one value of a setting of this repository; it may be absent.
     pub fn remove_config(&self, key: &str, value: &str) -> Result<(), RepoError> {
         self.change_config(&["--fixed-value", "--unset-all", checked(key)?, value])
+    }
+
+    /// Changes the text of this repository's settings file, under Git's own lock: the whole change is seen or none of
+    /// it. Says whether there was anything to change.
+    pub fn edit_config(&self, edit: impl Fn(&[u8]) -> Vec<u8>) -> Result<bool, RepoError> {
+        self.settings.forget();
+        let named = self.git_dir().join("config");
+        // As Git does: a link stays one, and its target is changed.
+        let path = named.canonicalize().unwrap_or(named);
+        replace_under_lock(&path, edit).map_err(|source| RepoError::Settings { path, source })
     }
 
     /// Whether objects may be left on a remote until they are asked for.
@@ -115,6 +143,50 @@ impl Repo {
             }
         }
     }
+}
+
+fn replace_under_lock(path: &Path, edit: impl Fn(&[u8]) -> Vec<u8>) -> std::io::Result<bool> {
+    let now = fs::read(path)?;
+    if edit(&now) == now {
+        return Ok(false);
+    }
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let lock_path = Path::new(&lock_path);
+    let lock = lock(lock_path)?;
+    let replaced = replace(path, lock, lock_path, edit);
+    if !matches!(replaced, Ok(true)) {
+        fs::remove_file(lock_path)?;
+    }
+    replaced
+}
+
+fn lock(path: &Path) -> std::io::Result<fs::File> {
+    for _ in 0..LOCK_TRIES {
+        match fs::OpenOptions::new().write(true).create_new(true).open(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => std::thread::sleep(LOCK_PAUSE),
+            result => return result,
+        }
+    }
+    fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+fn replace(
+    path: &Path,
+    mut lock: fs::File,
+    lock_path: &Path,
+    edit: impl Fn(&[u8]) -> Vec<u8>,
+) -> std::io::Result<bool> {
+    let before = fs::read(path)?;
+    let after = edit(&before);
+    if after == before {
+        return Ok(false);
+    }
+    lock.write_all(&after)?;
+    lock.set_permissions(fs::metadata(path)?.permissions())?;
+    lock.sync_all()?;
+    fs::rename(lock_path, path)?;
+    Ok(true)
 }
 
 /// The settings in an answer of `git config --null --list`: a key and, after a line feed, its value,

@@ -10,7 +10,7 @@ use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
-use crate::repo::{ObjectKind, Objects, Repo, RepoError};
+use crate::repo::{ObjectKind, Objects, Repo, RepoError, Watcher};
 
 /// What keeps a ledger from being read at all.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +69,7 @@ pub struct Loaded {
     rejected: HashMap<Oid, (Reject, Oid)>,
     objects: Objects,
     cache: VerifiedCache,
+    watcher: Watcher,
 }
 
 /// The ids of the ledgers whose genesis entry is here.
@@ -224,6 +225,8 @@ struct Descent {
     batch: Vec<Unknown>,
     /// Its bytes.
     batched: usize,
+    /// How many have been taken in.
+    judged: usize,
 }
 
 /// Checks the signatures of these entries on all processors.
@@ -271,7 +274,8 @@ impl Loaded {
     fn new(repo: &Repo, (tally, tips): (Tally, BTreeMap<String, Oid>), objects: Objects, trust: Trust) -> Self {
         let refs = LedgerRefs::of(tally.dag().ledger());
         let cache = VerifiedCache::open(repo.git_dir(), trust);
-        Self { tally, refs, tips, problems: Vec::new(), rejected: HashMap::new(), objects, cache }
+        let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
+        Self { tally, refs, tips, problems, rejected, objects, cache, watcher }
     }
 
     /// The refs that hold what was taken in.
@@ -338,6 +342,7 @@ impl Loaded {
             held: 0,
             batch: Vec::new(),
             batched: 0,
+            judged: 0,
         };
         while let Some(next) = descent.pending.pop() {
             match next {
@@ -370,6 +375,7 @@ impl Loaded {
         if known || !descent.opened.insert(oid) {
             return Ok(());
         }
+        self.watcher.at("Reading entries", descent.opened.len(), None);
         let Some(unknown) = self.parse(oid)? else { return Ok(()) };
         let parents = unknown.entry.parents.clone();
         let held = descent.held.saturating_add(unknown.size);
@@ -406,6 +412,8 @@ impl Loaded {
         descent.batched = 0;
         for Unknown { oid, entry, digest, .. } in descent.batch.drain(..) {
             self.insert(oid, entry, digest);
+            descent.judged += 1;
+            self.watcher.at("Judging entries", descent.judged, Some(descent.opened.len()));
         }
     }
 

@@ -38,7 +38,7 @@ fn push_undecided(team: &Team, name: &str) {
 
 fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     let (team, desk) = desk(git);
-    let none = &["NO_PROPOSAL", "refs/heads/main is protected", "git switch -c", "git quorum propose"][..];
+    let none = &["NO_PROPOSAL", "refs/heads/main: it is protected", "git switch -c", "git quorum propose"][..];
     let reset = &["reset", "-q", "--hard"][..];
     let undo = &["reset", "-q", "--merge"][..];
     let told = desk.refused(&["merge", "topic"], none, undo);

@@ -111,15 +111,10 @@ fn its_rules_govern_other_refs(team: &Team) {
     let lane = team.ledger_ref("lane/bob");
     let proposal = bob.propose("more");
     bob.ok(&["review", &proposal, "--reject", "--local"]);
-    let both =
-        |other: &str| ["--atomic".to_owned(), "origin".to_owned(), lane.clone(), format!("HEAD:refs/heads/{other}")];
-    let (foreign, own) = (both("alice/y"), both("bob/y"));
-    let words = |parts: &[String; 4]| parts.clone();
-    let foreign = words(&foreign);
-    let args: Vec<_> = foreign.iter().map(String::as_str).collect();
-    story::refused(team, bob, &args, &["refs/heads/alice/y", "DENIED by fallthru", "[SERVER_SETTING]"]);
-    let args: Vec<_> = own.iter().map(String::as_str).collect();
-    let pushed = story::push(bob, &args);
+    let (foreign, own) = ("HEAD:refs/heads/alice/y", "HEAD:refs/heads/bob/y");
+    let says = ["refs/heads/alice/y", "DENIED by fallthru", "[SERVER_SETTING]"];
+    story::refused(team, bob, &["--atomic", "origin", &lane, foreign], &says);
+    let pushed = story::push(bob, &["--atomic", "origin", &lane, own]);
     assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
     let here = bob.git(&["rev-parse", &lane]);
     assert_eq!(

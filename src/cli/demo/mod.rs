@@ -19,9 +19,9 @@ use play::Play;
 use stage::Stage;
 use story::Ending;
 
-/// Show it all in a temporary folder: four agents, rivals, a silent one, a liar, one decision.
+/// Show the whole story in a temporary folder.
 ///
-/// Runs the real git and this program, with keys and settings of its own; touches nothing else, needs no
+/// Four agents, rivals, a silent one, a liar, one decision. Runs the real git and this program, with keys and settings of its own; touches nothing else, needs no
 /// network, and leaves nothing behind.
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::cue::{Cue, Run, Step};
 use super::failed;
 use super::stage::{Ran, SERVER, Stage};
-use crate::cli::{Failure, output};
+use crate::cli::{Failure, output, progress};
 
 /// Columns of what is printed.
 const WIDTH: usize = 100;
@@ -36,12 +36,15 @@ impl Play {
         if self.silent {
             return Ok(());
         }
-        output::progress(&wrap(first, rest, text)).map_err(|e| failed(format!("cannot print: {e}")))
+        output::tell(&wrap(first, rest, text)).map_err(|e| failed(format!("cannot print: {e}")))
     }
 
     /// Begins a step.
     pub fn step(&mut self, name: &'static str, title: &'static str) -> Result<(), Failure> {
         self.steps.push(Step { name, title, runs: Vec::new(), facts: BTreeMap::new() });
+        if self.silent {
+            progress::say(&format!("Step {}: {title}", self.steps.len()));
+        }
         let number = format!("{:>2}. ", self.steps.len());
         self.tell(&number, "    ", title)
     }

@@ -115,7 +115,7 @@ fn for_a_clone(refusal: Refusal, name: &str, new: Option<Oid>) -> Refusal {
         }
         _ => refusal,
     };
-    Refusal { help: refusal.help + undo(), ..refusal }
+    Refusal { reason: format!("{name}: {}", refusal.reason), help: refusal.help + undo(), ..refusal }
 }
 
 fn helped_by(refusal: Refusal, help: &str) -> Refusal {
@@ -157,13 +157,14 @@ pub fn judge_push(repo: &Repo, (name, url): (&str, &str), pushed: &[PushedRef]) 
     }
     let known = known?;
     let values = moves.iter().filter_map(|p| Some((p.name.clone(), p.old?))).collect();
-    known
-        .with_scene(&moves, &values, |scene| moves.iter().try_for_each(|moved| judge(scene, moved)))
-        .map_err(sync_first)
+    known.with_scene(&moves, &values, |scene| {
+        moves.iter().try_for_each(|moved| judge(scene, moved).map_err(|refusal| sync_first(refusal, &moved.name)))
+    })
 }
 
 /// Others may know more.
-fn sync_first(refusal: Refusal) -> Refusal {
+fn sync_first(refusal: Refusal, name: &str) -> Refusal {
+    let refusal = Refusal { reason: format!("{name}: {}", refusal.reason), ..refusal };
     match refusal.code {
         RefusalCode::NoProposal => {
             helped_by(refusal, "propose it, if others have not: git quorum propose").then("git quorum sync")

@@ -1,0 +1,178 @@
+//! The lines that an installation adds to the repository's settings file, as text in and text out. They stand in a
+//! block of their own at the end, so that nothing of anybody's is rewritten, and taking them out leaves what was there.
+
+use crate::store::LedgerRefs;
+
+/// What the settings file includes, relative to itself.
+pub(super) const INCLUDED: &str = "quorum/hooks.config";
+
+/// A section header with the lines below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Section {
+    header: String,
+    lines: Vec<String>,
+}
+
+/// The sections that an installation adds: the include, and what is fetched from a remote.
+pub(super) fn sections(fetch: Option<(&str, &[String])>) -> Vec<Section> {
+    let include = Section { header: "[include]".to_owned(), lines: vec![format!("path = {INCLUDED}")] };
+    let fetch = fetch.filter(|(_, refspecs)| !refspecs.is_empty()).map(|(remote, refspecs)| Section {
+        header: format!("[remote {}]", quoted(remote)),
+        lines: refspecs.iter().map(|refspec| format!("fetch = {refspec}")).collect(),
+    });
+    std::iter::once(include).chain(fetch).collect()
+}
+
+/// What to fetch so that lanes and proposals arrive with `git fetch`, beside what is known, as an exchange puts them.
+/// Patterns only: Git fails where a name that it is told to fetch is not there.
+pub(super) fn refspecs(refs: &LedgerRefs, remote: &str) -> Vec<String> {
+    let pattern = |kind: &str| {
+        let name = format!("{}{kind}/*", refs.prefix());
+        format!("+{name}:{}", refs.incoming(remote, &name))
+    };
+    vec![pattern("lane"), pattern("proposal")]
+}
+
+/// Whether a refspec is one of those, for whatever ledger and remote.
+pub(super) fn is_our_refspec(refspec: &str) -> bool {
+    let parts = || {
+        let (from, to) = refspec.strip_prefix("+refs/quorum/")?.split_once(":refs/quorum/")?;
+        let (ledger, kind) = from.split_once('/')?;
+        let (_, beside) = to.strip_prefix(ledger)?.strip_prefix("/incoming/")?.split_once('/')?;
+        Some(kind == beside && ["lane/*", "proposal/*"].contains(&kind))
+    };
+    parts().unwrap_or(false)
+}
+
+/// The text with these sections in place of any of an earlier installation.
+pub(super) fn with(text: &[u8], sections: &[Section]) -> Vec<u8> {
+    let wanted: Vec<_> = sections.iter().flat_map(|section| &section.lines).map(String::as_str).collect();
+    let present: Vec<_> = lines(text).filter_map(our_line).collect();
+    if present == wanted { text.to_vec() } else { appended(&without(text), sections) }
+}
+
+fn appended(text: &[u8], sections: &[Section]) -> Vec<u8> {
+    let block = |section: &Section| {
+        let lines: String = section.lines.iter().map(|line| format!("\t{line}\n")).collect();
+        format!("{}\n{lines}", section.header)
+    };
+    let block: String = sections.iter().map(block).collect();
+    if text.is_empty() || text.ends_with(b"\n") {
+        return [text, block.as_bytes()].concat();
+    }
+    // The last line stays unended, so that the end tells how the text was.
+    [text, b"\n", block.trim_end_matches('\n').as_bytes()].concat()
+}
+
+/// The text without anything of ours.
+pub(super) fn without(text: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<u8> = Vec::new();
+    let mut section = (0, false);
+    for line in lines(text) {
+        if line.trim_ascii_start().starts_with(b"[") {
+            drop_emptied(&mut kept, section);
+            section = (kept.len(), false);
+        }
+        match our_line(line) {
+            Some(_) => section.1 = true,
+            None => kept.extend_from_slice(line),
+        }
+    }
+    drop_emptied(&mut kept, section);
+    if !text.ends_with(b"\n") && kept.ends_with(b"\n") {
+        kept.pop();
+    }
+    kept
+}
+
+/// Drops the header that begins there, if our lines were all that it had.
+fn drop_emptied(kept: &mut Vec<u8>, (start, had_ours): (usize, bool)) {
+    let is_empty = lines(kept.get(start..).unwrap_or_default()).count() == 1;
+    if had_ours && is_empty {
+        kept.truncate(start);
+    }
+}
+
+/// A line of ours, without white space around it.
+fn our_line(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?.trim();
+    let ours =
+        line.strip_prefix("path = ") == Some(INCLUDED) || line.strip_prefix("fetch = ").is_some_and(is_our_refspec);
+    ours.then_some(line)
+}
+
+/// Lines with their ends.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|b| *b == b'\n')
+}
+
+/// A text in quotes, as settings files have it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> Vec<Section> {
+        let refs = LedgerRefs::of(crate::id::EntryId::new([7; 32]));
+        sections(Some(("origin", &refspecs(&refs, "origin"))))
+    }
+
+    #[test]
+    fn what_is_added_can_be_taken_out_to_the_byte() {
+        let texts: [&[u8]; 8] = [
+            b"",
+            b"[core]\n\tbare = false\n",
+            b"[core]\n\tbare = false",
+            b"[core]\r\n\tbare = false\r\n",
+            b"[include]\n[remote \"origin\"]\n",
+            b"[include]\n\tpath = x\n# end\n\n",
+            b"[x] y = z\n\n",
+            b"\xff\xfe\n",
+        ];
+        for text in texts {
+            let added = with(text, &some());
+            assert!(added.starts_with(text) && added.len() > text.len());
+            assert_eq!(without(&added), text, "{}", String::from_utf8_lossy(&added));
+            assert_eq!(with(&added, &some()), added);
+            assert_eq!(without(text), text);
+        }
+    }
+
+    #[test]
+    fn others_can_write_around_it() {
+        let added = with(b"[core]\n\tbare = false\n", &some());
+        let more = [&added[..], b"\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n"]
+            .concat();
+        assert_eq!(with(&more, &some()), more);
+        let left = "[core]\n\tbare = false\n[remote \"origin\"]\n\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n";
+        assert_eq!(String::from_utf8(without(&more)).unwrap(), left);
+    }
+
+    #[test]
+    fn a_block_for_another_remote_is_replaced() {
+        let added = with(b"[core]\n", &some());
+        let refs = LedgerRefs::of(crate::id::EntryId::new([7; 32]));
+        let other = with(&added, &sections(Some(("a \"b\"", &refspecs(&refs, "a \"b\"")))));
+        let text = String::from_utf8(other).unwrap();
+        assert!(text.contains("[remote \"a \\\"b\\\"\"]\n") && !text.contains("origin"), "{text}");
+        assert_eq!(without(text.as_bytes()), b"[core]\n");
+    }
+
+    #[test]
+    fn only_our_own_refspecs_are_ours() {
+        let ours = "+refs/quorum/0707070707070707/lane/*:refs/quorum/0707070707070707/incoming/origin/lane/*";
+        assert!(is_our_refspec(ours));
+        for other in [
+            "+refs/heads/*:refs/remotes/origin/*",
+            "+refs/quorum/*:refs/quorum/*",
+            "+refs/quorum/07/lane/*:refs/quorum/08/incoming/o/lane/*",
+            "+refs/quorum/07/lane/*:refs/quorum/07/incoming/o/proposal/*",
+            "+refs/quorum/07/lane/a:refs/quorum/07/incoming/o/lane/a",
+        ] {
+            assert!(!is_our_refspec(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Puts the hooks into a clone, in the manner that harms nobody else's, and lets lanes arrive with `git fetch`.
+//! Scripts first, then the settings that lead to them in one step; what fails in the middle is taken back.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::layout::{CLONE_HOOKS, Layout};
+use super::slot::Slot;
+use super::standing::{self, hook_name};
+use super::{InstallError, block, relay, script, uninstall};
+use crate::charter::RefPattern;
+use crate::gate::push::LEDGER_KEY;
+use crate::id::EntryId;
+use crate::repo::{Repo, is_executable};
+use crate::store::{LedgerRefs, LoadError, Trust, find_ledgers, load};
+
+/// What to install.
+#[derive(Debug, Clone)]
+pub struct CloneOptions {
+    /// The program that the hooks call.
+    pub program: PathBuf,
+    /// The remote that lanes are fetched from.
+    pub remote: Option<String>,
+}
+
+/// How Git is led to our hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Manner {
+    /// By its settings, beside all others.
+    Config,
+    /// They lie in the repository's own hooks folder.
+    Files,
+    /// A folder of ours passes on to the one that was there before.
+    Folder,
+}
+
+impl Manner {
+    const ALL: [Self; 3] = [Self::Config, Self::Files, Self::Folder];
+
+    /// As it is written in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Files => "files",
+            Self::Folder => "folder",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|manner| manner.name() == name)
+    }
+}
+
+/// What was installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InstalledClone {
+    /// The repository.
+    pub repository: PathBuf,
+    /// The ledger.
+    pub ledger: EntryId,
+    /// How Git is led to the hooks.
+    pub manner: Manner,
+    /// The hooks.
+    pub hooks: Vec<PathBuf>,
+    /// The protected patterns.
+    pub protected: Vec<String>,
+    /// The remote whose lanes come with a fetch.
+    pub fetches: Option<String>,
+    /// What was changed; nothing when all was in place.
+    pub changes: Vec<String>,
+    /// What should be known beside.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// What is to be there.
+struct Plan<'a> {
+    repo: &'a Repo,
+    layout: Layout,
+    program: &'a Path,
+    /// Where Git would look for hooks if we were not there.
+    earlier: PathBuf,
+    manner: Manner,
+    fetch: Option<(&'a str, Vec<String>)>,
+}
+
+/// Installs the hooks of a clone.
+pub fn install_clone(repo: &Repo, options: &CloneOptions) -> Result<InstalledClone, InstallError> {
+    if repo.is_bare() {
+        return Err(InstallError::Bare(repo.git_dir().to_owned()));
+    }
+    let (ledger, patterns) = protected(repo)?;
+    let mut notes = Vec::new();
+    let plan = plan(repo, options, ledger, &mut notes)?;
+    let new = !standing::is_installed(repo)?;
+    let mut changes = Vec::new();
+    let made = make(&plan, &patterns, &mut changes).and_then(|()| check(&plan));
+    if let Err(error) = made {
+        if new {
+            uninstall::uninstall_clone(repo)?;
+        }
+        return Err(error);
+    }
+    Ok(InstalledClone {
+        repository: repo.git_dir().to_owned(),
+        ledger,
+        manner: plan.manner,
+        hooks: plan.hooks(),
+        protected: patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
+        fetches: plan.fetch.map(|(remote, _)| remote.to_owned()),
+        changes,
+        notes,
+    })
+}
+
+/// The ledger, and what its charter in force protects.
+fn protected(repo: &Repo) -> Result<(EntryId, Vec<RefPattern>), InstallError> {
+    let bad = |error: &dyn std::fmt::Display| InstallError::Ledger(error.to_string());
+    let ledger = match repo.config(LEDGER_KEY)? {
+        Some(pinned) => pinned.parse().map_err(|_| bad(&format!("{LEDGER_KEY} is {pinned:?}")))?,
+        None => match find_ledgers(repo)?.as_slice() {
+            [] => return Err(InstallError::NoLedger),
+            [one] => *one,
+            several => return Err(InstallError::Several(several.to_vec())),
+        },
+    };
+    let loaded = load(repo, ledger, Trust::Cache).map_err(|error| match error {
+        LoadError::NoLedger => InstallError::NoLedger,
+        error => bad(&error),
+    })?;
+    let charter = loaded.tally.dag().charter(loaded.tally.charter_in_force());
+    let charter = charter.ok_or_else(|| bad(&"the charter in force is not known"))?;
+    Ok((ledger, charter.charter.protected().to_vec()))
+}
+
+fn plan<'a>(
+    repo: &'a Repo,
+    options: &'a CloneOptions,
+    ledger: EntryId,
+    notes: &mut Vec<String>,
+) -> Result<Plan<'a>, InstallError> {
+    let layout = Layout::of(repo);
+    let earlier = repo.hooks_paths()?.into_iter().rfind(|path| *path != layout.hooks());
+    let earlier = earlier.filter(|path| !layout.is_own_hooks(path));
+    let can_be_chained = || {
+        let mut slots = CLONE_HOOKS.iter().map(|(event, _)| Slot::new(&layout, event));
+        !layout.own_hooks_are_elsewhere() && slots.all(|slot| slot.can_be_chained())
+    };
+    let manner = match repo.has_config_hooks()? {
+        true => Manner::Config,
+        false if earlier.is_none() && can_be_chained() => Manner::Files,
+        false => Manner::Folder,
+    };
+    let fetch = match &options.remote {
+        Some(remote) => refspecs(repo, remote, &LedgerRefs::of(ledger), notes)?.map(|specs| (remote.as_str(), specs)),
+        None => None,
+    };
+    let earlier = earlier.unwrap_or_else(|| layout.own_hooks());
+    Ok(Plan { repo, layout, program: &options.program, earlier, manner, fetch })
+}
+
+/// What to fetch from the remote; nothing where a line of ours would change what else is fetched.
+fn refspecs(
+    repo: &Repo,
+    remote: &str,
+    refs: &LedgerRefs,
+    notes: &mut Vec<String>,
+) -> Result<Option<Vec<String>>, InstallError> {
+    let mut others = repo.config_all(&format!("remote.{remote}.fetch"))?;
+    others.retain(|refspec| !block::is_our_refspec(refspec));
+    if others.is_empty() {
+        notes.push(format!(
+            "lanes do not come with git fetch: {remote} has no refspec, and one would change what else comes"
+        ));
+        return Ok(None);
+    }
+    let prefix = refs.prefix();
+    let target = |refspec: &String| refspec.split_once(':').map(|(_, to)| to.trim_end_matches('*').to_owned());
+    let covers = |to: String| prefix.starts_with(&to) && !to.is_empty();
+    if others.iter().filter_map(target).any(covers) {
+        notes.push(format!("lanes come from {remote} as they are: it is fetched as a mirror"));
+        return Ok(None);
+    }
+    Ok(Some(block::refspecs(refs, remote)))
+}
+
+impl Plan<'_> {
+    /// The paths of our hooks.
+    fn hooks(&self) -> Vec<PathBuf> {
+        let path = |event: &'static str| match self.manner {
+            Manner::Files => self.slot(event).standing().unwrap_or_else(|| self.slot(event).hook()),
+            Manner::Config | Manner::Folder => self.layout.hooks().join(event),
+        };
+        CLONE_HOOKS.iter().map(|(event, _)| path(event)).collect()
+    }
+
+    fn slot(&self, event: &'static str) -> Slot {
+        Slot::new(&self.layout, event)
+    }
+
+    /// The text of the settings that are included.
+    fn settings(&self) -> Result<String, InstallError> {
+        let mut text = format!(
+            "# Written by `git quorum install`, removed by `git quorum uninstall`.\n[quorum]\n\thooks = {}\n",
+            self.manner.name()
+        );
+        match self.manner {
+            Manner::Config => {
+                for (event, _) in CLONE_HOOKS {
+                    let command = block::quoted(&standing::command(&self.layout.hooks().join(event))?);
+                    let name = hook_name(event);
+                    text.push_str(&format!("[hook \"{name}\"]\n\tcommand = {command}\n\tevent = {event}\n"));
+                }
+            }
+            Manner::Folder => {
+                let hooks = self.layout.hooks();
+                let path = hooks.to_str().ok_or_else(|| InstallError::Path(hooks.clone()))?;
+                text.push_str(&format!("[core]\n\thooksPath = {}\n", block::quoted(path)));
+            }
+            Manner::Files => {}
+        }
+        Ok(text)
+    }
+}
+
+fn make(plan: &Plan<'_>, patterns: &[RefPattern], changes: &mut Vec<String>) -> Result<(), InstallError> {
+    let layout = &plan.layout;
+    write_protected(layout, patterns, changes)?;
+    match plan.manner {
+        Manner::Config => put_scripts(plan, |_| Ok(None), changes)?,
+        Manner::Files => put_files(plan, changes)?,
+        Manner::Folder => put_folder(plan, changes)?,
+    }
+    if script::write_file(&layout.settings(), &plan.settings()?, 0o644)? {
+        changes.push(format!("wrote {}", layout.settings().display()));
+    }
+    add_block(plan, changes)?;
+    take_other_manners_away(plan, changes)
+}
+
+/// The list that the scripts read, so that refs that are not protected cost no start of the program.
+fn write_protected(layout: &Layout, patterns: &[RefPattern], changes: &mut Vec<String>) -> Result<(), InstallError> {
+    let text: String = patterns.iter().map(|pattern| format!("{}\n", pattern.as_str())).collect();
+    if script::write_file(&layout.protected(), &text, 0o644)? {
+        changes.push(format!("wrote {}", layout.protected().display()));
+    }
+    Ok(())
+}
+
+/// Our scripts in the folder of ours.
+fn put_scripts(
+    plan: &Plan<'_>,
+    chained: impl Fn(&str) -> Result<Option<PathBuf>, InstallError>,
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
+    for (event, text) in CLONE_HOOKS {
+        let text = script::filled(text, plan.program, chained(event)?.as_deref())?;
+        script::write(&place_in_ours(plan, event, changes)?, &text, changes)?;
+    }
+    Ok(())
+}
+
+/// Where a script of ours goes in the folder of ours. A hook manager that looked for the hooks folder while that was ours may have
+/// put its own hook there: it goes where it would have gone without us, if that is in the git directory and free.
+fn place_in_ours(plan: &Plan<'_>, event: &'static str, changes: &mut Vec<String>) -> Result<PathBuf, InstallError> {
+    let slot = Slot::in_ours(&plan.layout, event);
+    let (from, to) = (slot.hook(), plan.earlier.join(event));
+    if !slot.is_foreign() {
+        return Ok(from);
+    }
+    if plan.earlier == plan.layout.own_hooks() && !plan.layout.own_hooks_are_elsewhere() && !script::exists(&to) {
+        script::rename(&from, &to)?;
+        changes.push(format!("moved {} to {}", from.display(), to.display()));
+        return Ok(from);
+    }
+    match plan.manner == Manner::Folder && slot.manager_runs_ours() {
+        true => Ok(slot.legacy()),
+        false => Err(InstallError::InOurFolder { from, to }),
+    }
+}
+
+fn put_files(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+    for (event, text) in CLONE_HOOKS {
+        plan.slot(event).put(|chained| script::filled(text, plan.program, chained), changes)?;
+    }
+    Ok(())
+}
+
+/// A folder that passes every hook on to the folder before, ours after our own.
+fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+    let layout = &plan.layout;
+    let is_ours = |event: &str| CLONE_HOOKS.iter().any(|(ours, _)| *ours == event);
+    // Hooks of a push are looked for from the git directory.
+    let has = |event: &&str| is_executable(&plan.repo.git_dir().join(&plan.earlier).join(event));
+    let passed_on = relay::EVENTS.into_iter().chain(relay::TELLING_EVENTS.into_iter().filter(has));
+    for event in passed_on.filter(|event| !is_ours(event)) {
+        let path = place_in_ours(plan, event, changes)?;
+        script::write(&path, &relay::to_earlier(layout, event, &plan.earlier)?, changes)?;
+    }
+    let chained = |event: &str| {
+        let path = layout.chained_hook(event);
+        script::write_file(&path, &relay::to_earlier(layout, event, &plan.earlier)?, 0o755)?;
+        Ok(Some(path))
+    };
+    put_scripts(plan, chained, changes)?;
+    // Ours that a manager has moved aside to make room for what has been given back.
+    let is_aside = |name: &str| {
+        let moved = name.strip_suffix(".old").or(name.strip_suffix(".legacy"));
+        moved.is_some_and(|event| script::is_ours(&layout.hooks().join(event)))
+    };
+    uninstall::remove_folder(&layout.hooks(), is_aside, changes)
+}
+
+/// The step that makes it all count: until here nothing has changed for Git, but for files in its hooks folder.
+fn add_block(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+    let fetch = plan.fetch.as_ref().map(|(remote, refspecs)| (*remote, refspecs.as_slice()));
+    let sections = block::sections(fetch);
+    if plan.repo.edit_config(|text| block::with(text, &sections))? {
+        changes.push(format!("include.path = {}", block::INCLUDED));
+        if let Some((remote, refspecs)) = &plan.fetch {
+            changes.extend(refspecs.iter().map(|refspec| format!("remote.{remote}.fetch = {refspec}")));
+        }
+    }
+    if plan.manner == Manner::Folder {
+        // Another setting may have come to stand behind ours: ours goes to the end again.
+        if plan.repo.hooks_paths()?.last() != Some(&plan.layout.hooks()) {
+            plan.repo.edit_config(|text| block::with(&block::without(text), &sections))?;
+        }
+        // Written last of all, so that it is younger than the settings.
+        std::fs::write(plan.layout.stamp(), "")
+            .map_err(|source| InstallError::Write { path: plan.layout.stamp(), source })?;
+    }
+    Ok(())
+}
+
+/// One manner at a time: hooks that were installed in another one would run twice.
+fn take_other_manners_away(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+    if plan.manner != Manner::Files {
+        for (event, _) in CLONE_HOOKS {
+            plan.slot(event).take_away(changes)?;
+        }
+    }
+    match plan.manner {
+        Manner::Files => uninstall::remove_folder(&plan.layout.hooks(), |_| true, changes)?,
+        Manner::Config => {
+            let is_hook = |name: &str| CLONE_HOOKS.iter().any(|(event, _)| *event == name);
+            uninstall::remove_folder(&plan.layout.hooks(), |name| !is_hook(name), changes)?;
+            uninstall::remove_folder(&plan.layout.chained(), |_| true, changes)?;
+        }
+        Manner::Folder => return Ok(()),
+    }
+    script::remove(&plan.layout.stamp()).map(drop)
+}
+
+/// Whether Git will run them, as far as it can be asked.
+fn check(plan: &Plan<'_>) -> Result<(), InstallError> {
+    if let Some(fault) = standing::fault(plan.repo)? {
+        return Err(InstallError::NotRun(fault));
+    }
+    if plan.manner == Manner::Config {
+        for (event, _) in CLONE_HOOKS {
+            let name = hook_name(event);
+            if !plan.repo.config_hooks(event)?.contains(&name) {
+                return Err(InstallError::NotRun(format!("hook.{name} is disabled")));
+            }
+        }
+        return Ok(());
+    }
+    let is_right = |path: &Option<PathBuf>| match (plan.manner, path) {
+        (Manner::Folder, path) => *path == Some(plan.layout.hooks()),
+        (_, None) => true,
+        (_, Some(path)) => plan.layout.is_own_hooks(path),
+    };
+    let wrong = plan.repo.hooks_path_in_worktrees()?.into_iter().find(|(_, path)| !is_right(path));
+    match wrong {
+        None => Ok(()),
+        Some((git_dir, path)) => {
+            let path = path.unwrap_or_else(|| plan.layout.own_hooks());
+            Err(InstallError::NotRun(format!("core.hooksPath is {} for {}", path.display(), git_dir.display())))
+        }
+    }
+}

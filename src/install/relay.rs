@@ -1,0 +1,105 @@
+//! Scripts that run the hook that was there before ours. They carry our mark, so that they are known as ours.
+
+use std::path::Path;
+
+use super::InstallError;
+use super::foreign::Found;
+use super::layout::Layout;
+use super::script::{MARK, quoted, quoted_text};
+
+/// The hooks that the versions of Git without configured hooks run, but for those whose mere presence changes what Git does.
+pub(super) const EVENTS: [&str; 25] = [
+    "applypatch-msg",
+    "commit-msg",
+    "p4-changelist",
+    "p4-post-changelist",
+    "p4-pre-submit",
+    "p4-prepare-changelist",
+    "post-applypatch",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-receive",
+    "post-rewrite",
+    "post-update",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "pre-push",
+    "pre-rebase",
+    "pre-receive",
+    "prepare-commit-msg",
+    "reference-transaction",
+    "sendemail-validate",
+    "update",
+];
+
+/// Those whose presence changes what Git does: they are passed on only where there is one.
+pub(super) const TELLING_EVENTS: [&str; 2] = ["proc-receive", "push-to-checkout"];
+
+/// Runs the hook that was moved from `hook` to `original`, under its old name where it can.
+pub(super) fn to_original(hook: &Path, original: &Path, found: &Found) -> Result<String, InstallError> {
+    let (hook, original) = (quoted(hook)?, quoted(original)?);
+    let run = match found {
+        Found::Shell(words) => {
+            let words: Vec<_> = words.iter().map(|word| quoted_text(word)).collect();
+            format!("exec {} -c '. \"$0.{}\"' \"$hook\" \"$@\"", words.join(" "), super::slot::SUFFIX)
+        }
+        _ => "exec \"$original\" \"$@\"".to_owned(),
+    };
+    Ok(format!(
+        r#"#!/bin/sh
+{MARK}: runs the hook that was here before it. Written by `git quorum install`; `git quorum uninstall` puts
+# that hook back where it was.
+hook={hook}
+original={original}
+test -x "$original" || exit 0
+if ! grep -q '^{MARK}' "$hook" 2>/dev/null; then
+	# A hook manager has come after us and calls us as the hook before it. If it is the one that was here before us too,
+	# it has run already, or is about to.
+	! cmp -s "$hook" "$original" || exit 0
+	test -z "$GIT_QUORUM_CHAINED" || exit 0
+	GIT_QUORUM_CHAINED=1
+	export GIT_QUORUM_CHAINED
+fi
+{run}
+"#
+    ))
+}
+
+/// Runs the hook of this name in the folder that Git would take without us. It may be set anew at any time, by a hook manager for
+/// one, so it is looked up again when settings have changed since this was written.
+pub(super) fn to_earlier(layout: &Layout, event: &str, earlier: &Path) -> Result<String, InstallError> {
+    // A relative path stays one: Git reads it in the folder in which it runs the hook.
+    let text = earlier.to_str().filter(|text| !text.contains(char::is_control));
+    let earlier = quoted_text(text.ok_or_else(|| InstallError::Path(earlier.to_owned()))?);
+    Ok(format!(
+        r#"#!/bin/sh
+{MARK}: runs the hook of this name in the folder that core.hooksPath names without it. Written by
+# `git quorum install`; `git quorum uninstall` removes it.
+earlier={earlier}
+ours={ours}
+stamp={stamp}
+for settings in {config} "$HOME/.gitconfig" "${{XDG_CONFIG_HOME:-$HOME/.config}}/git/config"; do
+	if test "$settings" -nt "$stamp"; then
+		# As old as what is read now, whatever is set meanwhile.
+		: >"$stamp.$$"
+		now=$(git config --path --get-all core.hooksPath | grep -vxF -e "$ours" | tail -n 1)
+		test -n "$now" || now={own}
+		if test "$now" = "$earlier"; then mv -f "$stamp.$$" "$stamp"; else rm -f "$stamp.$$"; fi
+		earlier=$now
+		break
+	fi
+done
+hook=$earlier/{event}
+test -f "$hook" && test -x "$hook" || exit 0
+exec "$hook" "$@"
+"#,
+        ours = quoted(&layout.hooks())?,
+        stamp = quoted(&layout.stamp())?,
+        config = quoted(&layout.config())?,
+        own = quoted(&layout.own_hooks())?,
+    ))
+}

@@ -1,0 +1,326 @@
+//! The place of one hook in the repository's own hooks folder: ours is put there and what was there is kept beside it, to run after
+//! ours; later all is put back. Hook managers that came after us have moved our script, and it is found where they put it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::InstallError;
+use super::foreign::{Found, look};
+use super::layout::Layout;
+use super::{relay, script};
+use crate::repo::is_executable;
+
+/// What the name of a hook that was there before ends in.
+pub(super) const SUFFIX: &str = "before-git-quorum";
+
+/// By what the scripts of those managers are known that go on to run what they moved to `.legacy` (pre-commit, prek).
+const RUNS_LEGACY: &[u8] = b"hook-impl";
+
+/// The place of one hook.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    event: &'static str,
+    hooks: PathBuf,
+    chained: PathBuf,
+}
+
+impl Slot {
+    /// The place in the repository's own hooks folder.
+    pub fn new(layout: &Layout, event: &'static str) -> Self {
+        Self { event, hooks: layout.own_hooks(), chained: layout.chained_hook(event) }
+    }
+
+    /// The place in the folder of ours.
+    pub fn in_ours(layout: &Layout, event: &'static str) -> Self {
+        Self { hooks: layout.hooks(), ..Self::new(layout, event) }
+    }
+
+    /// Where Git looks for the hook.
+    pub fn hook(&self) -> PathBuf {
+        self.hooks.join(self.event)
+    }
+
+    /// Where the hook is kept that was there before.
+    fn original(&self) -> PathBuf {
+        self.beside(SUFFIX)
+    }
+
+    /// Where managers move a hook that they go on to run.
+    pub fn legacy(&self) -> PathBuf {
+        self.beside("legacy")
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        self.hooks.join(format!("{}.{suffix}", self.event))
+    }
+
+    /// Where managers put our script when they take its place: pre-commit and prek, who run it, and lefthook, which does not.
+    fn displaced(&self) -> [PathBuf; 2] {
+        [self.legacy(), self.beside("old")]
+    }
+
+    /// Whether somebody else's is in the place.
+    pub fn is_foreign(&self) -> bool {
+        !matches!(look(&self.hook()), Found::Nothing | Found::Ours)
+    }
+
+    /// Whether what is in the place can run after ours and still see its own name.
+    pub fn can_be_chained(&self) -> bool {
+        !matches!(look(&self.hook()), Found::Other)
+    }
+
+    /// Where our script is and is run, if it is.
+    pub fn standing(&self) -> Option<PathBuf> {
+        let runs = |path: &Path| script::is_ours(path) && is_executable(path);
+        let hook = self.hook();
+        if runs(&hook) {
+            return Some(hook);
+        }
+        self.manager_runs_ours().then(|| self.legacy()).filter(|path| runs(path))
+    }
+
+    /// Whether a manager has taken our place and runs ours from where it moved it.
+    pub fn manager_runs_ours(&self) -> bool {
+        let hook = self.hook();
+        let start = script::start_of(&hook);
+        is_executable(&hook) && contains(&start, RUNS_LEGACY) && script::is_ours(&self.legacy())
+    }
+
+    /// Puts our script in place. `fill` makes it, with the path of what is to run after it.
+    pub fn put(
+        &self,
+        fill: impl Fn(Option<&Path>) -> Result<String, InstallError>,
+        changes: &mut Vec<String>,
+    ) -> Result<(), InstallError> {
+        let place = match self.manager_runs_ours() {
+            true => {
+                self.drop_copy_of_original()?;
+                self.legacy()
+            }
+            false => {
+                self.make_room(changes)?;
+                self.hook()
+            }
+        };
+        let original = self.original();
+        if script::exists(&original) {
+            let relay = relay::to_original(&self.hook(), &original, &look(&original))?;
+            script::write_file(&self.chained, &relay, 0o755)?;
+            return script::write(&place, &fill(Some(&self.chained))?, changes);
+        }
+        script::write(&place, &fill(None)?, changes)?;
+        script::remove(&self.chained).map(drop)
+    }
+
+    /// Keeps what is in the place beside it.
+    fn make_room(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
+        let (hook, original) = (self.hook(), self.original());
+        let foreign = self.is_foreign();
+        self.drop_copy_of_original()?;
+        for displaced in self.displaced().iter().filter(|path| script::is_ours(path)) {
+            // Whoever took our place would have found the original there, had we not been.
+            match foreign && script::exists(&original) {
+                true => script::rename(&original, displaced)?,
+                false => script::remove(displaced).map(drop)?,
+            }
+            changes.push(format!("took ours from {}", displaced.display()));
+        }
+        match (foreign, script::exists(&original)) {
+            (false, _) => Ok(()),
+            (true, true) => Err(InstallError::TwoHooks { hook, original }),
+            (true, false) => self.keep(changes),
+        }
+    }
+
+    /// The place is not empty for a moment: what is there stays until ours replaces it.
+    fn keep(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
+        let (hook, original) = (self.hook(), self.original());
+        if fs::hard_link(&hook, &original).is_err() {
+            script::rename(&hook, &original)?;
+        }
+        changes.push(format!("moved {} to {}", hook.display(), original.display()));
+        Ok(())
+    }
+
+    /// Drops the original if the very same is in the place again: its manager has put it there.
+    fn drop_copy_of_original(&self) -> Result<bool, InstallError> {
+        let (hook, original) = (self.hook(), self.original());
+        let same = fs::read(&hook).ok().zip(fs::read(&original).ok()).is_some_and(|(a, b)| a == b);
+        Ok(same && script::remove(&original)?)
+    }
+
+    /// Takes our script away, wherever it lies, puts the original in its stead, and forgets how to run it.
+    pub fn restore(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
+        self.take_away(changes)?;
+        if script::is_ours(&self.chained) && script::remove(&self.chained)? {
+            changes.push(format!("removed {}", self.chained.display()));
+        }
+        Ok(())
+    }
+
+    /// Takes our script away, wherever it lies, and puts the original in its stead.
+    pub fn take_away(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
+        let original = self.original();
+        self.drop_copy_of_original()?;
+        let places = std::iter::once(self.hook()).chain(self.displaced());
+        for place in places.filter(|path| script::is_ours(path)) {
+            match script::exists(&original) {
+                true => {
+                    script::rename(&original, &place)?;
+                    changes.push(format!("moved {} back to {}", original.display(), place.display()));
+                }
+                false => {
+                    script::remove(&place)?;
+                    changes.push(format!("removed {}", place.display()));
+                }
+            }
+        }
+        self.restore_lost_original(changes)
+    }
+
+    /// Our script is gone, by others' hands or because an installation stopped in the middle.
+    fn restore_lost_original(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
+        let (hook, original) = (self.hook(), self.original());
+        if !script::exists(&original) {
+            return Ok(());
+        }
+        if script::exists(&hook) {
+            changes.push(format!("left {}: {} has taken its place", original.display(), hook.display()));
+            return Ok(());
+        }
+        script::rename(&original, &hook)?;
+        changes.push(format!("moved {} back to {}", original.display(), hook.display()));
+        Ok(())
+    }
+}
+
+fn contains(text: &[u8], words: &[u8]) -> bool {
+    text.windows(words.len()).any(|window| window == words)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+    use crate::repo::testing::Sandbox;
+
+    const EVENT: &str = "pre-receive";
+
+    /// A server's hook in place over one that is there.
+    struct Place {
+        sandbox: Sandbox,
+        layout: Layout,
+        slot: Slot,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let sandbox = Sandbox::new();
+            let layout = Layout::of(&sandbox.bare("server"));
+            let slot = Slot::new(&layout, EVENT);
+            Self { sandbox, layout, slot }
+        }
+
+        fn write(&self, path: &Path, text: &str, mode: u32) {
+            script::write_file(path, text, mode).unwrap();
+        }
+
+        fn put(&self) -> Vec<String> {
+            let mut changes = Vec::new();
+            let text = |chained: Option<&Path>| {
+                script::filled(
+                    &format!(
+                        "#!/bin/sh\n{}\nchained=@CHAINED@\necho ours\ntest -z \"$chained\" || exec \"$chained\" \"$@\"\n",
+                        script::MARK
+                    ),
+                    Path::new("/x"),
+                    chained,
+                )
+            };
+            self.slot.put(text, &mut changes).unwrap();
+            changes
+        }
+
+        fn run(&self, path: &Path) -> (String, i32) {
+            let output = Command::new(path).args(["a b", "c"]).env("PATH", "/usr/bin:/bin").output().unwrap();
+            (
+                String::from_utf8_lossy(&output.stdout).replace('\n', " ").trim_end().to_owned(),
+                output.status.code().unwrap(),
+            )
+        }
+    }
+
+    #[test]
+    fn what_was_there_runs_after_ours_with_its_arguments_and_its_status_counts() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        assert_eq!(
+            place.run({
+                place.put();
+                &hook
+            }),
+            ("ours".to_owned(), 0)
+        );
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert!(!hook.exists() && !place.layout.chained_hook(EVENT).exists());
+
+        let shell = "#!/bin/sh -e\nbasename \"$0\"\necho \"$#:$1\"\nfalse\necho unreached\n";
+        place.write(&hook, shell, 0o755);
+        place.put();
+        assert!(place.put().is_empty());
+        assert_eq!(place.run(&hook), ("ours pre-receive 2:a b".to_owned(), 1));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert_eq!(fs::read_to_string(&hook).unwrap(), shell);
+    }
+
+    #[test]
+    fn a_link_runs_after_ours_on_a_server_and_stays_a_link() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        let target = place.sandbox.path().join("host-hook");
+        place.write(&target, "#!/bin/sh\necho host $#\nexit 3\n", 0o755);
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::remove_file(&hook).ok();
+        symlink(&target, &hook).unwrap();
+        assert!(!place.slot.can_be_chained());
+        place.put();
+        assert_eq!(place.run(&hook), ("ours host 2".to_owned(), 3));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert_eq!(fs::read_link(&hook).unwrap(), target);
+    }
+
+    #[test]
+    fn a_manager_that_took_our_place_finds_what_it_would_have_found_without_us() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        let old = hook.with_extension("old");
+        place.write(&hook, "#!/bin/sh\necho first\n", 0o755);
+        place.put();
+        fs::rename(&hook, &old).unwrap();
+        place.write(&hook, "#!/bin/sh\necho second\n", 0o755);
+        assert_eq!(place.slot.standing(), None);
+        place.put();
+        assert_eq!(place.run(&hook), ("ours second".to_owned(), 0));
+        assert_eq!(place.run(&old), ("first".to_owned(), 0));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert_eq!((place.run(&hook).0, place.run(&old).0), ("second".to_owned(), "first".to_owned()));
+    }
+
+    #[test]
+    fn a_manager_that_runs_what_it_found_keeps_its_place() {
+        let place = Place::new();
+        let hook = place.slot.hook();
+        place.put();
+        fs::rename(&hook, place.slot.legacy()).unwrap();
+        let manager = "#!/bin/sh\n# hook-impl\nexec \"$0.legacy\"\n";
+        place.write(&hook, manager, 0o755);
+        assert_eq!(place.slot.standing(), Some(place.slot.legacy()));
+        assert!(place.put().is_empty());
+        assert_eq!(place.run(&hook), ("ours".to_owned(), 0));
+        place.slot.restore(&mut Vec::new()).unwrap();
+        assert!(!place.slot.legacy().exists());
+        assert_eq!(fs::read_to_string(&hook).unwrap(), manager);
+    }
+}

@@ -1,0 +1,141 @@
+//! Where Git looks for hooks. Knows nothing of what they do.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::git::{self, GitCommand};
+use super::{Repo, RepoError};
+
+/// The setting that leads Git to another folder of hooks.
+pub const HOOKS_PATH: &str = "core.hooksPath";
+
+/// The exit status of `git config` when a setting has no value.
+const NO_VALUE: i32 = 1;
+
+impl Repo {
+    /// Whether the Git that runs here takes hooks from its settings, as 2.54 and newer do. It is tried, because versions
+    /// are numbered as their makers like.
+    pub fn has_config_hooks(&self) -> Result<bool, RepoError> {
+        let probe = self.git("hook").config("hook.git-quorum-probe.event", "pre-push");
+        let output = probe.config("hook.git-quorum-probe.command", "true").args(["list", "pre-push"]).output()?;
+        // Also where it would be disabled: then it says so.
+        Ok(output.status.success() && names(&output.stdout).any(|name| name.ends_with("git-quorum-probe")))
+    }
+
+    /// The hooks that Git takes from its settings at an event, in the caller's own environment, without those that are disabled.
+    pub fn config_hooks(&self, event: &str) -> Result<Vec<String>, RepoError> {
+        let mut command = self.git("hook").args(["list", event]);
+        for (name, value) in caller_settings() {
+            command = command.env(&name, value);
+        }
+        // Status 1: there are none.
+        Ok(names(&command.output()?.stdout).map(str::to_owned).collect())
+    }
+
+    /// All values of `core.hooksPath` for this working tree, as paths, in Git's order: the last one counts.
+    pub fn hooks_paths(&self) -> Result<Vec<PathBuf>, RepoError> {
+        paths(self.git("config"))
+    }
+
+    /// The value of `core.hooksPath` that counts in each working tree, in the caller's own environment.
+    pub fn hooks_path_in_worktrees(&self) -> Result<Vec<(PathBuf, Option<PathBuf>)>, RepoError> {
+        let mut found = Vec::new();
+        for git_dir in self.worktrees() {
+            let mut command = GitCommand::new(&self.env, &git_dir, "config").git_dir(&git_dir);
+            for (name, value) in caller_settings() {
+                command = command.env(&name, value);
+            }
+            let last = paths(command)?.pop();
+            found.push((git_dir, last));
+        }
+        Ok(found)
+    }
+
+    /// The git directories of all working trees.
+    fn worktrees(&self) -> Vec<PathBuf> {
+        let linked = std::fs::read_dir(self.git_dir().join("worktrees"));
+        let mut linked: Vec<_> = linked.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        linked.retain(|path| path.join("HEAD").exists());
+        linked.sort();
+        std::iter::once(self.git_dir().to_owned()).chain(linked).collect()
+    }
+}
+
+fn paths(command: GitCommand) -> Result<Vec<PathBuf>, RepoError> {
+    let output = command.args(["--null", "--type=path", "--get-all", HOOKS_PATH]).output()?;
+    match output.status.code() {
+        Some(0) => Ok(output.stdout.strip_suffix(b"\0").unwrap_or_default().split(|b| *b == 0).map(path).collect()),
+        Some(NO_VALUE) => Ok(Vec::new()),
+        _ => Err(git::failed("config", &output).into()),
+    }
+}
+
+#[cfg(unix)]
+fn path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    Path::new(OsStr::from_bytes(bytes)).to_owned()
+}
+
+#[cfg(not(unix))]
+fn path(bytes: &[u8]) -> PathBuf {
+    Path::new(OsStr::new(&*String::from_utf8_lossy(bytes))).to_owned()
+}
+
+/// The hooks in an answer of `git hook list`; those that are disabled stand behind a word and a tab.
+fn names(answer: &[u8]) -> impl Iterator<Item = &str> {
+    answer.split(|b| *b == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
+}
+
+/// What the caller's environment adds to the settings in files. It has no say in what we do, but it has in which hooks
+/// Git will run for the caller.
+fn caller_settings() -> Vec<(String, OsString)> {
+    let is_setting = |name: &str| {
+        ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"].contains(&name)
+            || name.starts_with("GIT_CONFIG_KEY_")
+            || name.starts_with("GIT_CONFIG_VALUE_")
+    };
+    let vars = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    vars.filter(|(name, _)| is_setting(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::repo::testing::Sandbox;
+
+    #[test]
+    fn the_paths_of_all_files_are_read_and_a_worktree_can_have_its_own() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.with_worktree("main");
+        assert!(repo.hooks_paths().unwrap().is_empty());
+        sandbox.commit_text(&repo, &[], &[("f", "x")]);
+        sandbox.git(repo.work_dir(), &["commit", "--quiet", "--allow-empty", "-m", "x"]);
+        sandbox.git(repo.work_dir(), &["worktree", "add", "--quiet", "../linked"]);
+        repo.set_config("core.hooksPath", "~/a b").unwrap();
+        repo.add_config("core.hooksPath", ".husky/_").unwrap();
+        let home = sandbox.path().join("home/a b");
+        assert_eq!(repo.hooks_paths().unwrap(), [home, ".husky/_".into()]);
+        repo.set_config("extensions.worktreeConfig", "true").unwrap();
+        sandbox.git(&sandbox.path().join("linked"), &["config", "--worktree", "core.hooksPath", "x"]);
+        let found = repo.hooks_path_in_worktrees().unwrap();
+        let values: Vec<_> = found.into_iter().map(|(_, value)| value.unwrap()).collect();
+        assert_eq!(values, [std::path::Path::new(".husky/_"), "x".as_ref()]);
+    }
+
+    #[test]
+    fn settings_are_changed_whole_and_a_lock_is_respected() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let file = repo.git_dir().join("config");
+        let before = std::fs::read(&file).unwrap();
+        assert!(!repo.edit_config(<[u8]>::to_vec).unwrap());
+        assert!(repo.edit_config(|text| [text, b"[quorum]\n\tx = y\n"].concat()).unwrap());
+        assert_eq!(repo.config("quorum.x").unwrap().as_deref(), Some("y"));
+        assert!(repo.edit_config(|_| before.clone()).unwrap());
+        assert_eq!(repo.config("quorum.x").unwrap(), None);
+        let lock = repo.git_dir().join("config.lock");
+        assert!(!lock.exists());
+        std::fs::write(&lock, "").unwrap();
+        assert!(repo.edit_config(|_| Vec::new()).is_err());
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+    }
+}
