@@ -77,6 +77,7 @@ pub fn install(mode: Mode) -> BTreeSet<String> {
     bob.commit("undecided", "undecided");
     let before = standing(bob);
     crash_everywhere(mode, bob, &["install"], |_| {
+        assert_others_run(&team, bob);
         again(bob, &["install"]);
         let installed = standing(bob);
         again(bob, &["install"]);
@@ -97,6 +98,7 @@ pub fn uninstall(mode: Mode) -> BTreeSet<String> {
     let before = standing(bob);
     bob.ok(&["install"]);
     crash_everywhere(mode, bob, &["uninstall"], |_| {
+        assert_others_run(&team, bob);
         again(bob, &["uninstall"]);
         assert_eq!(standing(bob), before);
         assert!(moves_main(bob, &bob.dir));
