@@ -192,7 +192,7 @@ fn publish(repo: &Repo, ledger: EntryId, args: &InitArgs) -> Result<Option<Strin
     }
     match push(repo, &mut loaded, &remote, &mut remote_refs, (None, &[]))? {
         PushOutcome::Done => Ok(Some(remote)),
-        PushOutcome::Behind { reasons } => Err(super::session::busy(&remote, &reasons)),
+        PushOutcome::Behind { reasons, lines } => Err(super::session::busy(&remote, &reasons, &lines)),
         PushOutcome::Refused { reasons, lines } => Err(super::session::refused(&remote, &reasons, &lines)),
     }
 }

@@ -111,18 +111,18 @@ impl Observer {
 
     fn push(&mut self, moves: &[Move]) -> Result<(), Failure> {
         let Some(remote) = self.remote.clone().filter(|_| !moves.is_empty()) else { return Ok(()) };
-        let mut last = BTreeMap::new();
+        let mut last = (BTreeMap::new(), Vec::new());
         for _ in 0..PUSH_TRIES {
             let Session { repo, loaded, .. } = &mut self.session;
             match push(repo, loaded, &remote, &mut self.remote_refs, (None, moves))? {
                 PushOutcome::Done => return Ok(()),
-                PushOutcome::Behind { reasons } => {
-                    last = reasons;
+                PushOutcome::Behind { reasons, lines } => {
+                    last = (reasons, lines);
                     self.refresh()?;
                 }
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }
         }
-        Err(busy(&remote, &last))
+        Err(busy(&remote, &last.0, &last.1))
     }
 }

@@ -408,7 +408,7 @@ impl Writer {
     /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
     /// when something moved on the remote.
     pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
-        let mut last = BTreeMap::new();
+        let mut last = (BTreeMap::new(), Vec::new());
         for _ in 0..PUSH_TRIES {
             while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
             let Some(remote) = self.remote.clone() else { return Ok(()) };
@@ -419,14 +419,14 @@ impl Writer {
                     self.pass_on(&remote);
                     return Ok(());
                 }
-                PushOutcome::Behind { reasons } => {
-                    last = reasons;
+                PushOutcome::Behind { reasons, lines } => {
+                    last = (reasons, lines);
                     self.refresh()?;
                 }
                 PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
             }
         }
-        Err(busy(self.remote.as_deref().unwrap_or_default(), &last))
+        Err(busy(self.remote.as_deref().unwrap_or_default(), &last.0, &last.1))
     }
 }
 
@@ -457,26 +457,34 @@ fn describe_repair(repair: Repair) -> String {
 }
 
 /// The remote could not take a push now, several times.
-pub fn busy(remote: &str, reasons: &BTreeMap<String, String>) -> Failure {
-    let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-    let message = format!("{remote} could not take the push now: {}; what was signed is kept here", why.join("; "));
-    Failure::new("BUSY", message).exit(Exit::Conflict).hint("git quorum sync")
+pub fn busy(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
+    let message = format!("{remote} could not take the push now{}", told(reasons, lines));
+    Failure::new("BUSY", message)
+        .exit(Exit::Conflict)
+        .hint("what was signed is kept here; `git quorum sync` pushes it again")
+        .data(serde_json::json!({"refs": reasons, "remote": lines}))
 }
 
-/// Says that the remote refused. What it says at length is not said again for each ref.
+/// The remote will not take a push.
 pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
-    let told = |why: &str| !lines.is_empty() && (why.starts_with("gate: ") || why == "pre-receive hook declined");
-    let why: Vec<_> =
-        reasons.iter().filter(|(_, why)| !told(why)).map(|(name, why)| format!("{name}: {why}")).collect();
-    let mut message = format!("{remote} refused the push{}{}", if why.is_empty() { "" } else { ": " }, why.join("; "));
-    for line in lines {
-        message.push_str("\n  ");
-        message.push_str(line);
-    }
+    let message = format!("{remote} refused the push{}", told(reasons, lines));
     Failure::new("REFUSED", message)
         .exit(Exit::No)
         .hint("what was signed is kept here; `git quorum sync` pushes it again")
         .data(serde_json::json!({"refs": reasons, "remote": lines}))
+}
+
+/// Why, as the remote says it. What it says at length is not said again for each ref.
+fn told(reasons: &BTreeMap<String, String>, lines: &[String]) -> String {
+    let is_told = |why: &str| !lines.is_empty() && (why.starts_with("gate: ") || why == "pre-receive hook declined");
+    let why: Vec<_> =
+        reasons.iter().filter(|(_, why)| !is_told(why)).map(|(name, why)| format!("{name}: {why}")).collect();
+    let mut told = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+    for line in lines {
+        told.push_str("\n  ");
+        told.push_str(line);
+    }
+    told
 }
 
 /// A path as it can be stored in a configuration: absolute.

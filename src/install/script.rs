@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use super::InstallError;
+use crate::fault;
 use crate::repo::is_executable;
 
 /// Where the program's path goes.
@@ -74,12 +75,14 @@ pub(super) fn write_file(path: &Path, text: &str, mode: u32) -> Result<bool, Ins
     file.write_all(text.as_bytes()).map_err(failed)?;
     set_mode(file.path(), mode).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
+    fault::check("install.persist").map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(true)
 }
 
 /// Removes a file that may be absent; whether it was there.
 pub(super) fn remove(path: &Path) -> Result<bool, InstallError> {
+    fault::point("install.remove");
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -89,6 +92,7 @@ pub(super) fn remove(path: &Path) -> Result<bool, InstallError> {
 
 /// Renames a file.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), InstallError> {
+    fault::point("install.rename");
     fs::rename(from, to).map_err(|source| InstallError::Write { path: to.to_owned(), source })?;
     // Where both are names of one file, renaming leaves both.
     remove(from).map(drop)

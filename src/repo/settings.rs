@@ -185,6 +185,7 @@ fn replace(
     lock.write_all(&after)?;
     lock.set_permissions(fs::metadata(path)?.permissions())?;
     lock.sync_all()?;
+    fault::check("settings.locked")?;
     fs::rename(lock_path, path)?;
     Ok(true)
 }

@@ -91,6 +91,8 @@ pub enum PushOutcome {
     Behind {
         /// Why not now, for each ref.
         reasons: BTreeMap<String, String>,
+        /// What the remote's hooks said.
+        lines: Vec<String>,
     },
     /// The remote refused.
     Refused {
@@ -412,7 +414,7 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
             }
         }
     }
-    if moved { PushOutcome::Behind { reasons } } else { PushOutcome::Refused { reasons, lines } }
+    if moved { PushOutcome::Behind { reasons, lines } } else { PushOutcome::Refused { reasons, lines } }
 }
 
 /// What the gate says of the same where it refuses a push before Git can name the reason of each ref.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::consensus::Tally;
+use crate::fault;
 use crate::id::{Digest, EntryId, Oid};
 
 /// Another program version reads and judges anew: its rules or its layout might differ.
@@ -73,6 +74,7 @@ fn write(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -> std::io:
     file.write_all(Digest::of(&body).bytes())?;
     file.write_all(&body)?;
     // Nothing is synced: what a crash of the machine leaves half written fails the digest.
+    fault::check("snapshot.persist")?;
     file.persist(path)?;
     Ok(())
 }

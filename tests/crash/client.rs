@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
+use git_quorum::ledger::Verdict;
 use serde_json::{Value, json};
 
 use crate::harness::{
     FOUR, Mode, Snapshot, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in,
     faulty, signed, text,
 };
+use crate::lab::review as review_of;
 use crate::world::{Seat, Team, World};
 
 /// Crashes the seat's command everywhere; then `again` must go on from what is left, and `goal` be reached.
@@ -209,9 +211,33 @@ pub fn keygen(mode: Mode) -> BTreeSet<String> {
     })
 }
 
+/// So much is new that a snapshot of it is due.
+pub fn snapshot(mode: Mode) -> BTreeSet<String> {
+    let (team, proposal) = proposed();
+    let proposal = proposal.parse().unwrap();
+    let first = team.world.forge(&team.server, "dave", &[], vec![review_of(proposal, Verdict::Abstain)]);
+    let mut last = first;
+    for n in 0..70 {
+        let verdict = if n % 2 == 0 { Verdict::Reject } else { Verdict::Abstain };
+        team.place("dave", last.1);
+        last = team.world.forge(&team.server, "dave", &[last.0], vec![review_of(proposal, verdict)]);
+    }
+    team.place("dave", last.1);
+    let bob = &team.seats[1];
+    bob.git(&["fetch", "-q", "origin", "+refs/quorum/*:refs/quorum/*"]);
+    crash_everywhere(mode, bob, &["status"], |_| {
+        assert_whole(&team.world, &bob.dir);
+        let known = bob.ok(&["status"]);
+        assert_eq!(bob.ok(&["status"]), known, "with a snapshot and without");
+        bob.sync();
+        bob.verify();
+        assert_no_evidence(bob);
+    })
+}
+
 /// Every command that is killed here.
-pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 10] =
-    [propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen];
+pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 11] =
+    [propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen, snapshot];
 
 /// Where the system can refuse to write, and what a review answers then: what keeps the key honest stops it, what only
 /// saves work does not.
@@ -266,4 +292,4 @@ fn a_record_that_is_torn() {
 macro_rules! tests {
     ($($name:ident),*) => { mod tests { use crate::harness::Mode; $(#[test] fn $name() { super::$name(Mode::Crash); })* } };
 }
-tests!(propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen);
+tests!(propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen, snapshot);

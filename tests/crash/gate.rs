@@ -8,7 +8,9 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use crate::client::nearly_decided;
-use crate::harness::{Mode, assert_published, assert_sound, crash_by, faulty, locks_in, refs_of, signed, text};
+use crate::harness::{
+    Mode, assert_published, assert_sound, crash_by, crash_in, faulty, locks_in, one_line, refs_of, signed, text,
+};
 use crate::world::{Seat, Team};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
@@ -102,8 +104,32 @@ pub fn land(mode: Mode) -> BTreeSet<String> {
     crash(mode, &team, &team.seats[1], &["land"], || assert_landed(&team, &proposal))
 }
 
-/// Every push during which the gate is killed.
-pub const PUSHES: [fn(Mode) -> BTreeSet<String>; 2] = [auto_land, land];
+/// An installation that is cut off: whatever is in place, the next one completes it, and nothing undecided gets in
+/// once the hook is there.
+pub fn install_server(mode: Mode) -> BTreeSet<String> {
+    let (team, proposal) = nearly_decided();
+    let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
+    let args = ["install", "--server", "--auto-land", "--genesis", &ledger];
+    let head = team.seats[2].commit("undecided", "undecided");
+    crash_in(mode, &team.world, &team.server, &args, |place| {
+        assert_sound(&team);
+        install(&team, &["--auto-land"]);
+        let mut push = team.world.command("git", &team.seats[2].dir);
+        let push = push.args(["push", "-f", "origin", &format!("{head}:refs/heads/main")]).output().unwrap();
+        assert!(!push.status.success() && text(&push).contains("NO_PROPOSAL"), "{place:?}: {}", text(&push));
+        team.seats[1].sync();
+        assert_landed(&team, &proposal);
+        assert_sound(&team);
+    })
+}
+
+#[test]
+fn an_installation_that_is_killed_is_completed_by_the_next() {
+    install_server(Mode::Crash);
+}
+
+/// Every scene in which the gate is killed.
+pub const SCENES: [fn(Mode) -> BTreeSet<String>; 3] = [auto_land, land, install_server];
 
 #[test]
 fn a_gate_that_is_killed_moves_all_or_nothing_and_holds_no_lock() {
@@ -129,8 +155,8 @@ fn goes_on(team: &Team, proposal: &str, case: &str) {
     let locks = locks_in(&team.server);
     if !locks.is_empty() {
         let run = bob.run(&["land"]);
-        let told = locks.iter().any(|lock| run.err.contains(lock.to_str().unwrap()));
-        assert!(run.code == 4 && told && run.err.contains("remove that file"), "{case}: {locks:?}: {run:?}");
+        let told = locks.iter().any(|lock| one_line(&run.err).contains(lock.to_str().unwrap()));
+        assert!(run.code == 4 && told && one_line(&run.err).contains("remove that file"), "{case}: {locks:?}: {run:?}");
         locks.iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
     }
     assert_sound(team);

@@ -83,6 +83,11 @@ pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// A text whose lines may be broken anywhere.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Runs the command as often as it comes to points, killed at another one each time; then `check` looks at what
 /// is left and goes on. The points that were come to.
 pub fn crash_everywhere(mode: Mode, seat: &Seat, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {

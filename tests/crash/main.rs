@@ -16,6 +16,7 @@ mod client;
 mod disk;
 mod gate;
 mod harness;
+mod install;
 mod points;
 mod races;
 mod random;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::Mode;
-use crate::{client, gate};
+use crate::{client, gate, install};
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -30,7 +30,7 @@ fn declared() -> BTreeSet<String> {
 fn every_point_is_one_at_which_a_test_crashes() {
     let declared = declared();
     assert!(declared.len() > 20, "{declared:?}");
-    let scenes = client::COMMANDS.iter().chain(&gate::PUSHES);
+    let scenes = client::COMMANDS.iter().chain(&gate::SCENES).chain(&install::SCENES);
     let reached: BTreeSet<String> = scenes.flat_map(|scene| scene(Mode::Trace)).collect();
     assert_eq!(declared, reached);
 }

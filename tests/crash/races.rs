@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::nearly_decided;
 use crate::gate::{Hook, arm, install, wait_until};
-use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, refs_of, signed, text};
+use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, one_line, refs_of, signed, text};
 use crate::lab::{approve, name, prevote};
 use crate::server::{MAIN, Site, parts};
 use crate::world::{Seat, Team};
@@ -365,7 +365,7 @@ fn a_locked_ref_is_waited_for_and_then_named() {
     let begin = Instant::now();
     if carol.state(&proposal) != "landed" {
         let busy = carol.no(4, "BUSY", &["land"]);
-        let message = busy["message"].as_str().unwrap();
+        let message = one_line(busy["message"].as_str().unwrap());
         assert!(message.contains(main.to_str().unwrap()) && message.contains("remove that file"), "{busy}");
         assert!(begin.elapsed() < Duration::from_secs(60), "it does not wait for ever");
     }
@@ -385,7 +385,7 @@ fn locked_packed_refs_are_waited_for_and_then_named() {
     let lock = team.server.join("packed-refs.lock");
     std::fs::write(&lock, "").unwrap();
     let busy = bob.no(4, "BUSY", &["land"]);
-    let message = busy["message"].as_str().unwrap();
+    let message = one_line(busy["message"].as_str().unwrap());
     assert!(message.contains("packed-refs.lock") && message.contains("remove that file"), "{busy}");
     std::fs::remove_file(&lock).unwrap();
     bob.ok(&["land"]);
@@ -402,7 +402,7 @@ fn a_locked_configuration_is_named() {
     let lock = team.server.join("config.lock");
     std::fs::write(&lock, "").unwrap();
     let refused = bob.no(6, "REFUSED", &["sync"]);
-    let message = refused["message"].as_str().unwrap();
+    let message = one_line(refused["message"].as_str().unwrap());
     assert!(message.contains("config.lock") && message.contains("remove that file"), "{refused}");
     std::fs::remove_file(&lock).unwrap();
     bob.sync();

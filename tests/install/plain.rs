@@ -173,7 +173,7 @@ fn what_fails_in_the_middle_leaves_nothing() {
         bench.hook(".git/hooks/pre-push", "plain");
         let before = bench.tree();
         bench.put(".git/config.lock", "", 0o644);
-        bench.no(1, "GIT", &["install"]);
+        bench.no(4, "LOCKED", &["install"]);
         std::fs::remove_file(bench.git_dir().join("config.lock")).unwrap();
         assert_same(&before, &bench.tree());
     }
