@@ -14,6 +14,7 @@ pub mod audit;
 pub mod charter;
 pub mod cli;
 pub mod consensus;
+pub mod doctor;
 pub mod fault;
 pub mod gate;
 pub mod id;

@@ -156,14 +156,7 @@ const EXAMPLES: &[(&str, &[Row])] = &[
             ),
         ],
     ),
-    (
-        "install",
-        &[
-            ("git quorum install", "Put the hooks into this clone, and have `git fetch` bring the lanes."),
-            ("git quorum install --server --auto-land", "Put the gate into this bare repository."),
-        ],
-    ),
-    ("uninstall", &[("git quorum uninstall", "Take the hooks out of this clone; those before come back.")]),
+    ("install", &[("git quorum install --server", "Put the gate into this bare repository.")]),
     (
         "man",
         &[

@@ -4,6 +4,7 @@ mod charter;
 mod charter_file;
 mod completions;
 mod demo;
+mod doctor;
 mod failures;
 mod graph;
 mod help;
@@ -102,6 +103,7 @@ enum Command {
     Uninstall(uninstall::UninstallArgs),
     Man(man::ManArgs),
     Completions(completions::CompletionsArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Command {
@@ -128,6 +130,7 @@ impl Command {
             Self::Uninstall(_) => "uninstall",
             Self::Man(_) => "man",
             Self::Completions(_) => "completions",
+            Self::Doctor(_) => "doctor",
         }
     }
 
@@ -154,6 +157,7 @@ impl Command {
             Self::Uninstall(args) => uninstall::run(args),
             Self::Man(args) => man::run(args),
             Self::Completions(args) => completions::run(args),
+            Self::Doctor(args) => doctor::run(args),
         }
     }
 }

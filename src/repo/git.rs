@@ -193,6 +193,12 @@ impl GitCommand {
         self
     }
 
+    /// Takes no repository at all.
+    pub fn without_repository(mut self) -> Self {
+        self.git_dir = None;
+        self
+    }
+
     /// Runs in the git directory, as if there were no working tree: no file in one has a say.
     pub fn without_work_tree(mut self) -> Self {
         if let Some(git_dir) = &self.git_dir {
@@ -248,6 +254,11 @@ impl GitCommand {
         let command = self.name;
         let output = self.output()?;
         if output.status.success() { Ok(output) } else { Err(failed(command, &output)) }
+    }
+
+    /// Starts it with pipes to and from it.
+    pub fn start(self) -> Result<Child, GitError> {
+        self.command(true).spawn().map_err(|source| GitError::Start { command: self.name, source })
     }
 
     fn finish(mut self) -> std::io::Result<Output> {

@@ -4,6 +4,7 @@
 pub mod change;
 mod discover;
 pub mod git;
+mod hold;
 mod hooks;
 pub mod merge;
 pub mod objects;
@@ -20,6 +21,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
+pub use hold::Held;
 pub use hooks::HOOKS_PATH;
 pub use merge::{Ident, MergeOutcome};
 pub use objects::{Object, ObjectKind, Objects, commit_id};
@@ -221,6 +223,13 @@ impl Repo {
             Some(1 | 128) => Ok(None),
             _ => Err(git::failed("rev-parse", &output).into()),
         }
+    }
+
+    /// Runs the hooks of this name as Git would, without arguments and input; there may be none. A hook that
+    /// refuses gives what it said.
+    pub fn run_hook(&self, name: &str) -> Result<Result<(), String>, RepoError> {
+        let output = self.git("hook").args(["run", "--ignore-missing", "--", name]).output()?;
+        Ok(if output.status.success() { Ok(()) } else { Err(output.message()) })
     }
 
     /// A git command in this repository.

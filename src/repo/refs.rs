@@ -125,13 +125,31 @@ impl Repo {
         }
     }
 
+    /// Makes a ref stand for another one, which need not exist.
+    pub fn set_symbolic(&self, name: &str, target: &str) -> Result<(), RepoError> {
+        if let Some(bad) = [name, target].into_iter().find(|name| !valid_ref_name(name)) {
+            return Err(bad_name(bad));
+        }
+        self.git("symbolic-ref").args(["-m", "git-quorum", name, target]).run()?;
+        Ok(())
+    }
+
+    /// Removes a symbolic ref, and leaves what it stands for.
+    pub fn delete_symbolic(&self, name: &str) -> Result<(), RepoError> {
+        if !valid_ref_name(name) {
+            return Err(bad_name(name));
+        }
+        self.git("symbolic-ref").args(["--delete", name]).run()?;
+        Ok(())
+    }
+
     /// Makes all of these edits, or none. The values before are checked and the refs moved under
     /// one set of locks; symbolic refs are not followed.
     pub fn transaction(&self, edits: &[RefEdit]) -> Result<(), RefError> {
         if edits.is_empty() {
             return Ok(());
         }
-        let input = commands(edits)?;
+        let input = [preparation(edits)?, b"commit\0".to_vec()].concat();
         for pause in PAUSES {
             match self.attempt(edits, &input) {
                 Err(RefError::Locked { .. }) => std::thread::sleep(pause),
@@ -156,7 +174,7 @@ impl Repo {
     }
 
     /// The reason is first looked for in the refs themselves; git's words only tell the rest apart.
-    fn why_refused(&self, edits: &[RefEdit], output: &Output) -> Result<RefError, RepoError> {
+    pub(super) fn why_refused(&self, edits: &[RefEdit], output: &Output) -> Result<RefError, RepoError> {
         let message = output.message();
         if let Some(file) = git::lock_file(&message) {
             return Ok(RefError::Locked { message: GitError::Locked { file }.to_string() });
@@ -204,8 +222,8 @@ fn is_mismatch(message: &str) -> bool {
     words.iter().any(|words| message.contains(words))
 }
 
-/// The edits in the language of `git update-ref --stdin -z`.
-fn commands(edits: &[RefEdit]) -> Result<Vec<u8>, RepoError> {
+/// The edits in the language of `git update-ref --stdin -z`, up to where all locks are held.
+pub(super) fn preparation(edits: &[RefEdit]) -> Result<Vec<u8>, RepoError> {
     let mut input = "start\0".to_owned();
     for edit in edits {
         if !valid_ref_name(&edit.name) {
@@ -213,7 +231,7 @@ fn commands(edits: &[RefEdit]) -> Result<Vec<u8>, RepoError> {
         }
         input.push_str(&command(edit));
     }
-    input.push_str("prepare\0commit\0");
+    input.push_str("prepare\0");
     Ok(input.into_bytes())
 }
 

@@ -152,6 +152,30 @@ impl Repo {
         push_report(remote, &output)
     }
 
+    /// Pushes to a repository of this machine that this command receives for, without `pre-push` hooks.
+    pub fn push_to(&self, path: &str, receive_pack: &str, refspecs: &[String]) -> Result<PushReport, TransportError> {
+        let mut command = self.push_command(checked(path)?)?.arg("--no-verify");
+        command = command.arg(format!("--receive-pack={receive_pack}")).args(["--", path]);
+        for refspec in refspecs {
+            command = command.arg(checked_refspec(refspec)?);
+        }
+        push_report(path, &command.output()?)
+    }
+
+    /// Goes through the motions of a push of one ref, with the `pre-push` hooks that it has, and sends nothing: the
+    /// remote need not be reachable, since an empty repository stands in for it.
+    pub fn dry_push(&self, remote: &str, refspec: &str) -> Result<PushReport, TransportError> {
+        let failed = |source| RepoError::Io { path: std::env::temp_dir(), source };
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let path = folder.path().to_string_lossy().into_owned();
+        self.git("init").args(["--quiet", "--bare", "--template=", &path]).without_repository().run()?;
+        let mut command = self.push_command(checked(remote)?)?;
+        for key in ["url", "pushurl"] {
+            command = command.config(&format!("remote.{remote}.{key}"), &path);
+        }
+        push_report(remote, &command.args(["--dry-run", "--", remote, checked_refspec(refspec)?]).output()?)
+    }
+
     fn push_command(&self, remote: &str) -> Result<GitCommand, RepoError> {
         let mut command = plain(self.git("push"));
         let mirror = format!("remote.{remote}.mirror");

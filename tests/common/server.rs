@@ -170,6 +170,14 @@ impl Site {
         self.command(env!("CARGO_BIN_EXE_git-quorum"), dir).args(args).output().unwrap()
     }
 
+    /// Runs a shell command with git-quorum on the path, which must succeed.
+    pub fn shell(&self, dir: &Path, line: &str) {
+        let program = Path::new(env!("CARGO_BIN_EXE_git-quorum")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let output = self.command("sh", dir).args(["-c", line]).env("PATH", path).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", text(&output));
+    }
+
     /// Sets a setting of the server.
     pub fn set(&self, key: &str, value: &str) {
         self.git(&self.server(), &["config", key, value], b"");

@@ -1,0 +1,161 @@
+//! The hooks of a clone, tried by ref transactions that are prepared and given up, and by pushes that send nothing.
+//! Whoever works in a clone can get past its hooks: they help, and are no boundary.
+
+use super::settings::{examine_repository, not_examined};
+use super::trial::{Attempt, Outcome, code_in, first_line};
+use super::{Diagnosis, Findings, Role, Standing, Weight};
+use crate::charter::{Charter, RefPattern};
+use crate::gate::push::LEDGER_KEY;
+use crate::gate::rules::is_protected;
+use crate::id::{EntryId, Oid};
+use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, TransportError};
+use crate::store::{LedgerRefs, Trust, load};
+
+const INSTALL: &str = "git quorum install";
+
+/// Examines a clone that exchanges its ledger with this remote.
+pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, RepoError> {
+    let mut findings = Findings::default();
+    examine_repository(repo, &mut findings)?;
+    let pinned = repo.config(LEDGER_KEY)?.and_then(|text| text.parse::<EntryId>().ok());
+    let says = ("the ledger is pinned", "no ledger is pinned: another one could be shown in its place");
+    findings.judge("pinned", Weight::Needed, pinned.is_some(), says, "git quorum join --genesis ID");
+    if let Some(ledger) = pinned {
+        examine_ledger(repo, ledger, remote, &mut findings)?;
+    }
+    Ok(Diagnosis { role: Role::Clone, repository: repo.git_dir().to_owned(), ledger: pinned, findings: findings.0 })
+}
+
+/// What trials aim with and at.
+struct Ground<'a> {
+    repo: &'a Repo,
+    charter: &'a Charter,
+    /// A commit that is here and that no decision names: the genesis.
+    stray: Oid,
+    throw_away: String,
+}
+
+fn examine_ledger(
+    repo: &Repo,
+    ledger: EntryId,
+    remote: Option<&str>,
+    findings: &mut Findings,
+) -> Result<(), RepoError> {
+    let loaded = match load(repo, ledger, Trust::Cache) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            findings.add("ledger", Weight::Needed, Standing::Missing, error.to_string(), "git quorum sync");
+            return Ok(());
+        }
+    };
+    let dag = loaded.tally.dag();
+    let (Some(node), Some(genesis)) = (dag.charter(loaded.tally.charter_in_force()), dag.find(ledger)) else {
+        return Ok(());
+    };
+    let throw_away = format!("git-quorum-doctor-{}", std::process::id());
+    let ground = Ground { repo, charter: &node.charter, stray: dag.entry(genesis).oid, throw_away };
+    ground.try_branches(findings)?;
+    ground.try_ordinary(findings);
+    ground.try_merge(findings)?;
+    match remote {
+        Some(remote) => {
+            ground.try_push(remote, findings)?;
+            examine_refspec(repo, ledger, remote, findings)
+        }
+        None => {
+            not_examined("pre-push", "there is no remote to push to", findings);
+            Ok(())
+        }
+    }
+}
+
+impl Ground<'_> {
+    /// A ref transaction that is prepared, so that hooks see it, and then given up.
+    fn prepare(&self, name: &str, new: Option<Oid>) -> Outcome {
+        match self.repo.hold(&[RefEdit { name: name.to_owned(), old: Expect::Any, new }]) {
+            Ok(_held) => Outcome::LetThrough,
+            Err(RefError::Refused { message }) => match code_in(&message) {
+                Some(code) => Outcome::Refused(code),
+                None => Outcome::Unclear(format!("another hook refused it: {}", first_line(&message))),
+            },
+            Err(error) => Outcome::Unclear(first_line(&error.to_string())),
+        }
+    }
+
+    fn try_branches(&self, findings: &mut Findings) -> Result<(), RepoError> {
+        let here = self.repo.list(&[])?;
+        for pattern in self.charter.protected() {
+            let name = here.keys().find(|name| pattern.matches(name)).cloned();
+            let exists = name.is_some();
+            let name = name.unwrap_or_else(|| self.covered(pattern));
+            let what = format!("to move {name} without a decision");
+            let attempt = Attempt { check: "reference-transaction", what: &what, mend: INSTALL };
+            findings.should_be_refused(&attempt, &self.prepare(&name, Some(self.stray)));
+            if exists {
+                let what = format!("to delete {name} without a decision");
+                let attempt = Attempt { check: "reference-transaction", what: &what, mend: INSTALL };
+                findings.should_be_refused(&attempt, &self.prepare(&name, None));
+            }
+        }
+        Ok(())
+    }
+
+    fn covered(&self, pattern: &RefPattern) -> String {
+        match pattern.as_str().strip_suffix('*') {
+            Some(prefix) => format!("{prefix}{}", self.throw_away),
+            None => pattern.as_str().to_owned(),
+        }
+    }
+
+    fn try_ordinary(&self, findings: &mut Findings) {
+        let name = format!("refs/heads/{}", self.throw_away);
+        if !is_protected(self.charter, &name) {
+            let attempt = Attempt { check: "ordinary-branch", what: "to create an ordinary branch", mend: INSTALL };
+            findings.should_pass(&attempt, &self.prepare(&name, Some(self.stray)));
+        }
+    }
+
+    /// Git runs this hook on the branch that is checked out only.
+    fn try_merge(&self, findings: &mut Findings) -> Result<(), RepoError> {
+        let check = "pre-merge-commit";
+        let protected = self.repo.head()?.filter(|name| is_protected(self.charter, name));
+        let Some(name) = protected else {
+            not_examined(check, "no protected branch is checked out", findings);
+            return Ok(());
+        };
+        let outcome = match self.repo.run_hook(check)? {
+            Ok(()) => Outcome::LetThrough,
+            Err(message) => code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused),
+        };
+        let what = format!("to merge into {name}");
+        findings.should_be_refused(&Attempt { check, what: &what, mend: INSTALL }, &outcome);
+        Ok(())
+    }
+
+    /// A dry run of a push, to an empty repository under the remote's name.
+    fn try_push(&self, remote: &str, findings: &mut Findings) -> Result<(), RepoError> {
+        let check = "pre-push";
+        let target = self.charter.protected().first().map(|pattern| self.covered(pattern));
+        let Some(target) = target else { return Ok(()) };
+        let outcome = match self.repo.dry_push(remote, &format!("{}:{target}", self.stray)) {
+            Ok(_) => Outcome::LetThrough,
+            Err(TransportError::Stopped { message, .. }) => {
+                code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused)
+            }
+            Err(error) => Outcome::Unclear(first_line(&error.to_string())),
+        };
+        let what = format!("to push an undecided commit to {target}");
+        findings.should_be_refused(&Attempt { check, what: &what, mend: INSTALL }, &outcome);
+        Ok(())
+    }
+}
+
+/// Whether `git fetch` and `git pull` bring the lanes.
+fn examine_refspec(repo: &Repo, ledger: EntryId, remote: &str, findings: &mut Findings) -> Result<(), RepoError> {
+    let prefix = LedgerRefs::of(ledger).prefix().to_owned();
+    let specs = repo.config_all(&format!("remote.{remote}.fetch"))?;
+    let brings = specs.iter().any(|spec| spec.trim_start_matches('+').starts_with(&prefix));
+    let says = ("git fetch and git pull bring the lanes", "git fetch and git pull do not bring the lanes");
+    findings.judge("fetch-lanes", Weight::Advised, brings, says, INSTALL);
+    Ok(())
+}

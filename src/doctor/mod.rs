@@ -1,0 +1,100 @@
+//! Tries each protection of a repository rather than believing its set-up: what a protection should stop is attempted by
+//! means that change nothing, and what happened is told. Does not know how it is printed.
+
+mod clone;
+mod server;
+mod settings;
+mod trial;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::id::EntryId;
+
+pub use clone::examine_clone;
+pub use server::examine_server;
+
+/// What is known of a protection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It was tried, and held; for a setting: it was read.
+    Proven,
+    /// It did not hold, or is not there.
+    Missing,
+    /// It cannot be tried here.
+    NotTestable,
+}
+
+/// What a protection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weight {
+    /// Without it the gate can be passed, or refuses what it should let in.
+    Needed,
+    /// Without it the gate holds, and something else is worse.
+    Advised,
+}
+
+/// A protection, examined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// A stable name.
+    pub check: &'static str,
+    /// What is known of it.
+    pub standing: Standing,
+    /// How much depends on it.
+    pub weight: Weight,
+    /// What was tried or read, and what came of it.
+    pub found: String,
+    /// A command, or what to do, that mends it; empty when nothing need be done.
+    pub mend: String,
+}
+
+/// Which of Git's two ends a repository is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Bare: people push to it.
+    Server,
+    /// With a working tree: people work in it.
+    Clone,
+}
+
+/// A repository, examined.
+#[derive(Debug, Clone, Serialize)]
+pub struct Diagnosis {
+    /// Which end it is.
+    pub role: Role,
+    /// The repository.
+    pub repository: PathBuf,
+    /// The ledger that it has pinned.
+    pub ledger: Option<EntryId>,
+    /// What was found, in the order in which to read it.
+    pub findings: Vec<Finding>,
+}
+
+impl Diagnosis {
+    /// Whether nothing that is needed is missing.
+    pub fn is_sound(&self) -> bool {
+        self.findings.iter().all(|f| f.standing != Standing::Missing || f.weight == Weight::Advised)
+    }
+}
+
+/// Findings as they come.
+#[derive(Debug, Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, check: &'static str, weight: Weight, standing: Standing, found: String, mend: &str) {
+        let mend = if standing == Standing::Proven { "" } else { mend }.to_owned();
+        self.0.push(Finding { check, standing, weight, found, mend });
+    }
+
+    /// A protection that is there or is not: what to say in each case.
+    fn judge(&mut self, check: &'static str, weight: Weight, holds: bool, (yes, no): (&str, &str), mend: &str) {
+        let (standing, found) = if holds { (Standing::Proven, yes) } else { (Standing::Missing, no) };
+        self.add(check, weight, standing, found.to_owned(), mend);
+    }
+}

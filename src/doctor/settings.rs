@@ -1,0 +1,115 @@
+//! What is read rather than tried: settings, and the state of the repository.
+
+use std::path::Path;
+
+use super::{Findings, Standing, Weight};
+use crate::repo::{Repo, RepoError};
+
+/// What both ends need.
+pub(super) fn examine_repository(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
+    let whole = !repo.is_shallow() && !repo.is_partial()?;
+    let mend = "git fetch --unshallow --refetch";
+    let says = ("the history is whole", "it is shallow or partial: what it lacks cannot be checked");
+    findings.judge("complete", Weight::Needed, whole, says, mend);
+
+    let replaced = repo.list(&["refs/replace/"])?;
+    let says = ("no replace refs", "there are replace refs: Git shows other objects than those that were decided");
+    findings.judge("no-replace-refs", Weight::Advised, replaced.is_empty(), says, &remove_all(&replaced));
+
+    let grafts = repo.git_dir().join("info").join("grafts");
+    let says = ("no grafts", "info/grafts is there: Git shows another history than the one that was decided");
+    findings.judge(
+        "no-grafts",
+        Weight::Advised,
+        !grafts.exists(),
+        says,
+        "git replace --convert-graft-file, or remove it",
+    );
+
+    let alternates = repo.git_dir().join("objects").join("info").join("alternates");
+    let borrowed = std::fs::read(alternates).is_ok_and(|bytes| !bytes.trim_ascii().is_empty());
+    let says = ("all objects are its own", "objects are borrowed from another repository, which may lose them");
+    findings.judge("no-alternates", Weight::Advised, !borrowed, says, "git repack -a -d && rm objects/info/alternates");
+    Ok(())
+}
+
+fn remove_all<V>(replaced: &std::collections::BTreeMap<String, V>) -> String {
+    let names: Vec<_> = replaced.keys().take(3).filter_map(|name| name.strip_prefix("refs/replace/")).collect();
+    format!("git replace -d {}{}", names.join(" "), if replaced.len() > 3 { " ..." } else { "" })
+}
+
+/// What a server that strangers push to should have set.
+pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
+    let fsck = match repo.config("receive.fsckObjects")? {
+        Some(value) => is_on(&value),
+        None => repo.config("transfer.fsckObjects")?.is_some_and(|value| is_on(&value)),
+    };
+    let says = ("pushed objects are checked", "pushed objects are not checked for malformed content");
+    findings.judge("receive.fsckObjects", Weight::Advised, fsck, says, "git config receive.fsckObjects true");
+
+    let limit = repo.config("receive.maxInputSize")?.is_some_and(|value| !value.trim_matches('0').is_empty());
+    let says = ("a push has a greatest size", "a push can be of any size and fill the disk");
+    findings.judge("receive.maxInputSize", Weight::Advised, limit, says, "git config receive.maxInputSize 500m");
+
+    let keys = ["transfer.hideRefs", "uploadpack.hideRefs", "receive.hideRefs"];
+    let hiding = keys.iter().map(|key| Ok((*key, repo.config_all(key)?.iter().any(|value| hides_ledger(value)))));
+    let hiding: Vec<_> = hiding.collect::<Result<_, RepoError>>()?;
+    let hidden = hiding.iter().find(|(_, hides)| *hides).map(|(key, _)| *key);
+    let mend = format!("git config --unset-all {}", hidden.unwrap_or_default());
+    let says = ("clients see the ledger", "refs/quorum/ is hidden: clients cannot fetch what was decided");
+    findings.judge("ledger-is-shown", Weight::Needed, hidden.is_none(), says, &mend);
+    Ok(())
+}
+
+fn is_on(value: &str) -> bool {
+    !matches!(value.to_ascii_lowercase().as_str(), "false" | "no" | "off" | "0")
+}
+
+/// Whether a value of `hideRefs` names what the ledger lies in or below.
+fn hides_ledger(value: &str) -> bool {
+    let name = value.trim_start_matches('^');
+    !value.starts_with('!') && (name == "refs" || name == "refs/" || name.starts_with("refs/quorum"))
+}
+
+/// Whether others than the owner could change what the gate rests on.
+#[cfg(unix)]
+pub(super) fn examine_permissions(paths: &[&Path], findings: &mut Findings) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = |path: &&&Path| path.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o002 != 0);
+    let found: Vec<_> = paths.iter().filter(open).map(|path| path.display().to_string()).collect();
+    let no = format!("everybody on this machine can write {}", found.join(", "));
+    let says = ("only owner and group can write the gate's files", no.as_str());
+    findings.judge(
+        "file-permissions",
+        Weight::Needed,
+        found.is_empty(),
+        says,
+        &format!("chmod o-w {}", found.join(" ")),
+    );
+}
+
+#[cfg(not(unix))]
+pub(super) fn examine_permissions(_: &[&Path], findings: &mut Findings) {
+    let found = "who can write the gate's files cannot be told on this system".to_owned();
+    findings.add("file-permissions", Weight::Needed, Standing::NotTestable, found, "");
+}
+
+/// Notes what cannot be tried here.
+pub(super) fn not_examined(check: &'static str, why: &str, findings: &mut Findings) {
+    findings.add(check, Weight::Needed, Standing::NotTestable, why.to_owned(), "");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_is_what_hides_the_ledger() {
+        for value in ["refs", "refs/quorum", "refs/quorum/ab", "^refs/quorum"] {
+            assert!(hides_ledger(value), "{value}");
+        }
+        for value in ["!refs/quorum", "refs/heads", "refs/quo"] {
+            assert!(!hides_ledger(value), "{value}");
+        }
+    }
+}

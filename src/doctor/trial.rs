@@ -1,0 +1,164 @@
+//! Attempts to get past the gate that change nothing: the ref that is aimed at is locked by a prepared transaction all
+//! the while, so that what the gate lets through fails on the lock.
+
+use super::{Findings, Standing, Weight};
+use crate::id::Oid;
+use crate::repo::{Expect, PushReport, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
+
+/// What came of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The gate refused it, with this code.
+    Refused(String),
+    /// Nothing but the lock stopped it.
+    LetThrough,
+    /// Something else stopped it, or it could not be made.
+    Unclear(String),
+}
+
+/// A push to this repository.
+pub(super) struct Trial<'a> {
+    pub repo: &'a Repo,
+    /// The command that receives it.
+    pub receive_pack: &'a str,
+}
+
+/// The usual receiver.
+pub(super) const RECEIVE_PACK: &str = "git-receive-pack";
+
+impl Trial<'_> {
+    /// Tries to move a ref, or to delete it.
+    pub(super) fn push(&self, name: &str, new: Option<Oid>) -> Outcome {
+        self.push_locking(name, name, new)
+    }
+
+    /// The same through a ref that stands for `target`, which is the one that is locked.
+    pub(super) fn push_locking(&self, name: &str, target: &str, new: Option<Oid>) -> Outcome {
+        let edit = RefEdit { name: target.to_owned(), old: Expect::Any, new };
+        let _held = match self.repo.hold(&[edit]) {
+            Ok(held) => held,
+            Err(error) => return Outcome::Unclear(said(&error)),
+        };
+        let spec = format!("+{}:{name}", new.map(|oid| oid.to_string()).unwrap_or_default());
+        let spec = if new.is_none() { format!(":{name}") } else { spec };
+        let here = self.repo.git_dir().to_string_lossy();
+        match self.repo.push_to(&here, self.receive_pack, &[spec]) {
+            Ok(report) => outcome(&report, name),
+            Err(TransportError::Unreachable { message, .. } | TransportError::Stopped { message, .. }) => {
+                code_in(&message).map_or_else(|| Outcome::Unclear(first_line(&message)), Outcome::Refused)
+            }
+            Err(error) => Outcome::Unclear(first_line(&error.to_string())),
+        }
+    }
+}
+
+fn said(error: &RefError) -> String {
+    format!("the ref could not be locked for the trial: {}", first_line(&error.to_string()))
+}
+
+pub(super) fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn outcome(report: &PushReport, name: &str) -> Outcome {
+    match report.refs.get(name) {
+        Some(PushStatus::RemoteRejected(reason)) => {
+            let lines = std::iter::once(reason).chain(&report.remote_lines);
+            match lines.filter_map(|line| code_in(line)).next() {
+                Some(code) => Outcome::Refused(code),
+                None if is_lock(reason) => Outcome::LetThrough,
+                None => Outcome::Unclear(reason.clone()),
+            }
+        }
+        Some(PushStatus::Ok) => Outcome::LetThrough,
+        other => Outcome::Unclear(format!("the push ended in an unexpected way: {other:?}")),
+    }
+}
+
+/// What Git says of a ref that it cannot lock.
+fn is_lock(reason: &str) -> bool {
+    ["failed to update ref", "failed to lock", "cannot lock", "failed to delete", "reference already exists"]
+        .iter()
+        .any(|words| reason.contains(words))
+}
+
+/// The code of a refusal of the gate, as it stands in brackets at the end of a line.
+pub(super) fn code_in(text: &str) -> Option<String> {
+    let is_code = |word: &&str| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let bracketed = |line: &str| {
+        let (_, after) = line.rsplit_once('[')?;
+        after.split_once(']').map(|(inside, _)| inside.to_owned())
+    };
+    text.lines().filter_map(bracketed).find(|inside| is_code(&inside.as_str()))
+}
+
+/// What is tried, and how it is told.
+pub(super) struct Attempt<'a> {
+    pub check: &'static str,
+    /// What the attempt does, as "to move refs/heads/main without a decision".
+    pub what: &'a str,
+    pub mend: &'a str,
+}
+
+impl Findings {
+    /// Tells of an attempt that the gate should refuse.
+    pub(super) fn should_be_refused(&mut self, attempt: &Attempt<'_>, outcome: &Outcome) {
+        let (standing, found) = match outcome {
+            Outcome::Refused(code) if code == "GATE_UNAVAILABLE" => {
+                (Standing::NotTestable, format!("the gate refuses everything at present [{code}]"))
+            }
+            Outcome::Refused(code) => (Standing::Proven, format!("an attempt {} was refused [{code}]", attempt.what)),
+            Outcome::LetThrough => {
+                (Standing::Missing, format!("an attempt {} went past the gate (nothing was moved)", attempt.what))
+            }
+            Outcome::Unclear(why) => (Standing::NotTestable, format!("an attempt {} ended early: {why}", attempt.what)),
+        };
+        self.add(attempt.check, Weight::Needed, standing, found, attempt.mend);
+    }
+
+    /// Tells of an attempt that the gate should let pass.
+    pub(super) fn should_pass(&mut self, attempt: &Attempt<'_>, outcome: &Outcome) {
+        let (standing, found) = match outcome {
+            Outcome::LetThrough => (Standing::Proven, format!("an attempt {} passes the gate", attempt.what)),
+            Outcome::Refused(code) => (Standing::Missing, format!("an attempt {} was refused [{code}]", attempt.what)),
+            Outcome::Unclear(why) => (Standing::NotTestable, format!("an attempt {} ended early: {why}", attempt.what)),
+        };
+        self.add(attempt.check, Weight::Needed, standing, found, attempt.mend);
+    }
+}
+
+/// A symbolic ref for the time of a trial.
+pub(super) struct Alias<'a> {
+    repo: &'a Repo,
+    name: String,
+}
+
+impl<'a> Alias<'a> {
+    pub(super) fn create(repo: &'a Repo, name: String, target: &str) -> Result<Self, RepoError> {
+        repo.set_symbolic(&name, target)?;
+        Ok(Self { repo, name })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes it away again.
+    pub(super) fn remove(self) -> Result<(), RepoError> {
+        self.repo.delete_symbolic(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_what_stands_in_brackets_in_capitals() {
+        assert_eq!(code_in("main is protected [NO_PROPOSAL]").as_deref(), Some("NO_PROPOSAL"));
+        assert_eq!(code_in("a [b]\nx [NOT_DECIDED]; more").as_deref(), Some("NOT_DECIDED"));
+        for none in ["", "[]", "[no]", "NO_PROPOSAL", "[NO", "[a B_C]"] {
+            assert_eq!(code_in(none), None, "{none:?}");
+        }
+    }
+}
