@@ -156,7 +156,24 @@ const EXAMPLES: &[(&str, &[Row])] = &[
             ),
         ],
     ),
-    ("install", &[("git quorum install --server", "Put the gate into this bare repository.")]),
+    (
+        "install",
+        &[
+            ("git quorum install", "Put the hooks into this clone, and have `git fetch` bring the lanes."),
+            ("git quorum install --server --auto-land", "Put the gate into this bare repository."),
+        ],
+    ),
+    ("uninstall", &[("git quorum uninstall", "Take the hooks out of this clone; those before come back.")]),
+    (
+        "doctor",
+        &[
+            (
+                "git quorum doctor",
+                "In a clone or on a server: what holds, what does not, and the command that mends it.",
+            ),
+            ("git quorum doctor --json", "The same for a program; the exit status is 7 if something is missing."),
+        ],
+    ),
     (
         "man",
         &[
