@@ -165,6 +165,16 @@ const EXAMPLES: &[(&str, &[Row])] = &[
     ),
     ("uninstall", &[("git quorum uninstall", "Take the hooks out of this clone; those before come back.")]),
     (
+        "doctor",
+        &[
+            (
+                "git quorum doctor",
+                "In a clone or on a server: what holds, what does not, and the command that mends it.",
+            ),
+            ("git quorum doctor --json", "The same for a program; the exit status is 7 if something is missing."),
+        ],
+    ),
+    (
         "man",
         &[
             ("git quorum man --install", "So that `git quorum --help` works."),

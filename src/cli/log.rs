@@ -49,7 +49,7 @@ type Item<'a> = (EntryIndex, &'a Entry);
 pub fn run(args: LogArgs) -> Answer {
     let session = Session::read()?;
     let dag = session.loaded.tally.dag();
-    let mut entries: Vec<_> = dag.history().into_iter().rev().map(|index| (index, dag.entry(index))).collect();
+    let mut entries = newest_first(dag);
     if let Some(typed) = &args.member {
         let name = known_author(dag, typed)?;
         entries.retain(|(_, entry)| entry.member == name);
@@ -85,6 +85,10 @@ fn known_author(dag: &Dag, typed: &str) -> Result<MemberName, Failure> {
             .exit(Exit::NotFound)
             .hint("git quorum charter show"))
     }
+}
+
+fn newest_first(dag: &Dag) -> Vec<Item<'_>> {
+    dag.history().into_iter().rev().map(|index| (index, dag.entry(index))).collect()
 }
 
 fn line(dag: &Dag, entry: &Entry) -> Text {
