@@ -89,7 +89,7 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
 
 /// That hooks which were installed here are no longer those that Git runs.
 fn hooks_note(repo: &Repo) -> Option<String> {
-    let why = crate::install::fault(repo).unwrap_or_else(|error| Some(error.to_string()))?;
+    let why = crate::install::why_not_run(repo).unwrap_or_else(|error| Some(error.to_string()))?;
     Some(format!("hooks of git-quorum are not in place any more ({why}): git quorum install"))
 }
 

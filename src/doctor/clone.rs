@@ -8,6 +8,7 @@ use crate::charter::{Charter, RefPattern};
 use crate::gate::push::LEDGER_KEY;
 use crate::gate::rules::is_protected;
 use crate::id::{EntryId, Oid};
+use crate::install::{is_installed, why_not_run};
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, TransportError};
 use crate::store::{LedgerRefs, Trust, load};
 
@@ -17,6 +18,7 @@ const INSTALL: &str = "git quorum install";
 pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, RepoError> {
     let mut findings = Findings::default();
     examine_repository(repo, &mut findings)?;
+    examine_installation(repo, &mut findings);
     let pinned = repo.config(LEDGER_KEY)?.and_then(|text| text.parse::<EntryId>().ok());
     let says = ("the ledger is pinned", "no ledger is pinned: another one could be shown in its place");
     findings.judge("pinned", Weight::Needed, pinned.is_some(), says, "git quorum join --genesis ID");
@@ -24,6 +26,20 @@ pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, Rep
         examine_ledger(repo, ledger, remote, &mut findings)?;
     }
     Ok(Diagnosis { role: Role::Clone, repository: repo.git_dir().to_owned(), ledger: pinned, findings: findings.0 })
+}
+
+/// What can be told without trying. The trials prove more; this says why they fail.
+fn examine_installation(repo: &Repo, findings: &mut Findings) {
+    let check = "installed";
+    match why_not_run(repo) {
+        Ok(None) => {
+            let here = is_installed(repo).unwrap_or(false);
+            let says = ("hooks are installed", "hooks were not installed here");
+            findings.judge(check, Weight::Needed, here, says, INSTALL);
+        }
+        Ok(Some(why)) => findings.add(check, Weight::Needed, Standing::Missing, why, INSTALL),
+        Err(error) => findings.add(check, Weight::Needed, Standing::NotTestable, error.to_string(), INSTALL),
+    }
 }
 
 /// What trials aim with and at.

@@ -6,7 +6,7 @@ use super::{Diagnosis, Findings, Role, Standing, Weight};
 use crate::audit::{Backing, audit_ref};
 use crate::charter::{Charter, RefName};
 use crate::gate::push::LEDGER_KEY;
-use crate::gate::rules::is_protected;
+use crate::gate::rules::{is_ledger_name, is_protected};
 use crate::id::{EntryId, Oid};
 use crate::repo::{Repo, RepoError, is_executable};
 use crate::store::{LaneRef, Loaded, Trust, load};
@@ -48,6 +48,10 @@ fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
     let hook = repo.git_dir().join("hooks").join("proc-receive");
     let says = ("proc-receive is there and executable", "proc-receive is missing or not executable");
     findings.judge("proc-receive", Weight::Needed, is_executable(&hook), says, INSTALL);
+    let early = repo.git_dir().join("hooks").join("pre-receive");
+    let says =
+        ("pre-receive refuses early", "pre-receive is missing or not executable: refused pushes leave their objects");
+    findings.judge("pre-receive", Weight::Advised, is_executable(&early), says, INSTALL);
     let asks = repo.config_all("receive.procReceiveRefs")?.iter().any(|value| value == "refs");
     let says =
         ("Git asks it about every ref", "receive.procReceiveRefs does not name refs: Git asks it about some or none");
@@ -142,10 +146,24 @@ impl Ground<'_> {
         let hidden = format!("refs/namespaces/x/refs/heads/{}", self.throw_away);
         let attempt = Attempt { check: "namespace", what: "to create a ref of a namespace", mend: INSTALL };
         findings.should_be_refused(&attempt, &self.push(&hidden, Some(self.stray)));
+        self.examine_aliases(findings)?;
         for target in self.targets() {
             self.try_folded(&target, findings);
             self.try_alias(&target, findings)?;
         }
+        Ok(())
+    }
+
+    /// Symbolic refs at protected names: nothing lands there, and in the ledger they stop the gate.
+    fn examine_aliases(&self, findings: &mut Findings) -> Result<(), RepoError> {
+        let guarded = |name: &str| is_protected(self.charter, name) || is_ledger_name(name);
+        let values = self.repo.list_values(&[])?;
+        let odd: Vec<_> = values.iter().filter(|(name, value)| value.symbolic.is_some() && guarded(name)).collect();
+        let names: Vec<_> = odd.iter().map(|(name, _)| name.as_str()).collect();
+        let no = format!("symbolic refs stand at guarded names: {}", names.join(", "));
+        let says = ("protected refs and lanes are refs of their own", no.as_str());
+        let mend = format!("git symbolic-ref --delete {}", names.first().unwrap_or(&""));
+        findings.judge("own-refs", Weight::Needed, names.is_empty(), says, &mend);
         Ok(())
     }
 

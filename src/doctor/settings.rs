@@ -47,6 +47,10 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
     let says = ("pushed objects are checked", "pushed objects are not checked for malformed content");
     findings.judge("receive.fsckObjects", Weight::Advised, fsck, says, "git config receive.fsckObjects true");
 
+    let shallow = repo.config("receive.shallowUpdate")?.is_some_and(|value| is_on(&value));
+    let says = ("pushes leave the history whole", "receive.shallowUpdate is on: the gate refuses everything");
+    findings.judge("receive.shallowUpdate", Weight::Needed, !shallow, says, "git config receive.shallowUpdate false");
+
     let limit = repo.config("receive.maxInputSize")?.is_some_and(|value| !value.trim_matches('0').is_empty());
     let says = ("a push has a greatest size", "a push can be of any size and fill the disk");
     findings.judge("receive.maxInputSize", Weight::Advised, limit, says, "git config receive.maxInputSize 500m");

@@ -356,7 +356,7 @@ fn take_other_manners_away(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result
 
 /// Whether Git will run them, as far as it can be asked.
 fn check(plan: &Plan<'_>) -> Result<(), InstallError> {
-    if let Some(fault) = standing::fault(plan.repo)? {
+    if let Some(fault) = standing::why_not_run(plan.repo)? {
         return Err(InstallError::NotRun(fault));
     }
     if plan.manner == Manner::Config {

@@ -19,7 +19,7 @@ use crate::repo::RepoError;
 
 pub use clone::{CloneOptions, InstalledClone, Manner, install_clone};
 pub use server::{Installed, ServerOptions, install_server, uninstall_server};
-pub use standing::fault;
+pub use standing::{is_installed, why_not_run};
 pub use uninstall::{Uninstalled, uninstall_clone};
 
 /// Why nothing was installed or removed.

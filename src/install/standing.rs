@@ -15,12 +15,12 @@ use crate::repo::{HOOKS_PATH, Repo, is_executable};
 pub(super) const MANNER_KEY: &str = "quorum.hooks";
 
 /// Whether the repository's settings include ours.
-pub(super) fn is_installed(repo: &Repo) -> Result<bool, InstallError> {
+pub fn is_installed(repo: &Repo) -> Result<bool, InstallError> {
     Ok(repo.config_all("include.path")?.iter().any(|path| path == INCLUDED))
 }
 
 /// Why Git does not run hooks that were installed here; nothing where none were, or where it runs them.
-pub fn fault(repo: &Repo) -> Result<Option<String>, InstallError> {
+pub fn why_not_run(repo: &Repo) -> Result<Option<String>, InstallError> {
     if !is_installed(repo)? {
         return Ok(None);
     }

@@ -24,6 +24,7 @@ mod allowed;
 mod chained;
 mod closed;
 mod desk;
+mod doctor;
 mod list;
 mod pushes;
 mod refused;
