@@ -34,7 +34,14 @@ fn the_session_runs_as_written() {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stdout}\n{stderr}");
-    for said in ["refused, as it should be", "landed     refs/heads/main  Say hello", "backed by decision"] {
+    let promised = [
+        "refused, as it should be",
+        "refused by the server, too",
+        "landed     refs/heads/main  Say hello",
+        " Say hello\n",
+        "backed by decision",
+    ];
+    for said in promised {
         assert!(stdout.contains(said), "{said:?} is missing in\n{stdout}\n{stderr}");
     }
 }
