@@ -10,6 +10,7 @@ use super::slot::Slot;
 use super::standing::{self, hook_name};
 use super::{InstallError, block, relay, script, uninstall};
 use crate::charter::RefPattern;
+use crate::gate::clone::lines_of;
 use crate::gate::push::LEDGER_KEY;
 use crate::id::EntryId;
 use crate::repo::{Repo, is_executable};
@@ -242,8 +243,7 @@ fn make(plan: &Plan<'_>, patterns: &[RefPattern], changes: &mut Vec<String>) -> 
 
 /// The list that the scripts read, so that refs that are not protected cost no start of the program.
 fn write_protected(layout: &Layout, patterns: &[RefPattern], changes: &mut Vec<String>) -> Result<(), InstallError> {
-    let text: String = patterns.iter().map(|pattern| format!("{}\n", pattern.as_str())).collect();
-    if script::write_file(&layout.protected(), &text, 0o644)? {
+    if script::write_file(&layout.protected(), &lines_of(patterns), 0o644)? {
         changes.push(format!("wrote {}", layout.protected().display()));
     }
     Ok(())

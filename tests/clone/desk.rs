@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
 
-use crate::world::{Seat, Team, World};
+use crate::world::{Seat, Team, World, needs};
 
 pub const MAIN: &str = "refs/heads/main";
 
@@ -22,15 +22,7 @@ impl Git {
 
     /// A newer one, if there is one here.
     pub fn newer() -> Option<Git> {
-        match std::env::var("GIT_QUORUM_NEWER_GIT") {
-            Ok(folder) => Some(Git { path: format!("{folder}:{}", Git::stock().path) }),
-            Err(_) => {
-                let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
-                assert!(!required.split(',').any(|what| what == "newer-git"), "GIT_QUORUM_NEWER_GIT names no folder");
-                eprintln!("skipped: GIT_QUORUM_NEWER_GIT names no folder with a newer git");
-                None
-            }
-        }
+        needs::newer_git().map(|folder| Git { path: format!("{folder}:{}", Git::stock().path) })
     }
 
     pub fn world(&self) -> Arc<World> {

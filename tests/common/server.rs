@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 use super::lab::{Lab, approve, charter, name, prevote};
 
+#[path = "needs.rs"]
+mod needs;
+
 pub const MAIN: &str = "refs/heads/main";
 pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -81,13 +84,7 @@ impl Site {
     /// A site that works with the newer Git, whose server is made with these options and has the gate, the genesis and a first commit; none
     /// where there is no newer Git, and the tests need not have one.
     pub fn newer(charter: Charter, init: &[&str]) -> Option<(Site, Oid)> {
-        let Ok(folder) = std::env::var("GIT_QUORUM_NEWER_GIT") else {
-            let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
-            assert!(!required.split(',').any(|name| name == "newer-git"), "GIT_QUORUM_NEWER_GIT is not set");
-            eprintln!("skipped: GIT_QUORUM_NEWER_GIT names no folder with a newer git");
-            return None;
-        };
-        let search = format!("{folder}:{}", std::env::var("PATH").unwrap());
+        let search = format!("{}:{}", needs::newer_git()?, std::env::var("PATH").unwrap());
         let site = Site::made(charter, Some(search), init);
         Some(site.gated(&[]).founded())
     }

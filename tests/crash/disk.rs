@@ -8,14 +8,8 @@ use serde_json::Value;
 
 use crate::gate::install;
 use crate::harness::{FOUR, assert_published, assert_sound, signed};
+use crate::world::needs::skip;
 use crate::world::{Seat, Team};
-
-/// Tells that a test needs something that this machine does not have, which is a failure where it is required.
-fn can_not(what: &str) {
-    let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|name| name == what), "{what} is required and does not work here");
-    println!("skipped: {what} does not work here");
-}
 
 fn run(program: &str, args: &[&str]) -> bool {
     Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
@@ -124,14 +118,18 @@ fn starve(team: &Team, disk: &Mount, most: usize, says: &[&str]) {
 fn a_full_disk_under_the_sign_state() {
     let team = Team::with_seats(&FOUR, 2);
     team.seats[1].sync();
-    let Some(disk) = Mount::small(&team.seats[1].state, 256) else { return can_not("mount") };
+    let Some(disk) = Mount::small(&team.seats[1].state, 256) else {
+        return skip("mount", "no file system can be mounted here");
+    };
     starve(&team, &disk, 8, &["No space left on device"]);
 }
 
 #[test]
 fn a_full_disk_under_a_clone() {
     let team = Team::with_seats(&FOUR, 2);
-    let Some(disk) = Mount::small(&team.seats[1].dir, 4096) else { return can_not("mount") };
+    let Some(disk) = Mount::small(&team.seats[1].dir, 4096) else {
+        return skip("mount", "no file system can be mounted here");
+    };
     starve(&team, &disk, 40, &["No space left on device", "couldn't write"]);
 }
 
@@ -139,7 +137,9 @@ fn a_full_disk_under_a_clone() {
 fn a_full_disk_under_the_server() {
     let team = Team::with_seats(&FOUR, 2);
     install(&team, &[]);
-    let Some(disk) = Mount::small(&team.server, 4096) else { return can_not("mount") };
+    let Some(disk) = Mount::small(&team.server, 4096) else {
+        return skip("mount", "no file system can be mounted here");
+    };
     starve(&team, &disk, 40, &["No space left on device", "couldn't write"]);
 }
 
@@ -148,7 +148,7 @@ fn a_full_disk_under_the_server() {
 fn a_full_disk_while_fetching() {
     let team = Team::with_seats(&FOUR, 2);
     let [alice, bob] = team.seats.as_slice() else { panic!() };
-    let Some(disk) = Mount::small(&bob.dir, 4096) else { return can_not("mount") };
+    let Some(disk) = Mount::small(&bob.dir, 4096) else { return skip("mount", "no file system can be mounted here") };
     let noise: String = (0..40_000).map(|n: u64| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let proposal = alice.propose(&noise[..50]);
     alice.commit("noise", &noise);
@@ -179,7 +179,7 @@ fn folders_that_cannot_be_written() {
     ];
     for (folder, says) in cases {
         let before = signed(bob);
-        let Some(mount) = Mount::read_only(&folder) else { return can_not("mount") };
+        let Some(mount) = Mount::read_only(&folder) else { return skip("mount", "no file system can be mounted here") };
         let why = answer(bob, &review).unwrap_err();
         assert!(why.contains(says), "{why}");
         drop(mount);

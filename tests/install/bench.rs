@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::world::needs::{newer_git, skip};
 use crate::world::{Run, Seat, Team};
 
 /// A clone, the Git that runs in it, and a file in which hooks say that they ran.
@@ -20,16 +21,6 @@ pub struct Bench {
 
 /// Files with their modes and contents, links with their targets.
 pub type Tree = BTreeMap<String, (u32, Vec<u8>)>;
-
-/// Whether the environment says that what this names must be tested.
-pub fn is_required(what: &str) -> bool {
-    std::env::var("GIT_QUORUM_REQUIRE").is_ok_and(|list| list.split(',').any(|name| name == what))
-}
-
-fn skip(what: &str, why: &str) {
-    assert!(!is_required(what), "{what} is required, and {why}");
-    eprintln!("skipped: {why}");
-}
 
 impl Bench {
     /// With the `git` of the caller's `PATH`.
@@ -49,14 +40,11 @@ impl Bench {
 
     /// With one that takes hooks from its settings.
     pub fn newer() -> Option<Bench> {
-        let Ok(folder) = std::env::var("GIT_QUORUM_NEWER_GIT") else {
-            let bench = Bench::new();
-            if !bench.has_config_hooks {
-                skip("newer-git", "GIT_QUORUM_NEWER_GIT names no git that takes hooks from its settings");
-                return None;
-            }
+        let bench = Bench::new();
+        if bench.has_config_hooks {
             return Some(bench);
-        };
+        }
+        let folder = newer_git()?;
         let bench = Bench::on(&format!("{folder}:{}", std::env::var("PATH").unwrap()));
         assert!(bench.has_config_hooks, "{folder}");
         Some(bench)

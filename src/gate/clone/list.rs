@@ -21,9 +21,14 @@ fn mark(repo: &Repo) -> PathBuf {
     folder(repo).join("protected.stale")
 }
 
+/// The list of these patterns.
+pub fn lines_of(patterns: &[RefPattern]) -> String {
+    patterns.iter().map(|pattern| format!("{pattern}\n")).collect()
+}
+
 /// Writes the list of what this charter protects, whole or not at all; says whether it had to.
 pub fn write_protected(repo: &Repo, charter: &Charter) -> io::Result<bool> {
-    let lines: String = charter.protected().iter().map(|pattern| format!("{pattern}\n")).collect();
+    let lines = lines_of(charter.protected());
     let (folder, path) = (folder(repo), folder(repo).join("protected"));
     if fs::read(&path).is_ok_and(|bytes| bytes == lines.as_bytes()) {
         return Ok(false);

@@ -7,5 +7,5 @@ mod list;
 mod rule;
 
 pub use hooks::{NewValue, Update, judge_merge, judge_push, judge_transaction};
-pub use list::write_protected;
+pub use list::{lines_of, write_protected};
 pub use rule::allows;
