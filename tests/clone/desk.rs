@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Arc;
 
-use crate::world::{Seat, Team, World, needs};
+use crate::needs;
+use crate::world::{Seat, Team, World};
 
 pub const MAIN: &str = "refs/heads/main";
 

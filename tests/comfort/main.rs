@@ -4,6 +4,8 @@
 
 #[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/needs.rs"]
+mod needs;
 #[path = "../common/world.rs"]
 mod world;
 
@@ -29,7 +31,7 @@ pub fn have(needs: &[&str]) -> bool {
     let is_here = |need: &&&str| Path::new(need).exists() || folders.iter().any(|folder| folder.join(need).is_file());
     let missing: Vec<_> = needs.iter().filter(|need| !is_here(need)).collect();
     if !missing.is_empty() {
-        world::needs::skip("comfort", &format!("{missing:?} is not here"));
+        needs::skip("comfort", &format!("{missing:?} is not here"));
     }
     missing.is_empty()
 }

@@ -13,10 +13,9 @@ use git_quorum::repo::{Environment, Repo};
 use git_quorum::store::{LedgerRefs, bind};
 use tempfile::TempDir;
 
-use super::lab::{Lab, approve, charter, name, prevote};
+use crate::needs;
 
-#[path = "needs.rs"]
-mod needs;
+use super::lab::{Lab, approve, charter, name, prevote};
 
 pub const MAIN: &str = "refs/heads/main";
 pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];

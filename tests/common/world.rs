@@ -15,9 +15,6 @@ use tempfile::TempDir;
 
 use crate::lab;
 
-#[path = "needs.rs"]
-pub mod needs;
-
 /// A folder that holds machines and servers, and the settings that keep them apart from the user's.
 pub struct World {
     dir: TempDir,

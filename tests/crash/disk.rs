@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::gate::install;
 use crate::harness::{FOUR, assert_published, assert_sound, signed};
-use crate::world::needs::skip;
+use crate::needs::skip;
 use crate::world::{Seat, Team};
 
 fn run(program: &str, args: &[&str]) -> bool {

@@ -5,6 +5,8 @@
 
 #[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/needs.rs"]
+mod needs;
 #[path = "../common/rng.rs"]
 mod rng;
 #[path = "../common/server.rs"]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::world::needs::{newer_git, skip};
+use crate::needs::{newer_git, skip};
 use crate::world::{Run, Seat, Team};
 
 /// A clone, the Git that runs in it, and a file in which hooks say that they ran.

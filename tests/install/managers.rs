@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::bench::{Bench, Tree, assert_same};
-use crate::world::needs::skip;
+use crate::needs::skip;
 
 /// A manager of hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

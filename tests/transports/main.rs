@@ -7,6 +7,8 @@
 
 #[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/needs.rs"]
+mod needs;
 #[path = "../common/world.rs"]
 mod world;
 

@@ -64,7 +64,7 @@ pub fn programs<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     if missing.is_empty() {
         return Some(found.map(Option::unwrap));
     }
-    crate::world::needs::skip("transports", &format!("{} is not installed", missing.join(", ")));
+    crate::needs::skip("transports", &format!("{} is not installed", missing.join(", ")));
     None
 }
 
