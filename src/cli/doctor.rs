@@ -1,6 +1,8 @@
 //! `git quorum doctor`: tries whether the gate holds.
 
+use super::output::tell;
 use super::session::{choose_remote, open_repo};
+use super::style::{Role as Colour, Text};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::doctor::{Diagnosis, Finding, Role, Standing, Weight, examine_clone, examine_server};
 
@@ -13,43 +15,47 @@ use crate::doctor::{Diagnosis, Finding, Role, Standing, Weight, examine_clone, e
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {}
 
-pub fn run(_: DoctorArgs) -> Answer {
+pub fn run(_: DoctorArgs, json: bool) -> Answer {
     let repo = open_repo()?;
     let diagnosis = match repo.is_bare() {
         true => examine_server(&repo)?,
         false => examine_clone(&repo, choose_remote(&repo, None)?.as_deref())?,
     };
-    let text = text(&diagnosis);
     if diagnosis.is_sound() {
-        return Outcome::new(&diagnosis, text);
+        return Outcome::new(&diagnosis, text(&diagnosis));
+    }
+    if !json {
+        tell(text(&diagnosis)).map_err(|e| Failure::new("IO", e.to_string()))?;
     }
     let missing: Vec<_> = diagnosis.findings.iter().filter(|f| is_hole(f)).collect();
-    let mends: Vec<&str> = missing.iter().map(|f| f.mend.as_str()).filter(|mend| !mend.is_empty()).collect();
-    let hint = mends.first().copied().unwrap_or("see the findings").to_owned();
-    let message = format!("{text}\n{} needed protections are missing", missing.len());
-    Err(Failure::new("NOT_SOUND", message).exit(Exit::Unverified).hint(hint).data(&diagnosis))
+    let mend = missing.iter().map(|f| f.mend.as_str()).find(|mend| !mend.is_empty()).unwrap_or("see what is missing");
+    let message = match missing.len() {
+        1 => "a protection that is needed is missing".to_owned(),
+        count => format!("{count} protections that are needed are missing"),
+    };
+    Err(Failure::new("NOT_SOUND", message).exit(Exit::Unverified).hint(mend).data(&diagnosis))
 }
 
 fn is_hole(finding: &Finding) -> bool {
     finding.standing == Standing::Missing && finding.weight == Weight::Needed
 }
 
-fn text(diagnosis: &Diagnosis) -> String {
+fn text(diagnosis: &Diagnosis) -> Text {
     let role = match diagnosis.role {
         Role::Server => "server",
         Role::Clone => "clone",
     };
-    let head = format!("{role} {}\n", diagnosis.repository.display());
-    diagnosis.findings.iter().fold(head, |text, finding| text + &line(finding))
+    let head = Text::from(format!("{role} {}", diagnosis.repository.display()));
+    Text::lines(std::iter::once(head).chain(diagnosis.findings.iter().map(line)))
 }
 
-fn line(finding: &Finding) -> String {
-    let word = match (finding.standing, finding.weight) {
-        (Standing::Proven, _) => "proven",
-        (Standing::Missing, Weight::Needed) => "MISSING",
-        (Standing::Missing, Weight::Advised) => "advice",
-        (Standing::NotTestable, _) => "not tried",
+fn line(finding: &Finding) -> Text {
+    let (colour, word) = match (finding.standing, finding.weight) {
+        (Standing::Proven, _) => (Colour::Good, "proven"),
+        (Standing::Missing, Weight::Needed) => (Colour::Bad, "missing"),
+        (Standing::Missing, Weight::Advised) => (Colour::Pending, "advice"),
+        (Standing::NotTestable, _) => (Colour::Faint, "not tried"),
     };
     let mend = if finding.mend.is_empty() { String::new() } else { format!("\n{:13}mend: {}", "", finding.mend) };
-    format!("  {word:<10} {}{mend}\n", finding.found)
+    Text::of(colour, format!("  {word:<10} ")).with(Colour::Plain, format!("{}{mend}", finding.found))
 }

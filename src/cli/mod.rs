@@ -157,7 +157,7 @@ impl Command {
             Self::Uninstall(args) => uninstall::run(args),
             Self::Man(args) => man::run(args),
             Self::Completions(args) => completions::run(args),
-            Self::Doctor(args) => doctor::run(args),
+            Self::Doctor(args) => doctor::run(args, json),
         }
     }
 }

@@ -164,8 +164,8 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
 }
 
 /// Prints a line of a command that tells of what it does while it does it. Not for `--json`.
-pub fn tell(text: &str) -> std::io::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{}", clean(text)) {
+pub fn tell(text: impl Into<Text>) -> std::io::Result<()> {
+    match writeln!(anstream::stdout().lock(), "{}", text.into().coloured()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

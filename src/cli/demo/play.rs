@@ -36,7 +36,7 @@ impl Play {
         if self.silent {
             return Ok(());
         }
-        output::tell(&wrap(first, rest, text)).map_err(|e| failed(format!("cannot print: {e}")))
+        output::tell(wrap(first, rest, text)).map_err(|e| failed(format!("cannot print: {e}")))
     }
 
     /// Begins a step.
