@@ -1,7 +1,7 @@
 //! Provenance: whether what the refs hold is backed by decisions, and by which. Reads entries and
 //! objects; does not know how its findings are printed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -106,9 +106,8 @@ pub fn audit_decisions(
 ) -> Vec<DecisionAudit> {
     let chains = subjects.iter().filter_map(|subject| tally.chain(subject));
     let mut ids: Vec<EntryId> = chains.flat_map(|chain| chain.decided).collect();
-    let others = tally.proposals().map(|p| p.id).filter(|id| tally.is_decided(*id) && !ids.contains(id));
-    let others: Vec<_> = others.collect();
-    ids.extend(others);
+    let of_chains: BTreeSet<EntryId> = ids.iter().copied().collect();
+    ids.extend(tally.proposals().map(|p| p.id).filter(|id| tally.is_decided(*id) && !of_chains.contains(id)));
     let all = ids.len();
     let audit = |(done, id)| {
         tell(done, all);
