@@ -26,7 +26,11 @@ pub fn run(_: DoctorArgs) -> Answer {
     let missing: Vec<_> = diagnosis.findings.iter().filter(|f| is_hole(f)).collect();
     let mends: Vec<&str> = missing.iter().map(|f| f.mend.as_str()).filter(|mend| !mend.is_empty()).collect();
     let hint = mends.first().copied().unwrap_or("see the findings").to_owned();
-    let message = format!("{text}\n{} needed protections are missing", missing.len());
+    let count = match missing.len() {
+        1 => "1 needed protection is missing".to_owned(),
+        more => format!("{more} needed protections are missing"),
+    };
+    let message = format!("{text}\n{count}");
     Err(Failure::new("NOT_SOUND", message).exit(Exit::Unverified).hint(hint).data(&diagnosis))
 }
 

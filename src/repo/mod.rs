@@ -228,7 +228,7 @@ impl Repo {
     /// Runs the hooks of this name as Git would, without arguments and input; there may be none. A hook that
     /// refuses gives what it said.
     pub fn run_hook(&self, name: &str) -> Result<Result<(), String>, RepoError> {
-        let output = self.git("hook").args(["run", "--ignore-missing", "--", name]).output()?;
+        let output = self.git("hook").args(["run", "--ignore-missing", name]).output()?;
         Ok(if output.status.success() { Ok(()) } else { Err(output.message()) })
     }
 
