@@ -218,7 +218,7 @@ pub const SETTINGS: &[Row] = &[
     ("quorum.member", "The member of this clone."),
     ("quorum.key", "Its key file."),
     ("quorum.agent", "Whether the ssh-agent signs."),
-    ("quorum.remote", "The remote to exchange lanes with, in place of origin."),
+    ("quorum.remote", "The remote to exchange lanes with, in place of origin or the only one."),
     (
         "quorum.patience",
         "How long a member waits for others before it goes on to another round, in seconds, or as 500ms; 60 by default.",

@@ -25,7 +25,7 @@ pub struct WriteArgs {
     /// Sign with the ssh-agent at SSH_AUTH_SOCK.
     #[arg(long, help_heading = HEADING)]
     pub agent: bool,
-    /// The remote to exchange lanes with [default: quorum.remote, or origin].
+    /// The remote to exchange lanes with [default: quorum.remote, or origin, or the only one].
     #[arg(long, value_name = "NAME", conflicts_with = "local", help_heading = HEADING)]
     pub remote: Option<String>,
     /// Do no network: neither fetch nor push.

@@ -55,7 +55,7 @@ pub struct InitArgs {
     /// Sign with the ssh-agent at SSH_AUTH_SOCK.
     #[arg(long)]
     agent: bool,
-    /// The remote to push the genesis entry to [default: quorum.remote, or origin].
+    /// The remote to push the genesis entry to [default: quorum.remote, or origin, or the only one].
     #[arg(long, value_name = "NAME", conflicts_with = "local")]
     remote: Option<String>,
     /// Do not push.

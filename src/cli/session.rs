@@ -74,16 +74,12 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
     if let Some(name) = asked {
         return Ok(Some(name.to_owned()));
     }
-    let configured = repo.config("quorum.remote")?;
-    let name = configured.clone().unwrap_or_else(|| "origin".to_owned());
+    let Some(name) = repo.config("quorum.remote")? else { return Ok(repo.default_remote()?) };
     match repo.remote_exists(&name)? {
         true => Ok(Some(name)),
-        false if configured.is_some() => {
-            Err(Failure::new("NO_REMOTE", format!("no remote {name:?}, which quorum.remote names"))
-                .exit(Exit::NotFound)
-                .hint("git remote add, or git config quorum.remote NAME"))
-        }
-        false => Ok(None),
+        false => Err(Failure::new("NO_REMOTE", format!("no remote {name:?}, which quorum.remote names"))
+            .exit(Exit::NotFound)
+            .hint("git remote add, or git config quorum.remote NAME")),
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Finding {
     pub weight: Weight,
     /// What was tried or read, and what came of it.
     pub found: String,
-    /// A command, or what to do, that mends it; empty when nothing need be done.
+    /// A command, or what to do, that mends it; empty unless it is missing.
     pub mend: String,
 }
 
@@ -88,7 +88,8 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, check: &'static str, weight: Weight, standing: Standing, found: String, mend: &str) {
-        let mend = if standing == Standing::Proven { "" } else { mend }.to_owned();
+        // Of what could not be tried it is not known whether it needs mending, let alone how.
+        let mend = if standing == Standing::Missing { mend } else { "" }.to_owned();
         self.0.push(Finding { check, standing, weight, found, mend });
     }
 

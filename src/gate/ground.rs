@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::commands::Push;
 use super::links::Links;
-use super::names::{MAKE_OWN, counterpart, delete_link};
+use super::names::{MAKE_OWN, counterparts, delete_link};
 use super::ordinary::is_set;
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
@@ -236,7 +236,7 @@ fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError
 /// The values of the ledger's refs, of the pushed ones and what they could shadow, and of those that decisions are about.
 fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
     let proposed = loaded.tally.subjects().map(ToString::to_string);
-    let shadowed = pushed.iter().filter_map(|p| counterpart(&p.name));
+    let shadowed = pushed.iter().flat_map(|p| counterparts(&p.name));
     let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).chain(shadowed).collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
     names.push(loaded.refs.prefix());

@@ -101,12 +101,13 @@ impl<'a> Names<'a> {
 
     /// The protected branch that Git would no longer mean by its short name if there were such a tag. One that is not there yet
     /// counts if the charter names it.
-    pub fn shadowed(&self, name: &str, is_there: impl FnOnce(&str) -> bool) -> Result<(), Refusal> {
-        let Some(branch) = counterpart(name).filter(|branch| self.is_protected(branch)) else { return Ok(()) };
-        let mut patterns = self.charters.iter().flat_map(|charter| charter.protected());
-        if !patterns.any(|pattern| pattern.as_str() == branch) && !is_there(&branch) {
-            return Ok(());
-        }
+    pub fn shadowed(&self, name: &str, is_there: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+        let is_named = |branch: &str| {
+            let mut patterns = self.charters.iter().flat_map(|charter| charter.protected());
+            patterns.any(|pattern| pattern.as_str() == branch)
+        };
+        let mut branches = counterparts(name).filter(|branch| self.is_protected(branch));
+        let Some(branch) = branches.find(|branch| is_named(branch) || is_there(branch)) else { return Ok(()) };
         let reason = format!("with such a tag, Git would take its name for the tag and not for {branch}");
         Err(Refusal::new(RefusalCode::Shadows, reason, "choose another name"))
     }
@@ -128,9 +129,11 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The branch whose short name a tag has too.
-pub(super) fn counterpart(name: &str) -> Option<String> {
-    name.strip_prefix("refs/tags/").map(|short| format!("refs/heads/{short}"))
+/// The branches whose short names a tag has too: their own, or those under which most clones have what they fetch.
+pub(super) fn counterparts(name: &str) -> impl Iterator<Item = String> {
+    let tag = name.strip_prefix("refs/tags/");
+    let shorts = [tag, tag.and_then(|tag| tag.strip_prefix("origin/"))];
+    shorts.into_iter().flatten().map(|short| format!("refs/heads/{short}"))
 }
 
 /// What helps against a symbolic ref that should be none.

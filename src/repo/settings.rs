@@ -1,6 +1,7 @@
 //! Git's configuration, and what it says about the repository. Knows nothing of what the
 //! settings mean to others.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -75,6 +76,17 @@ impl Repo {
             rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|variable| !variable.contains('.'))
         };
         Ok(self.settings()?.iter().any(|(key, _)| of_remote(key)))
+    }
+
+    /// The remote that is meant when none is named: `origin`, or the only one.
+    pub fn default_remote(&self) -> Result<Option<String>, RepoError> {
+        if self.remote_exists("origin")? {
+            return Ok(Some("origin".to_owned()));
+        }
+        let settings = self.settings()?;
+        let name = |key: &str| key.strip_prefix("remote.")?.strip_suffix(".url").map(str::to_owned);
+        let names: BTreeSet<String> = settings.iter().filter_map(|(key, _)| name(key)).collect();
+        Ok(if names.len() == 1 { names.into_iter().next() } else { None })
     }
 
     /// Sets a setting of this repository, in place of all its values here.
@@ -263,6 +275,21 @@ mod tests {
         assert_eq!(repo.config_all("remote.A.b.url").unwrap(), ["x", "y"]);
         assert_eq!(repo.config("remote.a.b.url").unwrap(), None);
         assert!(repo.remote_exists("A.b").unwrap() && !repo.remote_exists("A").unwrap());
+    }
+
+    #[test]
+    fn without_origin_the_only_remote_is_meant() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        repo.set_config("remote.pushDefault", "x").unwrap();
+        assert_eq!(repo.default_remote().unwrap(), None);
+        repo.set_config("remote.a.b.url", "x").unwrap();
+        repo.add_config("remote.a.b.url", "y").unwrap();
+        assert_eq!(repo.default_remote().unwrap().as_deref(), Some("a.b"));
+        repo.set_config("remote.c.url", "x").unwrap();
+        assert_eq!(repo.default_remote().unwrap(), None, "one of several is not guessed");
+        repo.set_config("remote.origin.url", "x").unwrap();
+        assert_eq!(repo.default_remote().unwrap().as_deref(), Some("origin"));
     }
 
     #[test]

@@ -93,6 +93,8 @@ fn no_tag_takes_the_short_name_of_a_protected_branch() {
     let (mut site, first) = Site::with(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
     let second = site.commit(&[first], "second");
     site.refused(&[&format!("{second}:refs/tags/main")], &["SHADOWS_PROTECTED", MAIN]);
+    site.refused(&[&format!("{second}:refs/tags/origin/main")], &["SHADOWS_PROTECTED", MAIN]);
+    site.accepted(&[&format!("{second}:refs/tags/origin/other"), &format!("{second}:refs/tags/other/main")]);
     site.refused_with(&["--force", "--atomic"], &[&format!("{second}:refs/tags/main")], &["SHADOWS_PROTECTED"]);
     // Where a pattern protects, only what is there: else it would keep all names for itself.
     site.accepted(&[&format!("{second}:refs/tags/release/1")]);

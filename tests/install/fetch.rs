@@ -72,13 +72,11 @@ fn a_remote_can_be_renamed_and_removed() {
         bench.git(&["remote", "rename", "origin", "up"]);
         assert_eq!(bench.git(&["remote"]), "up");
         bench.git(&["fetch", "-q", "--prune"]);
-        bench.git(&["config", "quorum.remote", "up"]);
         bench.ok(&["sync"]);
         assert_eq!(bench.install()["fetches"], "up");
         bench.git(&["fetch", "-q", "--prune"]);
         assert!(bench.refs("incoming").contains(&"/up/lane/b".to_owned()));
         bench.ok(&["sync"]);
-        bench.git(&["config", "--unset", "quorum.remote"]);
         bench.git(&["remote", "rename", "up", "origin"]);
         bench.uninstall();
         let after = bench.tree();

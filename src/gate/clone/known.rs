@@ -100,8 +100,11 @@ pub(super) fn may_be_protected(name: &str) -> bool {
 
 /// The remote that the ledger is exchanged with.
 pub(super) fn remote(repo: &Repo) -> Result<String, Refusal> {
-    let configured = repo.config("quorum.remote").map_err(|error| unreadable(&error))?;
-    Ok(configured.unwrap_or_else(|| "origin".to_owned()))
+    let named = match repo.config("quorum.remote") {
+        Ok(None) => repo.default_remote(),
+        configured => configured,
+    };
+    Ok(named.map_err(|error| unreadable(&error))?.unwrap_or_else(|| "origin".to_owned()))
 }
 
 /// Where a fetch from a remote puts a branch.
