@@ -154,6 +154,8 @@ pub struct Tally {
     /// For each decided proposal, the charters and rounds in which it was.
     sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: Vec<Discounted>,
+    /// Where the chains had got to when the tally was written, by subject and root.
+    walked: BTreeMap<(Subject, EntryId), Vec<EntryId>>,
 }
 
 impl Tally {
@@ -171,6 +173,7 @@ impl Tally {
             cast: Map::default(),
             sources: Map::default(),
             discounted: Vec::new(),
+            walked: BTreeMap::new(),
         })
     }
 
@@ -326,6 +329,9 @@ impl Tally {
         freezer.map(&self.cast);
         freezer.map(&self.sources);
         freezer.value(&self.discounted);
+        let chains = self.subjects().filter_map(|subject| Some((subject, self.chain(subject)?)));
+        let walked = chains.map(|(subject, chain)| ((subject, chain.root), chain.decided));
+        freezer.value(&walked.collect::<BTreeMap<_, _>>());
     }
 
     /// Reads what was written.
@@ -342,6 +348,7 @@ impl Tally {
             cast: thawer.map()?,
             sources: thawer.map()?,
             discounted: thawer.value()?,
+            walked: thawer.value()?,
         })
     }
 
@@ -474,7 +481,11 @@ impl Tally {
     }
 
     fn walk(&self, subject: Subject, root: EntryId) -> Chain {
-        let mut chain = Chain { root, decided: Vec::new(), next: Slot { subject, base: root }, rivals: Vec::new() };
+        let known = (subject, root);
+        // A decision stays one, and the only one for its slot until the slot is broken.
+        let decided = self.walked.get(&known).filter(|_| self.broken.is_empty()).cloned().unwrap_or_default();
+        let next = Slot { subject: known.0, base: decided.last().copied().unwrap_or(root) };
+        let mut chain = Chain { root, decided, next, rivals: Vec::new() };
         loop {
             let decided = self.decided_in(&chain.next);
             match decided.as_slice() {
