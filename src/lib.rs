@@ -16,6 +16,7 @@ pub mod cli;
 pub mod consensus;
 pub mod doctor;
 pub mod fault;
+mod frozen;
 pub mod gate;
 pub mod id;
 pub mod install;

@@ -62,7 +62,11 @@ fn check(dag: &Dag, ancestors: &Ancestors, seed: u64) {
         for (below, below_id) in &entries {
             let expected = above_id == below_id || ancestors[above_id].contains(below_id);
             assert_eq!(dag.reaches(*below, *above), expected, "seed {seed}: {below_id:?} below {above_id:?}");
+            let is_new = |index: &_| dag.reaches(*index, *above) && !dag.reaches(*index, *below);
+            let added = entries.iter().map(|(index, _)| *index).filter(is_new).collect();
+            assert_eq!(dag.added(*above, Some(*below)), added, "seed {seed}: {above_id:?} without {below_id:?}");
         }
+        assert!(dag.added(*above, None).iter().eq(entries.iter().map(|(i, _)| i).filter(|i| dag.reaches(**i, *above))));
     }
     let parents: BTreeSet<_> = dag.entries().flat_map(|(_, e)| e.parents.clone()).collect();
     let childless: BTreeSet<_> = dag.childless().collect();

@@ -862,7 +862,7 @@ fn check_bytes(lab: &Lab, oracle: &Oracle, seed: u64, rng: &mut Rng) {
     let part = part(lab, oracle, rng);
     let before = rebuild(lab, |id| part.contains(id), rng);
     let bytes = before.to_bytes();
-    let read = Tally::from_bytes(&bytes).unwrap();
+    let read = Tally::from_bytes(bytes.clone()).unwrap();
     assert_eq!(read.to_bytes(), bytes, "seed {seed}: bytes");
     check_same(&before, &read, seed);
     check_same(&lab.tally, &extend(read, lab, |_| true, rng), seed);
@@ -920,33 +920,24 @@ fn count(lab: &Lab, seen: &mut BTreeMap<String, usize>) {
     note(format!("charters decided: {}", lab.tally.charter_chain().decided.len()));
 }
 
-/// Bytes that were written by something else, or changed on the way, are no tally, or one that can be asked anything.
+/// Most of the bytes are read when they are asked for, which is too late to find that they have changed.
 #[test]
-fn bytes_that_are_not_a_tallys_do_no_harm() {
+fn bytes_that_are_not_as_they_were_written_are_no_tally() {
     let mut rng = Rng::new(1);
-    let mut taken = 0;
     for seed in 0..cases("ORACLE_BYTES", 6) {
-        let bytes = ledger(seed).tally.to_bytes();
+        let written = ledger(seed).tally.to_bytes();
         for _ in 0..400 {
-            let mut bytes = bytes.clone();
+            let mut bytes = written.clone();
             for _ in 0..1 + rng.below(3) {
                 let at = rng.below(bytes.len());
                 bytes[at] = if rng.chance(50) { bytes[at] ^ (1 << rng.below(8)) } else { rng.below(256) as u8 };
             }
             bytes.truncate(if rng.chance(10) { rng.below(bytes.len()) } else { bytes.len() });
-            let Some(tally) = Tally::from_bytes(&bytes) else { continue };
-            taken += 1;
-            let _ = (tally.evidence(), tally.charter_chain(), tally.upgrade_needed(), verdicts(&tally));
-            for p in tally.proposals() {
-                let _ = (tally.report(p.id), tally.chain(&p.slot.subject), tally.decision(p.id), tally.content(p));
-            }
-            let entries: Vec<_> = tally.dag().entries().map(|(index, _)| index).collect();
-            let _ = (tally.dag().history(), tally.dag().reaches(entries[0], entries[entries.len() - 1]));
+            assert_eq!(Tally::from_bytes(bytes.clone()).is_some(), bytes == written, "seed {seed}");
         }
+        assert!(Tally::from_bytes([written.as_slice(), b"x"].concat()).is_none());
     }
-    println!("{taken} read all the same");
-    let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert!(Tally::from_bytes(&huge).is_none() && Tally::from_bytes(&[]).is_none());
+    assert!(Tally::from_bytes(vec![]).is_none() && Tally::from_bytes(vec![0xff; 40]).is_none());
 }
 
 /// A rule taken out of the oracle is noticed soon: the comparison sees what it should.

@@ -49,7 +49,7 @@ impl Tally {
     /// All evidence in the ledger, sorted; one pair for each rule, round and phase broken.
     pub fn evidence(&self) -> Vec<Evidence> {
         let mut found = Vec::new();
-        for ((member, charter, slot), votes) in &self.cast {
+        for ((member, charter, slot), votes) in self.cast.iter() {
             let votes = &self.in_fixed_order(votes);
             let mut convict = |rule, first: &Vote, second: &Vote| {
                 let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;

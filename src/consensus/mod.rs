@@ -9,7 +9,6 @@ mod judge;
 mod next;
 mod report;
 mod slot;
-mod sorted;
 mod tally;
 
 pub use agreement::{PAYLOAD_TYPE, agreement_statement, pre_authentication_encoding};

@@ -2,14 +2,13 @@
 //! comes in, which is after its ancestors; what comes later changes no verdict on them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
 
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
-use super::sorted;
 use crate::charter::{MemberName, ProposedCharter};
+use crate::frozen::{Freezer, Map, Thawer};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{
     CharterProposal, Dag, EntryIndex, ParsedEntry, Place, RefProposal, Reject, Review, Statement, Verdict,
@@ -140,28 +139,23 @@ pub(super) enum Signatures {
 }
 
 /// A ledger, judged.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Tally {
     pub(super) dag: Dag,
-    #[serde(with = "sorted")]
-    proposals: BTreeMap<EntryId, Proposal>,
-    #[serde(with = "sorted")]
-    pub(super) by_slot: BTreeMap<Slot, BTreeSet<EntryId>>,
+    proposals: Map<EntryId, Proposal>,
+    pub(super) by_slot: Map<Slot, BTreeSet<EntryId>>,
     broken: BTreeSet<Slot>,
-    #[serde(with = "sorted")]
-    pub(super) approvals: BTreeMap<(EntryId, EntryId), Vec<Cast>>,
-    #[serde(with = "sorted")]
-    pub(super) reviews: BTreeMap<EntryId, Vec<(MemberName, Place, Verdict)>>,
-    pub(super) withdrawals: BTreeMap<EntryId, Place>,
-    #[serde(with = "sorted")]
-    pub(super) ballots: BTreeMap<Slot, BTreeMap<EntryId, Ballot>>,
-    #[serde(with = "sorted")]
+    pub(super) approvals: Map<(EntryId, EntryId), Vec<Cast>>,
+    pub(super) reviews: Map<EntryId, Vec<(MemberName, Place, Verdict)>>,
+    pub(super) withdrawals: Map<EntryId, Place>,
+    pub(super) ballots: Map<Slot, BTreeMap<EntryId, Ballot>>,
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
-    pub(super) cast: BTreeMap<(MemberName, EntryId, Slot), Vec<Vote>>,
-    #[serde(with = "sorted")]
+    pub(super) cast: Map<(MemberName, EntryId, Slot), Vec<Vote>>,
     /// For each decided proposal, the charters and rounds in which it was.
-    sources: BTreeMap<EntryId, BTreeSet<(EntryId, u32)>>,
+    sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: Vec<Discounted>,
+    /// Where the chains had got to when the tally was written, by subject and root.
+    walked: BTreeMap<(Subject, EntryId), Vec<EntryId>>,
 }
 
 impl Tally {
@@ -169,16 +163,17 @@ impl Tally {
     pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
         Ok(Self {
             dag: Dag::found(genesis, oid)?,
-            proposals: BTreeMap::new(),
-            by_slot: BTreeMap::new(),
+            proposals: Map::default(),
+            by_slot: Map::default(),
             broken: BTreeSet::new(),
-            approvals: BTreeMap::new(),
-            reviews: BTreeMap::new(),
-            withdrawals: BTreeMap::new(),
-            ballots: BTreeMap::new(),
-            cast: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            approvals: Map::default(),
+            reviews: Map::default(),
+            withdrawals: Map::default(),
+            ballots: Map::default(),
+            cast: Map::default(),
+            sources: Map::default(),
             discounted: Vec::new(),
+            walked: BTreeMap::new(),
         })
     }
 
@@ -222,7 +217,9 @@ impl Tally {
             Statement::Review(review) => self.record_review(member, charter, &review, place),
             Statement::Withdraw(withdraw) => {
                 self.judge_withdrawal(&member, withdraw.proposal, place)?;
-                self.withdrawals.entry(withdraw.proposal).or_insert(place);
+                if !self.withdrawals.contains_key(&withdraw.proposal) {
+                    self.withdrawals.insert(withdraw.proposal, place);
+                }
                 Ok(())
             }
             Statement::Prevote(vote) => {
@@ -244,7 +241,7 @@ impl Tally {
 
     fn record_proposal(&mut self, place: Place) -> Result<(), Discount> {
         let proposal = self.judge_proposal(place)?;
-        self.by_slot.entry(proposal.slot.clone()).or_default().insert(proposal.id);
+        self.by_slot.or_default(proposal.slot.clone()).insert(proposal.id);
         self.proposals.insert(proposal.id, proposal);
         Ok(())
     }
@@ -258,10 +255,10 @@ impl Tally {
     ) -> Result<(), Discount> {
         let proposal = review.proposal;
         self.judge_review(charter, proposal, place)?;
-        self.reviews.entry(proposal).or_default().push((member.clone(), place, review.verdict));
+        self.reviews.or_default(proposal).push((member.clone(), place, review.verdict));
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
-            let casts = self.approvals.entry((charter, proposal)).or_default();
+            let casts = self.approvals.or_default((charter, proposal));
             file(&self.dag, casts, Cast { member, proposal, place });
         }
         Ok(())
@@ -277,9 +274,9 @@ impl Tally {
         // A vote for something that is no proposal has no slot: it can neither count nor convict.
         let Ok(slot) = self.known_proposal(proposal, place).map(|p| p.slot.clone()) else { return verdict };
         let vote = Vote { phase, round, proposal, place, counts: verdict.is_ok() };
-        self.cast.entry((member.clone(), charter, slot.clone())).or_default().push(vote);
+        self.cast.or_default((member.clone(), charter, slot.clone())).push(vote);
         verdict?;
-        let ballots = self.ballots.entry(slot.clone()).or_default();
+        let ballots = self.ballots.or_default(slot.clone());
         let votes = ballots.entry(charter).or_default().entry(round).or_default();
         let cast = Cast { member, proposal, place };
         match phase {
@@ -288,7 +285,7 @@ impl Tally {
                 file(&self.dag, &mut votes.precommits, cast);
                 let precommitted = supporters(&votes.precommits, proposal).len();
                 if precommitted >= self.quorum(charter) {
-                    self.sources.entry(proposal).or_default().insert((charter, round));
+                    self.sources.or_default(proposal).insert((charter, round));
                     if self.decided_in(&slot).len() > 1 {
                         self.broken.insert(slot);
                     }
@@ -307,31 +304,52 @@ impl Tally {
 
     /// All that is known, as bytes that [`Tally::from_bytes`] reads.
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).unwrap_or_default()
+        let mut freezer = Freezer::new();
+        self.freeze(&mut freezer);
+        freezer.finish()
     }
 
-    /// Reads what [`Tally::to_bytes`] wrote; none if this program cannot have written it. The verdicts in it are taken
-    /// over as they are: whoever keeps such bytes answers for them.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let read: Self = postcard::from_bytes(bytes).ok()?;
-        let tally = Self { dag: read.dag.restored()?, ..read };
-        tally.is_sound().then_some(tally)
+    /// Reads what [`Tally::to_bytes`] wrote; none if the bytes are not as they were written. The verdicts in them are
+    /// taken over as they are: whoever keeps such bytes answers for them.
+    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        let mut thawer = Thawer::new(bytes.into())?;
+        Self::thaw(&mut thawer).filter(|_| thawer.is_at_end())
     }
 
-    /// Whether everything that is pointed at is there.
-    fn is_sound(&self) -> bool {
-        let rounds = || self.ballots.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
-        let votes = rounds().flat_map(|round| round.prevotes.iter().chain(&round.precommits));
-        let casts = votes.chain(self.approvals.values().flatten()).map(|cast| cast.place);
-        let others = self.withdrawals.values().copied().chain(self.discounted.iter().map(|d| d.place));
-        let votes = self.cast.values().flatten().map(|vote| vote.place);
-        let reviews = self.reviews.values().flatten().map(|(_, place, _)| *place);
-        let mut places = casts.chain(others).chain(votes).chain(reviews);
-        let proposes = |proposal: &Proposal| {
-            let place = proposal.place.entry;
-            self.dag.contains(place) && self.dag.entry(place).statements.first().is_some_and(Statement::proposes)
-        };
-        places.all(|place| self.dag.contains(place.entry)) && self.proposals.values().all(proposes)
+    /// Writes all that is known.
+    pub(crate) fn freeze(&self, freezer: &mut Freezer) {
+        self.dag.freeze(freezer);
+        freezer.map(&self.proposals);
+        freezer.map(&self.by_slot);
+        freezer.value(&self.broken);
+        freezer.map(&self.approvals);
+        freezer.map(&self.reviews);
+        freezer.map(&self.withdrawals);
+        freezer.map(&self.ballots);
+        freezer.map(&self.cast);
+        freezer.map(&self.sources);
+        freezer.value(&self.discounted);
+        let chains = self.subjects().filter_map(|subject| Some((subject, self.chain(subject)?)));
+        let walked = chains.map(|(subject, chain)| ((subject, chain.root), chain.decided));
+        freezer.value(&walked.collect::<BTreeMap<_, _>>());
+    }
+
+    /// Reads what was written.
+    pub(crate) fn thaw(thawer: &mut Thawer) -> Option<Self> {
+        Some(Self {
+            dag: Dag::thaw(thawer)?,
+            proposals: thawer.map()?,
+            by_slot: thawer.map()?,
+            broken: thawer.value()?,
+            approvals: thawer.map()?,
+            reviews: thawer.map()?,
+            withdrawals: thawer.map()?,
+            ballots: thawer.map()?,
+            cast: thawer.map()?,
+            sources: thawer.map()?,
+            discounted: thawer.value()?,
+            walked: thawer.value()?,
+        })
     }
 
     /// The entries.
@@ -439,11 +457,8 @@ impl Tally {
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
         // A slot's base only counts among slots of one subject, so the next subject is beyond the highest base.
         let after = |subject: &Subject| Slot { subject: subject.clone(), base: EntryId::new([0xff; 32]) };
-        let first = self.by_slot.keys().next().map(|slot| &slot.subject);
-        std::iter::successors(first, move |subject| {
-            let beyond = (Bound::Excluded(after(subject)), Bound::Unbounded);
-            self.by_slot.range(beyond).next().map(|(slot, _)| &slot.subject)
-        })
+        let first = self.by_slot.iter().next().map(|(slot, _)| &slot.subject);
+        std::iter::successors(first, move |subject| self.by_slot.key_after(&after(subject)).map(|slot| &slot.subject))
     }
 
     /// The chain of charter decisions; the last decided one is in force.
@@ -466,7 +481,11 @@ impl Tally {
     }
 
     fn walk(&self, subject: Subject, root: EntryId) -> Chain {
-        let mut chain = Chain { root, decided: Vec::new(), next: Slot { subject, base: root }, rivals: Vec::new() };
+        let known = (subject, root);
+        // A decision stays one, and the only one for its slot until the slot is broken.
+        let decided = self.walked.get(&known).filter(|_| self.broken.is_empty()).cloned().unwrap_or_default();
+        let next = Slot { subject: known.0, base: decided.last().copied().unwrap_or(root) };
+        let mut chain = Chain { root, decided, next, rivals: Vec::new() };
         loop {
             let decided = self.decided_in(&chain.next);
             match decided.as_slice() {

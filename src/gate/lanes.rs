@@ -18,9 +18,8 @@ pub(super) fn judge_lane(scene: &Scene<'_>, pushed: &PushedRef, owner: &MemberNa
     goes_forward(scene, owner, old, tip)?;
     has_a_lane(scene, owner, tip)?;
     let dag = scene.tally.dag();
-    let is_new = |index: EntryIndex| dag.reaches(index, tip) && old.is_none_or(|old| !dag.reaches(index, old));
-    let own = dag.entries().filter(|(_, entry)| entry.member == *owner);
-    own.filter(|(index, _)| is_new(*index)).try_for_each(|(_, entry)| can_be_reviewed(scene, entry))
+    let new = dag.added(tip, old).into_iter().map(|index| dag.entry(index));
+    new.filter(|entry| entry.member == *owner).try_for_each(|entry| can_be_reviewed(scene, entry))
 }
 
 fn tip(scene: &Scene<'_>, pushed: &PushedRef) -> Result<EntryIndex, Refusal> {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lanes::matches_objects;
-use super::path::{furthest, landed};
+use super::path::furthest;
 use super::protected::steps;
 use super::rules::{PushedRef, Scene, Verdict};
 use crate::charter::RefName;
@@ -88,14 +88,14 @@ pub(super) fn expect(current: Option<Oid>) -> Expect {
 impl Plan {
     /// Adds the landing of a ref at the last decision that it can reach.
     fn land(&mut self, scene: &Scene<'_>, name: &RefName) {
-        let Some((chain, proposals)) = scene.chain(name) else { return };
         let from = scene.value(name.as_str());
+        let Some((ids, proposals)) = scene.ahead(name, from) else { return };
         let Some(run) = furthest(&steps(&proposals), from) else { return };
         if scene.links.contains(name.as_str()) {
             self.held_up.push(format!("{name} is a symbolic ref on this server"));
             return;
         }
-        let way = || chain.decided.iter().copied().zip(proposals.iter().copied()).take(run.end).skip(run.start);
+        let way = || ids.iter().copied().zip(proposals.iter().copied()).take(run.end).skip(run.start);
         let Some((decision, last)) = way().last() else { return };
         let proposal_ref = scene.refs.proposal(decision);
         let pushed = scene.pushed.iter().find(|p| p.name == proposal_ref).and_then(|p| p.new);
@@ -130,9 +130,9 @@ fn is_spent(scene: &Scene<'_>, after: &BTreeMap<&str, Option<Oid>>, id: EntryId)
         [one] if *one == id => {
             let name = content.name.as_str();
             let value = after.get(name).copied().unwrap_or_else(|| scene.value(name));
-            let Some((chain, proposals)) = scene.chain(&content.name) else { return false };
-            let place = chain.decided.iter().position(|decided| *decided == id);
-            place.is_some_and(|place| place < landed(&steps(&proposals), value))
+            let chain = scene.tally.chain(&Subject::Ref(content.name.clone()));
+            let ahead = scene.ahead(&content.name, value);
+            chain.is_some_and(|chain| chain.decided.contains(&id)) && ahead.is_some_and(|(ids, _)| !ids.contains(&id))
         }
         [_] => true,
         // Undecided, or decided twice: what is in dispute is kept.

@@ -19,15 +19,17 @@ pub(super) fn judge(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal
         let reason = "the name is protected, and is one that no decision can name";
         return Err(Refusal::new(RefusalCode::NoProposal, reason, "choose another name"));
     };
-    let Some((chain, proposals)) = scene.chain(&name) else {
+    let unprotected = || {
         let reason = "it is protected until the entries of this push are taken in";
-        return Err(Refusal::new(RefusalCode::UnprotectedNow, reason, "push the entries first, then the ref"));
+        Refusal::new(RefusalCode::UnprotectedNow, reason, "push the entries first, then the ref")
     };
     let current = scene.value(&pushed.name);
+    let (ids, proposals) = scene.ahead(&name, current).ok_or_else(unprotected)?;
     let Some(run) = path(&steps(&proposals), current, pushed.new) else {
+        let (chain, proposals) = scene.chain(&name).ok_or_else(unprotected)?;
         return Err(not_backed(scene, &name, (&chain, &proposals), (current, pushed.new)));
     };
-    let decisions = chain.decided.iter().zip(&proposals).take(run.end).skip(run.start);
+    let decisions = ids.iter().zip(&proposals).take(run.end).skip(run.start);
     decisions.into_iter().try_for_each(|(id, proposal)| matches_objects(scene, *id, proposal))
 }
 

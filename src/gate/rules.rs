@@ -209,6 +209,24 @@ impl Scene<'_> {
         steps.map(|steps| (chain, steps))
     }
 
+    /// The decisions of a ref's chain that do not lie behind it when it has this value, and what they say, in order.
+    /// What lies behind is not looked at: that is nearly all of a long chain.
+    pub(super) fn ahead(&self, name: &RefName, value: Option<Oid>) -> Option<(Vec<EntryId>, Vec<&RefProposal>)> {
+        let chain = self.tally.chain(&Subject::Ref(name.clone()))?;
+        let (mut ids, mut proposals) = (Vec::new(), Vec::new());
+        for id in chain.decided.into_iter().rev() {
+            let proposal = self.ref_proposal(id)?;
+            if proposal.to == value {
+                break;
+            }
+            ids.push(id);
+            proposals.push(proposal);
+        }
+        ids.reverse();
+        proposals.reverse();
+        Some((ids, proposals))
+    }
+
     /// What a valid proposal to move a ref says.
     pub(super) fn ref_proposal(&self, id: EntryId) -> Option<&RefProposal> {
         match self.tally.content(self.tally.proposal(id)?) {

@@ -7,8 +7,7 @@
 //! entries newly cite: never with entries times members, nor with forks times forks.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +16,7 @@ use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
+use crate::frozen::{Freezer, List, Map, Thawer};
 use crate::id::{Digest, EntryId, Oid};
 
 /// The place of an entry in the order in which entries were taken in. Means nothing outside one [`Dag`].
@@ -88,15 +88,11 @@ struct Chain {
 }
 
 /// The well-formed entries of a ledger. Entries go in after their parents.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Dag {
-    /// Shared with copies: a copy is made for each entry that is about to be written.
-    #[serde(with = "shared")]
-    entries: Vec<Arc<Entry>>,
-    #[serde(skip)]
-    by_id: HashMap<EntryId, EntryIndex>,
-    #[serde(skip)]
-    by_oid: HashMap<Oid, EntryIndex>,
+    entries: List<Entry>,
+    by_id: Map<EntryId, EntryIndex>,
+    by_oid: Map<Oid, EntryIndex>,
     charters: BTreeMap<EntryId, CharterNode>,
     chains: Vec<Chain>,
     childless: BTreeSet<EntryIndex>,
@@ -127,15 +123,19 @@ impl Dag {
         };
         let first =
             CharterNode { digest: digest_of(&payload.charter)?, charter: payload.charter, base: None, depth: 0 };
-        Ok(Self {
-            by_id: HashMap::from([(entry.id, root)]),
-            by_oid: HashMap::from([(oid, root)]),
+        let mut dag = Self {
+            entries: List::default(),
+            by_id: Map::default(),
+            by_oid: Map::default(),
             charters: BTreeMap::from([(entry.id, first)]),
-            entries: vec![Arc::new(entry)],
             chains: vec![Chain { length: 1, ..Chain::default() }],
             childless: BTreeSet::from([root]),
             tips: BTreeMap::new(),
-        })
+        };
+        dag.by_id.insert(entry.id, root);
+        dag.by_oid.insert(oid, root);
+        dag.entries.push(entry);
+        Ok(dag)
     }
 
     /// Takes in an entry whose parents are in (spec, "Well-formed in its place"). An entry that is in
@@ -162,7 +162,7 @@ impl Dag {
     /// Adds a statement to the last entry, which must be a draft.
     pub fn draft_statement(&mut self, statement: Statement) {
         if let Some(entry) = self.entries.last_mut() {
-            Arc::make_mut(entry).statements.push(statement);
+            entry.statements.push(statement);
         }
     }
 
@@ -192,18 +192,7 @@ impl Dag {
         self.childless.insert(index);
         self.by_id.insert(id, index);
         self.by_oid.insert(oid, index);
-        self.entries.push(Arc::new(Entry {
-            id,
-            oid,
-            member,
-            seq,
-            charter,
-            time,
-            parents,
-            statements,
-            chain,
-            position,
-        }));
+        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position });
         self.note_charter(index);
         index
     }
@@ -388,14 +377,15 @@ impl Dag {
     }
 
     /// The entry at an index of this ledger.
-    #[allow(clippy::indexing_slicing, reason = "an index is only made together with its entry, and none is removed")]
+    #[allow(clippy::expect_used, reason = "an index is only made together with its entry, and none is removed")]
     pub fn entry(&self, index: EntryIndex) -> &Entry {
-        &self.entries[index.0 as usize]
+        self.entries.get(index.0 as usize).expect("the bytes that a dag is read from are as they were written")
     }
 
     /// All entries, parents first, the genesis among them.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (EntryIndex, &Entry)> {
-        self.entries.iter().enumerate().map(|(i, e)| (EntryIndex(i as u32), &**e))
+        let indices = (0..self.entries.len()).map(|i| EntryIndex(i as u32));
+        indices.map(|index| (index, self.entry(index)))
     }
 
     /// The entry of this id.
@@ -412,6 +402,20 @@ impl Dag {
     pub fn reaches(&self, ancestor: EntryIndex, index: EntryIndex) -> bool {
         let entry = self.entry(ancestor);
         ancestor.0 == 0 || (index.0 != 0 && self.known_of(entry.chain, self.known_with(index)) > entry.position)
+    }
+
+    /// What an entry adds to another one: it and its ancestors, without those of the other. Takes as long as that
+    /// is much, however much there is below.
+    pub fn added(&self, tip: EntryIndex, to: Option<EntryIndex>) -> BTreeSet<EntryIndex> {
+        let is_new = |index: &EntryIndex| to.is_none_or(|other| !self.reaches(*index, other));
+        let mut pending: Vec<_> = Some(tip).filter(is_new).into_iter().collect();
+        let mut added = BTreeSet::new();
+        while let Some(index) = pending.pop() {
+            if added.insert(index) {
+                pending.extend(self.entry(index).parents.iter().copied().filter(is_new));
+            }
+        }
+        added
     }
 
     /// Whether the statement at `earlier` is among those that the one at `later` builds on: in an
@@ -449,11 +453,6 @@ impl Dag {
         self.by_oid.len() != self.entries.len()
     }
 
-    /// Whether there is an entry at this index. There always is, unless it was read from bytes.
-    pub fn contains(&self, index: EntryIndex) -> bool {
-        (index.0 as usize) < self.entries.len()
-    }
-
     /// All entries, parents before their children; what stands beside each other goes by the times that it claims, then
     /// by id. The same for everyone, in whatever order the entries came.
     pub fn history(&self) -> Vec<EntryIndex> {
@@ -484,50 +483,33 @@ impl Dag {
         history
     }
 
-    /// Makes ready what was read from bytes; none if they were not written by this program. That the entries are
-    /// those of a ledger is not checked.
-    pub fn restored(mut self) -> Option<Self> {
-        let indices = || self.entries().map(|(index, entry)| (entry, index));
-        let joined = |(entry, index): (&Entry, EntryIndex)| {
-            let chain = self.chains.get(entry.chain as usize);
-            chain.is_some_and(|chain| entry.position < chain.length) && entry.parents.iter().all(|p| *p < index)
-        };
-        let mut named = self.childless.iter().chain(self.tips.values().flatten());
-        let sound = !self.entries.is_empty() && indices().all(joined) && named.all(|index| self.contains(*index));
-        let by_id = indices().map(|(entry, index)| (entry.id, index)).collect();
-        let by_oid = indices().map(|(entry, index)| (entry.oid, index)).collect();
-        (self.by_id, self.by_oid) = (by_id, by_oid);
-        sound.then_some(self)
+    /// Writes all of it.
+    pub(crate) fn freeze(&self, freezer: &mut Freezer) {
+        freezer.list(&self.entries);
+        freezer.map(&self.by_id);
+        freezer.map(&self.by_oid);
+        freezer.value(&self.charters);
+        freezer.value(&self.chains);
+        freezer.value(&self.childless);
+        freezer.value(&self.tips);
+    }
+
+    /// Reads what was written.
+    pub(crate) fn thaw(thawer: &mut Thawer) -> Option<Self> {
+        Some(Self {
+            entries: thawer.list()?,
+            by_id: thawer.map()?,
+            by_oid: thawer.map()?,
+            charters: thawer.value()?,
+            chains: thawer.value()?,
+            childless: thawer.value()?,
+            tips: thawer.value()?,
+        })
     }
 
     /// Members with entries.
     pub fn authors(&self) -> impl Iterator<Item = &MemberName> {
         self.tips.keys()
-    }
-}
-
-/// Entries are written and read as if they were not shared.
-mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use super::Entry;
-
-    struct Shared(Arc<Entry>);
-
-    impl<'de> Deserialize<'de> for Shared {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            Entry::deserialize(deserializer).map(|entry| Self(Arc::new(entry)))
-        }
-    }
-
-    pub fn serialize<S: Serializer>(entries: &[Arc<Entry>], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(entries.iter().map(|entry| &**entry))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<Entry>>, D::Error> {
-        Ok(Vec::<Shared>::deserialize(deserializer)?.into_iter().map(|shared| shared.0).collect())
     }
 }
 

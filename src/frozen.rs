@@ -1,0 +1,499 @@
+//! Tables that lie in bytes until something in them is asked for: of a ledger with a long past most never is. What comes
+//! later stands beside the bytes, which do not change, and which copies share. Damage is found before anything is read,
+//! by a digest of all bytes; so what is decoded later can be decoded.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// An item in its place, once it has been decoded.
+type Slot<T> = OnceLock<Option<Box<T>>>;
+
+/// Items in bytes.
+#[derive(Debug)]
+struct Frozen<T> {
+    /// One after the other.
+    items: Bytes,
+    /// Where each ends, in four bytes.
+    ends: Bytes,
+    decoded: OnceLock<Box<[Slot<T>]>>,
+}
+
+/// The bytes of a list: its items, their ends, and how many there are.
+#[derive(Default)]
+struct Writer {
+    items: Vec<u8>,
+    ends: Vec<u8>,
+}
+
+/// How many bytes a length takes.
+const LENGTH: usize = size_of::<u32>();
+
+impl Writer {
+    fn add(&mut self, item: &[u8]) {
+        self.items.extend_from_slice(item);
+        // Ends beyond four bytes do not ascend, and so are not read.
+        self.ends.extend((self.items.len() as u32).to_le_bytes());
+    }
+
+    fn add_new(&mut self, item: &impl Serialize) {
+        self.add(&encode(item));
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let count = (self.ends.len() / LENGTH) as u32;
+        [self.items, self.ends, count.to_le_bytes().to_vec()].concat()
+    }
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(value).unwrap_or_default()
+}
+
+fn number(bytes: &[u8]) -> Option<usize> {
+    Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
+}
+
+impl<T> Default for Frozen<T> {
+    fn default() -> Self {
+        Self { items: Bytes::new(), ends: Bytes::new(), decoded: OnceLock::new() }
+    }
+}
+
+impl<T> Frozen<T> {
+    /// The list that these bytes are; none if they are none.
+    fn read(mut items: Bytes) -> Option<Self> {
+        let count = number(&items.split_off(items.len().checked_sub(LENGTH)?))?;
+        let ends = items.split_off(items.len().checked_sub(count.checked_mul(LENGTH)?)?);
+        let in_order = ends.chunks_exact(LENGTH).try_fold(0, |before, end| number(end).filter(|end| *end >= before));
+        (in_order? == items.len()).then(|| Self { items, ends, decoded: OnceLock::new() })
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len() / LENGTH
+    }
+
+    fn end(&self, place: usize) -> Option<usize> {
+        number(self.ends.get(place * LENGTH..)?.get(..LENGTH)?)
+    }
+
+    fn raw(&self, place: usize) -> Option<&[u8]> {
+        let start = place.checked_sub(1).map_or(Some(0), |before| self.end(before))?;
+        self.items.get(start..self.end(place)?)
+    }
+
+    fn slot(&self, place: usize) -> Option<&Slot<T>> {
+        self.decoded.get_or_init(|| (0..self.len()).map(|_| Slot::new()).collect()).get(place)
+    }
+}
+
+impl<T: DeserializeOwned> Frozen<T> {
+    fn get(&self, place: usize) -> Option<&T> {
+        let decode = || postcard::from_bytes(self.raw(place)?).ok().map(Box::new);
+        self.slot(place)?.get_or_init(decode).as_deref()
+    }
+}
+
+/// A list that grows at its end.
+#[derive(Debug, Clone)]
+pub(crate) struct List<T> {
+    frozen: Arc<Frozen<T>>,
+    /// Shared with copies, too.
+    own: Vec<Arc<T>>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { frozen: Arc::default(), own: Vec::new() }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Clone> List<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.frozen.len() + self.own.len()
+    }
+
+    pub(crate) fn get(&self, place: usize) -> Option<&T> {
+        match place.checked_sub(self.frozen.len()) {
+            None => self.frozen.get(place),
+            Some(own) => self.own.get(own).map(|item| &**item),
+        }
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        self.own.push(Arc::new(item));
+    }
+
+    /// The last one, if it has come since the list was read.
+    pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
+        self.own.last_mut().map(Arc::make_mut)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        (0..self.frozen.len()).filter_map(|place| self.frozen.raw(place)).for_each(|item| writer.add(item));
+        self.own.iter().for_each(|item| writer.add_new(&**item));
+        writer.finish()
+    }
+}
+
+/// A map in the order of its keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Map<K, V> {
+    frozen: Arc<Frozen<(K, V)>>,
+    /// What is new, and what stands here instead of what the bytes say.
+    own: BTreeMap<K, V>,
+    len: usize,
+}
+
+impl<K, V> Default for Map<K, V> {
+    fn default() -> Self {
+        Self { frozen: Arc::default(), own: BTreeMap::new(), len: 0 }
+    }
+}
+
+impl<K, V> Map<K, V>
+where
+    K: Serialize + DeserializeOwned + Ord,
+    V: Serialize + DeserializeOwned + Clone,
+{
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.own.get(key).or_else(|| self.get_frozen(key))
+    }
+
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        self.len += usize::from(!self.contains_key(&key));
+        self.own.insert(key, value);
+    }
+
+    /// The value of a key, which there is from now on.
+    pub(crate) fn or_default(&mut self, key: K) -> &mut V
+    where
+        K: Clone,
+        V: Default,
+    {
+        if !self.own.contains_key(&key) {
+            let value = self.get_frozen(&key).cloned().unwrap_or_default();
+            self.insert(key.clone(), value);
+        }
+        self.own.entry(key).or_default()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let frozen = (0..self.frozen.len()).filter_map(|place| self.frozen.get(place)).map(|(key, value)| (key, value));
+        merged(frozen, self.own.iter())
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.iter().map(|(_, value)| value)
+    }
+
+    /// The first key after this one.
+    pub(crate) fn key_after(&self, key: &K) -> Option<&K> {
+        let place = self.place(key).map_or_else(|place| place, |place| place + 1);
+        let frozen = self.frozen.get(place).map(|(key, _)| key);
+        let beyond = (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded);
+        frozen.into_iter().chain(self.own.range(beyond).next().map(|(key, _)| key)).min()
+    }
+
+    fn get_frozen(&self, key: &K) -> Option<&V> {
+        self.frozen.get(self.place(key).ok()?).map(|(_, value)| value)
+    }
+
+    /// The place of a key in the bytes, or the one that it would have.
+    fn place(&self, key: &K) -> Result<usize, usize> {
+        let (mut low, mut high) = (0, self.frozen.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.key_at(middle).map_or(Ordering::Greater, |at| at.cmp(key)) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Ok(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Err(low)
+    }
+
+    /// The key alone, which comes first.
+    fn key_at(&self, place: usize) -> Option<K> {
+        postcard::take_from_bytes(self.frozen.raw(place)?).ok().map(|(key, _)| key)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        let mut own = self.own.iter().peekable();
+        for place in 0..self.frozen.len() {
+            let (Some(item), Some(key)) = (self.frozen.raw(place), self.key_at(place)) else { continue };
+            while let Some(before) = own.next_if(|(own, _)| **own < key) {
+                writer.add_new(&before);
+            }
+            if own.peek().is_none_or(|(own, _)| **own != key) {
+                writer.add(item);
+            }
+        }
+        own.for_each(|item| writer.add_new(&item));
+        writer.finish()
+    }
+}
+
+/// Two sequences in order made one; of what is in both, what is own.
+fn merged<'a, K: Ord + 'a, V: 'a>(
+    frozen: impl Iterator<Item = (&'a K, &'a V)>,
+    own: impl Iterator<Item = (&'a K, &'a V)>,
+) -> impl Iterator<Item = (&'a K, &'a V)> {
+    let (mut frozen, mut own) = (frozen.peekable(), own.peekable());
+    std::iter::from_fn(move || {
+        let (Some((left, _)), Some((right, _))) = (frozen.peek(), own.peek()) else {
+            return frozen.next().or_else(|| own.next());
+        };
+        match left.cmp(right) {
+            Ordering::Less => frozen.next(),
+            Ordering::Equal => frozen.next().and(own.next()),
+            Ordering::Greater => own.next(),
+        }
+    })
+}
+
+/// Writes tables and values one after the other, behind a digest of them all.
+pub(crate) struct Freezer(Vec<u8>);
+
+/// Finds what a disk or a crash does to bytes; whoever wants to change them can.
+type Checksum = u128;
+
+fn checksum(parts: &[u8]) -> [u8; size_of::<Checksum>()] {
+    xxh3_128(parts).to_le_bytes()
+}
+
+impl Freezer {
+    pub(crate) fn new() -> Self {
+        Self(vec![0; size_of::<Checksum>()])
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.extend((bytes.len() as u64).to_le_bytes());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn value(&mut self, value: &impl Serialize) {
+        self.part(&encode(value));
+    }
+
+    pub(crate) fn list<T: Serialize + DeserializeOwned + Clone>(&mut self, list: &List<T>) {
+        self.part(&list.to_bytes());
+    }
+
+    pub(crate) fn map<K, V>(&mut self, map: &Map<K, V>)
+    where
+        K: Serialize + DeserializeOwned + Ord,
+        V: Serialize + DeserializeOwned + Clone,
+    {
+        self.part(&map.to_bytes());
+    }
+
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        if let Some((digest, parts)) = self.0.split_first_chunk_mut() {
+            *digest = checksum(parts);
+        }
+        self.0
+    }
+}
+
+/// Reads in the same order what a [`Freezer`] wrote; none where that is not there.
+pub(crate) struct Thawer(Bytes);
+
+impl Thawer {
+    /// What stands behind its digest; none if that is another's.
+    pub(crate) fn new(mut bytes: Bytes) -> Option<Self> {
+        let (digest, parts) = bytes.split_first_chunk()?;
+        let is_whole = *digest == checksum(parts);
+        let parts = bytes.split_off(size_of::<Checksum>());
+        is_whole.then_some(Self(parts))
+    }
+
+    fn part(&mut self) -> Option<Bytes> {
+        let (length, _) = self.0.split_first_chunk()?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+        let _ = self.0.split_to(size_of::<u64>());
+        (length <= self.0.len()).then(|| self.0.split_to(length))
+    }
+
+    pub(crate) fn value<T: DeserializeOwned>(&mut self) -> Option<T> {
+        postcard::from_bytes(&self.part()?).ok()
+    }
+
+    pub(crate) fn list<T>(&mut self) -> Option<List<T>> {
+        Some(List { frozen: Arc::new(Frozen::read(self.part()?)?), own: Vec::new() })
+    }
+
+    pub(crate) fn map<K, V>(&mut self) -> Option<Map<K, V>> {
+        let frozen = Frozen::read(self.part()?)?;
+        Some(Map { len: frozen.len(), frozen: Arc::new(frozen), own: BTreeMap::new() })
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn frozen_again<K, V>(map: &Map<K, V>) -> Map<K, V>
+    where
+        K: Serialize + DeserializeOwned + Ord,
+        V: Serialize + DeserializeOwned + Clone,
+    {
+        let mut freezer = Freezer::new();
+        freezer.map(map);
+        Thawer::new(freezer.finish().into()).unwrap().map().unwrap()
+    }
+
+    fn list_again(list: &List<String>) -> List<String> {
+        let mut freezer = Freezer::new();
+        freezer.list(list);
+        Thawer::new(freezer.finish().into()).unwrap().list().unwrap()
+    }
+
+    #[derive(Debug, Clone)]
+    enum Deed {
+        Insert(u16, String),
+        Append(u16, char),
+        Freeze,
+        Copy,
+    }
+
+    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+        let deed = prop_oneof![
+            4 => (0..40u16, "[a-z]{0,3}").prop_map(|(key, value)| Deed::Insert(key, value)),
+            4 => (0..40u16, prop::char::range('a', 'z')).prop_map(|(key, letter)| Deed::Append(key, letter)),
+            1 => Just(Deed::Freeze),
+            1 => Just(Deed::Copy),
+        ];
+        prop::collection::vec(deed, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn a_map_is_as_if_it_had_never_been_bytes(deeds in deeds()) {
+            let (mut map, mut expected) = (Map::<u16, String>::default(), BTreeMap::<u16, String>::new());
+            for deed in deeds {
+                match deed {
+                    Deed::Insert(key, value) => {
+                        map.insert(key, value.clone());
+                        expected.insert(key, value);
+                    }
+                    Deed::Append(key, letter) => {
+                        map.or_default(key).push(letter);
+                        expected.entry(key).or_default().push(letter);
+                    }
+                    Deed::Freeze => map = frozen_again(&map),
+                    Deed::Copy => {
+                        let copy = map.clone();
+                        map.or_default(99).push('x');
+                        map = copy;
+                    }
+                }
+                prop_assert_eq!(map.len(), expected.len());
+                for key in 0..41 {
+                    prop_assert_eq!(map.get(&key), expected.get(&key));
+                    let after = expected.range(key + 1..).next().map(|(key, _)| key);
+                    prop_assert_eq!(map.key_after(&key), after);
+                }
+                prop_assert!(map.iter().eq(expected.iter()));
+                prop_assert!(map.values().eq(expected.values()));
+            }
+            prop_assert_eq!(map.to_bytes(), frozen_again(&map).to_bytes());
+        }
+
+        #[test]
+        fn a_list_is_as_if_it_had_never_been_bytes(parts in prop::collection::vec(prop::collection::vec("[a-z]{0,3}", 0..5), 0..5)) {
+            let mut list = List::default();
+            for item in parts.iter().flat_map(|part| part.iter().map(Some).chain([None])) {
+                match item {
+                    Some(item) => list.push(item.clone()),
+                    None => list = list_again(&list),
+                }
+            }
+            let expected: Vec<_> = parts.concat();
+            prop_assert_eq!(list.len(), expected.len());
+            for (place, item) in expected.iter().enumerate() {
+                prop_assert_eq!(list.get(place), Some(item));
+            }
+            prop_assert_eq!(list.get(expected.len()), None);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, key: u16) {
+            prop_assert!(Thawer::new(bytes.clone().into()).is_none());
+            let framed = [&(bytes.len() as u64).to_le_bytes(), bytes.as_slice()].concat();
+            for bytes in [bytes, framed] {
+                let _ = Thawer(bytes.clone().into()).value::<Vec<String>>();
+                if let Some(map) = Thawer(bytes.clone().into()).map::<u16, String>() {
+                    let _ = (map.get(&key), map.key_after(&key), map.iter().count(), map.to_bytes());
+                }
+                if let Some(list) = Thawer(bytes.into()).list::<String>() {
+                    let _ = ((0..list.len()).map(|place| list.get(place)).count(), list.to_bytes());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_decoded_and_only_once() {
+        let mut map = Map::<u16, String>::default();
+        (0..100).for_each(|key| map.insert(key, key.to_string()));
+        let map = frozen_again(&map);
+        let copy = map.clone();
+        let first = map.get(&7).unwrap();
+        assert!(std::ptr::eq(first, copy.get(&7).unwrap()));
+        let decoded = |place| map.frozen.slot(place).unwrap().get().is_some();
+        assert_eq!((0..100).filter(|place| decoded(*place)).collect::<Vec<_>>(), [7]);
+    }
+
+    #[test]
+    fn a_last_item_is_only_changed_where_it_is_new() {
+        let mut list = List::default();
+        list.push("a".to_owned());
+        let mut copy = list.clone();
+        copy.last_mut().unwrap().push('b');
+        assert_eq!((list.get(0).unwrap().as_str(), copy.get(0).unwrap().as_str()), ("a", "ab"));
+        assert!(list_again(&list).last_mut().is_none());
+    }
+
+    #[test]
+    fn what_is_no_table_is_not_read() {
+        let two = Frozen::<u8>::read(vec![5, 6, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0].into()).unwrap();
+        assert_eq!((two.len(), two.get(0), two.get(1), two.get(2)), (2, Some(&5), Some(&6), None));
+        let bad: [&[u8]; 7] = [
+            &[],
+            &[0, 0, 0],
+            &[1, 0, 0, 0],
+            &[0xff, 0xff, 0xff, 0xff],
+            // More items than ends, an end that goes back, an end beyond.
+            &[5, 0, 0, 0, 0],
+            &[5, 6, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0],
+            &[5, 9, 0, 0, 0, 1, 0, 0, 0],
+        ];
+        for bytes in bad {
+            assert!(Frozen::<u8>::read(bytes.to_vec().into()).is_none(), "{bytes:?}");
+        }
+        let longer = [[0xff; 8].as_slice(), b"x"].concat();
+        assert!(Thawer(longer.into()).list::<u8>().is_none());
+    }
+}
