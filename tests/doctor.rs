@@ -10,7 +10,6 @@ mod needs;
 mod server;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use server::*;
@@ -36,9 +35,9 @@ struct Found {
     checks: BTreeMap<String, (String, String)>,
 }
 
-fn examine(site: &Site, repository: &Path) -> Found {
+fn examine(site: &Site) -> Found {
     let before = site.server_refs();
-    let output = site.quorum(repository, &["--json", "doctor"]);
+    let output = site.quorum(&site.server(), &["--json", "doctor"]);
     assert_eq!(site.server_refs(), before, "the doctor moves nothing");
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{}", server::text(&output)));
@@ -67,7 +66,7 @@ impl Found {
 #[test]
 fn a_sound_server_is_proven_check_by_check() {
     let site = sound();
-    let found = examine(&site, &site.server());
+    let found = examine(&site);
     assert_eq!(found.missing(), Vec::<&str>::new());
     assert!(
         found.checks.values().all(|(standing, mend)| standing == "proven" && mend.is_empty()),
@@ -101,7 +100,7 @@ fn each_hole_is_found_and_what_is_said_mends_it() {
     for (what, breaks, noticed) in HOLES {
         let site = sound();
         breaks(&site);
-        let found = examine(&site, &site.server());
+        let found = examine(&site);
         for check in noticed {
             assert_eq!(found.standing(check), "missing", "{what}: {check}: {:?}", found.checks);
         }
@@ -111,7 +110,7 @@ fn each_hole_is_found_and_what_is_said_mends_it() {
         for mend in mends {
             site.shell(&site.server(), mend);
         }
-        assert_eq!(examine(&site, &site.server()).missing(), Vec::<&str>::new(), "{what}: mended");
+        assert_eq!(examine(&site).missing(), Vec::<&str>::new(), "{what}: mended");
     }
 }
 
@@ -121,7 +120,7 @@ fn a_value_that_nothing_backs_is_told() {
     let stray = site.commit(&[], "nobody decided this");
     site.accepted(&[&format!("{stray}:refs/heads/x")]);
     site.git(&site.server(), &["update-ref", MAIN, &stray.to_string()], b"");
-    let found = examine(&site, &site.server());
+    let found = examine(&site);
     assert_eq!((found.standing("values"), found.code), ("missing", 7));
 }
 
@@ -133,37 +132,11 @@ fn what_git_shows_otherwise_than_it_is_is_told() {
     std::fs::create_dir_all(site.server().join("info")).unwrap();
     std::fs::write(site.server().join("info/grafts"), format!("{old}\n")).unwrap();
     std::fs::write(site.server().join("objects/info/alternates"), "/nonexistent\n").unwrap();
-    let found = examine(&site, &site.server());
+    let found = examine(&site);
     assert_eq!(found.missing(), ["no-alternates", "no-grafts", "no-replace-refs"]);
     assert_eq!(found.code, 0, "advice");
     std::fs::write(site.server().join("shallow"), format!("{old}\n")).unwrap();
-    let found = examine(&site, &site.server());
+    let found = examine(&site);
     assert_eq!((found.standing("complete"), found.code), ("missing", 7));
     assert_eq!(found.standing("protected-move"), "not-testable", "the gate refuses everything");
-}
-
-/// A clone of the site's server that follows the ledger.
-fn clone_of(site: &Site) -> PathBuf {
-    let (server, clone) = (site.server(), site.path("clone"));
-    site.git(&site.path(""), &["clone", "--quiet", server.to_str().unwrap(), "clone"], b"");
-    site.shell(&clone, &format!("git quorum join --genesis {}", site.lab.ledger));
-    clone
-}
-
-#[test]
-fn the_hooks_of_a_clone_are_proven_one_by_one_and_missed_where_they_are_not() {
-    let site = sound();
-    let clone = clone_of(&site);
-    let hooks = ["pre-merge-commit", "pre-push", "reference-transaction"];
-    let found = examine(&site, &clone);
-    assert_eq!((found.missing(), found.code), ([&["fetch-lanes"][..], &hooks].concat(), 7));
-    for mend in found.checks.values().filter(|(standing, _)| standing == "missing").map(|(_, mend)| mend) {
-        site.shell(&clone, mend);
-    }
-    let found = examine(&site, &clone);
-    assert!(found.checks.values().all(|(standing, _)| standing == "proven"), "{:?}", found.checks);
-    assert_eq!(found.code, 0);
-    site.shell(&clone, "git switch --quiet --create topic");
-    let found = examine(&site, &clone);
-    assert_eq!(found.checks["pre-merge-commit"], ("not-testable".to_owned(), String::new()), "nothing to mend");
 }

@@ -41,6 +41,10 @@ fn what_is_not_installed_is_missing_and_what_is_said_mends_it(git: &Git) {
     let standings = proven["findings"].as_array().unwrap().iter().map(|f| f["standing"].as_str().unwrap());
     assert!(standings.clone().all(|standing| standing == "proven"), "{proven}");
     assert!(standings.count() > 8);
+    seat.git(&["switch", "-q", "-c", "topic"]);
+    let elsewhere = seat.ok(&["doctor"]);
+    let merge = elsewhere["findings"].as_array().unwrap().iter().find(|f| f["check"] == "pre-merge-commit").unwrap();
+    assert_eq!((&merge["standing"], &merge["mend"]), (&"not-testable".into(), &"".into()), "nothing to mend");
     seat.ok(&["uninstall"]);
     assert_eq!(missing(seat).0, 7);
 }
