@@ -761,3 +761,23 @@ fn a_broken_slot_is_told_of_for_ever() {
     assert_eq!(lab.tally.broken_slots().count(), 1);
     assert_eq!(convicted(&lab).len(), 2, "by prevote and precommit");
 }
+
+/// What was decided when a tally was written is in dispute when a rival is decided later.
+#[test]
+fn a_slot_can_be_broken_after_the_tally_was_written() {
+    let mut lab = Lab::new(&["a"]);
+    let genesis = lab.ledger;
+    let first = lab.entry("a", genesis, &[genesis], vec![propose(genesis, 1)]);
+    let second = lab.entry("a", genesis, &[first], vec![propose(genesis, 2)]);
+    let subject = lab.tally.proposal(first).unwrap().slot.subject.clone();
+    let mut chains = [first, second].map(|p| {
+        let votes = lab.entry("a", genesis, &[second], vec![approve(p), prevote(p, 0)]);
+        let vote = lab.precommit("a", genesis, p, 0);
+        lab.entry("a", genesis, &[votes], vec![vote]);
+        lab.tally = git_quorum::consensus::Tally::from_bytes(lab.tally.to_bytes()).unwrap();
+        lab.tally.chain(&subject).unwrap()
+    });
+    chains[1].rivals.sort_by_key(|id| *id == second);
+    let found = chains.map(|chain| (chain.decided, chain.rivals));
+    assert_eq!(found, [(vec![first], vec![]), (vec![], vec![first, second])]);
+}
