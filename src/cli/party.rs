@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::identity::WriteArgs;
-use super::session::{PUSH_TRIES, Session, Writer, busy, check_whole, choose_remote, refused};
+use super::session::{PUSH_TRIES, Session, Writer, busy, check_whole, refused};
 use super::{Failure, progress};
 use crate::consensus::Waiting;
 use crate::id::{EntryId, Oid};
@@ -29,10 +29,10 @@ impl Party {
     /// A member if the options, the environment or the clone name one or its key, else an observer; with what the
     /// remote has now.
     pub fn open(args: &WriteArgs) -> Result<Party, Failure> {
-        let session = Session::read()?;
+        let mut session = Session::read()?;
         let unnamed = args.member.is_none() && args.key.is_none() && !args.agent;
         if unnamed && session.repo.config("quorum.member")?.is_none() {
-            let remote = if args.local { None } else { choose_remote(&session.repo, args.remote.as_deref())? };
+            let remote = session.exchange_remote(args)?;
             let mut observer = Observer { session, remote, remote_refs: BTreeMap::new() };
             observer.refresh()?;
             return Ok(Party::Observer(Box::new(observer)));
