@@ -76,7 +76,9 @@ fn what_is_not_for_people_is_not_completed() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish"] {
         let mut program = world.command(PROGRAM, &world.path(""));
-        assert!(!finished(program.args(["completions", shell])).contains("hook"), "{shell}");
+        let script = finished(program.args(["completions", shell]));
+        let mut words = script.split(|c: char| !c.is_alphanumeric());
+        assert!(!words.any(|word| word == "hook"), "{shell}");
     }
 }
 

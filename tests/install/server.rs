@@ -52,7 +52,7 @@ fn what_fails_in_the_middle_leaves_nothing() {
     let bench = server();
     let before = bench.tree();
     bench.put("config.lock", "", 0o644);
-    bench.no(1, "GIT", &["install", "--server"]);
+    bench.no(4, "LOCKED", &["install", "--server"]);
     std::fs::remove_file(bench.dir.join("config.lock")).unwrap();
     assert_same(&before, &bench.tree());
     assert!(!refuses(&bench));
