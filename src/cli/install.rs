@@ -24,7 +24,7 @@ pub struct InstallArgs {
     /// With --server: let protected refs move by themselves in the push that decides them.
     #[arg(long, requires = "server")]
     auto_land: bool,
-    /// In a clone: the remote to fetch lanes from. Default: quorum.remote, or origin.
+    /// In a clone: the remote to fetch lanes from. Default: quorum.remote, or origin, or the only one.
     #[arg(long, value_name = "NAME", conflicts_with = "server")]
     remote: Option<String>,
 }
@@ -127,7 +127,11 @@ pub(super) fn failure(error: InstallError) -> Failure {
             Exit::Usage,
             "in a repository that people push to: git quorum install --server; else run it in a working tree",
         ),
-        InstallError::Incomplete(_) => ("INCOMPLETE", Exit::Failed, "complete it: git fetch --unshallow --refetch"),
+        InstallError::Incomplete(_) => (
+            "INCOMPLETE",
+            Exit::Failed,
+            "git fetch --unshallow; one that was cloned with --filter must be cloned again without",
+        ),
         InstallError::HooksPath(..) => (
             "HOOKS_PATH",
             Exit::Conflict,

@@ -205,8 +205,11 @@ fn print_failure(failure: &Failure) -> std::io::Result<()> {
     let mut stderr = anstream::stderr().lock();
     let error = Text::of(Role::Error, "error:").with(Role::Plain, format!(" {} [{}]", failure.message, failure.code));
     writeln!(stderr, "{}", error.coloured())?;
-    let hint = Text::of(Role::Hint, "hint:").with(Role::Plain, format!(" {}", failure.hint));
-    if failure.hint.is_empty() { Ok(()) } else { writeln!(stderr, "{}", hint.coloured()) }
+    // As Git does, each line for itself: hooks speak among Git's own words.
+    failure.hint.lines().try_for_each(|line| {
+        let hint = Text::of(Role::Hint, "hint:").with(Role::Plain, format!(" {line}"));
+        writeln!(stderr, "{}", hint.coloured())
+    })
 }
 
 /// Text that is safe on a terminal: line feeds and tabs stay, other control characters and those

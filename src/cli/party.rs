@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::identity::WriteArgs;
-use super::session::{PUSH_TRIES, Session, Writer, busy, check_whole, choose_remote, refused};
+use super::session::{PUSH_TRIES, Session, Writer, busy, check_whole, refused};
 use super::{Failure, progress};
 use crate::consensus::Waiting;
 use crate::id::{EntryId, Oid};
@@ -34,7 +34,7 @@ impl Party {
             if args.key.is_some() || args.agent {
                 session.notes.push("a key is named, but no member: nothing is signed (--as NAME names one)".to_owned());
             }
-            let remote = if args.local { None } else { choose_remote(&session.repo, args.remote.as_deref())? };
+            let remote = session.exchange_remote(args)?;
             let mut observer = Observer { session, remote, remote_refs: BTreeMap::new() };
             observer.refresh()?;
             return Ok(Party::Observer(Box::new(observer)));

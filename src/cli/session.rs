@@ -187,6 +187,18 @@ impl Session {
         Session::find(typed, "proposal", self.loaded.tally.proposals().map(|p| p.id))
     }
 
+    /// The remote to exchange with; a lack of one that was not asked for is noted.
+    pub fn exchange_remote(&mut self, args: &WriteArgs) -> Result<Option<String>, Failure> {
+        if args.local {
+            return Ok(None);
+        }
+        let remote = choose_remote(&self.repo, args.remote.as_deref())?;
+        if remote.is_none() {
+            self.notes.push("no remote is known, so nothing is exchanged: git config quorum.remote NAME".to_owned());
+        }
+        Ok(remote)
+    }
+
     /// Exchanges with a remote and notes what should be looked at.
     pub fn fetch(&mut self, remote: &str) -> Result<BTreeMap<String, Oid>, Failure> {
         let found = exchange(&self.repo, &mut self.loaded, remote)?;
@@ -245,7 +257,7 @@ impl Writer {
         }
         let author = Author { member: identity.member.clone(), key, signer, state };
         let timers = Timers::open(&session.repo, ledger, &identity.member)?;
-        let remote = if args.local { None } else { choose_remote(&session.repo, args.remote.as_deref())? };
+        let remote = session.exchange_remote(args)?;
         let mut writer = Writer {
             session,
             remote,

@@ -28,7 +28,7 @@ struct Ground<'a> {
 /// Examines a server.
 pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
     let mut findings = Findings::default();
-    examine_repository(repo, &mut findings)?;
+    examine_repository(repo, Weight::Needed, &mut findings)?;
     examine_hook(repo, &mut findings)?;
     let pinned = repo.config(LEDGER_KEY)?.and_then(|text| text.parse::<EntryId>().ok());
     let says = ("a ledger is pinned", "no ledger is pinned: the gate refuses everything, or is not there");

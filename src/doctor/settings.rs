@@ -6,11 +6,13 @@ use super::{Findings, Standing, Weight};
 use crate::repo::{Repo, RepoError};
 
 /// What both ends need.
-pub(super) fn examine_repository(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
-    let whole = !repo.is_shallow() && !repo.is_partial()?;
-    let mend = "git fetch --unshallow --refetch";
+pub(super) fn examine_repository(repo: &Repo, complete: Weight, findings: &mut Findings) -> Result<(), RepoError> {
+    let partial = repo.is_partial()?;
+    let whole = !repo.is_shallow() && !partial;
+    // Once a filter was used, packs and settings say that objects may be missing, whatever is fetched.
+    let mend = if partial { "clone it again without --filter" } else { "git fetch --unshallow" };
     let says = ("the history is whole", "it is shallow or partial: what it lacks cannot be checked");
-    findings.judge("complete", Weight::Needed, whole, says, mend);
+    findings.judge("complete", complete, whole, says, mend);
 
     let replaced = repo.list(&["refs/replace/"])?;
     let says = ("no replace refs", "there are replace refs: Git shows other objects than those that were decided");

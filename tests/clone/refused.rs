@@ -42,7 +42,8 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     let reset = &["reset", "-q", "--hard"][..];
     let undo = &["reset", "-q", "--merge"][..];
     let told = desk.refused(&["merge", "topic"], none, undo);
-    assert!(told.contains("git reset --merge"), "{told}");
+    assert!(told.contains("hint: to put the files back: git reset --merge"), "{told}");
+    assert!(told.contains("hint: git switch -c NAME && git quorum propose"), "{told}");
     desk.refused(&["merge", "--ff-only", "topic"], none, undo);
     let early = &["a merge made here", "git merge --abort"];
     desk.refused(&["merge", "side"], early, &["merge", "--abort"]);

@@ -290,3 +290,14 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
     let readable = bob.no(1, "KEY", &["join", "--as", "bob", "--key", key]);
     assert!(readable["message"].as_str().unwrap().contains("chmod 600"), "{readable}");
 }
+
+#[test]
+fn without_a_remote_it_is_said_that_nothing_is_exchanged() {
+    let team = Team::new(&["alice"]);
+    let alice = &team.seats[0];
+    let says = "no remote is known, so nothing is exchanged";
+    assert!(!alice.noted(&["sync"]).1.contains(says));
+    alice.git(&["remote", "remove", "origin"]);
+    assert!(alice.noted(&["sync"]).1.contains(says));
+    assert!(!alice.noted(&["sync", "--local"]).1.contains(says));
+}
