@@ -3,8 +3,8 @@
 
 use super::settings::{examine_repository, not_examined};
 use super::trial::{Attempt, Outcome, code_in, first_line};
-use super::{Diagnosis, Findings, Role, Standing, Weight};
-use crate::charter::{Charter, RefPattern};
+use super::{Diagnosis, Findings, Role, Standing, Weight, covered, targets, throw_away};
+use crate::charter::Charter;
 use crate::gate::push::LEDGER_KEY;
 use crate::gate::rules::is_protected;
 use crate::id::{EntryId, Oid};
@@ -49,7 +49,6 @@ struct Ground<'a> {
     charter: &'a Charter,
     /// A commit that is here and that no decision names: the genesis.
     stray: Oid,
-    throw_away: String,
 }
 
 fn examine_ledger(
@@ -69,8 +68,7 @@ fn examine_ledger(
     let (Some(node), Some(genesis)) = (dag.charter(loaded.tally.charter_in_force()), dag.find(ledger)) else {
         return Ok(());
     };
-    let throw_away = format!("git-quorum-doctor-{}", std::process::id());
-    let ground = Ground { repo, charter: &node.charter, stray: dag.entry(genesis).oid, throw_away };
+    let ground = Ground { repo, charter: &node.charter, stray: dag.entry(genesis).oid };
     ground.try_branches(findings)?;
     ground.try_ordinary(findings);
     ground.try_merge(findings)?;
@@ -101,14 +99,11 @@ impl Ground<'_> {
 
     fn try_branches(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let here = self.repo.list(&[])?;
-        for pattern in self.charter.protected() {
-            let name = here.keys().find(|name| pattern.matches(name)).cloned();
-            let exists = name.is_some();
-            let name = name.unwrap_or_else(|| self.covered(pattern));
+        for name in targets(self.charter, &here) {
             let what = format!("to move {name} without a decision");
             let attempt = Attempt { check: "reference-transaction", what: &what, mend: INSTALL };
             findings.should_be_refused(&attempt, &self.prepare(&name, Some(self.stray)));
-            if exists {
+            if here.contains_key(&name) {
                 let what = format!("to delete {name} without a decision");
                 let attempt = Attempt { check: "reference-transaction", what: &what, mend: INSTALL };
                 findings.should_be_refused(&attempt, &self.prepare(&name, None));
@@ -117,15 +112,8 @@ impl Ground<'_> {
         Ok(())
     }
 
-    fn covered(&self, pattern: &RefPattern) -> String {
-        match pattern.as_str().strip_suffix('*') {
-            Some(prefix) => format!("{prefix}{}", self.throw_away),
-            None => pattern.as_str().to_owned(),
-        }
-    }
-
     fn try_ordinary(&self, findings: &mut Findings) {
-        let name = format!("refs/heads/{}", self.throw_away);
+        let name = format!("refs/heads/{}", throw_away());
         if !is_protected(self.charter, &name) {
             let attempt = Attempt { check: "ordinary-branch", what: "to create an ordinary branch", mend: INSTALL };
             findings.should_pass(&attempt, &self.prepare(&name, Some(self.stray)));
@@ -152,7 +140,7 @@ impl Ground<'_> {
     /// A dry run of a push, to an empty repository under the remote's name.
     fn try_push(&self, remote: &str, findings: &mut Findings) -> Result<(), RepoError> {
         let check = "pre-push";
-        let target = self.charter.protected().first().map(|pattern| self.covered(pattern));
+        let target = self.charter.protected().first().map(covered);
         let Some(target) = target else { return Ok(()) };
         let outcome = match self.repo.dry_push(remote, &format!("{}:{target}", self.stray)) {
             Ok(_) => Outcome::LetThrough,

@@ -6,11 +6,13 @@ mod server;
 mod settings;
 mod trial;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::id::EntryId;
+use crate::charter::{Charter, RefPattern};
+use crate::id::{EntryId, Oid};
 
 pub use clone::examine_clone;
 pub use server::examine_server;
@@ -80,6 +82,28 @@ impl Diagnosis {
     pub fn is_sound(&self) -> bool {
         self.findings.iter().all(|f| f.standing != Standing::Missing || f.weight == Weight::Advised)
     }
+}
+
+/// A name for what is here only while it is tried.
+fn throw_away() -> String {
+    format!("git-quorum-doctor-{}", std::process::id())
+}
+
+/// A ref that a pattern covers and that could be here.
+fn covered(pattern: &RefPattern) -> String {
+    match pattern.as_str().strip_suffix('*') {
+        Some(prefix) => format!("{prefix}{}", throw_away()),
+        None => pattern.as_str().to_owned(),
+    }
+}
+
+/// For each protected pattern, a ref that it covers: one that is here, or one that could be.
+fn targets(charter: &Charter, here: &BTreeMap<String, Oid>) -> Vec<String> {
+    let target = |pattern: &RefPattern| {
+        let found = here.keys().find(|name| pattern.matches(name)).cloned();
+        found.unwrap_or_else(|| covered(pattern))
+    };
+    charter.protected().iter().map(target).collect()
 }
 
 /// Findings as they come.

@@ -2,7 +2,7 @@
 
 use super::settings::{examine_permissions, examine_receiving, examine_repository, not_examined};
 use super::trial::{Alias, Attempt, Outcome, RECEIVE_PACK, Trial};
-use super::{Diagnosis, Findings, Role, Standing, Weight};
+use super::{Diagnosis, Findings, Role, Standing, Weight, targets, throw_away};
 use crate::audit::{Backing, audit_ref};
 use crate::charter::{Charter, RefName};
 use crate::gate::push::LEDGER_KEY;
@@ -21,8 +21,6 @@ struct Ground<'a> {
     refs: std::collections::BTreeMap<String, Oid>,
     /// A commit that is here and that no decision names: the genesis.
     stray: Oid,
-    /// A name for throw-away refs.
-    throw_away: String,
 }
 
 /// Examines a server.
@@ -82,8 +80,7 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
     let refs = repo.list(&[])?;
     let stray = loaded.tally.dag().find(ledger).map(|genesis| loaded.tally.dag().entry(genesis).oid);
     let Some(stray) = stray else { return Ok(()) };
-    let throw_away = format!("git-quorum-doctor-{}", std::process::id());
-    let ground = Ground { repo, loaded: &loaded, charter: &node.charter, refs, stray, throw_away };
+    let ground = Ground { repo, loaded: &loaded, charter: &node.charter, refs, stray };
     ground.try_protected(findings);
     ground.try_lanes(findings);
     ground.try_ways_round(findings)?;
@@ -98,20 +95,8 @@ impl Ground<'_> {
         Trial { repo: self.repo, receive_pack: RECEIVE_PACK }.push(name, new)
     }
 
-    /// For each protected pattern, a ref that it covers: one that is here, or one that could be.
-    fn targets(&self) -> Vec<String> {
-        let target = |pattern: &crate::charter::RefPattern| {
-            let here = self.refs.keys().find(|name| pattern.matches(name)).cloned();
-            here.unwrap_or_else(|| match pattern.as_str().strip_suffix('*') {
-                Some(prefix) => format!("{prefix}{}", self.throw_away),
-                None => pattern.as_str().to_owned(),
-            })
-        };
-        self.charter.protected().iter().map(target).collect()
-    }
-
     fn try_protected(&self, findings: &mut Findings) {
-        for name in self.targets() {
+        for name in targets(self.charter, &self.refs) {
             let what = format!("to move {name} without a decision");
             let attempt = Attempt { check: "protected-move", what: &what, mend: INSTALL };
             findings.should_be_refused(&attempt, &self.push(&name, Some(self.stray)));
@@ -134,7 +119,7 @@ impl Ground<'_> {
         }
         let attempt = Attempt { check: "genesis-delete", what: "to delete the genesis", mend: INSTALL };
         findings.should_be_refused(&attempt, &self.push(&refs.genesis(), None));
-        let stray = format!("{}{}", refs.prefix(), self.throw_away);
+        let stray = format!("{}{}", refs.prefix(), throw_away());
         let attempt = Attempt { check: "stray-name", what: "to create another name under refs/quorum/", mend: INSTALL };
         findings.should_be_refused(&attempt, &self.push(&stray, Some(self.stray)));
     }
@@ -143,11 +128,11 @@ impl Ground<'_> {
         let replace = format!("refs/replace/{}", self.stray);
         let attempt = Attempt { check: "replace-ref", what: "to create a replace ref", mend: INSTALL };
         findings.should_be_refused(&attempt, &self.push(&replace, Some(self.stray)));
-        let hidden = format!("refs/namespaces/x/refs/heads/{}", self.throw_away);
+        let hidden = format!("refs/namespaces/x/refs/heads/{}", throw_away());
         let attempt = Attempt { check: "namespace", what: "to create a ref of a namespace", mend: INSTALL };
         findings.should_be_refused(&attempt, &self.push(&hidden, Some(self.stray)));
         self.examine_aliases(findings)?;
-        for target in self.targets() {
+        for target in targets(self.charter, &self.refs) {
             self.try_folded(&target, findings);
             self.try_alias(&target, findings)?;
         }
@@ -181,7 +166,7 @@ impl Ground<'_> {
 
     /// A symbolic ref that leads to a protected one; it is here only while it is tried.
     fn try_alias(&self, target: &str, findings: &mut Findings) -> Result<(), RepoError> {
-        let alias = Alias::create(self.repo, format!("refs/{}/alias", self.throw_away), target)?;
+        let alias = Alias::create(self.repo, format!("refs/{}/alias", throw_away()), target)?;
         let trial = Trial { repo: self.repo, receive_pack: RECEIVE_PACK };
         let outcome = trial.push_locking(alias.name(), target, Some(self.stray));
         alias.remove()?;
@@ -191,7 +176,7 @@ impl Ground<'_> {
     }
 
     fn try_ordinary(&self, findings: &mut Findings) {
-        let name = format!("refs/heads/{}", self.throw_away);
+        let name = format!("refs/heads/{}", throw_away());
         if is_protected(self.charter, &name) {
             return;
         }
@@ -201,7 +186,7 @@ impl Ground<'_> {
 
     /// `proc-receive` must hold by itself: of all hooks it alone fails closed.
     fn try_each_hook_alone(&self, findings: &mut Findings) -> Result<(), RepoError> {
-        let Some(target) = self.targets().into_iter().next() else { return Ok(()) };
+        let Some(target) = targets(self.charter, &self.refs).into_iter().next() else { return Ok(()) };
         let check = "proc-receive-alone";
         let failed = |source| RepoError::Io { path: std::env::temp_dir(), source };
         let folder = tempfile::tempdir().map_err(failed)?;

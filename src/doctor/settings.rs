@@ -42,14 +42,12 @@ fn remove_all<V>(replaced: &std::collections::BTreeMap<String, V>) -> String {
 
 /// What a server that strangers push to should have set.
 pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
-    let fsck = match repo.config("receive.fsckObjects")? {
-        Some(value) => is_on(&value),
-        None => repo.config("transfer.fsckObjects")?.is_some_and(|value| is_on(&value)),
-    };
+    let narrow = "receive.fsckObjects";
+    let fsck = repo.is_on(if repo.config(narrow)?.is_some() { narrow } else { "transfer.fsckObjects" })?;
     let says = ("pushed objects are checked", "pushed objects are not checked for malformed content");
     findings.judge("receive.fsckObjects", Weight::Advised, fsck, says, "git config receive.fsckObjects true");
 
-    let shallow = repo.config("receive.shallowUpdate")?.is_some_and(|value| is_on(&value));
+    let shallow = repo.is_on("receive.shallowUpdate")?;
     let says = ("pushes leave the history whole", "receive.shallowUpdate is on: the gate refuses everything");
     findings.judge("receive.shallowUpdate", Weight::Needed, !shallow, says, "git config receive.shallowUpdate false");
 
@@ -65,10 +63,6 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
     let says = ("clients see the ledger", "refs/quorum/ is hidden: clients cannot fetch what was decided");
     findings.judge("ledger-is-shown", Weight::Needed, hidden.is_none(), says, &mend);
     Ok(())
-}
-
-fn is_on(value: &str) -> bool {
-    !matches!(value.to_ascii_lowercase().as_str(), "false" | "no" | "off" | "0")
 }
 
 /// Whether a value of `hideRefs` names what the ledger lies in or below.

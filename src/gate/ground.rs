@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::commands::Push;
 use super::links::Links;
 use super::names::{MAKE_OWN, counterparts, delete_link};
-use super::ordinary::is_set;
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
 use crate::charter::{Charter, RefPattern};
@@ -22,9 +21,6 @@ pub const LEDGER_KEY: &str = "quorum.ledger";
 pub const AUTO_LAND_KEY: &str = "quorum.autoLand";
 /// The setting that says that the genesis has been here.
 pub const FOUNDED_KEY: &str = "quorum.founded";
-
-/// More refs than this are listed all together rather than by name.
-const BY_NAME: usize = 100;
 
 /// What the refs of a push are judged by, read from the repository.
 pub(super) struct Ground<'a> {
@@ -91,7 +87,7 @@ pub(super) fn check_repository(repo: &Repo) -> Result<EntryId, Refusal> {
     if repo.is_shallow() {
         return Err(unavailable("this server's repository is shallow", "whoever runs it must unshallow it"));
     }
-    if is_set(repo, "receive.shallowUpdate").map_err(|e| unreadable(&e))? {
+    if repo.is_on("receive.shallowUpdate").map_err(|e| unreadable(&e))? {
         let what = "receive.shallowUpdate is on: a push could leave this repository shallow";
         return Err(unavailable(what, "whoever runs the server must turn it off")
             .then("git config receive.shallowUpdate false (on the server)"));
@@ -238,9 +234,7 @@ fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTr
     let proposed = loaded.tally.subjects().map(ToString::to_string);
     let shadowed = pushed.iter().flat_map(|p| counterparts(&p.name));
     let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).chain(shadowed).collect();
-    let mut names: Vec<&str> = names.iter().map(String::as_str).filter(|n| crate::repo::valid_ref_name(n)).collect();
-    names.push(loaded.refs.prefix());
-    repo.list(if names.len() <= BY_NAME { &names } else { &[] })
+    repo.list_at_least(names.iter().map(String::as_str).chain([loaded.refs.prefix().trim_end_matches('/')]))
 }
 
 /// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.

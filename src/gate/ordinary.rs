@@ -32,21 +32,15 @@ fn refuse(reason: impl Into<String>) -> Refusal {
 
 fn check_branch(repo: &Repo, objects: &Objects, pushed: &PushedRef) -> Result<Result<(), Refusal>, RepoError> {
     match (pushed.old, pushed.new) {
-        (Some(_), None) if is_set(repo, "receive.denyDeletes")? => Ok(Err(refuse("deletion prohibited"))),
+        (Some(_), None) if repo.is_on("receive.denyDeletes")? => Ok(Err(refuse("deletion prohibited"))),
         (Some(_), None) if repo.head()?.as_deref() == Some(&pushed.name) && !may_delete_head(repo)? => {
             Ok(Err(refuse("deletion of the current branch prohibited")))
         }
-        (Some(old), Some(new)) if is_set(repo, "receive.denyNonFastForwards")? && !objects.is_ancestor(old, new)? => {
+        (Some(old), Some(new)) if repo.is_on("receive.denyNonFastForwards")? && !objects.is_ancestor(old, new)? => {
             Ok(Err(refuse("non-fast-forward")))
         }
         _ => Ok(Ok(())),
     }
-}
-
-/// Whether a yes-or-no setting is on; what cannot be understood counts as on.
-pub(super) fn is_set(repo: &Repo, key: &str) -> Result<bool, RepoError> {
-    let value = repo.config(key)?.map(|value| value.to_ascii_lowercase());
-    Ok(value.is_some_and(|value| !matches!(value.as_str(), "false" | "no" | "off" | "0")))
 }
 
 fn may_delete_head(repo: &Repo) -> Result<bool, RepoError> {

@@ -13,6 +13,9 @@ use crate::id::Oid;
 pub(super) const PAUSES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
 
+/// More refs than this are listed all together rather than by name.
+const BY_NAME: usize = 100;
+
 /// What stands for "no object" in the words of `git update-ref`.
 const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 
@@ -85,6 +88,20 @@ impl Repo {
     pub fn list(&self, prefixes: &[&str]) -> Result<BTreeMap<String, Oid>, RepoError> {
         let refs = self.list_values(prefixes)?;
         Ok(refs.into_iter().map(|(name, value)| (name, value.oid)).collect())
+    }
+
+    /// As [`Repo::list`] for these names, which may be many: then all refs are listed. Names that no ref can have are left
+    /// out, and without any other name nothing is listed.
+    pub fn list_at_least<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<String, Oid>, RepoError> {
+        let names: Vec<&str> = names.into_iter().filter(|name| valid_ref_name(name)).collect();
+        match names.len() {
+            0 => Ok(BTreeMap::new()),
+            1..=BY_NAME => self.list(&names),
+            _ => self.list(&[]),
+        }
     }
 
     /// As [`Repo::list`], and says which refs are symbolic.

@@ -69,6 +69,12 @@ impl Repo {
         }
     }
 
+    /// Whether a yes-or-no setting is on; what cannot be understood counts as on.
+    pub fn is_on(&self, key: &str) -> Result<bool, RepoError> {
+        let value = self.config(key)?.map(|value| value.to_ascii_lowercase());
+        Ok(value.is_some_and(|value| !matches!(value.as_str(), "false" | "no" | "off" | "0")))
+    }
+
     /// Whether a remote of this name is set up.
     pub fn remote_exists(&self, name: &str) -> Result<bool, RepoError> {
         let of_remote = |key: &str| {

@@ -4,17 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::list;
 use crate::charter::{Charter, RefPattern};
-use crate::gate::ground::LEDGER_KEY;
+use crate::gate::ground::{LEDGER_KEY, unavailable};
 use crate::gate::links::Links;
 use crate::gate::rules::Scene;
 use crate::gate::{PushedRef, Refusal, RefusalCode};
 use crate::id::{EntryId, Oid};
 use crate::ledger::RefProposal;
-use crate::repo::{Repo, RepoError, valid_ref_name};
+use crate::repo::{Repo, RepoError};
 use crate::store::{LoadError, Loaded, load_with_incoming};
-
-/// More refs than this are listed all together rather than by name.
-const BY_NAME: usize = 100;
 
 /// The ledger as it is known here.
 pub(super) struct Known {
@@ -114,13 +111,7 @@ pub(super) fn tracking(remote: &str, name: &str) -> Option<String> {
 
 /// The values here of these refs.
 pub(super) fn values(repo: &Repo, names: &BTreeSet<String>) -> Result<BTreeMap<String, Oid>, Refusal> {
-    let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| valid_ref_name(name)).collect();
-    let listed = match names.len() {
-        0 => Ok(BTreeMap::new()),
-        1..=BY_NAME => repo.list(&names),
-        _ => repo.list(&[]),
-    };
-    listed.map_err(|error| unreadable(&error))
+    repo.list_at_least(names.iter().map(String::as_str)).map_err(|error| unreadable(&error))
 }
 
 fn pinned(repo: &Repo) -> Result<EntryId, Refusal> {
@@ -142,8 +133,4 @@ fn unusable(error: &LoadError) -> Refusal {
 
 pub(super) fn unreadable(error: &RepoError) -> Refusal {
     unavailable(error.to_string(), "git fsck tells whether the repository is whole")
-}
-
-fn unavailable(what: impl Into<String>, help: impl Into<String>) -> Refusal {
-    Refusal::new(RefusalCode::Unavailable, what, help)
 }
