@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::load::Loaded;
+use super::load::{Loaded, is_admitted};
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
-use crate::consensus::Content;
+use crate::consensus::{Content, Tally};
 use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, limits, parse};
@@ -60,8 +60,8 @@ pub enum AppendError {
 
 /// The parents of the member's next entry: all its own tips, the highest first, then the tips of
 /// everybody else, as many as an entry may cite, taking one of each member in turn. There are no more tips than refs.
-pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
-    let dag = loaded.tally.dag();
+pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
+    let dag = tally.dag();
     let mut parents = dag.tips(member);
     parents.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
     let root = dag.find(dag.ledger());
@@ -69,7 +69,7 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
         parents.extend(root);
     }
     let mut others: BTreeMap<&MemberName, Vec<EntryIndex>> = BTreeMap::new();
-    for tip in dag.childless().filter(|tip| Some(*tip) != root && loaded.is_admitted(*tip)) {
+    for tip in dag.childless().filter(|tip| Some(*tip) != root && is_admitted(tally, *tip)) {
         let owner = &dag.entry(tip).member;
         if owner != member {
             others.entry(owner).or_default().push(tip);

@@ -457,14 +457,9 @@ impl Loaded {
         Ok(None)
     }
 
-    /// Whether an entry's author may still be taken in: it is a member, or the entry is no later than
-    /// the last one that its removal names.
+    /// Whether an entry's author may still be taken in.
     pub fn is_admitted(&self, index: EntryIndex) -> bool {
-        let dag = self.tally.dag();
-        let member = &dag.entry(index).member;
-        let charter = dag.charter(self.tally.charter_in_force()).map(|node| &node.charter);
-        let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
-        removal.is_none_or(|r| r.last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last)))
+        is_admitted(&self.tally, index)
     }
 
     /// The object database that the ledger was read from.
@@ -476,6 +471,16 @@ impl Loaded {
     pub fn save_cache(&self) {
         self.cache.save();
     }
+}
+
+/// Whether an entry's author may still be taken in: it is a member, or the entry is no later than
+/// the last one that its removal names.
+pub fn is_admitted(tally: &Tally, index: EntryIndex) -> bool {
+    let dag = tally.dag();
+    let member = &dag.entry(index).member;
+    let charter = dag.charter(tally.charter_in_force()).map(|node| &node.charter);
+    let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
+    removal.is_none_or(|r| r.last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last)))
 }
 
 #[cfg(test)]
