@@ -63,6 +63,7 @@ pub fn run(args: VerifyArgs) -> Answer {
     }
     let pin = pinned_ledger(&repo)?;
     let session = Session::open_afresh(repo)?;
+    refuse_incomplete(&session)?;
     let ledger = session.loaded.tally.dag().ledger();
     if let Some(asked) = &args.genesis
         && Session::find(asked, "ledger", std::iter::once(ledger)).is_err()
@@ -80,6 +81,21 @@ pub fn run(args: VerifyArgs) -> Answer {
         &decisions,
         pin.is_some() || whole_id,
     )
+}
+
+/// Git never stores a ref without what it leads to, so an entry that is missing was lost here. Without it a decision
+/// could look as if it had never been made.
+fn refuse_incomplete(session: &Session) -> Result<(), Failure> {
+    for problem in &session.loaded.problems {
+        if !session.loaded.objects().contains(problem.culprit)? {
+            let message =
+                format!("{} leads to object {}, which is missing: nothing is certified", problem.name, problem.culprit);
+            return Err(Failure::new("INCOMPLETE_CLONE", message)
+                .exit(Exit::Unverified)
+                .hint("git fsck shows what else is missing; clone again, or fetch it from where it still is"));
+        }
+    }
+    Ok(())
 }
 
 /// The values to check: of the named refs, or of all protected ones that are known.
