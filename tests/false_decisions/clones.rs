@@ -182,6 +182,23 @@ fn an_entry_that_is_not_what_its_name_says_is_not_read() {
     }
 }
 
+/// The file that was decided about holds something else, or is gone: the value is the decided one by its name only.
+#[test]
+fn decided_content_that_is_not_what_its_name_says_is_not_certified() {
+    let site = Site::new();
+    let blob = site.team.seats[0].git(&["rev-parse", "origin/main:one"]);
+    let other = site.team.seats[0].git(&["rev-parse", "origin/main:readme"]);
+    for (what, other) in [("changed", Some(other)), ("lost", None)] {
+        let seat = site.copy(what);
+        let path = loose(&seat, &blob);
+        let content = other.map(|other| std::fs::read(loose(&seat, &other)).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        content.into_iter().for_each(|content| std::fs::write(&path, content).unwrap());
+        let found = seat.no(7, "VERIFICATION_FAILED", &["verify"]);
+        assert!(found["message"].as_str().unwrap().contains("its commits cannot be read"), "{what}: {found}");
+    }
+}
+
 /// What lies in an alternate counts as here; without it, nothing is certified.
 #[test]
 fn objects_in_an_alternate_count_until_it_is_gone() {

@@ -1,7 +1,7 @@
 //! Votes and signatures that are put where they do not belong.
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
-use git_quorum::consensus::{agreement_statement, pre_authentication_encoding};
+use git_quorum::consensus::{Patience, Step, Trial, agreement_statement, pre_authentication_encoding};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, Precommit, RejectReason, Statement, Verdict, Withdraw};
 
@@ -217,4 +217,28 @@ fn what_others_write_convicts_nobody() {
     let raw = sign(&unsigned, "d");
     let forged = Made { id: unsigned.id, oid: oid_of(&raw), raw };
     assert_eq!(lab.take(forged).unwrap_err().reason, RejectReason::BadSignature);
+}
+
+/// One vote at the end of all rounds neither counts nor takes anybody there.
+#[test]
+fn a_vote_in_the_last_round_moves_nobody() {
+    let mut lab = Lab::new(&FOUR);
+    let p = lab.say("a", vec![propose(lab.ledger, 1)]);
+    for member in FOUR {
+        lab.say(member, vec![approve(p)]);
+    }
+    let entry = lab.say("d", vec![prevote(p, u32::MAX)]);
+    assert_eq!(lab.verdicts(entry), [Some("ROUND_NOT_ENTERED")]);
+    let ids = lab.above_all("a");
+    let parents: Vec<_> = ids.iter().map(|id| lab.tally.dag().find(*id).unwrap()).collect();
+    let due = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents).due(&Patience::default());
+    assert_eq!(due.step, Some(Step::Prevote(p, 0)));
+    for member in ["a", "b", "c"] {
+        lab.say(member, vec![prevote(p, 0)]);
+    }
+    for member in ["a", "b", "c"] {
+        let vote = lab.precommit(member, lab.ledger, p, 0);
+        lab.say(member, vec![vote]);
+    }
+    assert!(lab.tally.is_decided(p));
 }
