@@ -37,7 +37,7 @@ struct Wanted {
 /// A branch of this clone that is ahead of what the remote showed is work that has not landed, and no violation
 /// unless it is named; what `git fetch` brought since the last `git quorum sync` is one if no decision that is
 /// here backs it. Exit status 7: a value that no decision backs, a broken agreement, a decision whose commits
-/// are not what was decided, or UNPINNED.
+/// are not what was decided, or are not here although its value is, an entry that is missing, or UNPINNED.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// Protected refs [default: all that exist here, and as the remotes showed them last].
