@@ -21,9 +21,11 @@ pub fn name(text: &str) -> MemberName {
     text.parse().unwrap()
 }
 
-/// The signing key of a member in tests: made from its name.
+/// The signing key of a member in tests: made from its name, once.
 pub fn signing_key(member: &str) -> SigningKey {
-    SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes())
+    static KNOWN: Mutex<BTreeMap<String, SigningKey>> = Mutex::new(BTreeMap::new());
+    let make = || SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes());
+    KNOWN.lock().unwrap().entry(member.to_owned()).or_insert_with(make).clone()
 }
 
 /// The public key of a member in tests. Admitting one takes long, so it is done once.

@@ -11,7 +11,7 @@ use git_quorum::ledger::{
 use git_quorum::charter::ProposedCharter;
 use git_quorum::store::parents_for;
 
-use crate::archive::{No, Replica};
+use crate::archive::{No, Replica, precommit};
 use crate::lab;
 use crate::member::{Said, propose};
 use crate::plan::{Fault, Manner, Task};
@@ -134,7 +134,7 @@ fn vote(
     if world.rng.chance(50) {
         return Statement::Prevote(Prevote { proposal, round });
     }
-    world.archive.precommit(tally, name, charter, (proposal, round))
+    precommit(tally, name, charter, (proposal, round))
 }
 
 /// On each server, and each side of one, it is another member, who has seen nothing of the other lives; there it votes
@@ -186,7 +186,7 @@ fn vote_for_everything(world: &mut World, seat: usize) {
     let nos = numbers(world, &tally, &parents);
     for (branch, proposal) in rivals.into_iter().enumerate() {
         let vote = match precommits {
-            true => world.archive.precommit(&tally, &name, charter, (proposal, round)),
+            true => precommit(&tally, &name, charter, (proposal, round)),
             false => lab::prevote(proposal, round),
         };
         let said: Vec<_> = said.iter().cloned().chain([vote]).collect();
@@ -329,7 +329,7 @@ fn change_charters(world: &mut World, seat: usize) {
 
 fn something_new(world: &mut World, tally: &Tally, charter: EntryId) -> Option<Statement> {
     if world.rng.chance(40) {
-        let number = 100 + world.rng.below(100) as u8;
+        let number = 100 + world.rng.below(60) as u8;
         return propose(tally, world.rng.below(world.plan.refs), number);
     }
     let member = world.rng.below(world.names.len());

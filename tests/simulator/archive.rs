@@ -33,8 +33,8 @@ pub struct Archive {
     pub ledger: EntryId,
     pub minted: Vec<Minted>,
     numbers: BTreeMap<EntryId, No>,
-    /// Whether signatures are real. They are not where only speed counts: entries are then taken in as ones that were
-    /// checked before.
+    /// Whether entries are signed. They are not where only speed counts: then they are taken in as ones that were
+    /// checked before. The agreement statements in precommits always are, for a trial checks them.
     real: bool,
 }
 
@@ -135,19 +135,6 @@ impl Archive {
         taken.map(|_| ())
     }
 
-    /// The vote with the member's signature on what was agreed.
-    pub fn precommit(
-        &self,
-        tally: &Tally,
-        member: &MemberName,
-        charter: EntryId,
-        vote: (EntryId, u32),
-    ) -> Statement {
-        let (proposal, round) = vote;
-        let signature = if self.real { lab::agree(tally, member.as_str(), charter, vote) } else { [0; 64] };
-        Statement::Precommit(Precommit { proposal, round, signature })
-    }
-
     /// Whether an entry is another one or builds on it.
     pub fn reaches(&self, earlier: No, later: No) -> bool {
         let dag = self.union.dag();
@@ -165,6 +152,13 @@ impl Archive {
         order.into_iter().for_each(|no| fresh.take(self, no));
         fresh.tally
     }
+}
+
+/// The vote with the member's signature on what was agreed.
+pub fn precommit(tally: &Tally, member: &MemberName, charter: EntryId, vote: (EntryId, u32)) -> Statement {
+    let (proposal, round) = vote;
+    let signature = lab::agree(tally, member.as_str(), charter, vote);
+    Statement::Precommit(Precommit { proposal, round, signature })
 }
 
 /// What one clone has: entries with all that they build on, and its timers.
