@@ -1,7 +1,7 @@
 //! Appending to one's own lane: sign above everything that was ever signed, remember it durably,
 //! then publish. In this order: what is remembered can be published again, never the other way round.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::load::{Loaded, is_admitted};
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
@@ -69,10 +69,10 @@ pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
         parents.extend(root);
     }
     let mut others: BTreeMap<&MemberName, Vec<EntryIndex>> = BTreeMap::new();
-    for tip in dag.childless().filter(|tip| Some(*tip) != root && is_admitted(tally, *tip)) {
-        let owner = &dag.entry(tip).member;
+    for end in ends(tally).into_iter().filter(|end| Some(*end) != root) {
+        let owner = &dag.entry(end).member;
         if owner != member {
-            others.entry(owner).or_default().push(tip);
+            others.entry(owner).or_default().push(end);
         }
     }
     for tips in others.values_mut() {
@@ -83,6 +83,26 @@ pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
     parents.extend(in_turn);
     parents.truncate(limits::PARENTS);
     parents
+}
+
+/// Admitted entries that no other one builds on. Where a lane goes on after its member's removal, what it builds on there
+/// may be known from nowhere else: those entries are ends, too.
+fn ends(tally: &Tally) -> Vec<EntryIndex> {
+    let dag = tally.dag();
+    let (ends, mut refused): (Vec<_>, Vec<_>) = dag.childless().partition(|tip| is_admitted(tally, *tip));
+    let mut visited: BTreeSet<EntryIndex> = refused.iter().copied().collect();
+    let mut below = BTreeSet::new();
+    while let Some(index) = refused.pop() {
+        for parent in dag.entry(index).parents.iter().filter(|p| visited.insert(**p)) {
+            match is_admitted(tally, *parent) {
+                true => drop(below.insert(*parent)),
+                false => refused.push(*parent),
+            }
+        }
+    }
+    let is_known = |index: &EntryIndex| ends.iter().chain(&below).any(|end| end != index && dag.reaches(*index, *end));
+    let new: Vec<_> = below.iter().copied().filter(|index| !is_known(index)).collect();
+    [ends, new].concat()
 }
 
 /// Moves refs here, all or none.
