@@ -1,14 +1,16 @@
 //! Whole ledgers as vectors: for each rule of the tally one in which it is kept, and one in which it is broken.
 
+mod judgement;
 mod order;
 pub mod rules;
 mod story;
+mod voting;
 
 pub use story::Named;
 
 /// All of them.
 pub fn all() -> Vec<Named> {
-    [order::vectors()].into_iter().flatten().collect()
+    [judgement::vectors(), voting::vectors(), order::vectors()].into_iter().flatten().collect()
 }
 
 /// One line for each, by name: `ledgers/README.md`.

@@ -1,9 +1,8 @@
 //! Rule 4 (the order of a member's own votes, and its lock), rule 6 (the freeze) and rule 7 (what convicts).
 
-use git_quorum::charter::ProposedCharter;
 use git_quorum::id::EntryId;
 
-use super::story::{FIVE, FOUR, Named, Story, THREE};
+use super::story::{FIVE, FOUR, Named, Story, THREE, known};
 use crate::lab::{charter, prevote};
 
 pub fn vectors() -> Vec<Named> {
@@ -49,7 +48,7 @@ fn lock_broken() -> Named {
 fn changing() -> (Story, EntryId, EntryId) {
     let (mut story, p, _) = rivals();
     story.prevotes(&THREE, p, 0);
-    let x = story.propose_charter("alice", ProposedCharter::Known(Box::new(charter(&FIVE))));
+    let x = story.propose_charter("alice", known(charter(&FIVE)));
     story.support(&THREE, x);
     (story, p, x)
 }

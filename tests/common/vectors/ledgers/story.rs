@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use git_quorum::charter::{Charter, ProposedCharter};
+use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::id::{Digest, EntryId};
 use git_quorum::ledger::{CharterProposal, Statement};
 use serde_json::{Value, json};
 
 use super::rules;
-use crate::lab::{Lab, approve, charter, prevote};
+use crate::lab::{Lab, approve, charter, name, prevote, public_key};
 use crate::ledger_form::{LedgerVector, expected};
 use crate::vectors::valid::moves;
 
@@ -17,9 +17,15 @@ use crate::vectors::valid::moves;
 pub const SEVEN: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"];
 pub const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 pub const FIVE: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+pub const SIX: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
+pub const TWO: [&str; 2] = ["alice", "bob"];
+pub const ALONE: [&str; 1] = ["alice"];
 pub const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
 pub const MAIN: &str = "refs/heads/main";
+
+pub const KEPT: bool = true;
+pub const BROKEN: bool = false;
 
 /// A statement's number in its entry, and the code for which it is expected not to count.
 pub type Refused<'a> = &'a [(usize, &'static str)];
@@ -36,6 +42,8 @@ pub struct Story {
     lab: Lab,
     /// The charter of the next entries.
     charter: EntryId,
+    /// The charter of each entry.
+    charters: BTreeMap<EntryId, EntryId>,
     /// Tells one proposal from another.
     proposals: u8,
     /// What each proposal is about: a ref's name or `charter`, and its base.
@@ -54,6 +62,11 @@ impl Story {
         Story::under(charter(members))
     }
 
+    /// A ledger of one member, who alone is a quorum and can break every promise.
+    pub fn solo() -> Story {
+        Story::new(&ALONE)
+    }
+
     /// A ledger under this charter, founded by its first member.
     pub fn under(charter: Charter) -> Story {
         let founder = charter.members()[0].name.to_string();
@@ -62,6 +75,7 @@ impl Story {
             charter: lab.ledger,
             in_force: lab.ledger,
             lab,
+            charters: BTreeMap::new(),
             proposals: 0,
             slots: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -97,6 +111,7 @@ impl Story {
     /// An entry with just these parents, of whose statements those in `refused` do not count.
     pub fn entry(&mut self, member: &str, parents: &[EntryId], said: Vec<Statement>, refused: Refused<'_>) -> EntryId {
         let id = self.lab.entry(member, self.charter, parents, said);
+        self.charters.insert(id, self.charter);
         self.discounted.extend(refused.iter().map(|(n, code)| (id, *n, *code)));
         id
     }
@@ -126,14 +141,33 @@ impl Story {
     /// A valid proposal to move a ref from `base`.
     pub fn propose_for(&mut self, member: &str, ref_name: &str, base: EntryId) -> EntryId {
         let said = self.move_of(ref_name, base);
+        self.propose_as(member, ref_name, base, said)
+    }
+
+    /// A valid proposal in these words.
+    pub fn propose_as(&mut self, member: &str, ref_name: &str, base: EntryId, said: Statement) -> EntryId {
         let id = self.say(member, vec![said]);
         self.slots.insert(id, (ref_name.to_owned(), base));
         id
     }
 
+    /// A valid proposal to move a ref, in an entry with just these parents.
+    pub fn entry_proposing(&mut self, member: &str, parents: &[EntryId], ref_name: &str, base: EntryId) -> EntryId {
+        let said = self.move_of(ref_name, base);
+        let id = self.entry(member, parents, vec![said], &[]);
+        self.slots.insert(id, (ref_name.to_owned(), base));
+        id
+    }
+
+    /// The statement that this charter should follow the one of the next entries.
+    pub fn change_to(&self, charter: ProposedCharter) -> Statement {
+        let (base, text, title) = (self.charter, String::new(), "The next charter".to_owned());
+        Statement::ProposeCharter(CharterProposal { base, charter, text, title })
+    }
+
     /// A valid proposal of the charter that follows the one of the next entries.
     pub fn propose_charter(&mut self, member: &str, charter: ProposedCharter) -> EntryId {
-        let said = next_charter(self.charter, charter);
+        let said = self.change_to(charter);
         let id = self.say(member, vec![said]);
         self.slots.insert(id, ("charter".to_owned(), self.charter));
         id
@@ -185,7 +219,7 @@ impl Story {
 
     /// The next charter is decided by a quorum and comes into force; what follows is said under it.
     pub fn change_charter(&mut self, quorum: &[&str], charter: Charter) -> EntryId {
-        let change = self.propose_charter(quorum[0], ProposedCharter::Known(Box::new(charter)));
+        let change = self.propose_charter(quorum[0], known(charter));
         self.decide(quorum, change);
         self.speak_under(change);
         self.in_force = change;
@@ -214,9 +248,9 @@ impl Story {
         self.broken.push(proposal);
     }
 
-    /// The member is convicted by these two entries, in the slot of a proposal, under the charter of the next entries.
+    /// The member is convicted by these two entries, in the slot of a proposal, under their charter.
     pub fn expect_convicted(&mut self, member: &str, rule: &str, of: EntryId, entries: [EntryId; 2]) {
-        let (charter, slot) = (self.charter, self.slot(of));
+        let (charter, slot) = (self.charters[&entries[1]], self.slot(of));
         self.evidence.push(json!({
             "charter": charter,
             "entries": entries,
@@ -289,7 +323,22 @@ fn pair_order_aside(expected: &Value) -> Value {
     expected
 }
 
-/// A proposal of the charter that follows `base`.
-pub fn next_charter(base: EntryId, charter: ProposedCharter) -> Statement {
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "The next charter".into() })
+/// A charter of this version, as a proposal holds it.
+pub fn known(charter: Charter) -> ProposedCharter {
+    ProposedCharter::Known(Box::new(charter))
+}
+
+/// A charter of these voting members that protects these refs, with the least quorum.
+pub fn protecting(members: &[&str], refs: &[&str]) -> Charter {
+    let plain = charter(members);
+    let refs = refs.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    Charter::new(plain.members().to_vec(), refs, vec![], plain.rules().clone()).unwrap()
+}
+
+/// The same members and rules without some of the members, who are listed as removed.
+pub fn without(members: &[&str], gone: &[&str]) -> Charter {
+    let staying: Vec<_> = members.iter().copied().filter(|m| !gone.contains(m)).collect();
+    let plain = charter(&staying);
+    let removed = gone.iter().map(|m| Removal { key: public_key(m), last: None, name: name(m) }).collect();
+    Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap()
 }
