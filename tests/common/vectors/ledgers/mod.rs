@@ -1,5 +1,7 @@
 //! Whole ledgers as vectors: for each rule of the tally one in which it is kept, and one in which it is broken.
 
+mod charter_change;
+mod evidence;
 mod judgement;
 mod order;
 pub mod rules;
@@ -10,7 +12,10 @@ pub use story::Named;
 
 /// All of them.
 pub fn all() -> Vec<Named> {
-    [judgement::vectors(), voting::vectors(), order::vectors()].into_iter().flatten().collect()
+    [judgement::vectors(), voting::vectors(), order::vectors(), charter_change::vectors(), evidence::vectors()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// One line for each, by name: `ledgers/README.md`.

@@ -44,6 +44,8 @@ pub struct Story {
     charter: EntryId,
     /// The charter of each entry.
     charters: BTreeMap<EntryId, EntryId>,
+    /// Entries that nobody knows until they are shown.
+    hidden: Vec<EntryId>,
     /// Tells one proposal from another.
     proposals: u8,
     /// What each proposal is about: a ref's name or `charter`, and its base.
@@ -76,6 +78,7 @@ impl Story {
             in_force: lab.ledger,
             lab,
             charters: BTreeMap::new(),
+            hidden: vec![],
             proposals: 0,
             slots: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -101,9 +104,19 @@ impl Story {
         self.lab.above(member, others)
     }
 
-    /// Parents by which an entry of the member builds on everything there is.
+    /// Parents by which an entry of the member builds on everything there is and is not hidden.
     pub fn above_all(&self, member: &str) -> Vec<EntryId> {
-        self.lab.above_all(member)
+        self.lab.above_all(member).into_iter().filter(|parent| !self.hidden.contains(parent)).collect()
+    }
+
+    /// Nobody builds on this entry, or on others of its author's, until it is shown.
+    pub fn hide(&mut self, entry: EntryId) {
+        self.hidden.push(entry);
+    }
+
+    /// Everybody sees what was hidden.
+    pub fn show_hidden(&mut self) {
+        self.hidden.clear();
     }
 
     // ------------------------------------------------------------ what is said
@@ -123,7 +136,7 @@ impl Story {
 
     /// The same, but the statements in `refused` do not count.
     pub fn say_in_vain(&mut self, member: &str, said: Vec<Statement>, refused: Refused<'_>) -> EntryId {
-        let parents = self.lab.above_all(member);
+        let parents = self.above_all(member);
         self.entry(member, &parents, said, refused)
     }
 
@@ -167,8 +180,14 @@ impl Story {
 
     /// A valid proposal of the charter that follows the one of the next entries.
     pub fn propose_charter(&mut self, member: &str, charter: ProposedCharter) -> EntryId {
+        let parents = self.above_all(member);
+        self.entry_proposing_charter(member, &parents, charter)
+    }
+
+    /// The same in an entry with just these parents.
+    pub fn entry_proposing_charter(&mut self, member: &str, parents: &[EntryId], charter: ProposedCharter) -> EntryId {
         let said = self.change_to(charter);
-        let id = self.say(member, vec![said]);
+        let id = self.entry(member, parents, vec![said], &[]);
         self.slots.insert(id, ("charter".to_owned(), self.charter));
         id
     }
@@ -215,6 +234,13 @@ impl Story {
         self.say(last, vec![approve(proposal), prevote(proposal, 0), vote]);
         self.precommits(others, proposal, 0);
         self.expect_decided(proposal, 0);
+    }
+
+    /// Alice, who alone is a quorum, decides, in one entry with just these parents.
+    pub fn decide_alone(&mut self, parents: &[EntryId], proposal: EntryId) -> EntryId {
+        let said = vec![approve(proposal), prevote(proposal, 0), self.precommit("alice", proposal, 0)];
+        self.expect_decided(proposal, 0);
+        self.entry("alice", parents, said, &[])
     }
 
     /// The next charter is decided by a quorum and comes into force; what follows is said under it.
