@@ -213,12 +213,12 @@ fn earliest_decisions() -> Vec<Named> {
 
 fn broken_slots() -> Vec<Named> {
     const RULE: &str = "section 4, broken slot";
-    let mut story = Story::new(&TWO);
+    let mut story = Story::solo();
     let p = story.propose("alice", story.genesis());
-    story.decide(&TWO, p);
-    story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
-    story.prevotes(&TWO, p, 0);
-    story.precommits(&TWO, p, 0);
+    story.decide(&ALONE, p);
+    story.change_charter(&ALONE, protecting(&ALONE, &["refs/heads/*"]));
+    story.prevotes(&ALONE, p, 0);
+    story.precommits(&ALONE, p, 0);
     let about = "P is decided under the first charter and again under the second: one decision, and nothing is broken";
     let one = story.shows(RULE, KEPT, "", about);
 

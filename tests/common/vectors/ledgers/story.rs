@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::id::{Digest, EntryId};
-use git_quorum::ledger::{CharterProposal, Statement};
+use git_quorum::ledger::{CharterProposal, RefProposal, Statement};
 use serde_json::{Value, json};
 
 use super::rules;
@@ -143,7 +143,9 @@ impl Story {
     /// The statement that `ref_name` should move on from `base`.
     pub fn move_of(&mut self, ref_name: &str, base: EntryId) -> Statement {
         self.proposals += 1;
-        Statement::Propose(moves(base, ref_name, Some(0xaa), Some(self.proposals), false))
+        let (text, title) = (String::new(), format!("change {}", self.proposals));
+        let change = moves(base, ref_name, Some(0xaa), Some(self.proposals), false);
+        Statement::Propose(RefProposal { text, title, ..change })
     }
 
     /// A valid proposal to move main from `base`.
