@@ -16,6 +16,7 @@ use crate::ledger::{
 
 /// The two phases of a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// The first.
     Prevote,
@@ -152,7 +153,7 @@ pub struct Tally {
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
     pub(super) cast: Map<(MemberName, EntryId, Slot), Vec<Vote>>,
     /// For each decided proposal, the charters and rounds in which it was.
-    sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
+    pub(super) sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: Vec<Discounted>,
     /// Where the chains had got to when the tally was written, by subject and root.
     walked: BTreeMap<(Subject, EntryId), Vec<EntryId>>,
