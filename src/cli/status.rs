@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::session::{Session, pinned_ledger};
 use super::style::{Role, Text};
 use super::sync::{SHOWN, first, first_texts, open_proposals};
-use super::view::{ProposalView, describe_evidence, names};
+use super::view::{ProposalView, fault_lines, names};
 use super::{Answer, Failure, Outcome};
 use crate::audit::steps;
 use crate::consensus::{Content, ProposalReport, Subject};
@@ -132,7 +132,7 @@ fn overview(session: &Session, count: usize) -> Answer {
     }
     lines.extend(first_texts(&open, count));
     let (open, more) = first(&open, count);
-    lines.extend(evidence.iter().map(|e| Text::of(Role::Bad, describe_evidence(e))));
+    lines.extend(fault_lines(&tally.faults(), count));
     let forks = forks(session);
     let fork = |(member, tips): &(String, usize)| format!("the lane of {member} is forked: {tips} tips");
     lines.extend(forks.iter().map(|f| Text::of(Role::Bad, fork(f))));

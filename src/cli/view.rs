@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::Failure;
 use super::session::Session;
 use super::style::{Role, Text};
+use super::sync::first;
 use crate::audit::steps;
 use crate::charter::MemberName;
-use crate::consensus::{Content, Evidence, ProposalReport, State, Subject};
+use crate::consensus::{Content, Fault, ProposalReport, State, Subject};
 use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
@@ -178,16 +179,20 @@ pub fn names(names: &BTreeSet<MemberName>) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Evidence in a line.
-pub fn describe_evidence(evidence: &Evidence) -> String {
-    let [first, second] = evidence.entries;
-    format!(
-        "evidence against {}: {}, entries {} and {}",
-        evidence.member,
-        evidence.rule.name(),
-        first.short(),
-        second.short()
-    )
+/// The first so many faults in a line each, and how to see more of them.
+pub fn fault_lines(faults: &[Fault], count: usize) -> Vec<Text> {
+    let (shown, more) = first(faults, count);
+    let rest = (more > 0).then(|| format!("… and {more} more faults")).into_iter();
+    let how = (!faults.is_empty()).then(|| "git quorum faults tells by which entries".to_owned());
+    shown.iter().map(describe_fault).chain(rest.chain(how).map(|line| Text::of(Role::Faint, line))).collect()
+}
+
+/// A fault in a line.
+pub fn describe_fault(fault: &Fault) -> Text {
+    Text::of(Role::Bad, "fault ")
+        .with(Role::Id, fault.id.short())
+        .with(Role::Bad, format!("  {} ({})", fault.kind, fault.rule_name()))
+        .with(Role::Plain, format!("  {}", fault.sentence()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Git itself: the only room that starts `git` or opens an object database. Knows nothing of
 //! entries, charters or deciding.
 
+mod bundle;
 pub mod change;
 mod discover;
 pub mod git;
@@ -20,6 +21,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use bundle::{Bundle, BundleError};
 pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
 pub use hold::Held;
 pub use hooks::HOOKS_PATH;
