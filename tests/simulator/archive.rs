@@ -68,7 +68,14 @@ impl Archive {
         let Founded { tally, parsed, oid, raw } = founded;
         let ledger = tally.dag().ledger();
         let genesis = Minted { id: ledger, oid, raw, parsed, parents: vec![], member: founder.clone() };
-        Archive { union: tally.clone(), founded: tally, ledger, minted: vec![genesis], numbers: BTreeMap::from([(ledger, 0)]), real }
+        Archive {
+            union: tally.clone(),
+            founded: tally,
+            ledger,
+            minted: vec![genesis],
+            numbers: BTreeMap::from([(ledger, 0)]),
+            real,
+        }
     }
 
     /// The number of an entry.

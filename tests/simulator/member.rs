@@ -62,15 +62,8 @@ pub enum Point {
 }
 
 impl Point {
-    const ALL: [Point; 7] = [
-        Point::Fetched,
-        Point::Timers,
-        Point::Signed,
-        Point::Remembered,
-        Point::Written,
-        Point::Moved,
-        Point::Pushed,
-    ];
+    const ALL: [Point; 7] =
+        [Point::Fetched, Point::Timers, Point::Signed, Point::Remembered, Point::Written, Point::Moved, Point::Pushed];
 
     fn name(self) -> &'static str {
         match self {
@@ -350,9 +343,7 @@ impl World {
             };
             let vote = match step {
                 Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => {
-                    precommit(trial.tally(), &me.name, charter, (proposal, round))
-                }
+                Step::Precommit(proposal, round) => precommit(trial.tally(), &me.name, charter, (proposal, round)),
             };
             trial.say(vote).map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
         };
@@ -362,7 +353,10 @@ impl World {
     }
 
     fn does_not_count(&self, seat: usize, what: &str, why: &git_quorum::consensus::Discount) -> Violation {
-        Violation::new("honest votes count", format!("{}: {what}: {} {}", self.seats[seat].name, why.reason, why.detail))
+        Violation::new(
+            "honest votes count",
+            format!("{}: {what}: {} {}", self.seats[seat].name, why.reason, why.detail),
+        )
     }
 
     /// Gives the server what it lacks: the own lane, and what others have said.
@@ -392,7 +386,8 @@ impl World {
         for author in dag.authors() {
             let ([tip], lane) = (&dag.tips(author)[..], self.member(author)) else { continue };
             let there = shown.get(&lane).map(|no| index(*no));
-            let goes_on = there.is_none_or(|there| there.is_some_and(|there| there != *tip && dag.reaches(there, *tip)));
+            let goes_on =
+                there.is_none_or(|there| there.is_some_and(|there| there != *tip && dag.reaches(there, *tip)));
             let is_new = lane == *member || !ends.iter().any(|end| dag.reaches(*tip, *end));
             if goes_on && is_new && dag.entry(*tip).seq > 0 && is_admitted(tally, *tip) {
                 lacking.push((lane, self.archive.number(dag.entry(*tip).id)));
@@ -426,7 +421,9 @@ impl World {
         next && tally.state(proposal.id) != Some(State::Withdrawn)
             && match tally.content(proposal) {
                 Content::Ref(_) => true,
-                Content::Charter(CharterProposal { charter: ProposedCharter::Known(next), .. }) => self.is_bearable(next),
+                Content::Charter(CharterProposal { charter: ProposedCharter::Known(next), .. }) => {
+                    self.is_bearable(next)
+                }
                 Content::Charter(_) => false,
             }
     }

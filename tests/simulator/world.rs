@@ -40,7 +40,11 @@ impl Violation {
 enum Event {
     Wake(usize),
     /// A seat gets what a server showed it.
-    Fetched { seat: usize, server: usize, shown: Lanes },
+    Fetched {
+        seat: usize,
+        server: usize,
+        shown: Lanes,
+    },
     Push(Push),
     Mischief(usize),
     Jump(usize),
