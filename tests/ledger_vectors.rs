@@ -253,10 +253,8 @@ const OF_VALIDITY: [Lifted; 13] = [
 fn a_program_without_a_rule_does_not_find_what_is_expected() {
     for rule in OF_VALIDITY {
         let _lifted = rule.lift();
-        let notices = |(_, vector): &(&String, &LedgerVector)| difference(vector, &vector.entries).is_some();
-        let noticed: Vec<_> = VECTORS.iter().filter(notices).map(|(name, _)| name).collect();
-        println!("{rule:?}: {noticed:?}");
-        assert!(!noticed.is_empty(), "no ledger shows what {rule:?} is for");
+        let noticed = VECTORS.values().any(|vector| difference(vector, &vector.entries).is_some());
+        assert!(noticed, "no ledger shows what {rule:?} is for");
     }
 }
 
