@@ -51,7 +51,10 @@ pub const RULES: &[Rule] = &[
     rule("section 3, voter", "The member votes under C (NOT_A_VOTER)"),
     rule("1, round 0", "In round 0: the member's own approval of P (one that counts), or q approvals of P, are known."),
     rule("1, later round", "In a later round: q approvals of P are known."),
-    rule("1, lock or handed down", "In any round it is enough that P is the member's lock or was handed down"),
+    rule(
+        "1, lock or handed down",
+        "In any round it is enough that P is the member's lock or was handed down (rule 6). (NOT_APPROVED)",
+    ),
     rule("2, prevote quorum", "Valid prevotes for P by q members, all of round r, are known (NO_PREVOTE_QUORUM)"),
     rule("2, signature", "the signature of section 6 verifies (BAD_AGREEMENT_SIGNATURE)"),
     rule("3, quorum", "P is decided under C by valid precommits for P by q members"),
@@ -68,7 +71,7 @@ pub const RULES: &[Rule] = &[
         "4, separate branches",
         "Votes of one member on separate branches, neither known to the other, each count for their own proposal.",
     ),
-    rule("5a, entering", "In a round r > 0 valid votes, of either phase, of round r - 1 by q members are known."),
+    rule("5a, entering", "The round has been entered (rule 5a: ROUND_NOT_ENTERED)"),
     rule("6, freeze", "is known, whether or not it counts, its votes under C in other slots do not count (FROZEN)"),
     rule(
         "6, decision stands",
