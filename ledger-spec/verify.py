@@ -754,15 +754,19 @@ class Objects:
     def ask(self, process: Any, oid: str) -> list[str]:
         process.stdin.write(f"{oid}\n".encode())
         process.stdin.flush()
-        return process.stdout.readline().decode(errors="replace").split()
+        answer = process.stdout.readline().decode(errors="replace").split()
+        if len(answer) < 2:
+            raise Stop(1, "DAMAGED", f"git cat-file says nothing about {oid}")
+        return answer
 
     def parse(self, oid: str) -> Entry:
         answer = self.ask(self.about, oid)
-        need(answer[1:2] == ["commit"], "NOT_A_COMMIT", f"{oid}: {' '.join(answer[1:])}")
+        need(answer[1] == "commit", "NOT_A_COMMIT", f"{oid}: {' '.join(answer[1:])}")
         need(int(answer[2]) <= 262144, "TOO_LARGE", oid)
         self.ask(self.content, oid)
         raw = self.content.stdout.read(int(answer[2]) + 1)[:-1]
-        need(commit_id(raw) == oid, "NOT_A_COMMIT", f"{oid} is damaged")  # so no commit is its own ancestor
+        if commit_id(raw) != oid:  # git cat-file does not look; without this a commit could be its own ancestor
+            raise Stop(1, "DAMAGED", f"the bytes of {oid} are not those of its name")
         return parse(raw)
 
 
