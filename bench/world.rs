@@ -150,6 +150,43 @@ impl World {
         self.write_new();
     }
 
+    /// An entry of a member above these; on no ref.
+    pub fn say_above(&mut self, member: &str, parents: &[EntryId], said: Vec<Statement>) -> EntryId {
+        let charter = self.lab.tally.charter_in_force();
+        let id = self.lab.entry(member, charter, parents, said);
+        self.write_new();
+        id
+    }
+
+    /// Joins branches of a member's lane, as many at a time as an entry may cite.
+    pub fn join(&mut self, member: &str, mut tips: Vec<EntryId>) {
+        while tips.len() > 1 {
+            tips = tips.chunks(256).map(|some| self.say_above(member, some, vec![])).collect();
+        }
+    }
+
+    /// A rival of the open proposal; with the commit that it is about.
+    pub fn rival(&mut self, member: &str) -> (EntryId, Oid) {
+        let objects = self.repo().objects().unwrap();
+        let number = self.lab.made.len();
+        let to = self.spare.pop().unwrap();
+        let change = change(&self.lab, &objects, self.base, (self.spare[0], to), number);
+        let parents = self.lab.above_all(member);
+        (self.say_above(member, &parents, vec![change]), to)
+    }
+
+    /// The commit that the open proposal is about.
+    pub fn open_commit(&self) -> Oid {
+        self.spare[1]
+    }
+
+    /// A push that has begun.
+    pub fn pushing(&self, server: &Path, refspec: &str) -> std::process::Child {
+        let mut command =
+            self.command("git", &self.git_dir(), &["push", "--quiet", &server.display().to_string(), refspec]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     fn write_new(&mut self) {
         let objects = self.repo().objects().unwrap();
         for made in &self.lab.made[self.entries.len()..] {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bindings::Bindings;
 use super::commands::Push;
 use super::links::Links;
 use super::names::{MAKE_OWN, counterparts, delete_link};
@@ -22,10 +23,16 @@ pub const AUTO_LAND_KEY: &str = "quorum.autoLand";
 /// The setting that says that the genesis has been here.
 pub const FOUNDED_KEY: &str = "quorum.founded";
 
+/// More entries than a member's tool makes in one go: they take longer to judge than others like to wait.
+const MUCH: usize = 1000;
+
 /// What the refs of a push are judged by, read from the repository.
 pub(super) struct Ground<'a> {
     push: &'a Push,
+    bindings: &'a Bindings,
     loaded: Loaded,
+    /// How many entries the push brings.
+    brought: usize,
     before: Option<Charter>,
     broken_before: BTreeSet<Slot>,
     values: BTreeMap<String, Oid>,
@@ -37,7 +44,8 @@ pub(super) struct Ground<'a> {
 impl Ground<'_> {
     /// Judges by the scene that the ground makes.
     pub fn with_scene<T>(&self, judge: impl FnOnce(&Scene<'_>) -> T) -> T {
-        let check = |proposal: &RefProposal| check_objects(&self.loaded, proposal);
+        let look = |proposal: &RefProposal| check_objects(&self.loaded, proposal);
+        let check = |id, proposal: &RefProposal| self.bindings.check(id, || look(proposal));
         judge(&Scene {
             before: self.before.as_ref(),
             broken_before: &self.broken_before,
@@ -68,6 +76,16 @@ impl Ground<'_> {
     /// Whether some pushed lane leads to what is no entry.
     pub fn has_bad_entries(&self) -> bool {
         self.taken.values().any(Result::is_err)
+    }
+
+    /// Whether the push brings so much that others should not wait while it is taken in.
+    pub fn brings_much(&self) -> bool {
+        self.brought > MUCH
+    }
+
+    /// What was found of proposals.
+    pub fn bindings(&self) -> &Bindings {
+        self.bindings
     }
 }
 
@@ -112,6 +130,7 @@ pub(super) fn read_ground<'a>(
     repo: &Repo,
     ledger: EntryId,
     (push, links): (&'a Push, &Links),
+    bindings: &'a Bindings,
     trust: Trust,
 ) -> Result<Option<Ground<'a>>, Refusal> {
     let Some((mut loaded, founded)) = read_ledger(repo, ledger, &push.refs, trust)? else { return Ok(None) };
@@ -122,7 +141,9 @@ pub(super) fn read_ground<'a>(
     }
     let before = in_force(&loaded).filter(|_| founded).cloned();
     let broken_before = broken_slots(&loaded.tally);
+    let known = loaded.tally.dag().entries().len();
     let taken = take_in(&mut loaded, &push.refs).map_err(|e| unreadable(&e))?;
+    let brought = loaded.tally.dag().entries().len() - known;
     loaded.save_cache();
     if let Some(version) = loaded.tally.upgrade_needed() {
         return Err(upgrade(&LoadError::UpgradeNeeded(version)));
@@ -132,7 +153,8 @@ pub(super) fn read_ground<'a>(
     let guarded = guarded_links(repo, &loaded.refs, charters)?;
     let mut links = links.clone();
     links.add(repo, guarded).map_err(|e| unreadable(&e))?;
-    Ok(Some(Ground { push, before, broken_before, values, links, twice: push.named_twice(), taken, loaded }))
+    let twice = push.named_twice();
+    Ok(Some(Ground { push, bindings, loaded, brought, before, broken_before, values, links, twice, taken }))
 }
 
 fn in_force(loaded: &Loaded) -> Option<&Charter> {

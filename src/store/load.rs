@@ -457,14 +457,9 @@ impl Loaded {
         Ok(None)
     }
 
-    /// Whether an entry's author may still be taken in: it is a member, or the entry is no later than
-    /// the last one that its removal names.
+    /// Whether an entry's author may still be taken in.
     pub fn is_admitted(&self, index: EntryIndex) -> bool {
-        let dag = self.tally.dag();
-        let member = &dag.entry(index).member;
-        let charter = dag.charter(self.tally.charter_in_force()).map(|node| &node.charter);
-        let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
-        removal.is_none_or(|r| r.last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last)))
+        is_admitted(&self.tally, index)
     }
 
     /// The object database that the ledger was read from.
@@ -476,6 +471,29 @@ impl Loaded {
     pub fn save_cache(&self) {
         self.cache.save();
     }
+}
+
+/// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
+/// author's removal names, or than the author's own vote for that removal if it is not decided without.
+pub fn is_admitted(tally: &Tally, index: EntryIndex) -> bool {
+    let dag = tally.dag();
+    let member = &dag.entry(index).member;
+    let charter = dag.charter(tally.charter_in_force()).map(|node| &node.charter);
+    let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
+    let reaches = |last: Option<EntryId>| last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last));
+    removal.is_none_or(|r| reaches(r.last) || reaches(vote_for_removal(tally, member)))
+}
+
+/// The precommit by which a member removed itself, if too few of those who stay precommitted. Whoever does not take it
+/// in does not know the decision, and nothing that it says under the new charter counts.
+fn vote_for_removal(tally: &Tally, member: &MemberName) -> Option<EntryId> {
+    let dag = tally.dag();
+    let without = dag.lineage(tally.charter_in_force()).take_while(|(_, node)| node.charter.member(member).is_none());
+    let (removing, node) = without.last()?;
+    let decision = tally.decision(removing)?;
+    let staying = decision.precommits.keys().filter(|m| node.charter.member(m).is_some()).count();
+    let quorum = dag.charter(decision.charter)?.charter.threshold().q;
+    decision.precommits.get(member).copied().filter(|_| staying < quorum)
 }
 
 #[cfg(test)]
