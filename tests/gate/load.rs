@@ -129,11 +129,15 @@ fn an_entry_cites_as_many_others_as_the_limit_allows_and_no_more() {
     let lane = site.lane("a");
     site.accepted(&[&lane]);
     // One more: made by hand, as no tool would.
-    let payload = site.lab.payload("c", ledger, &[&[ledger], &forks[..]].concat(), vec![]);
-    let oids: Vec<Oid> = payload.parents.iter().map(|id| site.oid(*id)).collect();
-    let unsigned = git_quorum::ledger::encode(&payload, &oids, 1_700_000_999).unwrap();
-    site.write_entries();
-    let over = site.store(&sign(&unsigned, "c"));
+    let payload = site.lab.payload("c", ledger, &[&[ledger], &forks[..255]].concat(), vec![]);
+    let entry = site.lab.make(&payload);
+    let (last, more) = (forks[254], forks[255]);
+    let text = String::from_utf8(entry.raw).unwrap();
+    let header = |id| format!("parent {}\n", site.oid(id));
+    let text = text.replacen(&header(last), &(header(last) + &header(more)), 1);
+    let text = text.replacen(&format!("\"{last}\"]"), &format!("\"{last}\",\"{more}\"]"), 1);
+    assert_eq!((text.matches("\nparent ").count(), text.matches(&more.to_string()).count()), (257, 1));
+    let over = site.store(text.as_bytes());
     site.refused(&[&format!("{over}:{}", site.refs.lane(&name("c")))], &["LIMIT_EXCEEDED"]);
 }
 
@@ -245,7 +249,7 @@ fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
     assert_eq!(site.at(&site.refs.lane(&name("d"))), Some(site.oid(said[59])));
     for bad in ["much", "0", "-1"] {
         site.set("quorum.maxPush", bad);
-        site.refused_late(&["--force"], &[&lane], &["GATE_UNAVAILABLE", "quorum.maxPush"]);
+        site.refused_late(&["--force"], &[&format!("{first}:refs/heads/x")], &["GATE_UNAVAILABLE", "quorum.maxPush"]);
     }
 }
 
@@ -288,7 +292,8 @@ fn processes(site: &Site, args: &[&str]) -> (usize, serde_json::Value) {
     let events = std::fs::read_to_string(&trace).unwrap();
     std::fs::remove_file(&trace).unwrap();
     let started = events.lines().filter(|line| line.contains("\"event\":\"start\"")).count();
-    (started, serde_json::from_slice(&output.stdout).unwrap())
+    let mut envelope: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    (started, envelope["data"].take())
 }
 
 #[test]
