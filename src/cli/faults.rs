@@ -17,7 +17,7 @@ use crate::audit::proof::{ProofError, prove};
 use crate::charter::MemberName;
 use crate::consensus::{BrokenSlot, Fault, Said};
 use crate::id::EntryId;
-use crate::store::{LaneEvent, last_shown};
+use crate::store::{LaneEvent, LedgerRefs, last_shown};
 
 /// List what members did that no honest tool does, and prove it to others.
 ///
@@ -73,7 +73,8 @@ pub fn run(args: FaultsArgs, json: bool) -> Answer {
         None => Vec::new(),
     };
     sights.extend(seen_before(&session, args.remote.as_deref()));
-    sights.extend(session.loaded.problems.iter().map(|problem| sight(None, LaneEvent::Bad(problem.clone()))));
+    let problems = session.loaded.problems.iter().cloned();
+    sights.extend(problems.map(|problem| sight(&session.loaded.refs, None, LaneEvent::Bad(problem))));
     let faults = session.loaded.tally.faults();
     let broken = session.loaded.tally.broken(&faults);
     let mut found = Found { broken, faults, sights, forks: forks(&session) };
@@ -104,7 +105,8 @@ impl Found {
 /// Exchanges with a remote, and gives what it showed otherwise than before.
 fn events_of(session: &mut Session, remote: &str) -> Result<Vec<Sight>, Failure> {
     let exchanged = session.exchange_with(remote)?;
-    Ok(exchanged.events.into_iter().map(|event| sight(Some(remote), event)).collect())
+    let refs = &session.loaded.refs;
+    Ok(exchanged.events.into_iter().map(|event| sight(refs, Some(remote), event)).collect())
 }
 
 /// What the other remotes showed when they were asked last.
@@ -113,17 +115,17 @@ fn seen_before(session: &Session, asked: Option<&str>) -> Vec<Sight> {
     let is_asked =
         |remote: &str| asked.is_some_and(|asked| refs.incoming_prefix(asked) == refs.incoming_prefix(remote));
     let events = last_shown(&session.loaded).into_iter().filter(|(remote, _)| !is_asked(remote));
-    events.map(|(remote, event)| sight(Some(&remote), event)).collect()
+    events.map(|(remote, event)| sight(refs, Some(&remote), event)).collect()
 }
 
-fn sight(remote: Option<&str>, event: LaneEvent) -> Sight {
+fn sight(refs: &LedgerRefs, remote: Option<&str>, event: LaneEvent) -> Sight {
     let text = match (&event, remote) {
         (LaneEvent::Bad(problem), None) => format!("{}: {}", problem.name, problem.reject),
         (event, remote) => describe_event(event, remote.unwrap_or("this clone")),
     };
     let counts = !matches!(event, LaneEvent::NotFetched { .. });
     let (what, member, seen, now) = match event {
-        LaneEvent::Bad(problem) => ("bad-lane", None, problem.last_good, None),
+        LaneEvent::Bad(problem) => ("bad-lane", refs.owner(&problem.name), problem.last_good, None),
         LaneEvent::WentBack { member, seen, now: None } => ("lane-vanished", Some(member), Some(seen), None),
         LaneEvent::WentBack { member, seen, now } => ("lane-went-back", Some(member), Some(seen), now),
         LaneEvent::WentSideways { member, seen, now } => ("lane-went-sideways", Some(member), Some(seen), Some(now)),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cache::VerifiedCache;
-use super::names::{LaneRef, LedgerRefs};
+use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
@@ -278,14 +278,6 @@ impl Descent {
     }
 }
 
-/// The owner of the lane that a ref of the ledger keeps, if it keeps one.
-fn lane_owner(refs: &LedgerRefs, name: &str) -> Option<MemberName> {
-    match refs.read(name)? {
-        LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _) => Some(member),
-        LaneRef::Genesis | LaneRef::Proposal(_) => None,
-    }
-}
-
 impl Loaded {
     fn new(repo: &Repo, (tally, tips): (Tally, BTreeMap<String, Oid>), objects: Objects, trust: Trust) -> Self {
         let refs = LedgerRefs::of(tally.dag().ledger());
@@ -296,7 +288,7 @@ impl Loaded {
 
     /// The refs that hold what was taken in.
     pub(super) fn covered(&self) -> BTreeMap<String, Oid> {
-        let covers = |name: &String| *name == self.refs.genesis() || lane_owner(&self.refs, name).is_some();
+        let covers = |name: &String| *name == self.refs.genesis() || self.refs.owner(name).is_some();
         self.tips.iter().filter(|(name, _)| covers(name)).map(|(name, oid)| (name.clone(), *oid)).collect()
     }
 
@@ -322,7 +314,7 @@ impl Loaded {
 
     fn take_in_all(&mut self) -> Result<(), LoadError> {
         for (name, oid) in self.tips.clone() {
-            let Some(owner) = lane_owner(&self.refs, &name) else { continue };
+            let Some(owner) = self.refs.owner(&name) else { continue };
             if let Err(problem) = self.take_lane(&name, oid, &owner)? {
                 self.problems.push(problem);
             }
