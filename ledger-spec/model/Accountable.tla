@@ -1,28 +1,22 @@
 ----------------------------- MODULE Accountable -----------------------------
-(* Accountability (section 7): in a slot with two decisions under one charter rule 7 (i) and (ii) convict at least  *)
-(* 2q - n members. Checked as: with at most 2q - n - 1 members convicted there are no two decisions.                *)
+(* Accountability (section 7): in a slot with two decisions under one charter, rule 7 (i) and (ii) convict at least *)
+(* 2q - n members. Checked as: while at most 2q - n - 1 members are convicted, there are no two decisions.          *)
 (*                                                                                                                  *)
-(* Byz are the members that may be convicted; everyone else does ANYTHING short of a pair of votes that would       *)
-(* convict it: it may forget its lock, go back a round, fork its lane. Such a vote cites all the prevotes that      *)
-(* exist, as that is what clears it best of (ii); if it cited less, it would be convicted where here it is not.     *)
-(* Rule 4, which is about what a vote knows, is not asked at all: more can be done here than would count.           *)
+(* Byz are the members that may be convicted. Everyone else does ANYTHING short of a pair of votes that convicts    *)
+(* it: it forgets its lock, goes back a round, forks its lane. Its prevotes cite all the prevotes that there are,   *)
+(* which is what clears it best of (ii); rule 4 is not asked, since a vote need not know its author's others. As    *)
+(* the pairs do not depend on which vote came first, votes may come in turn here too.                               *)
 EXTENDS Slot
-VARIABLE released  \* the highest round in which a prevote cites a quorum for its value, by member and round; -1: none
 
-NewestBelow(v, r) == LET with == {s \in Rounds : s < r /\ PrevoteQuorum(v, s)} IN
-   IF with = {} THEN -1 ELSE CHOOSE s \in with : \A t \in with : t <= s
+ReleasedAbove(v, lock, r) == \E s \in Rounds : lock < s /\ s < r /\ PrevoteQuorum(v, s)
+ConvictsNot(m, v, r) == \A s \in Rounds : s < r => pc[m][s] \subseteq {v} \/ ReleasedAbove(v, s, r)
 
 CarefulPrevote(m, v, r) ==
-   /\ pv[m][r] = {} /\ Entered(r)
-   /\ Kept("evidence (ii)") => \A s \in Rounds : s < r => pc[m][s] \subseteq {v} \/ s < NewestBelow(v, r)
-   /\ pv' = [pv EXCEPT ![m][r] = {v}] /\ released' = [released EXCEPT ![m][r] = NewestBelow(v, r)]
-   /\ UNCHANGED <<approved, pc>>
+   /\ pv[m][r] = {} /\ InTurn(r) /\ Entered(r) /\ (Kept("evidence (ii)") => ConvictsNot(m, v, r))
+   /\ pv' = [pv EXCEPT ![m][r] = {v}] /\ UNCHANGED <<approved, pc>>
 CarefulPrecommit(m, v, r) ==
-   /\ pc[m][r] = {} /\ Entered(r) /\ PrevoteQuorum(v, r)
-   /\ Kept("evidence (ii)") => \A s \in Rounds : r < s => pv[m][s] \subseteq {v} \/ r < released[m][s]
-   /\ pc' = [pc EXCEPT ![m][r] = {v}] /\ UNCHANGED <<approved, pv, released>>
-
-CarefulInit == Init /\ released = [m \in Honest |-> [r \in Rounds |-> -1]]
+   /\ pc[m][r] = {} /\ InTurn(r) /\ Entered(r) /\ PrevoteQuorum(v, r)
+   /\ pc' = [pc EXCEPT ![m][r] = {v}] /\ UNCHANGED <<approved, pv>>
 CarefulNext == \E m \in Honest, v \in Values, r \in Rounds : CarefulPrevote(m, v, r) \/ CarefulPrecommit(m, v, r)
-CarefulSpec == CarefulInit /\ [][CarefulNext]_<<vars, released>>
+CarefulSpec == Init /\ [][CarefulNext]_vars
 =============================================================================

@@ -11,6 +11,9 @@
 (*   Whatever it could sign is taken to exist: it stands in every set of voters below. (A quorum has an honest      *)
 (*   member in it, so what a liar's vote must know is there whenever that vote is counted: traces/ replays this.)   *)
 (* - Proposals: that they exist, are valid and known. Withdrawals and rejections: no rule of validity reads them.   *)
+(* - Votes out of turn. What a vote needs is of its own round or of earlier ones, and an honest member's votes of     *)
+(*   later rounds come after it. So every set of votes that can come about comes about round by round as well; and  *)
+(*   of the rounds that are over only locks, prevote quorums and decisions matter. View below tells TLC so.         *)
 (* - Signatures: the liars have their own keys and no others.                                                       *)
 EXTENDS Integers, FiniteSets, TLC
 
@@ -27,7 +30,7 @@ VARIABLES approved,    \* what each honest member has approved. Approvals only e
 vars == <<approved, pv, pc>>
 Rounds == 0..MaxRound
 Kept(rule) == rule \notin Without
-Symmetry == Permutations(Honest) \cup Permutations(Values)
+Symmetry == Permutations(Values)
 
 Init == /\ approved \in IF AnyApprovals THEN [Honest -> SUBSET Values] ELSE {[m \in Honest |-> Values]}
         /\ pv = [m \in Honest |-> [r \in Rounds |-> {}]]
@@ -43,7 +46,7 @@ PrevoteQuorum(v, r) == IsQuorum(Prevoters(v, r))
 Precommitters(v, r) == {m \in Honest : v \in pc[m][r]}
    \cup (IF PrevoteQuorum(v, r) \/ ~Kept("prevotes") THEN Byz ELSE {})
 Voted(m, r) == pv[m][r] \cup pc[m][r] # {}
-Entered(r) == r = 0 \/ IsQuorum({m \in Honest : Voted(m, r - 1)} \cup Byz)
+Entered(r) == IF r = 0 THEN TRUE ELSE IsQuorum({m \in Honest : Voted(m, r - 1)} \cup Byz)
 
 (* The lock: the precommit of the highest round; {} for none. *)
 LockRounds(m) == {r \in Rounds : pc[m][r] # {}}
@@ -78,10 +81,12 @@ PrecommitVerdict(m, v, r) ==
    ELSE IF Kept("prevotes") /\ ~PrevoteQuorum(v, r) THEN "NO_PREVOTE_QUORUM"
    ELSE "COUNTS"
 
+InTurn(r) == Kept("order") => \A m \in Honest, s \in Rounds : s > r => ~Voted(m, s)
+
 (* An honest member casts any vote that counts: what its duties would have it do is not asked here. *)
-Prevote(m, v, r) == /\ v \notin pv[m][r] /\ PrevoteVerdict(m, v, r) = "COUNTS"
+Prevote(m, v, r) == /\ InTurn(r) /\ v \notin pv[m][r] /\ PrevoteVerdict(m, v, r) = "COUNTS"
                     /\ pv' = [pv EXCEPT ![m][r] = @ \cup {v}] /\ UNCHANGED <<approved, pc>>
-Precommit(m, v, r) == /\ v \notin pc[m][r] /\ PrecommitVerdict(m, v, r) = "COUNTS"
+Precommit(m, v, r) == /\ InTurn(r) /\ v \notin pc[m][r] /\ PrecommitVerdict(m, v, r) = "COUNTS"
                       /\ pc' = [pc EXCEPT ![m][r] = @ \cup {v}] /\ UNCHANGED <<approved, pv>>
 Next == \E m \in Honest, v \in Values, r \in Rounds : Prevote(m, v, r) \/ Precommit(m, v, r)
 Spec == Init /\ [][Next]_vars
@@ -97,4 +102,17 @@ Lemma1 == \A v, w \in Values, r \in Rounds : PrevoteQuorum(v, r) /\ PrevoteQuoru
 Lemma2 == \A v, w \in Values, r, s \in Rounds : DecidedIn(v, r) /\ s > r /\ PrevoteQuorum(w, s) => v = w
 (* What entering is for: liars alone bring nobody into a later round. *)
 NotDriven == \A m \in Honest, r \in Rounds : r > 0 /\ Voted(m, r) => \E h \in Honest : Voted(h, r - 1)
+
+---------------------------------------------------------------------------
+(* States with the same view have the same future: which honest member is which does not matter, nor what no rule   *)
+(* looks at any more. Where a rule is taken away that made something not matter, it stays in view.                  *)
+Top == CHOOSE r \in Rounds : (r = 0 \/ \E m \in Honest : Voted(m, r)) /\ \A s \in Rounds : s > r => \A m \in Honest : ~Voted(m, s)
+Newest(v) == {s \in Rounds : s < Top /\ PrevoteQuorum(v, s) /\ \A t \in Rounds : s < t /\ t < Top => ~PrevoteQuorum(v, t)}
+Last(votes, m, v) == LET rs == {r \in Rounds : v \in votes[m][r]} IN IF rs = {} THEN -1 ELSE CHOOSE r \in rs : \A s \in rs : s <= r
+Place(m) == <<approved[m], pv[m][Top], pc[m][Top], [v \in Values |-> Last(pc, m, v)],
+              IF Kept("release: one round") THEN {} ELSE [v \in Values |-> Last(pv, m, v)]>>
+Holds == <<Agreement, Validity, Lemma1, Lemma2, NotDriven>>
+View == IF ~Kept("order") THEN vars ELSE
+   <<Top, {<<p, Cardinality({m \in Honest : Place(m) = p})>> : p \in {Place(m) : m \in Honest}},
+     [v \in Values |-> Newest(v)], {v \in Values : \E r \in Rounds : r < Top /\ DecidedIn(v, r)}, Holds>>
 =============================================================================
