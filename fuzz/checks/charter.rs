@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use git_quorum::charter::{Charter, FORMAT_VERSION, MemberName, ProposedCharter, PublicKey, RefName, RefPattern, Threshold};
+use git_quorum::charter::{
+    Charter, FORMAT_VERSION, MemberName, ProposedCharter, PublicKey, RefName, RefPattern, Threshold,
+};
 use git_quorum::consensus::Subject;
 use git_quorum::ledger::to_canonical;
 

@@ -6,7 +6,9 @@ use std::cell::OnceCell;
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use git_quorum::charter::{FORMAT_VERSION, MemberName};
-use git_quorum::consensus::{DiscountReason, PAYLOAD_TYPE, Tally, Trial, agreement_statement, pre_authentication_encoding};
+use git_quorum::consensus::{
+    DiscountReason, PAYLOAD_TYPE, Tally, Trial, agreement_statement, pre_authentication_encoding,
+};
 use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{
     CharterProposal, Payload, Precommit, Prevote, RefProposal, Review, Statement, Verdict, encode, to_canonical,

@@ -143,9 +143,8 @@ fn op(member: u8, odd: u8, said: &[(u8, u8)]) -> Vec<u8> {
 
 fn lanes() -> Vec<Vec<u8>> {
     let build = |setting: [u8; 4], ops: &[Vec<u8>]| [setting.to_vec(), ops.concat()].concat();
-    let each = |members: std::ops::Range<u8>, said: &[(u8, u8)]| -> Vec<Vec<u8>> {
-        members.map(|m| op(m, 0, said)).collect()
-    };
+    let each =
+        |members: std::ops::Range<u8>, said: &[(u8, u8)]| -> Vec<Vec<u8>> { members.map(|m| op(m, 0, said)).collect() };
     let proposed = |arg| vec![op(0, 0, &[(PROPOSE, arg)])];
     let voted = |n| [each(0..n, &[(APPROVE, 0), (PREVOTE, 0)]), each(0..n, &[(PRECOMMIT, 0)])].concat();
     let changed = |n, arg| [vec![op(0, 0, &[(CHARTER, arg)])], voted(n)].concat();
@@ -168,7 +167,9 @@ fn lanes() -> Vec<Vec<u8>> {
         seeds.push(build([3, 0x00, variation, variation], &[proposed(0), changed(4, variation), honest(4)].concat()));
     }
     // Two rivals; everybody prevotes one and, on another branch, the other.
-    let both = (0..4).flat_map(|m| [fork(m, &[(APPROVE, 0), (PREVOTE, 0)]), fork(m, &[(APPROVE | 1 << 3, 0), (PREVOTE | 1 << 3, 0)])]);
+    let both = (0..4).flat_map(|m| {
+        [fork(m, &[(APPROVE, 0), (PREVOTE, 0)]), fork(m, &[(APPROVE | 1 << 3, 0), (PREVOTE | 1 << 3, 0)])]
+    });
     let both: Vec<_> = both.collect();
     let precommits = (0..4).flat_map(|m| [fork(m, &[(PRECOMMIT, 0)]), fork(m, &[(PRECOMMIT | 1 << 3, 0)])]).collect();
     seeds.push(build([3, 0xff, 0, 0], &[proposed(0), proposed(16), both, precommits].concat()));
@@ -180,7 +181,10 @@ fn lanes() -> Vec<Vec<u8>> {
     let waits: Vec<_> = (0..12).map(|n| op(n % 4, 1, &[])).collect();
     seeds.push(build([3, 0x00, 8, 2], &[proposed(0), proposed(16), each(0..4, &[(APPROVE, 0)]), waits].concat()));
     for odd in 1..8 {
-        seeds.push(build([3, 0xff, odd, 0], &[proposed(0), voted(2), vec![op(0, odd << 5 | 1, &[(PREVOTE, 1)])]].concat()));
+        seeds.push(build(
+            [3, 0xff, odd, 0],
+            &[proposed(0), voted(2), vec![op(0, odd << 5 | 1, &[(PREVOTE, 1)])]].concat(),
+        ));
     }
     seeds
 }
@@ -246,7 +250,9 @@ fn lines() -> Vec<Vec<u8>> {
     seeds.extend(names.iter().map(|name| format!("{zero} {two} {name}\n{one} {zero} {name}\n")));
     seeds.push(names.map(|name| format!("{from} {one} {name}\n")).concat());
     // A transaction, and a push.
-    seeds.push(format!("{zero} ref:refs/heads/x HEAD\nref:refs/heads/x {two} refs/heads/main\n0 {one} refs/heads/a b\n"));
+    seeds.push(format!(
+        "{zero} ref:refs/heads/x HEAD\nref:refs/heads/x {two} refs/heads/main\n0 {one} refs/heads/a b\n"
+    ));
     seeds.push(format!("refs/heads/topic {two} refs/heads/main {one}\n(delete) {zero} refs/heads/main {one}\n"));
     seeds.push(format!("HEAD@{{1 day ago}} {two} refs/heads/main {one}\n"));
     seeds.extend([String::new(), "\n".to_owned(), format!("{one} {two}")]);
