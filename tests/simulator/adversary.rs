@@ -198,6 +198,9 @@ fn be_selective(world: &mut World, seat: usize) -> Result<(), Violation> {
     for no in shown {
         world.seats[seat].clones[0].take(&world.archive, no);
     }
+    if !world.is_member(seat, 0) {
+        return Ok(());
+    }
     let likes = world.likes(seat, 0).into_iter().take(16).map(lab::approve).collect();
     if let Said::Entry(no) = world.say(seat, 0, likes, None)? {
         show(world, seat, (server, side), no);

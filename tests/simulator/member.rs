@@ -200,7 +200,8 @@ impl World {
         Ok(())
     }
 
-    fn is_member(&self, seat: usize, clone: usize) -> bool {
+    /// Whether the charter in force, as a clone knows it, has the member.
+    pub fn is_member(&self, seat: usize, clone: usize) -> bool {
         let (name, tally) = (&self.seats[seat].name, &self.seats[seat].clones[clone].tally);
         tally.dag().charter(tally.charter_in_force()).is_some_and(|node| node.charter.member(name).is_some())
     }
