@@ -106,7 +106,7 @@ fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
     let (Some(proposal), Some(content)) = (valid, scene.ref_proposal(entry.id)) else { return Ok(()) };
     // Whose commit is lost, with a clone say, must be able to withdraw the proposal and go on.
     let is_over = scene.tally.state(entry.id) == Some(State::Withdrawn);
-    if is_over || !scene.tally.decided_in(&proposal.slot).is_empty() {
+    if is_over || scene.tally.has_decision(&proposal.slot) {
         return Ok(());
     }
     let name = scene.refs.proposal(entry.id);
@@ -122,7 +122,7 @@ fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
 }
 
 pub(super) fn matches_objects(scene: &Scene<'_>, id: EntryId, proposal: &RefProposal) -> Result<(), Refusal> {
-    (scene.check)(proposal).map_err(|why| {
+    (scene.check)(id, proposal).map_err(|why| {
         let reason = format!("proposal {}: {why}", id.short());
         Refusal::new(RefusalCode::ProposalDiffers, reason, "propose again from a complete clone")
             .then("git quorum propose")

@@ -4,6 +4,7 @@
 mod canonical;
 mod dag;
 mod entry;
+mod known;
 mod reject;
 mod sshsig;
 mod statement;

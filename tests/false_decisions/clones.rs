@@ -71,6 +71,14 @@ fn loose(seat: &Seat, oid: &str) -> PathBuf {
     path
 }
 
+/// Lets an object's file hold this, or nothing at all.
+fn put(path: &Path, content: Option<Vec<u8>>) {
+    std::fs::remove_file(path).unwrap();
+    if let Some(content) = content {
+        std::fs::write(path, content).unwrap();
+    }
+}
+
 /// Replacements, of an entry by another one and of the decided commit, are seen by Git and by nobody here.
 #[test]
 fn replacements_show_no_other_ledger() {
@@ -165,16 +173,12 @@ fn an_entry_that_is_not_what_its_name_says_is_not_read() {
     let site = Site::new();
     let entries = site.entries();
     let (victim, other) = (&entries[entries.len() - 1], &entries[0]);
-    let disguises: [(&str, &dyn Fn(&Seat, &Path)); 3] = [
-        ("another", &|seat, path| drop(std::fs::copy(loose(seat, other), path).unwrap())),
-        ("empty", &|_, path| std::fs::write(path, b"").unwrap()),
-        ("gone", &|_, _| {}),
-    ];
-    for (what, disguise) in disguises {
+    let contents = |seat: &Seat| {
+        [("another", Some(std::fs::read(loose(seat, other)).unwrap())), ("empty", Some(vec![])), ("gone", None)]
+    };
+    for (what, content) in contents(&site.copy("sound")) {
         let seat = site.copy(what);
-        let path = loose(&seat, victim);
-        std::fs::remove_file(&path).unwrap();
-        disguise(&seat, &path);
+        put(&loose(&seat, victim), content);
         let run = seat.run(&["verify", "--json"]);
         assert_ne!(run.code, 0, "{what}: {run:?}");
         let envelope: Value = serde_json::from_str(&run.out).unwrap();
@@ -192,8 +196,7 @@ fn decided_content_that_is_not_what_its_name_says_is_not_certified() {
         let seat = site.copy(what);
         let path = loose(&seat, &blob);
         let content = other.map(|other| std::fs::read(loose(&seat, &other)).unwrap());
-        std::fs::remove_file(&path).unwrap();
-        content.into_iter().for_each(|content| std::fs::write(&path, content).unwrap());
+        put(&path, content);
         let found = seat.no(7, "VERIFICATION_FAILED", &["verify"]);
         assert!(found["message"].as_str().unwrap().contains("its commits cannot be read"), "{what}: {found}");
     }

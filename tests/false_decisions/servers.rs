@@ -2,10 +2,12 @@
 
 use serde_json::json;
 
-use git_quorum::id::EntryId;
-use git_quorum::ledger::Verdict;
+use ed25519_dalek::Signer as _;
+use git_quorum::consensus::{Content, agreement_statement, pre_authentication_encoding};
+use git_quorum::id::{Digest, EntryId};
+use git_quorum::ledger::{Precommit, RefProposal, Statement, Verdict};
 
-use crate::lab::{approve, name, prevote, review};
+use crate::lab::{approve, name, prevote, review, signing_key};
 use crate::world::{Seat, Team, id};
 
 const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
@@ -116,4 +118,44 @@ fn an_old_charter_that_is_shown_as_the_new_one_backs_nothing_new() {
     late.ok(&["sync"]);
     late.verify();
     assert_eq!(late.state(&two), "landed", "a member that has the entries brings them back");
+}
+
+/// Members whose tools look at nothing decide a proposal that says something else than its commits hold.
+#[test]
+fn a_decision_about_other_content_than_it_says_is_told() {
+    let team = Team::with_seats(&MEMBERS, 1);
+    let (world, server) = (&team.world, &team.server);
+    let alice = &team.seats[0];
+    let honest = alice.propose("one");
+    alice.sync();
+    let shown = alice.ok(&["show", &honest]);
+    let loaded = world.load(server);
+    let Content::Ref(content) = loaded.tally.content(loaded.tally.proposal(honest.parse().unwrap()).unwrap()) else {
+        panic!("{shown}")
+    };
+    let false_one = RefProposal { change: Digest::new([7; 32]), ..content.clone() };
+    let forge = |member: &str, parents: &[EntryId], said| {
+        let (id, oid) = world.forge(server, member, parents, said);
+        team.place(member, oid);
+        id
+    };
+    let genesis = loaded.tally.dag().ledger();
+    let p = forge("bob", &[genesis], vec![Statement::Propose(false_one)]);
+    let mut last = [("bob", p), ("carol", genesis), ("dave", genesis)].map(|(member, first)| {
+        let parents = if first == p { vec![p] } else { vec![first, p] };
+        forge(member, &parents, vec![approve(p), prevote(p, 0)])
+    });
+    let tally = world.load(server).tally;
+    let body = pre_authentication_encoding(&agreement_statement(&tally, genesis, p, 0).unwrap());
+    for (number, member) in ["bob", "carol", "dave"].into_iter().enumerate() {
+        let signature = signing_key(member).sign(&body).to_bytes();
+        let said = Statement::Precommit(Precommit { proposal: p, round: 0, signature });
+        last.rotate_left(number);
+        forge(member, &last, vec![said]);
+        last.rotate_right(number);
+    }
+    alice.sync();
+    let found = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
+    let message = found["message"].as_str().unwrap();
+    assert!(message.contains(&p.to_string()[..8]) && message.contains("change digest"), "{found}");
 }

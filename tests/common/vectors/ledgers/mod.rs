@@ -1,14 +1,21 @@
 //! Whole ledgers as vectors: for each rule of the tally one in which it is kept, and one in which it is broken.
 
+mod charter_change;
+mod evidence;
+mod judgement;
 mod order;
 pub mod rules;
 mod story;
+mod voting;
 
 pub use story::Named;
 
 /// All of them.
 pub fn all() -> Vec<Named> {
-    [order::vectors()].into_iter().flatten().collect()
+    [judgement::vectors(), voting::vectors(), order::vectors(), charter_change::vectors(), evidence::vectors()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// One line for each, by name: `ledgers/README.md`.

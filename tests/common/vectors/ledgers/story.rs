@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use git_quorum::charter::{Charter, ProposedCharter};
+use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::id::{Digest, EntryId};
-use git_quorum::ledger::{CharterProposal, Statement};
+use git_quorum::ledger::{CharterProposal, RefProposal, Statement};
 use serde_json::{Value, json};
 
 use super::rules;
-use crate::lab::{Lab, approve, charter, prevote};
+use crate::lab::{Lab, approve, charter, name, prevote, public_key};
 use crate::ledger_form::{LedgerVector, expected};
 use crate::vectors::valid::moves;
 
@@ -17,9 +17,15 @@ use crate::vectors::valid::moves;
 pub const SEVEN: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"];
 pub const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 pub const FIVE: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
+pub const SIX: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
+pub const TWO: [&str; 2] = ["alice", "bob"];
+pub const ALONE: [&str; 1] = ["alice"];
 pub const THREE: [&str; 3] = ["alice", "bob", "carol"];
 
 pub const MAIN: &str = "refs/heads/main";
+
+pub const KEPT: bool = true;
+pub const BROKEN: bool = false;
 
 /// A statement's number in its entry, and the code for which it is expected not to count.
 pub type Refused<'a> = &'a [(usize, &'static str)];
@@ -36,6 +42,10 @@ pub struct Story {
     lab: Lab,
     /// The charter of the next entries.
     charter: EntryId,
+    /// The charter of each entry.
+    charters: BTreeMap<EntryId, EntryId>,
+    /// Entries that nobody knows until they are shown.
+    hidden: Vec<EntryId>,
     /// Tells one proposal from another.
     proposals: u8,
     /// What each proposal is about: a ref's name or `charter`, and its base.
@@ -54,6 +64,11 @@ impl Story {
         Story::under(charter(members))
     }
 
+    /// A ledger of one member, who alone is a quorum and can break every promise.
+    pub fn solo() -> Story {
+        Story::new(&ALONE)
+    }
+
     /// A ledger under this charter, founded by its first member.
     pub fn under(charter: Charter) -> Story {
         let founder = charter.members()[0].name.to_string();
@@ -62,6 +77,8 @@ impl Story {
             charter: lab.ledger,
             in_force: lab.ledger,
             lab,
+            charters: BTreeMap::new(),
+            hidden: vec![],
             proposals: 0,
             slots: BTreeMap::new(),
             decided: BTreeMap::new(),
@@ -87,9 +104,19 @@ impl Story {
         self.lab.above(member, others)
     }
 
-    /// Parents by which an entry of the member builds on everything there is.
+    /// Parents by which an entry of the member builds on everything there is and is not hidden.
     pub fn above_all(&self, member: &str) -> Vec<EntryId> {
-        self.lab.above_all(member)
+        self.lab.above_all(member).into_iter().filter(|parent| !self.hidden.contains(parent)).collect()
+    }
+
+    /// Nobody builds on this entry, or on others of its author's, until it is shown.
+    pub fn hide(&mut self, entry: EntryId) {
+        self.hidden.push(entry);
+    }
+
+    /// Everybody sees what was hidden.
+    pub fn show_hidden(&mut self) {
+        self.hidden.clear();
     }
 
     // ------------------------------------------------------------ what is said
@@ -97,6 +124,7 @@ impl Story {
     /// An entry with just these parents, of whose statements those in `refused` do not count.
     pub fn entry(&mut self, member: &str, parents: &[EntryId], said: Vec<Statement>, refused: Refused<'_>) -> EntryId {
         let id = self.lab.entry(member, self.charter, parents, said);
+        self.charters.insert(id, self.charter);
         self.discounted.extend(refused.iter().map(|(n, code)| (id, *n, *code)));
         id
     }
@@ -108,14 +136,16 @@ impl Story {
 
     /// The same, but the statements in `refused` do not count.
     pub fn say_in_vain(&mut self, member: &str, said: Vec<Statement>, refused: Refused<'_>) -> EntryId {
-        let parents = self.lab.above_all(member);
+        let parents = self.above_all(member);
         self.entry(member, &parents, said, refused)
     }
 
     /// The statement that `ref_name` should move on from `base`.
     pub fn move_of(&mut self, ref_name: &str, base: EntryId) -> Statement {
         self.proposals += 1;
-        Statement::Propose(moves(base, ref_name, Some(0xaa), Some(self.proposals), false))
+        let (text, title) = (String::new(), format!("change {}", self.proposals));
+        let change = moves(base, ref_name, Some(0xaa), Some(self.proposals), false);
+        Statement::Propose(RefProposal { text, title, ..change })
     }
 
     /// A valid proposal to move main from `base`.
@@ -126,15 +156,40 @@ impl Story {
     /// A valid proposal to move a ref from `base`.
     pub fn propose_for(&mut self, member: &str, ref_name: &str, base: EntryId) -> EntryId {
         let said = self.move_of(ref_name, base);
+        self.propose_as(member, ref_name, base, said)
+    }
+
+    /// A valid proposal in these words.
+    pub fn propose_as(&mut self, member: &str, ref_name: &str, base: EntryId, said: Statement) -> EntryId {
         let id = self.say(member, vec![said]);
         self.slots.insert(id, (ref_name.to_owned(), base));
         id
     }
 
+    /// A valid proposal to move a ref, in an entry with just these parents.
+    pub fn entry_proposing(&mut self, member: &str, parents: &[EntryId], ref_name: &str, base: EntryId) -> EntryId {
+        let said = self.move_of(ref_name, base);
+        let id = self.entry(member, parents, vec![said], &[]);
+        self.slots.insert(id, (ref_name.to_owned(), base));
+        id
+    }
+
+    /// The statement that this charter should follow the one of the next entries.
+    pub fn change_to(&self, charter: ProposedCharter) -> Statement {
+        let (base, text, title) = (self.charter, String::new(), "The next charter".to_owned());
+        Statement::ProposeCharter(CharterProposal { base, charter, text, title })
+    }
+
     /// A valid proposal of the charter that follows the one of the next entries.
     pub fn propose_charter(&mut self, member: &str, charter: ProposedCharter) -> EntryId {
-        let said = next_charter(self.charter, charter);
-        let id = self.say(member, vec![said]);
+        let parents = self.above_all(member);
+        self.entry_proposing_charter(member, &parents, charter)
+    }
+
+    /// The same in an entry with just these parents.
+    pub fn entry_proposing_charter(&mut self, member: &str, parents: &[EntryId], charter: ProposedCharter) -> EntryId {
+        let said = self.change_to(charter);
+        let id = self.entry(member, parents, vec![said], &[]);
         self.slots.insert(id, ("charter".to_owned(), self.charter));
         id
     }
@@ -183,9 +238,16 @@ impl Story {
         self.expect_decided(proposal, 0);
     }
 
+    /// Alice, who alone is a quorum, decides, in one entry with just these parents.
+    pub fn decide_alone(&mut self, parents: &[EntryId], proposal: EntryId) -> EntryId {
+        let said = vec![approve(proposal), prevote(proposal, 0), self.precommit("alice", proposal, 0)];
+        self.expect_decided(proposal, 0);
+        self.entry("alice", parents, said, &[])
+    }
+
     /// The next charter is decided by a quorum and comes into force; what follows is said under it.
     pub fn change_charter(&mut self, quorum: &[&str], charter: Charter) -> EntryId {
-        let change = self.propose_charter(quorum[0], ProposedCharter::Known(Box::new(charter)));
+        let change = self.propose_charter(quorum[0], known(charter));
         self.decide(quorum, change);
         self.speak_under(change);
         self.in_force = change;
@@ -214,9 +276,9 @@ impl Story {
         self.broken.push(proposal);
     }
 
-    /// The member is convicted by these two entries, in the slot of a proposal, under the charter of the next entries.
+    /// The member is convicted by these two entries, in the slot of a proposal, under their charter.
     pub fn expect_convicted(&mut self, member: &str, rule: &str, of: EntryId, entries: [EntryId; 2]) {
-        let (charter, slot) = (self.charter, self.slot(of));
+        let (charter, slot) = (self.charters[&entries[1]], self.slot(of));
         self.evidence.push(json!({
             "charter": charter,
             "entries": entries,
@@ -289,7 +351,22 @@ fn pair_order_aside(expected: &Value) -> Value {
     expected
 }
 
-/// A proposal of the charter that follows `base`.
-pub fn next_charter(base: EntryId, charter: ProposedCharter) -> Statement {
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "The next charter".into() })
+/// A charter of this version, as a proposal holds it.
+pub fn known(charter: Charter) -> ProposedCharter {
+    ProposedCharter::Known(Box::new(charter))
+}
+
+/// A charter of these voting members that protects these refs, with the least quorum.
+pub fn protecting(members: &[&str], refs: &[&str]) -> Charter {
+    let plain = charter(members);
+    let refs = refs.iter().map(|pattern| pattern.parse().unwrap()).collect();
+    Charter::new(plain.members().to_vec(), refs, vec![], plain.rules().clone()).unwrap()
+}
+
+/// The same members and rules without some of the members, who are listed as removed.
+pub fn without(members: &[&str], gone: &[&str]) -> Charter {
+    let staying: Vec<_> = members.iter().copied().filter(|m| !gone.contains(m)).collect();
+    let plain = charter(&staying);
+    let removed = gone.iter().map(|m| Removal { key: public_key(m), last: None, name: name(m) }).collect();
+    Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap()
 }
