@@ -16,7 +16,7 @@ use git_quorum::store::{is_admitted, parents_for};
 use crate::archive::{Archive, No, Replica, precommit};
 use crate::checks;
 use crate::lab;
-use crate::plan::{Fault, Intent, Task, UNIT};
+use crate::plan::{Fault, Intent, Task};
 use crate::server::Lanes;
 use crate::world::{Violation, World, ref_name};
 
@@ -335,7 +335,7 @@ impl World {
         let (tell, left) = loop {
             let elapsed =
                 timers.iter().map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0))).collect();
-            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: UNIT, elapsed });
+            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: self.plan.unit, elapsed });
             if !start.is_empty() {
                 timers.extend(start.into_iter().map(|timer| (timer, clock)));
                 continue;
