@@ -74,7 +74,8 @@ fn count(folder: &str) -> usize {
 fn it_agrees_on_all_vectors() {
     let Some(python) = python() else { return };
     let (agrees, text) = check(&python, Path::new(VERIFIER), &[Path::new(VECTORS)]);
-    let all = format!("{} invalid, {} ledgers, {} valid: 0 differ\n", count("invalid"), count("ledgers"), count("valid"));
+    let all =
+        format!("{} invalid, {} ledgers, {} valid: 0 differ\n", count("invalid"), count("ledgers"), count("valid"));
     assert!(agrees && text == all, "{text}");
 }
 
@@ -165,7 +166,8 @@ fn liars(seed: u64) -> Lab {
 fn liars_charter(rng: &mut Rng, voters: usize) -> Charter {
     let mut members: Vec<_> = NAMES.iter().map(|m| voter(m)).collect();
     members.iter_mut().skip(voters).for_each(|member| member.vote = false);
-    let refs: &[&str] = rng.pick(&[&["refs/heads/main"][..], &["refs/heads/main", "refs/heads/x*"], &["refs/heads/x*"]]);
+    let refs: &[&str] =
+        rng.pick(&[&["refs/heads/main"][..], &["refs/heads/main", "refs/heads/x*"], &["refs/heads/x*"]]);
     let refs = if rng.chance(60) { &["refs/heads/main"] } else { refs };
     let protect = refs.iter().map(|p| p.parse().unwrap()).collect();
     let quorum = Threshold::of(voters).q;
@@ -292,7 +294,8 @@ fn it_agrees_on_random_ledgers() {
         for seed in seeds {
             let lie = save(folder.path(), &format!("liars-{seed}"), liars(*seed));
             let random = save(folder.path(), &format!("random-{seed}"), random_ledgers::ledger(*seed));
-            let length = |field: &str| [&lie, &random].map(|e| e[field].as_array().map_or(0, Vec::len)).iter().sum::<usize>();
+            let length =
+                |field: &str| [&lie, &random].map(|e| e[field].as_array().map_or(0, Vec::len)).iter().sum::<usize>();
             broken += length("broken");
             decided += length("decisions");
             discounted += length("discounted");
@@ -307,7 +310,10 @@ fn it_agrees_on_random_ledgers() {
          {convicted} convictions, {upgrades} newer charters decided",
         first + count - 1
     );
-    assert!(count < 25 || (broken > 0 && decided > broken && discounted > 0 && convicted > 0), "something happened in them");
+    assert!(
+        count < 25 || (broken > 0 && decided > broken && discounted > 0 && convicted > 0),
+        "something happened in them"
+    );
 }
 
 // ---------------------------------------------------------------- real clones
@@ -338,10 +344,12 @@ fn both_agree(python: &str, team: &Team, seat: &Seat) -> Value {
     let conviction = ["charter", "member", "rule", "slot"];
     assert_eq!(only(&found["evidence"], &conviction), only(&verified["evidence"], &conviction));
     let theirs = status["discounted"].as_array().unwrap().iter();
-    let theirs: Vec<_> = theirs.map(|d| json!({"entry": d["entry"], "statement": d["statement"], "reason": d["code"]})).collect();
+    let theirs: Vec<_> =
+        theirs.map(|d| json!({"entry": d["entry"], "statement": d["statement"], "reason": d["code"]})).collect();
     let statement = ["entry", "statement", "reason"];
     assert_eq!(only(&found["discounted"], &statement), only(&json!(theirs), &statement), "{status}");
-    let problems: BTreeSet<_> = verified["lane_problems"].as_array().unwrap().iter().map(|p| p["code"].to_string()).collect();
+    let problems: BTreeSet<_> =
+        verified["lane_problems"].as_array().unwrap().iter().map(|p| p["code"].to_string()).collect();
     let refused: BTreeSet<_> = found["no_entries"].as_object().unwrap().values().map(Value::to_string).collect();
     assert!(problems.is_subset(&refused), "{problems:?} {refused:?}");
     found

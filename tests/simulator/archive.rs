@@ -175,7 +175,7 @@ pub struct Replica {
     pub tally: Tally,
     has: Vec<bool>,
     /// When each timer was started, by the clock of the machine.
-    pub timers: BTreeMap<Timer, u64>,
+    pub timers: BTreeMap<Timer, i64>,
     /// With so many entries there was nothing to say, nor will be before that time.
     pub quiet: (usize, u64),
 }

@@ -134,6 +134,10 @@ pub struct Plan {
     /// So many refs are protected.
     pub refs: usize,
     pub intents: Vec<Intent>,
+    /// Whether the first server shows a fork from the start on.
+    pub split: bool,
+    /// The unit of patience.
+    pub unit: u64,
     /// Whether all but the first server go on lying when all is calm.
     pub stubborn: bool,
     /// Whether sign states are kept. Only to see what happens if not.
@@ -163,6 +167,8 @@ impl Plan {
             clones: 1,
             refs: 1,
             intents: vec![],
+            split: false,
+            unit: UNIT,
             stubborn: false,
             remember: true,
             signed: false,
@@ -194,6 +200,15 @@ impl Plan {
         plan.clones = 1 + usize::from(rng.chance(20));
         plan.refs = 1 + usize::from(rng.chance(20));
         plan.stubborn = rng.chance(50);
+        // With little patience there are many rounds.
+        plan.unit = if short { UNIT } else { [UNIT, UNIT / 2, UNIT / 5][rng.below(3)] };
+        plan.split = rng.chance(if hopeless { 70 } else { 10 });
+        if plan.split {
+            // What a fork is for takes its time.
+            plan.servers[0] = Kind::Lying;
+            plan.servers.truncate(1 + rng.below(2));
+            (plan.calm, plan.delay, plan.loss) = (400 + rng.below(400) as u64, 60, 0);
+        }
         plan.cuts = cuts(&mut rng, &plan);
         plan.intents = intents(&mut rng, &plan, short);
         plan

@@ -146,6 +146,9 @@ impl World {
                 self.later(at, Event::Mischief(server));
             }
         }
+        if self.plan.split && self.servers[0].fork(&mut self.rng) {
+            self.saw("server that shows a fork");
+        }
         self.later(self.plan.calm, Event::Calm);
     }
 
@@ -241,7 +244,8 @@ impl World {
         let pause = pause.max(self.seats.len() * 2);
         self.later(pause as u64, Event::Wake(seat));
         if liar {
-            return adversary::act(self, seat);
+            adversary::act(self, seat);
+            return Ok(());
         }
         if !self.is_calm() {
             self.misfortune(seat)?;
