@@ -27,17 +27,9 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Alice has proposed P.
-fn proposed(members: &[&str]) -> (Story, EntryId) {
-    let mut story = Story::new(members);
-    let genesis = story.genesis();
-    let p = story.propose("alice", genesis);
-    (story, p)
-}
-
 fn what_is_known() -> Vec<Named> {
     const RULE: &str = "section 1, known";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let mut late = story.clone();
     story.say("bob", vec![approve(p), prevote(p, 0)]);
     let in_order =
@@ -47,14 +39,14 @@ fn what_is_known() -> Vec<Named> {
     let out_of_order =
         late.shows(RULE, BROKEN, "", "bob's approval stands behind his prevote in one entry: it is not known to it");
 
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     let genesis = story.genesis();
     story.approvals(&THREE, &[p]);
     story.entry("dave", &[genesis, p], vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
     let about = "three approve P, but dave's prevote builds on none of them";
     let unseen = story.shows(RULE, BROKEN, "other-lanes", about);
 
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.approvals(&["alice"], &[p]);
     let tips = ["bob", "carol"].map(|m| story.entry(m, &[genesis, p], vec![approve(p)], &[]));
     let branches = tips.map(|tip| story.entry("dave", &[genesis, tip], vec![], &[]));
@@ -68,7 +60,7 @@ fn what_is_known() -> Vec<Named> {
 
 /// Alice's chain of main: P is decided and `open` proposed after it; then main is unprotected, and protected again.
 fn unprotected_for_a_time() -> (Story, EntryId, EntryId, EntryId) {
-    let (mut story, p) = proposed(&ALONE);
+    let (mut story, p) = Story::with_proposal(&ALONE);
     story.decide(&ALONE, p);
     let open = story.propose("alice", p);
     story.change_charter(&ALONE, protecting(&ALONE, &["refs/heads/dev"]));
@@ -94,7 +86,7 @@ fn roots() -> Vec<Named> {
         "main was unprotected for a time; proposals go on with its old chain, and a vote is about one of the old chain";
     let goes_on = story.shows(RULE, BROKEN, "", about);
 
-    let (mut story, p) = proposed(&ALONE);
+    let (mut story, p) = Story::with_proposal(&ALONE);
     story.decide(&ALONE, p);
     let wider = story.change_charter(&ALONE, protecting(&ALONE, &["refs/heads/dev", MAIN]));
     let mut wrong = story.clone();
@@ -116,7 +108,7 @@ fn roots() -> Vec<Named> {
 
 fn decided_charters() -> Vec<Named> {
     const RULE: &str = "section 2, charter decided";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let mut early = story.clone();
     let x = story.change_charter(&["alice", "bob"], protecting(&THREE, &["refs/heads/*"]));
     let mut unseen = story.clone();
@@ -156,7 +148,7 @@ fn known_proposals() -> Vec<Named> {
     let about = "alice proposes P and Q on two branches of her lane; bob knows both";
     let on_branches = story.shows(RULE, KEPT, "", about);
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let vote = story.precommit("bob", p, 0);
     let said = vec![approve(p), Statement::Withdraw(Withdraw { proposal: p }), prevote(p, 0), vote];
     let refused = [0, 1, 2, 3].map(|n| (n, "UNKNOWN_PROPOSAL"));
@@ -227,7 +219,7 @@ fn bases() -> Vec<Named> {
     let about = "bases that are nothing at all, another ref's decision, and a charter that is not the root";
     let wrong = story.shows(RULE, BROKEN, "", about);
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let said = story.move_of(MAIN, p);
     story.say_in_vain("bob", vec![said], &[(0, "BASE_NOT_DECIDED")]);
     story.decide(&["alice", "bob"], p);
@@ -275,13 +267,13 @@ fn newer() -> ProposedCharter {
 
 fn versions() -> Vec<Named> {
     const RULE: &str = "section 2, version";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.propose_charter("carol", newer());
     story.support(&["carol"], x);
     story.decide(&["alice", "bob"], p);
     let open = story.shows(RULE, KEPT, "", "a charter of version 2 is proposed and not decided: everything goes on");
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.propose_charter("carol", newer());
     story.decide(&["bob", "carol"], x);
     story.support(&["alice"], p);
@@ -340,7 +332,7 @@ fn own_approvals() -> Vec<Named> {
 
 fn approvals_and_charters() -> Vec<Named> {
     const RULE: &str = "section 2, charter of an approval";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     story.approvals(&THREE, &[p]);
     story.change_charter(&["alice", "bob"], charter(&FOUR));
     let mut stale = story.clone();
@@ -359,7 +351,7 @@ fn approvals_and_charters() -> Vec<Named> {
 
 fn reviews() -> Vec<Named> {
     const RULE: &str = "section 2, reviews";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let q = story.propose("carol", story.genesis());
     story.say("bob", vec![review(p, Verdict::Reject), approve(p), approve(q)]);
     story.say("alice", vec![approve(p), review(p, Verdict::Reject), Statement::Withdraw(Withdraw { proposal: p })]);
@@ -370,7 +362,7 @@ fn reviews() -> Vec<Named> {
         and withdraws; P is decided";
     let counted = story.shows(RULE, KEPT, "", about);
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     story.say_in_vain("bob", vec![review(p, Verdict::Reject), prevote(p, 0)], &[(1, "NOT_APPROVED")]);
     story.say_in_vain("carol", vec![review(p, Verdict::Abstain), prevote(p, 0)], &[(1, "NOT_APPROVED")]);
     vec![counted, story.shows(RULE, BROKEN, "", "a rejection and an abstention are no approvals")]
@@ -378,7 +370,7 @@ fn reviews() -> Vec<Named> {
 
 fn withdrawals() -> Vec<Named> {
     const RULE: &str = "section 2, withdrawal";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let withdraw = || vec![Statement::Withdraw(Withdraw { proposal: p })];
     let mut other = story.clone();
     story.say("alice", withdraw());
