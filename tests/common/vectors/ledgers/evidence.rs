@@ -112,7 +112,33 @@ fn freeze_violations() -> Vec<Named> {
     let vote = beside.entry("alice", &[own], vec![prevote(p, 0)], &[]);
     beside.expect_convicted("alice", "freeze-violation", p, [freeze, vote]);
     let about = "on a branch that her precommit of the change does not know, alice prevotes P: it counts there, and convicts her";
-    vec![known, beside.shows(RULE, BROKEN, "", about)]
+    vec![
+        known,
+        beside.shows(RULE, BROKEN, "", about),
+        freeze_in_one_entry(RULE, KEPT),
+        freeze_in_one_entry(RULE, BROKEN),
+    ]
+}
+
+/// Alice precommits the change and prevotes P in one entry: P first, or the change.
+fn freeze_in_one_entry(rule: &'static str, kept: bool) -> Named {
+    let mut story = Story::solo();
+    let p = story.propose("alice", story.genesis());
+    let x = story.propose_charter("alice", known(protecting(&ALONE, &["refs/heads/*"])));
+    story.say("alice", vec![approve(p), approve(x), prevote(x, 0)]);
+    let mut said = vec![prevote(p, 0), story.precommit("alice", x, 0)];
+    let about = if kept {
+        story.say("alice", said);
+        "alice prevotes P and precommits the change in one entry, in this order"
+    } else {
+        said.reverse();
+        let both = story.say_in_vain("alice", said, &[(1, "FROZEN")]);
+        story.expect_convicted("alice", "freeze-violation", p, [both, both]);
+        "alice precommits the change and prevotes P in one entry, in this order"
+    };
+    story.expect_decided(x, 0);
+    story.expect_in_force(x);
+    story.shows(rule, kept, "one-entry", about)
 }
 
 fn votes_of_all_kinds() -> Vec<Named> {

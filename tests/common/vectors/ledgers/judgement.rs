@@ -1,11 +1,11 @@
 //! Sections 1 and 2 of `deciding.md`: what a statement knows, proposals and their slots, approvals and views.
 
-use git_quorum::charter::{Charter, Member, ProposedCharter};
+use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{RefProposal, Statement, Verdict, Withdraw};
 
-use super::story::{ALONE, BROKEN, FOUR, KEPT, MAIN, Named, Story, THREE, known, protecting, without};
-use crate::lab::{approve, charter, prevote, public_key, review, voter};
+use super::story::{ALONE, BROKEN, FOUR, KEPT, MAIN, Named, Story, THREE, TWO, known, protecting, without};
+use crate::lab::{approve, charter, name, prevote, public_key, review, voter};
 
 pub fn vectors() -> Vec<Named> {
     let groups = [
@@ -135,7 +135,16 @@ fn decided_charters() -> Vec<Named> {
     let change = early.change_to(known(charter(&THREE)));
     early.say_in_vain("alice", vec![change], &[(0, "CHARTER_NOT_DECIDED")]);
     let about = "every kind of statement under a charter that is proposed and not decided";
-    vec![decided, unseen, early.shows(RULE, BROKEN, "", about)]
+    vec![decided, unseen, early.shows(RULE, BROKEN, "", about), rival_charter(RULE)]
+}
+
+fn rival_charter(rule: &'static str) -> Named {
+    let (mut story, p) = Story::with_proposal(&TWO);
+    let rival = story.propose_charter("bob", known(charter(&THREE)));
+    story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
+    story.speak_under(rival);
+    story.say_in_vain("alice", vec![approve(p)], &[(0, "CHARTER_NOT_DECIDED")]);
+    story.shows(rule, BROKEN, "rival", "alice speaks under a charter whose rival is decided")
 }
 
 fn known_proposals() -> Vec<Named> {
@@ -230,7 +239,13 @@ fn bases() -> Vec<Named> {
     story.approvals(&["bob"], &[q]);
     let about =
         "bases that are not decided yet, and decided by votes that the proposal does not build on; then a good one";
-    vec![chain, wrong, story.shows(RULE, BROKEN, "undecided", about)]
+    let undecided = story.shows(RULE, BROKEN, "undecided", about);
+
+    let (mut story, p, q) = Story::with_rivals(&TWO, TWO);
+    story.decide(&TWO, p);
+    let said = story.move_of(MAIN, q);
+    story.say_in_vain("bob", vec![said], &[(0, "BASE_NOT_DECIDED")]);
+    vec![chain, wrong, undecided, story.shows(RULE, BROKEN, "rival", "the base is the rival of what was decided")]
 }
 
 /// Alice, bob and carol, who has another key.
@@ -258,7 +273,33 @@ fn successors() -> Vec<Named> {
         story.say_in_vain("bob", vec![approve(invalid)], &[(0, "UNKNOWN_PROPOSAL")]);
     }
     let about = "charters that forget carol, give her another key, and remove somebody who was no member";
-    vec![follows, story.shows(RULE, BROKEN, "", about)]
+    vec![follows, story.shows(RULE, BROKEN, "", about), removals_that_change(RULE)]
+}
+
+fn removals_that_change(rule: &'static str) -> Named {
+    let mut story = Story::new(&THREE);
+    story.change_charter(&["alice", "bob"], without(&THREE, &["carol"]));
+    let plain = without(&THREE, &["carol"]);
+    let removing = |removed: Vec<Removal>| {
+        Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap()
+    };
+    let carol = plain.removed()[0].clone();
+    let other_last = Removal { last: Some(story.genesis()), ..carol.clone() };
+    let other_key = Removal { key: public_key("mallory"), ..carol.clone() };
+    let bob = Removal { key: public_key("mallory"), last: None, name: name("bob") };
+    let alone = Charter::new(
+        vec![voter("alice")],
+        plain.protected().to_vec(),
+        vec![bob, carol],
+        charter(&ALONE).rules().clone(),
+    );
+    let charters = [removing(vec![]), removing(vec![other_last]), removing(vec![other_key]), alone.unwrap()];
+    for next in charters {
+        let said = story.change_to(known(next));
+        story.say_in_vain("alice", vec![said], &[(0, "NOT_A_SUCCESSOR")]);
+    }
+    let about = "carol was removed; the next charters forget it, or change her last entry or her key, or remove bob with a key that is not his";
+    story.shows(rule, BROKEN, "removals", about)
 }
 
 fn newer() -> ProposedCharter {

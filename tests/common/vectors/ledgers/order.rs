@@ -80,7 +80,17 @@ fn locks() -> Vec<Named> {
     let vote = against.say_in_vain("alice", vec![prevote(q, 1)], &[(0, "LOCKED")]);
     against.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     let about = "alice precommits P in round 0 and prevotes Q in round 1: no quorum of a round between releases her";
-    vec![released, faithful, against.shows(RULE, BROKEN, "", about)]
+    vec![released, faithful, against.shows(RULE, BROKEN, "", about), locked_against_own_prevote(RULE)]
+}
+
+fn locked_against_own_prevote(rule: &'static str) -> Named {
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
+    story.say("alice", vec![approve(q), prevote(q, 0)]);
+    story.support(&["bob", "carol"], p);
+    let vote = story.precommit("alice", p, 0);
+    story.say("alice", vec![vote, prevote(p, 1)]);
+    let about = "alice prevotes Q in round 0 and precommits P there, which the others prevoted; her lock is P alone, and she prevotes it";
+    story.shows(rule, KEPT, "own-prevote", about)
 }
 
 /// Of three members, two are a quorum. Alice has precommitted P in round 0, with her own prevote and one of bob.
@@ -105,6 +115,14 @@ fn stubborn_locks() -> Vec<Named> {
     let about = "two of three prevote Q after alice's lock, one in round 1 and one in round 2: no quorum of one round releases her";
     let gathered = story.shows(RULE, BROKEN, "gathered", about);
 
+    let (mut story, p, q) = lock_of_three();
+    let lock = story.tip("alice");
+    story.prevotes(&["bob", "carol"], p, 1);
+    let vote = story.say_in_vain("alice", vec![prevote(q, 2)], &[(0, "LOCKED")]);
+    story.expect_convicted("alice", "lock-violation", p, [lock, vote]);
+    let about = "a quorum for P in round 1 does not release alice to prevote Q in round 2";
+    let same = story.shows(RULE, BROKEN, "quorum-for-the-lock", about);
+
     let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     story.say("alice", vec![approve(p), approve(q), prevote(p, 0)]);
     story.say("bob", vec![approve(q), prevote(q, 0)]);
@@ -117,7 +135,7 @@ fn stubborn_locks() -> Vec<Named> {
     story.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     story.expect_convicted("carol", "equivocation", p, branches);
     let about = "carol prevotes both, so both have a quorum in round 0; a quorum of the lock's own round does not release alice";
-    vec![gathered, story.shows(RULE, BROKEN, "own-round", about)]
+    vec![gathered, same, story.shows(RULE, BROKEN, "own-round", about)]
 }
 
 /// Of three members, two are a quorum. Carol prevotes and precommits both rivals in round 0, on two branches that she joins.

@@ -28,13 +28,6 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Two rivals that all approve.
-fn rivals(members: &[&str]) -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = Story::with_rivals(members, TWO);
-    story.approvals(members, &[p, q]);
-    (story, p, q)
-}
-
 fn slots_of_refs() -> Vec<Named> {
     const RULE: &str = "section 3, slot of a ref";
     let (mut story, p) = Story::with_proposal(&TWO);
@@ -189,9 +182,9 @@ fn prevote_quorums() -> Vec<Named> {
 }
 
 fn prevotes_of_two_rounds(rule: &'static str) -> Named {
-    let (mut story, p, q) = rivals(&FOUR);
-    story.prevotes(&["alice", "bob"], p, 0);
-    story.say("carol", vec![prevote(q, 0), prevote(p, 1)]);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
+    story.support(&["alice", "bob"], p);
+    story.say("carol", vec![approve(p), approve(q), prevote(q, 0), prevote(p, 1)]);
     let vote = story.precommit("dave", p, 1);
     story.say_in_vain("dave", vec![prevote(p, 1), vote], &[(1, "NO_PREVOTE_QUORUM")]);
     story.shows(
@@ -321,9 +314,10 @@ fn one_charter() -> Vec<Named> {
 
 fn entering() -> Vec<Named> {
     const RULE: &str = "5a, entering";
-    let (mut story, p, q) = rivals(&FOUR);
-    story.prevotes(&["alice"], p, 0);
-    story.prevotes(&["bob"], q, 0);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
+    story.support(&["alice"], p);
+    story.support(&["bob"], q);
+    story.approvals(&["carol", "dave"], &[p, q]);
     let mut two = story.clone();
     story.prevotes(&["carol"], q, 0);
     story.say("dave", vec![prevote(p, 1)]);
