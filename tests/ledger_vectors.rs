@@ -19,6 +19,8 @@ use std::sync::LazyLock;
 use git_quorum::consensus::{DiscountReason, EvidenceRule, Tally, agreement_statement, pre_authentication_encoding};
 use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{RejectReason, Statement, parse};
+#[cfg(debug_assertions)]
+use git_quorum::lifted::Rule as Lifted;
 use ledger_form::{LedgerVector, expected, tally_of};
 use rng::Rng;
 use rules::{RULES, Rule};
@@ -223,6 +225,36 @@ fn a_false_expectation_is_noticed() {
         for falsified in falsified(&vector.expected) {
             assert_ne!(found, falsified, "{name}");
         }
+    }
+}
+
+/// The rules on whose account statements count or do not. Those of the guide, of patience and of telling are no conditions of
+/// validity, so no verdict shows them; and a charter says what its quorum is, so one below the least is refused with its entry.
+#[cfg(debug_assertions)]
+const OF_VALIDITY: [Lifted; 13] = [
+    Lifted::Approvals,
+    Lifted::PrevoteQuorum,
+    Lifted::PrecommitsOfOneRound,
+    Lifted::MonotoneRounds,
+    Lifted::OneVoteARound,
+    Lifted::Lock,
+    Lifted::UnlockByLater,
+    Lifted::UnlockByQuorum,
+    Lifted::UnlockByOneRound,
+    Lifted::Entering,
+    Lifted::Freeze,
+    Lifted::HandOver,
+    Lifted::RoundInStatement,
+];
+
+/// A program that lacks a rule does not find what the ledgers expect.
+#[cfg(debug_assertions)]
+#[test]
+fn a_program_without_a_rule_does_not_find_what_is_expected() {
+    for rule in OF_VALIDITY {
+        let _lifted = rule.lift();
+        let noticed = VECTORS.values().any(|vector| difference(vector, &vector.entries).is_some());
+        assert!(noticed, "no ledger shows what {rule:?} is for");
     }
 }
 

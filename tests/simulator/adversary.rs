@@ -3,12 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use git_quorum::charter::ProposedCharter;
 use git_quorum::consensus::{Slot, Tally, Trial};
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{
-    CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits,
-};
-use git_quorum::charter::ProposedCharter;
+use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits};
 use git_quorum::store::parents_for;
 
 use crate::archive::{No, Replica, precommit};
@@ -51,18 +49,12 @@ fn own_entries(world: &World, seat: usize) -> Vec<No> {
 }
 
 /// Signs an entry above these parents.
-fn sign(
-    world: &mut World,
-    seat: usize,
-    charter: EntryId,
-    parents: &[No],
-    statements: Vec<Statement>,
-) -> Option<No> {
+fn sign(world: &mut World, seat: usize, charter: EntryId, parents: &[No], statements: Vec<Statement>) -> Option<No> {
     let me = &world.seats[seat];
     let mut statements = statements;
     statements.truncate(limits::STATEMENTS);
     let minted = world.archive.mint(&me.name, charter, parents, statements, me.time(world.now));
-    let no = world.publish(minted)?;
+    let no = world.publish(minted).ok()?;
     world.note(|w| format!("{} (liar) signs {}", w.seats[seat].name, w.tell_entry(no)));
     Some(no)
 }
@@ -223,7 +215,8 @@ fn flood(world: &mut World, seat: usize) {
         return;
     }
     for _ in 0..4 {
-        let said: Vec<_> = (0..1 + world.rng.below(6)).map(|_| noise(world, &tally, &name, charter, &proposals)).collect();
+        let said: Vec<_> =
+            (0..1 + world.rng.below(6)).map(|_| noise(world, &tally, &name, charter, &proposals)).collect();
         let Some(no) = sign(world, seat, charter, &parents, said) else { return };
         parents = vec![no];
     }

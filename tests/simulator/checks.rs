@@ -15,7 +15,8 @@ use crate::world::{Violation, World};
 pub fn agreement(world: &World) -> Result<(), Violation> {
     match world.archive.union.broken_slots().next() {
         Some(slot) if !world.plan.hopeless() => {
-            let decided: Vec<_> = world.archive.union.decided_in(slot).iter().map(|id| world.archive.number(*id)).collect();
+            let decided: Vec<_> =
+                world.archive.union.decided_in(slot).iter().map(|id| world.archive.number(*id)).collect();
             Err(Violation::new("agreement", format!("{} is decided as e{decided:?}", slot.subject)))
         }
         _ => Ok(()),
@@ -121,14 +122,16 @@ fn broken_slots_name_their_breakers(world: &mut World, evidence: &[Evidence]) ->
     let union = &world.archive.union;
     let broken: Vec<_> = union.broken_slots().cloned().collect();
     for slot in &broken {
-        let charters: Vec<_> = union.decided_in(slot).iter().filter_map(|id| Some(union.decision(*id)?.charter)).collect();
+        let charters: Vec<_> =
+            union.decided_in(slot).iter().filter_map(|id| Some(union.decision(*id)?.charter)).collect();
         let in_line = |a: EntryId, b: EntryId| union.dag().lineage(a).any(|(id, _)| id == b);
         let apart = charters.iter().any(|a| charters.iter().any(|b| !in_line(*a, *b) && !in_line(*b, *a)));
         // Under charters that both follow one, it is the slot of the charter that was broken.
         if apart && broken.iter().any(|slot| slot.subject == Subject::Charter) {
             continue;
         }
-        let least = charters.iter().filter_map(|id| Some(union.dag().charter(*id)?.charter.threshold().culprits())).min();
+        let least =
+            charters.iter().filter_map(|id| Some(union.dag().charter(*id)?.charter.threshold().culprits())).min();
         let named: BTreeSet<&MemberName> = evidence.iter().filter(|e| e.slot == slot.id()).map(|e| &e.member).collect();
         if named.len() < least.unwrap_or(0) {
             let what = format!("{}: {} of {} named", slot.subject, named.len(), least.unwrap_or(0));
@@ -177,7 +180,9 @@ pub fn settled(world: &World) -> bool {
 
 /// What to say of a run that did not come to rest in time.
 pub fn stuck(world: &mut World) -> Result<(), Violation> {
-    let Some(charter) = world.archive.union.dag().charter(world.archive.union.charter_in_force()) else { return Ok(()) };
+    let Some(charter) = world.archive.union.dag().charter(world.archive.union.charter_in_force()) else {
+        return Ok(());
+    };
     let q = charter.charter.threshold().q;
     if world.seats.iter().any(|seat| seat.behind) && world.seats.iter().filter(|seat| votes(seat)).count() < q {
         // A machine whose clone was lost, with what only a liar's entry led to, may not sign: it counts as a faulty one.
@@ -185,7 +190,11 @@ pub fn stuck(world: &mut World) -> Result<(), Violation> {
         return Ok(());
     }
     let why = world.seats.iter().filter(|seat| votes(seat)).map(|seat| {
-        format!("{}: {}", seat.name, unrest(world, seat).unwrap_or_else(|| format!("{:?}", chains(&seat.clones[0].tally))))
+        format!(
+            "{}: {}",
+            seat.name,
+            unrest(world, seat).unwrap_or_else(|| format!("{:?}", chains(&seat.clones[0].tally)))
+        )
     });
     Err(Violation::new("progress", why.collect::<Vec<_>>().join("; ")))
 }
@@ -228,7 +237,9 @@ fn is_handed_over(union: &Tally) -> bool {
     let quorum = |charter: EntryId| union.dag().charter(charter).map_or(Threshold::of(1), |n| n.charter.threshold()).q;
     let slot_of = |id: EntryId| union.proposal(id).map(|p| p.slot.clone());
     prevotes.iter().filter(|((charter, ..), who)| who.len() >= quorum(*charter)).any(|((charter, proposal, _), _)| {
-        let Some(slot) = slot_of(*proposal).filter(|slot: &Slot| slot.subject != Subject::Charter) else { return false };
+        let Some(slot) = slot_of(*proposal).filter(|slot: &Slot| slot.subject != Subject::Charter) else {
+            return false;
+        };
         let later = |id: &EntryId| union.decision(*id).is_some_and(|d| d.charter != *charter);
         union.decided_in(&slot).iter().any(later)
     })

@@ -9,7 +9,7 @@ use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal
 use git_quorum::consensus::{Content, Due, Patience, Proposal, Slot, State, Step, Subject, Tally, Timer, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
-    CharterProposal, EntryIndex, Prevote, RefProposal, Review, Statement, Verdict, Withdraw, limits,
+    CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict, Withdraw, limits,
 };
 use git_quorum::store::{is_admitted, parents_for};
 
@@ -62,15 +62,8 @@ pub enum Point {
 }
 
 impl Point {
-    const ALL: [Point; 7] = [
-        Point::Fetched,
-        Point::Timers,
-        Point::Signed,
-        Point::Remembered,
-        Point::Written,
-        Point::Moved,
-        Point::Pushed,
-    ];
+    const ALL: [Point; 7] =
+        [Point::Fetched, Point::Timers, Point::Signed, Point::Remembered, Point::Written, Point::Moved, Point::Pushed];
 
     fn name(self) -> &'static str {
         match self {
@@ -195,7 +188,7 @@ impl World {
                 self.seats[seat].clones[clone].take(&self.archive, *no);
             }
         }
-        if !self.is_member(seat, clone) || !self.caught_up(seat, clone) {
+        if !self.caught_up(seat, clone) || !self.is_member(seat, clone) {
             return Ok(());
         }
         if self.work(seat, clone, crash)? == Said::Crashed {
@@ -310,7 +303,7 @@ impl World {
         if crash == Some(Point::Signed) || forgets {
             return Ok(self.crashed(seat, Point::Signed));
         }
-        let no = self.publish(minted).ok_or_else(|| Violation::new("form", "an honest entry is none in its place"))?;
+        let no = self.publish(minted).map_err(|why| self.is_none(seat, &why))?;
         self.note(|w| format!("{} says {}", w.seats[seat].name, w.tell_entry(no)));
         if self.plan.remember {
             self.seats[seat].log.push(no);
@@ -350,9 +343,7 @@ impl World {
             };
             let vote = match step {
                 Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => {
-                    precommit(trial.tally(), &me.name, charter, (proposal, round))
-                }
+                Step::Precommit(proposal, round) => precommit(trial.tally(), &me.name, charter, (proposal, round)),
             };
             trial.say(vote).map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
         };
@@ -361,8 +352,18 @@ impl World {
         Ok((tell, left, timers))
     }
 
+    fn is_none(&self, seat: usize, why: &Reject) -> Violation {
+        Violation::new(
+            "honest entries are entries",
+            format!("{}: {} {}", self.seats[seat].name, why.reason, why.detail),
+        )
+    }
+
     fn does_not_count(&self, seat: usize, what: &str, why: &git_quorum::consensus::Discount) -> Violation {
-        Violation::new("honest votes count", format!("{}: {what}: {} {}", self.seats[seat].name, why.reason, why.detail))
+        Violation::new(
+            "honest votes count",
+            format!("{}: {what}: {} {}", self.seats[seat].name, why.reason, why.detail),
+        )
     }
 
     /// Gives the server what it lacks: the own lane, and what others have said.
@@ -392,7 +393,8 @@ impl World {
         for author in dag.authors() {
             let ([tip], lane) = (&dag.tips(author)[..], self.member(author)) else { continue };
             let there = shown.get(&lane).map(|no| index(*no));
-            let goes_on = there.is_none_or(|there| there.is_some_and(|there| there != *tip && dag.reaches(there, *tip)));
+            let goes_on =
+                there.is_none_or(|there| there.is_some_and(|there| there != *tip && dag.reaches(there, *tip)));
             let is_new = lane == *member || !ends.iter().any(|end| dag.reaches(*tip, *end));
             if goes_on && is_new && dag.entry(*tip).seq > 0 && is_admitted(tally, *tip) {
                 lacking.push((lane, self.archive.number(dag.entry(*tip).id)));
@@ -419,14 +421,17 @@ impl World {
         wanted.filter(|p| taken.insert(&p.slot) || mild).map(|p| p.id).collect()
     }
 
-    /// Whether a proposal is one that honest members want: of a slot that is next, not withdrawn, and no charter under
-    /// which too many would be faulty.
+    /// Whether a proposal is one that honest members want: of a slot that is next, not withdrawn, not made after its
+    /// author's removal, and no charter under which too many would be faulty.
     pub fn is_wanted(&self, tally: &Tally, proposal: &Proposal) -> bool {
         let next = tally.chain(&proposal.slot.subject).is_some_and(|c| c.next == proposal.slot && c.rivals.is_empty());
-        next && tally.state(proposal.id) != Some(State::Withdrawn)
+        next && is_admitted(tally, proposal.place.entry)
+            && tally.state(proposal.id) != Some(State::Withdrawn)
             && match tally.content(proposal) {
                 Content::Ref(_) => true,
-                Content::Charter(CharterProposal { charter: ProposedCharter::Known(next), .. }) => self.is_bearable(next),
+                Content::Charter(CharterProposal { charter: ProposedCharter::Known(next), .. }) => {
+                    self.is_bearable(next)
+                }
                 Content::Charter(_) => false,
             }
     }

@@ -173,6 +173,8 @@ impl Plan {
     pub fn draw(seed: u64) -> Plan {
         let mut rng = Rng::new(seed ^ 0x5c3d_0001);
         let n = size(seed, &mut rng);
+        // Three in four are short: then more of them can be run.
+        let short = !seed.is_multiple_of(4);
         let f = Threshold::of(n).f;
         let mut plan = Plan::calm(n, seed);
         // With more than f faulty members only accountability is left to check.
@@ -181,7 +183,7 @@ impl Plan {
         plan.faulty = faults(&mut rng, n, count);
         plan.extra = rng.below(2);
         plan.servers = servers(&mut rng);
-        plan.calm = 300 + rng.below(700) as u64;
+        plan.calm = if short { 100 + rng.below(250) } else { 300 + rng.below(700) } as u64;
         plan.mild = rng.below(plan.calm as usize + 200) as u64;
         plan.delay = [60, 200, 800][rng.below(3)];
         plan.loss = [0, 0, 20, 50][rng.below(4)];
@@ -193,7 +195,7 @@ impl Plan {
         plan.refs = 1 + usize::from(rng.chance(20));
         plan.stubborn = rng.chance(50);
         plan.cuts = cuts(&mut rng, &plan);
-        plan.intents = intents(&mut rng, &plan);
+        plan.intents = intents(&mut rng, &plan, short);
         plan
     }
 
@@ -246,9 +248,9 @@ fn cuts(rng: &mut Rng, plan: &Plan) -> Vec<Cut> {
     (0..rng.below(4)).map(|_| cut(rng)).collect()
 }
 
-fn intents(rng: &mut Rng, plan: &Plan) -> Vec<Intent> {
+fn intents(rng: &mut Rng, plan: &Plan, short: bool) -> Vec<Intent> {
     let mut intents = vec![];
-    let end = plan.calm as usize + 100;
+    let end = plan.calm as usize + if short { 50 } else { 400 };
     let mut number = 0;
     let mut add = |rng: &mut Rng, at: usize, task: Task| {
         let seat = rng.below(plan.n);
@@ -260,12 +262,12 @@ fn intents(rng: &mut Rng, plan: &Plan) -> Vec<Intent> {
         let at = rng.below(80);
         add(rng, at, Task::Propose(0, number));
     }
-    for _ in 0..rng.below(4) {
+    for _ in 0..if short { rng.below(2) } else { 1 + rng.below(4) } {
         number += 1;
         let (at, name) = (rng.below(end), rng.below(plan.refs + 1));
         add(rng, at, Task::Propose(name, number));
     }
-    if rng.chance(40) {
+    if rng.chance(if short { 20 } else { 50 }) {
         for _ in 0..1 + rng.below(2) {
             let tasks = [Task::Welcome(plan.n), Task::Remove(rng.below(plan.n)), Task::Protect];
             let (at, task) = (rng.below(end), rng.pick(&tasks));

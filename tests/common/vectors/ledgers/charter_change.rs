@@ -71,7 +71,31 @@ fn freezes() -> Vec<Named> {
     in_vain.expect_convicted("alice", "freeze-violation", p, [freeze, after]);
     let about =
         "alice's precommit of the change does not count, for it lacks the prevotes; it freezes her all the same";
-    vec![before, frozen, in_vain.shows(RULE, BROKEN, "in-vain", about)]
+    vec![before, frozen, in_vain.shows(RULE, BROKEN, "in-vain", about), not_frozen(RULE), change_goes_on(RULE)]
+}
+
+fn not_frozen(rule: &'static str) -> Named {
+    let mut story = Story::new(&THREE);
+    let p = story.propose("alice", story.genesis());
+    let own = story.above_all("alice");
+    let x = story.propose_charter("bob", known(charter(&FOUR)));
+    let said = vec![story.precommit("alice", x, 0), approve(p), prevote(p, 0)];
+    story.entry("alice", &own, said, &[(0, "UNKNOWN_PROPOSAL")]);
+    let about = "alice precommits a change that her entry does not know, which freezes nobody";
+    story.shows(rule, KEPT, "unknown-change", about)
+}
+
+fn change_goes_on(rule: &'static str) -> Named {
+    let (mut story, _, x) = changing();
+    story.support(&TWO, x);
+    story.precommits(&["alice"], x, 0);
+    story.prevotes(&TWO, x, 1);
+    story.precommits(&TWO, x, 1);
+    story.expect_decided(x, 1);
+    story.expect_in_force(x);
+    let about =
+        "alice precommits the change in round 0, which does not freeze her votes on the change itself in round 1";
+    story.shows(rule, KEPT, "same-slot", about)
 }
 
 /// P is decided under the first charter by alice and bob, and the charter has changed since.

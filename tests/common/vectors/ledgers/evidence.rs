@@ -78,7 +78,23 @@ fn lock_violations() -> Vec<Named> {
     let vote = branches.entry("carol", &own, vec![prevote(q, 1)], &[]);
     branches.expect_convicted("carol", "lock-violation", p, [lock, vote]);
     let about = "carol precommits P in round 0, and on a branch that does not know it prevotes Q in round 1: both count, and convict her";
-    vec![before, branches.shows(RULE, BROKEN, "", about)]
+    vec![before, branches.shows(RULE, BROKEN, "", about), relocked(RULE)]
+}
+
+fn relocked(rule: &'static str) -> Named {
+    let (mut story, p, q) = two_proposals(&THREE);
+    for (member, choice) in [("alice", p), ("bob", p), ("carol", q)] {
+        story.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
+    }
+    story.precommits(&["alice"], p, 0);
+    let lock = story.tip("alice");
+    story.prevotes(&["bob", "carol"], q, 1);
+    let vote = story.precommit("alice", q, 1);
+    let both = story.say("alice", vec![vote, prevote(q, 1)]);
+    story.expect_convicted("alice", "lock-violation", p, [lock, both]);
+    let about = "alice precommits P in round 0, and Q in round 1, which needs no prevote of hers; the prevote that follows counts, since Q \
+        is her lock by now, but no quorum of a round between releases her from P";
+    story.shows(rule, BROKEN, "relocked", about)
 }
 
 fn freeze_violations() -> Vec<Named> {
