@@ -8,6 +8,7 @@ use git_quorum::consensus::{Patience, Step, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Prevote, Statement, Verdict, Withdraw};
 
+use crate::kinds::evidence_of;
 use crate::lab::*;
 use crate::rng::{Rng, cases};
 use crate::scenes::propose_charter;
@@ -248,6 +249,7 @@ fn an_honest_member_is_never_accused_whatever_the_others_do() {
         for slot in game.lab.tally.broken(&faults) {
             assert!(slot.convicted.len() >= slot.least, "seed {seed}: {slot:?}");
         }
+        assert_eq!(evidence_of(&faults), game.lab.tally.evidence(), "seed {seed}");
         votes += game.votes;
         game.kept.into_iter().for_each(|(code, count)| *kept.entry(code).or_insert(0) += count);
         faults.iter().for_each(|fault| *guilty.entry(fault.kind.code()).or_insert(0) += 1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use git_quorum::consensus::{DiscountReason, Fault, FaultKind, Tally};
+use git_quorum::consensus::{DiscountReason, Evidence, Fault, FaultKind, Tally};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Statement, Verdict, Withdraw, parse};
 
@@ -19,6 +19,9 @@ fn shape(fault: &Fault) -> Shape {
 fn shapes(lab: &Lab) -> Vec<Shape> {
     lab.tally.faults().iter().map(shape).collect()
 }
+
+/// Member, kind, rule and code, as they are expected.
+type Expected = (&'static str, FaultKind, &'static str, &'static str);
 
 /// A vote in a scene, whether the rule is kept in it or broken.
 type Scene = fn(broken: bool) -> Lab;
@@ -204,7 +207,7 @@ fn bad_agreement_signature(broken: bool) -> Lab {
 
 /// Who is convicted in each scene, of what kind, by which rule and code. A vote that knows the member's other one
 /// convicts in both ways.
-const SCENES: [(Scene, &[(&str, FaultKind, &str, &str)]); 19] = {
+const SCENES: [(Scene, &[Expected]); 19] = {
     use FaultKind::*;
     [
         (equivocation, &[("d", Equivocation, "7 (i)", "")]),
@@ -301,6 +304,7 @@ fn a_former_member_that_has_not_heard_of_it_is_not_accused() {
 fn a_fault_is_the_same_in_every_part_that_holds_its_votes() {
     for lab in broken_scenes() {
         let whole = lab.tally.faults();
+        assert_eq!(evidence_of(&whole), lab.tally.evidence(), "faults and evidence are one piece");
         for fault in &whole {
             let part = below(&lab, &fault.entries());
             let found = part.faults_in(&fault.entries());
@@ -311,6 +315,11 @@ fn a_fault_is_the_same_in_every_part_that_holds_its_votes() {
         let ids: BTreeSet<_> = whole.iter().map(|fault| fault.id).collect();
         assert_eq!(ids.len(), whole.len(), "no two have one name");
     }
+}
+
+/// The evidence among faults, as the tally orders it.
+pub fn evidence_of(faults: &[Fault]) -> Vec<Evidence> {
+    faults.iter().filter_map(Fault::evidence).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The tally of these entries and what they build on.
