@@ -335,3 +335,21 @@ pub fn below(lab: &Lab, tips: &BTreeSet<EntryId>) -> Tally {
     }
     tally
 }
+
+/// A fault is named for what was done: other votes that show the same come and go as its proof.
+#[test]
+fn more_votes_that_show_the_same_do_not_change_a_faults_name() {
+    let mut lab = equivocation(true);
+    let first = lab.tally.faults();
+    let [one, two] = [0, 1].map(|n| first[0].votes[n].proposal);
+    let parents = lab.tally.dag().entry(lab.tally.dag().find(first[0].votes[0].entry).unwrap()).parents.clone();
+    let parents: Vec<_> = parents.iter().map(|p| lab.tally.dag().entry(*p).id).collect();
+    let mut shown = BTreeSet::from([first[0].entries()]);
+    for n in 0..8 {
+        lab.entry("d", lab.ledger, &parents, vec![prevote(if n % 2 == 0 { one } else { two }, 0)]);
+        let faults = lab.tally.faults();
+        assert_eq!((faults.len(), faults[0].id), (1, first[0].id));
+        shown.insert(faults[0].entries());
+    }
+    assert!(shown.len() > 1, "other entries are shown for it in the end");
+}
