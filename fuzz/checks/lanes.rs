@@ -275,7 +275,7 @@ impl World {
             _ => None,
         };
         let mut parents: Vec<usize> = own.into_iter().collect();
-        parents.extend(self.cited(op).into_iter().filter(|p| Some(*p) != own));
+        parents.extend(self.cited(op).into_iter().filter(|p| self.made[*p].member != member));
         let charter = self.charter(op);
         let said = self.statements(op, charter, &self.tally);
         self.odd(op, member, charter, parents, said);
