@@ -10,10 +10,12 @@ fn stage(honest: &[usize], liars: &[usize], rounds: usize) -> Stage {
     Stage { honest: honest.to_vec(), liars: liars.to_vec(), rounds }
 }
 
-fn holds(what: &str, stages: &[Stage]) {
-    let found = search(stages, 2, true, None, usize::MAX);
+/// Searches it to the end, or the first so many ledgers, and expects nothing.
+fn holds(what: &str, stages: &[Stage], most: usize) {
+    let found = search(stages, 2, true, None, most);
     println!("{what}: {found}");
-    assert!(found.violation.is_none() && found.whole, "{what}: {found}");
+    assert!(found.violation.is_none(), "{what}: {found}");
+    assert!(found.whole || most < usize::MAX);
     assert_eq!(found.decided.len(), stages.len(), "{what}: something is decided under each charter");
 }
 
@@ -32,7 +34,21 @@ fn old() -> Stage {
 
 #[test]
 fn a_member_is_added() {
-    holds("one more", &[old(), stage(&[0, 1, 2, 4], &[3], 1)]);
+    holds("one more", &[old(), stage(&[0, 1, 2, 4], &[3], 1)], if long() { usize::MAX } else { 400 });
+}
+
+#[test]
+fn the_long_form() {
+    if !long() {
+        return;
+    }
+    holds("the liar is removed", &[old(), stage(&[0, 1, 2], &[], 1)], usize::MAX);
+    holds("an honest member is removed", &[old(), stage(&[1, 2, 4], &[3], 1)], usize::MAX);
+    holds("the liar is replaced by a liar", &[old(), stage(&[0, 1, 2], &[4], 1)], usize::MAX);
+    holds("two are replaced", &[old(), stage(&[2, 4, 5], &[3], 1)], usize::MAX);
+    let two = [old(), stage(&[0, 1, 2, 4], &[3], 1), stage(&[1, 2, 4, 5], &[3], 1)];
+    holds("two changes in a row", &two, 20_000);
+    holds("two rounds under each charter", &[Stage { rounds: 2, ..old() }, stage(&[0, 1, 2, 4], &[3], 2)], 20_000);
 }
 
 #[test]

@@ -13,7 +13,7 @@
 //! **The liars** have every prevote for every rival, each precommit that counts, and precommits of the change that know
 //! nothing but it, or one prevote quorum of the slot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Statement};
 
 use crate::lab::{approve, name, propose, public_key, voter};
-use crate::reduced::Violation;
+use crate::reduced::{Violation, orders};
 use crate::table::{NAMES, Phase, Table, main_slot, vote};
 
 /// Who votes under a charter, and for how many rounds in the slot.
@@ -107,6 +107,8 @@ pub struct Search<'a> {
     /// By stage.
     charters: Vec<EntryId>,
     path: Vec<String>,
+    seen: HashSet<Vec<(usize, Vec<(usize, usize, usize, usize)>)>>,
+    handed: HashSet<(usize, Vec<EntryId>, BTreeSet<Vec<u32>>)>,
     outcome: Outcome,
 }
 
@@ -134,6 +136,8 @@ pub fn search(stages: &[Stage], rivals: usize, votes_first: bool, seek: Option<V
         votes_first,
         charters: vec![ledger],
         path: vec![],
+        seen: HashSet::new(),
+        handed: HashSet::new(),
         outcome: Outcome { whole: true, ..Outcome::default() },
     };
     let state = State { table, lanes, firsts: vec![], casts: vec![], changes: vec![], change: None };
@@ -379,10 +383,67 @@ impl Search<'_> {
         if stage + 1 < self.stages.len() {
             let state = self.liars_change(stage, state);
             let certificates = self.certificates(stage, &state);
-            if !certificates.is_empty() {
+            if !certificates.is_empty() && self.is_new(stage, &state, &certificates) {
                 self.begin(stage + 1, state, &certificates);
             }
         }
+    }
+
+    /// Whether what comes next has not been searched from a ledger that is the same up to names, or that hands the same
+    /// down. The second only before the last charter, if it has one round: there a prevote reads nothing of the slot but
+    /// what its author's first entry knows, and whoever is let to say the same is in the same place.
+    fn is_new(&mut self, stage: usize, state: &State, certificates: &[Vec<EntryIndex>]) -> bool {
+        if stage == 0 && !self.seen.insert(self.said(state)) {
+            return false;
+        }
+        if stage + 2 != self.stages.len() || self.stages[stage + 1].rounds > 1 {
+            return true;
+        }
+        let handed: BTreeSet<_> = certificates.iter().map(|known| self.lets(stage + 1, state, known)).collect();
+        self.handed.insert((stage, state.table.tally.decided_in(&self.slot), handed))
+    }
+
+    /// What a set of precommits of a charter lets each of its members prevote, as bits.
+    fn lets(&self, stage: usize, state: &State, known: &[EntryIndex]) -> Vec<u32> {
+        let lets = |member: &usize| {
+            let said = |rival: usize| vec![approve(self.rivals[rival]), vote(Phase::Prevote, self.rivals[rival], 0)];
+            let parents = self.above(state, *member, known.iter().copied());
+            let member = name(NAMES[*member]);
+            let counts = |rival: &usize| {
+                let mut trial = Trial::new(&state.table.tally, &member, self.charters[stage], &parents);
+                said(*rival).into_iter().all(|s| trial.say(s).is_ok())
+            };
+            (0..self.rivals.len()).filter(counts).map(|rival| 1 << rival).sum()
+        };
+        self.stages[stage].honest.iter().map(lets).collect()
+    }
+
+    /// Who said what in the slot, and what each precommit of the change knows of that; the least of all renamings of
+    /// rivals, and of members that the charters treat alike.
+    fn said(&self, state: &State) -> Vec<(usize, Vec<(usize, usize, usize, usize)>)> {
+        let dag = state.table.tally.dag();
+        let members = &self.stages[0].honest;
+        let alike = |a: usize, b: usize| self.stages.iter().all(|s| s.honest.contains(&a) == s.honest.contains(&b));
+        let same_kind = |order: &Vec<usize>| order.iter().enumerate().all(|(a, b)| alike(members[a], members[*b]));
+        let mut all = vec![];
+        for order in orders(members.len()).into_iter().filter(same_kind) {
+            let renamed =
+                |m: usize| members.iter().position(|other| *other == m).map_or(m, |place| members[order[place]]);
+            for rivals in orders(self.rivals.len()) {
+                let tell = |c: &Cast| (renamed(c.member), c.phase as usize, c.round, rivals[c.rival]);
+                let known = |entry: Option<EntryIndex>| {
+                    let knows = |c: &&Cast| entry.is_none_or(|e| dag.reaches(c.entry, e));
+                    let mut known: Vec<_> = state.casts.iter().filter(knows).map(tell).collect();
+                    known.sort_unstable();
+                    known
+                };
+                let mut lines = vec![(usize::MAX, known(None))];
+                lines.extend(state.changes.iter().map(|(m, entry)| (renamed(*m), known(Some(*entry)))));
+                lines.sort_unstable();
+                all.push(lines);
+            }
+        }
+        all.into_iter().min().unwrap_or_default()
     }
 
     /// Liars precommit the change: knowing nothing else, or one prevote quorum.
