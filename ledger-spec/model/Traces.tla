@@ -14,7 +14,7 @@ Outcome == <<{<<v, r>> \in Values \X Rounds : PrevoteQuorum(v, r)}, {<<v, r>> \i
 
 TraceInit == Init /\ said = <<>> /\ verdicts = Verdicts /\ outcome = Outcome
 TraceNext == \E m \in Honest, v \in Values, r \in Rounds :
-   /\ \/ Prevote(m, v, r) /\ said' = <<m, "prevote", v, r>>
+   /\ \/ MayStillPrevote(m, r) /\ Prevote(m, v, r) /\ said' = <<m, "prevote", v, r>>
       \/ Precommit(m, v, r) /\ said' = <<m, "precommit", v, r>>
    /\ verdicts' = Verdicts' /\ outcome' = Outcome'
 TraceSpec == TraceInit /\ [][TraceNext]_<<vars, said, verdicts, outcome>>
