@@ -186,7 +186,7 @@ impl Plan {
         // With more than f faulty members only accountability is left to check.
         let hopeless = rng.chance(10) && n <= 10;
         let count = if hopeless { f + 1 + rng.below(2).min(n - f - 2) } else { rng.below(f + 2).min(f) };
-        plan.faulty = faults(&mut rng, n, count);
+        plan.faulty = faults(&mut rng, n, count, hopeless);
         plan.extra = rng.below(2);
         plan.servers = servers(&mut rng);
         plan.calm = if short { 100 + rng.below(250) } else { 300 + rng.below(700) } as u64;
@@ -211,7 +211,20 @@ impl Plan {
         }
         plan.cuts = cuts(&mut rng, &plan);
         plan.intents = intents(&mut rng, &plan, short);
+        if hopeless {
+            plan.tempt(&mut rng);
+        }
         plan
+    }
+
+    /// Lets each side of a fork have something of its own to decide, and the time to do so.
+    fn tempt(&mut self, rng: &mut Rng) {
+        self.cuts.clear();
+        (self.crashes, self.restores) = (0, 0);
+        self.mild = rng.below(100) as u64;
+        let all = 0..self.n;
+        let propose = |seat| Intent { at: rng.below(80) as u64, seat, task: Task::Propose(0, 50 + seat as u8) };
+        self.intents.extend(all.map(propose));
     }
 
     pub fn hopeless(&self) -> bool {
@@ -238,14 +251,16 @@ fn size(seed: u64, rng: &mut Rng) -> usize {
     }
 }
 
-fn faults(rng: &mut Rng, n: usize, count: usize) -> BTreeMap<usize, Fault> {
+/// Where too many fail, they do so in the ways that break agreement most often.
+fn faults(rng: &mut Rng, n: usize, count: usize, hopeless: bool) -> BTreeMap<usize, Fault> {
     let mut members: Vec<_> = (0..n).collect();
     rng.shuffle(&mut members);
-    let fault = |member| {
-        let fault = if rng.chance(30) { Fault::Twin } else { Fault::Liar(rng.pick(&Manner::ALL)) };
-        (member, fault)
+    let mut fault = || match rng.below(10) {
+        0..3 => Fault::Twin,
+        3..9 if hopeless => Fault::Liar(Manner::BothWays),
+        _ => Fault::Liar(rng.pick(&Manner::ALL)),
     };
-    members.into_iter().take(count).map(fault).collect()
+    members.into_iter().take(count).map(|member| (member, fault())).collect()
 }
 
 fn servers(rng: &mut Rng) -> Vec<Kind> {
