@@ -20,7 +20,7 @@ mod rng;
 mod world;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use git_quorum::charter::{Charter, CharterRules, ProposedCharter, Threshold};
@@ -50,7 +50,7 @@ fn python() -> Option<String> {
 }
 
 /// Has a verifier check the vectors below these folders; how it ended, and its last line.
-fn check(python: &str, verifier: &Path, folders: &[&Path]) -> (bool, String) {
+fn check(python: &str, verifier: &Path, folders: &[PathBuf]) -> (bool, String) {
     let output = Command::new(python).arg(verifier).arg("--vectors").args(folders).output().unwrap();
     let text = printed(&output);
     (output.status.success(), text)
@@ -73,22 +73,24 @@ fn count(folder: &str) -> usize {
 #[test]
 fn it_agrees_on_all_vectors() {
     let Some(python) = python() else { return };
-    let (agrees, text) = check(&python, Path::new(VERIFIER), &[Path::new(VECTORS)]);
+    let (agrees, text) = check(&python, Path::new(VERIFIER), &[PathBuf::from(VECTORS)]);
     let all =
         format!("{} invalid, {} ledgers, {} valid: 0 differ\n", count("invalid"), count("ledgers"), count("valid"));
     assert!(agrees && text == all, "{text}");
 }
 
-/// Rules taken out of the other verifier one at a time: what it says, and what it says instead.
-const BROKEN_RULES: [(&str, &str); 24] = [
-    // Bytes and places.
+/// Rules for bytes and places that are taken out of the other verifier one at a time: what it says, and what it says instead.
+const BROKEN_FORMS: [(&str, &str); 5] = [
     ("crypto_sign_open(signature + message, key) == message", "len(message) > 0"),
     ("need(plain and written == line.encode(), \"NOT_CANONICAL\")", "need(plain, \"NOT_CANONICAL\")"),
     ("need(depth <= 127,", "need(depth <= 128,"),
     ("need(parents[0] in own if own else parents[0].is_genesis, \"BAD_LANE\")", "pass"),
     ("need(all(parent.charter in lineage for parent in own), \"CHARTER_WENT_BACK\")", "pass"),
+];
+
+/// The same for what statements are worth, and for what is reported.
+const BROKEN_RULES: [(&str, &str); 19] = [
     ("return listed and unchanged and len(removed) ==", "return listed and unchanged and 0 <="),
-    // Rules 1 to 7.
     ("approved = len(approvers) >= charter.q", "approved = len(approvers) >= 1"),
     ("need((r, proposal) in quorums, \"NO_PREVOTE_QUORUM\")", "pass"),
     ("\"proposal\": proposal, \"round\": r,", "\"proposal\": proposal, \"round\": 0,"),
@@ -105,7 +107,6 @@ const BROKEN_RULES: [(&str, &str); 24] = [
     ("return None, min(proposal for r", "return None, max(proposal for r"),
     ("if not any(p == b.proposal and a.round < r < b.round for r, p in quorums):", "if True:"),
     ("if a.phase == \"precommit\" and not a.at.knows(b.at):", "if a.phase == \"precommit\":"),
-    // What is reported.
     ("sorted(slot for slot, several in slots.items() if several > 1)", "[]"),
     ("first = (len(list(self.lineage(by))), by, r)", "first = (-len(list(self.lineage(by))), by, r)"),
 ];
@@ -116,10 +117,14 @@ fn a_rule_that_is_taken_away_is_missed() {
     let whole = std::fs::read_to_string(VERIFIER).unwrap();
     let folder = TempDir::new().unwrap();
     let verifier = folder.path().join("verify.py");
-    for (rule, instead) in BROKEN_RULES {
+    let vectors = Path::new(VECTORS);
+    let forms =
+        BROKEN_FORMS.map(|(rule, instead)| (rule, instead, vec![vectors.join("valid"), vectors.join("invalid")]));
+    let rules = BROKEN_RULES.map(|(rule, instead)| (rule, instead, vec![vectors.join("ledgers")]));
+    for (rule, instead, folders) in forms.into_iter().chain(rules) {
         assert_eq!(whole.matches(rule).count(), 1, "{rule}");
         std::fs::write(&verifier, whole.replace(rule, instead)).unwrap();
-        let (agrees, text) = check(&python, &verifier, &[Path::new(VECTORS)]);
+        let (agrees, text) = check(&python, &verifier, &folders);
         assert!(!agrees && text.contains(" differ"), "nothing showed that this is gone: {rule}");
         println!("{rule}: {}", text.lines().next_back().unwrap());
     }
@@ -155,7 +160,7 @@ fn liars(seed: u64) -> Lab {
     let lab = Lab::found("a", liars_charter(&mut rng, voters));
     let start = Branch { tips: vec![], proposals: vec![], charter: lab.ledger, base: lab.ledger };
     let mut liars = Liars { rng, lab, voters, branches: vec![start] };
-    let length = 20 + liars.rng.below(40);
+    let length = 15 + liars.rng.below(25);
     for _ in 0..length {
         liars.step();
     }
@@ -180,9 +185,9 @@ impl Liars {
         let at = self.rng.below(self.branches.len());
         match self.rng.below(100) {
             0..30 => self.propose(at),
-            30..60 => self.decide(at),
-            60..72 => self.branches.push(self.branches[at].clone()),
-            72..80 => self.join(at),
+            30..50 => self.decide(at),
+            50..62 => self.split(at),
+            62..74 => self.join(at),
             _ => self.anything(at),
         }
     }
@@ -204,9 +209,12 @@ impl Liars {
     }
 
     fn propose(&mut self, at: usize) {
-        let (branch, number) = (self.branches[at].clone(), self.lab.made.len() as u8 + 1);
+        let (branch, number) = (self.branches[at].clone(), (self.lab.made.len() % 0xa0) as u8 + 1);
         let proposal = if self.rng.chance(35) {
-            let next = ProposedCharter::Known(Box::new(liars_charter(&mut self.rng, self.voters)));
+            let next = match self.rng.chance(4) {
+                true => ProposedCharter::Newer { version: 2, value: json!({"v": 2}) },
+                false => ProposedCharter::Known(Box::new(liars_charter(&mut self.rng, self.voters))),
+            };
             let (text, title) = (String::new(), format!("charter {number}"));
             Statement::ProposeCharter(CharterProposal { base: branch.charter, charter: next, text, title })
         } else {
@@ -219,16 +227,26 @@ impl Liars {
         };
         let member = self.rng.pick(&NAMES);
         let made = self.say(at, member, branch.charter, vec![proposal]);
-        self.branches[at].proposals.extend(made);
+        let counts = made.is_some_and(|id| self.lab.tally.proposal(id).is_some());
+        let kept = made.filter(|_| counts || self.rng.chance(15));
+        self.branches[at].proposals.extend(kept);
     }
 
-    /// All who vote approve and vote for one proposal.
+    /// Two branches from here, and a decision on each.
+    fn split(&mut self, at: usize) {
+        self.branches.push(self.branches[at].clone());
+        self.decide(at);
+        self.decide(self.branches.len() - 1);
+    }
+
+    /// All who vote approve and vote for one proposal, mostly one of the last.
     fn decide(&mut self, at: usize) {
         let Branch { proposals, charter, .. } = self.branches[at].clone();
         if proposals.is_empty() {
             return;
         }
-        let (proposal, round) = (self.rng.pick(&proposals), self.rng.pick(&[0, 0, 0, 0, 1, 2]));
+        let last = proposals.len().saturating_sub(if self.rng.chance(80) { 3 } else { 10 });
+        let (proposal, round) = (self.rng.pick(&proposals[last..]), self.rng.pick(&[0, 0, 0, 0, 0, 1]));
         for member in &NAMES[..self.voters] {
             self.say(at, member, charter, vec![approve(proposal), prevote(proposal, round)]);
         }
@@ -259,7 +277,8 @@ impl Liars {
             return;
         }
         let charter = if self.rng.chance(85) { charter } else { self.lab.ledger };
-        let (member, mut said) = (self.rng.pick(&NAMES), vec![]);
+        let some = self.voters + self.rng.below(2);
+        let (member, mut said) = (self.rng.pick(&NAMES[..some]), vec![]);
         for _ in 0..1 + self.rng.below(3) {
             let (proposal, round) = (self.rng.pick(&proposals), self.rng.pick(&[0, 0, 1, 1, 2]));
             let vote = self.lab.precommit(member, charter, proposal, round);
@@ -302,7 +321,7 @@ fn it_agrees_on_random_ledgers() {
             convicted += length("evidence");
             upgrades += [&lie, &random].iter().filter(|e| e.get("upgrade").is_some()).count();
         }
-        let (agrees, text) = check(&python, Path::new(VERIFIER), &[folder.path()]);
+        let (agrees, text) = check(&python, Path::new(VERIFIER), &[folder.path().to_owned()]);
         assert!(agrees && text == format!("{} ledgers: 0 differ\n", 2 * seeds.len()), "{text}");
     }
     println!(

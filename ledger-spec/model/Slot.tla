@@ -81,14 +81,13 @@ PrecommitVerdict(m, v, r) ==
    ELSE IF Kept("prevotes") /\ ~PrevoteQuorum(v, r) THEN "NO_PREVOTE_QUORUM"
    ELSE "COUNTS"
 
-InTurn(r) == Kept("order") => \A m \in Honest, s \in Rounds : s > r => ~Voted(m, s)
-
 (* An honest member casts any vote that counts: what its duties would have it do is not asked here. *)
-Prevote(m, v, r) == /\ InTurn(r) /\ v \notin pv[m][r] /\ PrevoteVerdict(m, v, r) = "COUNTS"
+Prevote(m, v, r) == /\ v \notin pv[m][r] /\ PrevoteVerdict(m, v, r) = "COUNTS"
                     /\ pv' = [pv EXCEPT ![m][r] = @ \cup {v}] /\ UNCHANGED <<approved, pc>>
-Precommit(m, v, r) == /\ InTurn(r) /\ v \notin pc[m][r] /\ PrecommitVerdict(m, v, r) = "COUNTS"
+Precommit(m, v, r) == /\ v \notin pc[m][r] /\ PrecommitVerdict(m, v, r) = "COUNTS"
                       /\ pc' = [pc EXCEPT ![m][r] = @ \cup {v}] /\ UNCHANGED <<approved, pv>>
-Next == \E m \in Honest, v \in Values, r \in Rounds : Prevote(m, v, r) \/ Precommit(m, v, r)
+InTurn(r) == Kept("order") => \A m \in Honest, s \in Rounds : s > r => ~Voted(m, s)
+Next == \E m \in Honest, v \in Values, r \in Rounds : InTurn(r) /\ (Prevote(m, v, r) \/ Precommit(m, v, r))
 Spec == Init /\ [][Next]_vars
 
 ---------------------------------------------------------------------------

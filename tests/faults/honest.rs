@@ -8,6 +8,7 @@ use git_quorum::consensus::{Patience, Step, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Prevote, Statement, Verdict, Withdraw};
 
+use crate::kinds::evidence_of;
 use crate::lab::*;
 use crate::rng::{Rng, cases};
 use crate::scenes::propose_charter;
@@ -51,6 +52,9 @@ fn game(seed: u64, care: Care) -> Game {
     for member in &NAMES[..n] {
         let wishes = game.proposals.iter().filter(|_| game.rng.chance(85)).map(|p| approve(*p)).collect();
         game.turn(member, ledger, wishes);
+    }
+    if game.rng.chance(40) {
+        game.change_of_mind();
     }
     let length = 40 + game.rng.below(40);
     // A turn may come to nothing, so turns are what is counted.
@@ -99,6 +103,44 @@ impl Game {
             };
             self.turn(member, charter, vec![vote]);
         }
+    }
+
+    /// The honest member precommits one proposal alone; the others choose the other one, which releases it.
+    fn change_of_mind(&mut self) {
+        let (charter, others) = (self.lab.ledger, &NAMES[1..self.n]);
+        let [p, q] = [self.proposals[0], self.proposals[1]];
+        let odd = self.rng.pick(others);
+        for member in &NAMES[..self.n] {
+            self.turn(member, charter, vec![approve(p), approve(q)]);
+        }
+        for member in &NAMES[..self.n] {
+            self.turn(member, charter, vec![prevote(if *member == odd { q } else { p }, 0)]);
+        }
+        let vote = self.lab.precommit(HONEST, charter, p, 0);
+        self.turn(HONEST, charter, vec![vote]);
+        for round in [1, 2] {
+            for member in others {
+                self.turn(member, charter, vec![prevote(q, round)]);
+            }
+            self.turn(HONEST, charter, vec![prevote(q, round), prevote(q, round + 1)]);
+        }
+    }
+
+    /// Whether the honest member has prevoted against a precommit of its own in the slot that came before.
+    fn changed_its_mind(&self) -> bool {
+        let dag = self.lab.tally.dag();
+        let own = dag.entries().filter(|(_, entry)| entry.member.as_str() == HONEST);
+        let mut bound = None;
+        own.flat_map(|(_, entry)| &entry.statements).any(|said| match said {
+            Statement::Precommit(vote) if vote.round == 0 => {
+                bound = bound.or(Some(vote.proposal));
+                false
+            }
+            Statement::Prevote(vote) if vote.round > 1 => {
+                self.proposals[..2].contains(&vote.proposal) && bound.is_some_and(|p| p != vote.proposal)
+            }
+            _ => false,
+        })
     }
 
     fn proposal(&mut self) {
@@ -238,7 +280,7 @@ impl Game {
 #[test]
 fn an_honest_member_is_never_accused_whatever_the_others_do() {
     let first = cases("FAULTS_SEED", 0);
-    let (mut votes, mut kept, mut guilty) = (0, BTreeMap::new(), BTreeMap::new());
+    let (mut votes, mut released, mut kept, mut guilty) = (0, 0, BTreeMap::new(), BTreeMap::new());
     let cases = cases("FAULTS_CASES", 40);
     for seed in first..first + cases {
         let game = game(seed, Care::Whole);
@@ -248,12 +290,17 @@ fn an_honest_member_is_never_accused_whatever_the_others_do() {
         for slot in game.lab.tally.broken(&faults) {
             assert!(slot.convicted.len() >= slot.least, "seed {seed}: {slot:?}");
         }
+        assert_eq!(evidence_of(&faults), game.lab.tally.evidence(), "seed {seed}");
         votes += game.votes;
+        released += usize::from(game.changed_its_mind());
         game.kept.into_iter().for_each(|(code, count)| *kept.entry(code).or_insert(0) += count);
         faults.iter().for_each(|fault| *guilty.entry(fault.kind.code()).or_insert(0) += 1);
     }
-    println!("{cases} ledgers: {votes} honest votes, kept from {kept:?}, the others' faults {guilty:?}");
+    println!(
+        "{cases} ledgers: {votes} honest votes, {released} with a lock that was released, kept from {kept:?}, the others' faults {guilty:?}"
+    );
     assert!(votes as u64 > cases, "it votes too little to be accused: {votes}");
+    assert!(released > 0, "it never lets go of a lock");
     let tempting = ["FROZEN", "LOCKED", "NOT_APPROVED", "NO_PREVOTE_QUORUM", "ROUND_NOT_ENTERED", "SECOND_VOTE"];
     let missed: Vec<_> = tempting.iter().filter(|code| !kept.contains_key(*code)).collect();
     assert!(missed.is_empty() && guilty.len() == 6, "too tame: {missed:?} never tempted; {guilty:?}");

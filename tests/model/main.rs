@@ -6,7 +6,11 @@
 mod lab;
 
 mod agreement;
+mod changing;
+mod charters;
 mod found;
+mod going_on;
+mod progress;
 mod reduced;
 mod table;
 

@@ -186,7 +186,7 @@ pub struct Search<'a> {
     certificates: Vec<Vec<Vec<usize>>>,
     seen: HashSet<u128>,
     fold_allows: HashMap<u128, u64>,
-    path: Vec<Vote>,
+    pub path: Vec<Vote>,
     outcome: Outcome,
     start: Instant,
     orders: Vec<Vec<usize>>,

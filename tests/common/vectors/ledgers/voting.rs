@@ -28,23 +28,9 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-fn proposed(members: &[&str]) -> (Story, EntryId) {
-    let mut story = Story::new(members);
-    let p = story.propose("alice", story.genesis());
-    (story, p)
-}
-
-/// Two rivals that all approve.
-fn rivals(members: &[&str]) -> (Story, EntryId, EntryId) {
-    let (mut story, p) = proposed(members);
-    let q = story.propose("bob", story.genesis());
-    story.approvals(members, &[p, q]);
-    (story, p, q)
-}
-
 fn slots_of_refs() -> Vec<Named> {
     const RULE: &str = "section 3, slot of a ref";
-    let (mut story, p) = proposed(&TWO);
+    let (mut story, p) = Story::with_proposal(&TWO);
     let mut gone = story.clone();
     story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
     story.decide(&TWO, p);
@@ -84,7 +70,7 @@ fn slots_of_charters() -> Vec<Named> {
 
 fn voters() -> Vec<Named> {
     const RULE: &str = "section 3, voter";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.change_charter(&TWO, without(&THREE, &["carol"]));
     story.speak_under(story.genesis());
     story.say("carol", vec![approve(p), prevote(p, 0)]);
@@ -112,7 +98,7 @@ fn voters() -> Vec<Named> {
 
 fn round_0() -> Vec<Named> {
     const RULE: &str = "1, round 0";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     let mut others = story.clone();
     story.say("dave", vec![approve(p)]);
     story.say("dave", vec![prevote(p, 0)]);
@@ -130,7 +116,7 @@ fn round_0() -> Vec<Named> {
 
 fn later_rounds() -> Vec<Named> {
     const RULE: &str = "1, later round";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     let q = story.propose("dave", story.genesis());
     story.support(&["alice", "bob"], p);
     story.support(&["dave"], q);
@@ -146,8 +132,7 @@ fn later_rounds() -> Vec<Named> {
 
 /// Alice and bob have prevoted P under the first charter, and carol proposed Q; the charter has changed since.
 fn handed_down() -> (Story, EntryId, EntryId) {
-    let (mut story, p) = proposed(&THREE);
-    let q = story.propose("carol", story.genesis());
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     story.support(&["alice", "bob"], p);
     story.change_charter(&["alice", "bob"], protecting(&THREE, &["refs/heads/*"]));
     (story, p, q)
@@ -170,7 +155,7 @@ fn handed_down_needs_no_approval() -> Vec<Named> {
 
 fn prevote_quorums() -> Vec<Named> {
     const RULE: &str = "2, prevote quorum";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&["alice", "bob"], p);
     let two = story.clone();
     story.support(&["carol"], p);
@@ -197,9 +182,9 @@ fn prevote_quorums() -> Vec<Named> {
 }
 
 fn prevotes_of_two_rounds(rule: &'static str) -> Named {
-    let (mut story, p, q) = rivals(&FOUR);
-    story.prevotes(&["alice", "bob"], p, 0);
-    story.say("carol", vec![prevote(q, 0), prevote(p, 1)]);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
+    story.support(&["alice", "bob"], p);
+    story.say("carol", vec![approve(p), approve(q), prevote(q, 0), prevote(p, 1)]);
     let vote = story.precommit("dave", p, 1);
     story.say_in_vain("dave", vec![prevote(p, 1), vote], &[(1, "NO_PREVOTE_QUORUM")]);
     story.shows(
@@ -218,7 +203,7 @@ fn signed_as(vote: Statement, other: Statement) -> Statement {
 
 fn signatures() -> Vec<Named> {
     const RULE: &str = "2, signature";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     let mut forged = story.clone();
     story.precommits(&THREE, p, 0);
@@ -240,7 +225,7 @@ fn quorums_reached() -> Vec<Named> {
     let numbers: [(&str, &[&str], usize); 5] =
         [("three", &THREE, 2), ("", &FOUR, 3), ("five", &FIVE, 4), ("six", &SIX, 4), ("seven", &SEVEN, 5)];
     let decided = |(variant, members, q): (&str, &[&str], usize)| {
-        let (mut story, p) = proposed(members);
+        let (mut story, p) = Story::with_proposal(members);
         story.decide(&members[..q], p);
         let about = format!("{q} of {} members decide", members.len());
         story.shows("3, quorum", KEPT, variant, &about)
@@ -290,7 +275,7 @@ fn quorums_missed() -> Vec<Named> {
 
 fn one_round() -> Vec<Named> {
     const RULE: &str = "3, one round";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     for member in ["alice", "bob"] {
         let vote = story.precommit(member, p, 0);
@@ -311,7 +296,7 @@ fn one_round() -> Vec<Named> {
 
 fn one_charter() -> Vec<Named> {
     const RULE: &str = "3, one charter";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     story.support(&["alice", "bob"], p);
     story.precommits(&["alice"], p, 0);
     story.change_charter(&["bob", "carol"], protecting(&THREE, &["refs/heads/*"]));
@@ -329,9 +314,10 @@ fn one_charter() -> Vec<Named> {
 
 fn entering() -> Vec<Named> {
     const RULE: &str = "5a, entering";
-    let (mut story, p, q) = rivals(&FOUR);
-    story.prevotes(&["alice"], p, 0);
-    story.prevotes(&["bob"], q, 0);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
+    story.support(&["alice"], p);
+    story.support(&["bob"], q);
+    story.approvals(&["carol", "dave"], &[p, q]);
     let mut two = story.clone();
     story.prevotes(&["carol"], q, 0);
     story.say("dave", vec![prevote(p, 1)]);
@@ -340,7 +326,7 @@ fn entering() -> Vec<Named> {
     two.say_in_vain("dave", vec![prevote(p, 1)], &[(0, "ROUND_NOT_ENTERED")]);
     let two = two.shows(RULE, BROKEN, "", "two have voted in round 0: dave does not enter round 1");
 
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     let last = story.precommit("dave", p, u32::MAX);
     let refused = [0, 1, 2].map(|n| (n, "ROUND_NOT_ENTERED"));
@@ -354,7 +340,7 @@ fn entering() -> Vec<Named> {
 
 fn bare_signatures() -> Vec<Named> {
     const RULE: &str = "section 6, entry";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     story.precommits(&["alice", "bob"], p, 0);
     let mut bare = story.clone();
