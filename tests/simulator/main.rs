@@ -3,6 +3,7 @@
 //!
 //! `SIMULATOR_SCHEDULES=1000000 cargo test --profile search --test simulator schedules` runs more;
 //! `SIMULATOR_SEED=7` runs one, and `SIMULATOR_TRACE=1` tells what happens in it.
+#![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 #[path = "../common/lab.rs"]
@@ -13,9 +14,11 @@ mod rng;
 mod adversary;
 mod archive;
 mod checks;
+mod controls;
 mod coverage;
 mod member;
 mod plan;
+mod scenarios;
 mod schedules;
 mod server;
 mod world;

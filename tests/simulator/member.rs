@@ -13,7 +13,7 @@ use git_quorum::ledger::{
 };
 use git_quorum::store::{is_admitted, parents_for};
 
-use crate::archive::{Archive, No, Replica, precommit};
+use crate::archive::{Archive, No, Replica};
 use crate::checks;
 use crate::lab;
 use crate::plan::{Fault, Intent, Task};
@@ -345,7 +345,9 @@ impl World {
             };
             let vote = match step {
                 Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => precommit(trial.tally(), &me.name, charter, (proposal, round)),
+                Step::Precommit(proposal, round) => {
+                    self.archive.precommit(trial.tally(), &me.name, charter, (proposal, round))
+                }
             };
             trial.say(vote).map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
         };

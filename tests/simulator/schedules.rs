@@ -2,6 +2,7 @@
 
 use coverage::Coverage;
 
+use crate::checks::last_round;
 use crate::coverage;
 use crate::plan::Plan;
 use crate::rng::cases;
@@ -27,7 +28,8 @@ fn run(plan: Plan, coverage: &mut Coverage) -> Result<(), String> {
     }
     match end {
         Ok(took) => {
-            coverage.add(seed, &world.seen, world.archive.minted.len(), took, world.top_round);
+            let round = last_round(&world.archive.union);
+            coverage.add(seed, &world.seen, world.archive.minted.len(), took, round);
             Ok(())
         }
         Err(Violation { promise, what }) => Err(format!(
