@@ -13,7 +13,7 @@ use crate::archive::{No, Replica};
 use crate::lab;
 use crate::member::{Said, propose};
 use crate::plan::{Fault, Manner, Task};
-use crate::world::World;
+use crate::timeline::World;
 
 /// A liar signs no more than so many entries, and proposes no more than so often: runs must end.
 const MOST_ENTRIES: usize = 60;

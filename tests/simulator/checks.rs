@@ -9,7 +9,7 @@ use git_quorum::ledger::Statement;
 
 use crate::archive::Replica;
 use crate::member::Seat;
-use crate::world::{Violation, World};
+use crate::timeline::{Violation, World};
 
 /// At most one decision a slot, as long as no more than f are faulty.
 pub fn agreement(world: &World) -> Result<(), Violation> {

@@ -5,7 +5,7 @@ use git_quorum::lifted::Rule;
 
 use crate::plan::Plan;
 use crate::rng::cases;
-use crate::world::{Violation, World};
+use crate::timeline::{Violation, World};
 
 /// The first of these seeds at which a promise is broken.
 fn first_broken(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) -> Option<(u64, Violation)> {

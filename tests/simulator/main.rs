@@ -6,10 +6,15 @@
 #![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[cfg(unix)]
+#[path = "../common/aftermath.rs"]
+mod aftermath;
 #[path = "../common/lab.rs"]
 mod lab;
 #[path = "../common/rng.rs"]
 mod rng;
+#[path = "../common/world.rs"]
+mod world;
 
 mod adversary;
 mod archive;
@@ -18,7 +23,8 @@ mod controls;
 mod coverage;
 mod member;
 mod plan;
+mod real;
 mod scenarios;
 mod schedules;
 mod server;
-mod world;
+mod timeline;

@@ -18,7 +18,7 @@ use crate::checks;
 use crate::lab;
 use crate::plan::{Fault, Intent, Task};
 use crate::server::Lanes;
-use crate::world::{Violation, World, ref_name};
+use crate::timeline::{Violation, World, ref_name};
 
 /// The milliseconds since 1970 when a run begins, by a clock that is right.
 const EPOCH: i64 = 1_700_000_000_000;
@@ -95,7 +95,7 @@ impl Seat {
     ) -> Seat {
         Seat {
             member,
-            name: crate::world::name_of(member),
+            name: crate::timeline::name_of(member),
             fault,
             clones: vec![Replica::new(archive); clones],
             backup: None,

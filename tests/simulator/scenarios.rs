@@ -13,7 +13,7 @@ use crate::lab::{Lab, approve, charter, name, prevote, propose, public_key};
 use crate::plan::{Fault, Intent, Kind, Manner, Plan, Task};
 use crate::rng::cases;
 use crate::server::Lanes;
-use crate::world::{Violation, World, ref_name};
+use crate::timeline::{Violation, World, ref_name};
 
 const MANNERS: [Manner; 3] = [Manner::Silent, Manner::Selective, Manner::BothWays];
 

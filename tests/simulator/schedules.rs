@@ -6,7 +6,7 @@ use crate::checks::last_round;
 use crate::coverage;
 use crate::plan::Plan;
 use crate::rng::cases;
-use crate::world::{Violation, World};
+use crate::timeline::{Violation, World};
 
 /// The first seed, if one is asked for.
 fn asked() -> Option<u64> {
