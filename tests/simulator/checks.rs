@@ -219,6 +219,7 @@ fn note_what_happened(world: &mut World, evidence: &[Evidence]) {
         (longest > 1, "chain of decisions"),
         (!union.discounted().is_empty(), "statement that does not count"),
         (world.plan.n >= 20, "twenty members or more"),
+        (world.plan.signed, "signed for real"),
         (world.plan.hopeless(), "more than f faulty"),
     ];
     facts.into_iter().filter(|(happened, _)| *happened).for_each(|(_, what)| world.saw(what));

@@ -11,6 +11,8 @@
 mod aftermath;
 #[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/ledger_form.rs"]
+mod ledger_form;
 #[path = "../common/rng.rs"]
 mod rng;
 #[path = "../common/world.rs"]
