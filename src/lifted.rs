@@ -43,6 +43,8 @@ pub enum Rule {
     Telling,
     /// Section 6: the agreement statement names its round.
     RoundInStatement,
+    /// Rule 2: a precommit carries its author's signature. Taken away where only speed counts.
+    AgreementSignature,
 }
 
 impl Rule {

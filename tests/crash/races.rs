@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use git_quorum::id::EntryId;
 use serde_json::{Value, json};
 
+use crate::aftermath::install;
 use crate::client::nearly_decided;
-use crate::gate::{Hook, arm, install, wait_until};
+use crate::gate::{Hook, arm, wait_until};
 use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, one_line, refs_of, signed, text};
 use crate::lab::{approve, name, prevote};
 use crate::server::{MAIN, Site, parts};

@@ -9,11 +9,11 @@ use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits};
 use git_quorum::store::parents_for;
 
-use crate::archive::{No, Replica, precommit};
+use crate::archive::{No, Replica};
 use crate::lab;
 use crate::member::{Said, propose};
 use crate::plan::{Fault, Manner, Task};
-use crate::world::World;
+use crate::timeline::World;
 
 /// A liar signs no more than so many entries, and proposes no more than so often: runs must end.
 const MOST_ENTRIES: usize = 60;
@@ -125,7 +125,7 @@ fn vote(
     if world.rng.chance(50) {
         return Statement::Prevote(Prevote { proposal, round });
     }
-    precommit(tally, name, charter, (proposal, round))
+    world.archive.precommit(tally, name, charter, (proposal, round))
 }
 
 /// On each server, and each side of one, it is another member, who has seen nothing of the other lives; there it votes
@@ -177,7 +177,7 @@ fn vote_for_everything(world: &mut World, seat: usize) {
     let nos = numbers(world, &tally, &parents);
     for (branch, proposal) in rivals.into_iter().enumerate() {
         let vote = match precommits {
-            true => precommit(&tally, &name, charter, (proposal, round)),
+            true => world.archive.precommit(&tally, &name, charter, (proposal, round)),
             false => lab::prevote(proposal, round),
         };
         let said: Vec<_> = said.iter().cloned().chain([vote]).collect();

@@ -13,12 +13,12 @@ use git_quorum::ledger::{
 };
 use git_quorum::store::{is_admitted, parents_for};
 
-use crate::archive::{Archive, No, Replica, precommit};
+use crate::archive::{Archive, No, Replica};
 use crate::checks;
 use crate::lab;
 use crate::plan::{Fault, Intent, Task};
 use crate::server::Lanes;
-use crate::world::{Violation, World, ref_name};
+use crate::timeline::{Violation, World, ref_name};
 
 /// The milliseconds since 1970 when a run begins, by a clock that is right.
 const EPOCH: i64 = 1_700_000_000_000;
@@ -95,7 +95,7 @@ impl Seat {
     ) -> Seat {
         Seat {
             member,
-            name: crate::world::name_of(member),
+            name: crate::timeline::name_of(member),
             fault,
             clones: vec![Replica::new(archive); clones],
             backup: None,
@@ -345,7 +345,9 @@ impl World {
             };
             let vote = match step {
                 Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => precommit(trial.tally(), &me.name, charter, (proposal, round)),
+                Step::Precommit(proposal, round) => {
+                    self.archive.precommit(trial.tally(), &me.name, charter, (proposal, round))
+                }
             };
             trial.say(vote).map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
         };
