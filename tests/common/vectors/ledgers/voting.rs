@@ -112,9 +112,9 @@ fn round_0() -> Vec<Named> {
     story.say("dave", vec![prevote(p, 0)]);
     let own = story.shows(RULE, KEPT, "", "dave's own approval is enough for his prevote in round 0");
 
-    others.approvals(&["alice", "bob"], &[p]);
+    others.approvals(&["alice"], &[p]);
     let mut two = others.clone();
-    others.approvals(&["carol"], &[p]);
+    others.approvals(&["bob", "carol"], &[p]);
     others.say("dave", vec![prevote(p, 0)]);
     let others = others.shows(RULE, KEPT, "others", "three others approve P, which is enough for dave's prevote");
 
@@ -127,7 +127,7 @@ fn round_0() -> Vec<Named> {
             RULE,
             BROKEN,
             "",
-            "two others approve P, one of them three times, which is not enough for dave's prevote",
+            "two others approve P, one of them twice on separate branches, which is not enough for dave's prevote",
         ),
     ]
 }
@@ -174,7 +174,9 @@ fn handed_down_needs_no_approval() -> Vec<Named> {
 fn prevote_quorums() -> Vec<Named> {
     const RULE: &str = "2, prevote quorum";
     let (mut story, p) = Story::with_proposal(&FOUR);
-    story.support(&["alice", "bob"], p);
+    story.support(&["alice"], p);
+    let mut again = story.clone();
+    story.support(&["bob"], p);
     let two = story.clone();
     story.support(&["carol"], p);
     let unseen = story.clone();
@@ -188,9 +190,8 @@ fn prevote_quorums() -> Vec<Named> {
     };
     let parents = two.above_all("dave");
     let too_few = refuse(two.clone(), &parents, "", "two of four prevote P: no precommit counts");
-    let mut again = two.clone();
-    say_twice(&mut again, "bob", &[prevote(p, 0)]);
-    let about = "two of four prevote P, one of them three times: a member counts once";
+    say_twice(&mut again, "bob", &[approve(p), prevote(p, 0)]);
+    let about = "two of four prevote P, one of them twice on separate branches: a member counts once";
     let parents = again.above_all("dave");
     let repeated = refuse(again, &parents, "repeated", about);
     let parents = [unseen.genesis(), unseen.tip("bob")];
@@ -344,16 +345,16 @@ fn entering() -> Vec<Named> {
     const RULE: &str = "5a, entering";
     let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
     story.support(&["alice"], p);
-    story.support(&["bob"], q);
     story.approvals(&["carol", "dave"], &[p, q]);
     let mut two = story.clone();
+    story.support(&["bob"], q);
     story.prevotes(&["carol"], q, 0);
     story.say("dave", vec![prevote(p, 1)]);
     let three = story.shows(RULE, KEPT, "", "three have voted in round 0, whatever for: dave enters round 1");
 
-    say_twice(&mut two, "alice", &[prevote(p, 0)]);
+    say_twice(&mut two, "bob", &[approve(q), prevote(q, 0)]);
     two.say_in_vain("dave", vec![prevote(p, 1)], &[(0, "ROUND_NOT_ENTERED")]);
-    let about = "two have voted in round 0, one of them three times: dave does not enter round 1";
+    let about = "two have voted in round 0, one of them twice on separate branches: dave does not enter round 1";
     let two = two.shows(RULE, BROKEN, "", about);
 
     let (mut story, p) = Story::with_proposal(&FOUR);
