@@ -100,12 +100,15 @@ fn kilobytes(path: &Path) -> u64 {
 
 /// One entry onto ledgers of all sizes, and what it takes to have these at hand.
 fn curve(form: Form) {
-    let all = [(4, 100), (4, 1_000), (4, 10_000), (4, 100_000), (100, 10_000)];
+    let all = [(4, 100), (4, 1_000), (4, 10_000), (4, 100_000), (1, 100_000), (100, 10_000)];
     let sizes = if form == Form::Quick { &all[..2] } else { &all[..] };
     let mut flat = Vec::new();
     for (members, entries) in sizes {
+        let mut world = match members {
+            1 => World::with_lane(*entries),
+            _ => World::new(*members, *entries, Storage::Packed),
+        };
         println!("push one entry onto {entries}, {members} members");
-        let mut world = World::new(*members, *entries, Storage::Packed);
         let servers = Servers::of(&world, &[]);
         let scale = Scale::in_world(&world);
         at_hand(&world, &scale, &servers.gated);
@@ -274,7 +277,7 @@ fn reviewed(proposal: EntryId, text: &str) -> Statement {
 
 /// One member pushes as much as it can; how long the push of another one takes meanwhile.
 fn flood(form: Form) {
-    let count = form.pick(200, 2_000);
+    let count = form.pick(200, 10_000);
     type Deluge = (&'static str, fn(&mut World, &str, usize));
     let deluges: [Deluge; 4] = [
         ("entries, one after the other", |world, member, count| {

@@ -44,6 +44,8 @@ pub struct World {
     spare: Vec<Oid>,
     /// The last decision.
     base: EntryId,
+    /// What entries are written to.
+    objects: std::cell::OnceCell<git_quorum::repo::Objects>,
 }
 
 /// A decision that lacks one precommit.
@@ -87,6 +89,7 @@ impl World {
             lab,
             members: members.clone(),
             spare: Vec::new(),
+            objects: std::cell::OnceCell::new(),
         };
         std::fs::write(world.path("gitconfig"), "").unwrap();
         world.git_in(&["init", "--quiet", "--bare", "repo"]);
@@ -158,6 +161,21 @@ impl World {
         id
     }
 
+    /// One lane of so many entries, above a small ledger of four.
+    pub fn with_lane(entries: usize) -> World {
+        let mut world = World::new(4, 100, Storage::Packed);
+        let (member, open) = (world.members[3].clone(), world.open);
+        for _ in world.lab.made.len()..entries {
+            let tip = world.lab.tip(&member);
+            world.say_above(&member, &[tip], vec![review(open, Verdict::Abstain)]);
+        }
+        let lane = world.lane_refspec(&member);
+        let (tip, name) = lane.split_once(':').unwrap();
+        world.git(&["update-ref", name, tip]);
+        world.git(&["repack", "-adq"]);
+        world
+    }
+
     /// Joins branches of a member's lane, as many at a time as an entry may cite.
     pub fn join(&mut self, member: &str, mut tips: Vec<EntryId>) {
         while tips.len() > 1 {
@@ -188,7 +206,7 @@ impl World {
     }
 
     fn write_new(&mut self) {
-        let objects = self.repo().objects().unwrap();
+        let objects = self.objects.get_or_init(|| self.repo().objects().unwrap());
         for made in &self.lab.made[self.entries.len()..] {
             self.entries.push(objects.write_commit(&made.raw).unwrap());
         }

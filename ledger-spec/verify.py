@@ -9,7 +9,8 @@ ssh-keygen check every entry's signature as well. It reads entries only: not wha
 a proposal says what its objects say (change.md). Comments name the page and section that a rule is from.
 
 Exit status: 0 verified; 1 it failed; 2 called wrongly; 3 no ledger here; 7 agreement is broken, the clone is shallow or
-partial, the ledger asks for a newer verifier (UPGRADE_NEEDED), or nobody said which ledger is the right one (UNPINNED).
+partial, it is another ledger, one that asks for a newer verifier (UPGRADE_NEEDED), or nobody said which is the right
+one (UNPINNED).
 
 Why PyNaCl: entry.md, section 3, wants S below the group order, neither R nor the key of small order, and
 [S]B = R + [k]A without the cofactor. libsodium refuses all else; OpenSSL, and so `cryptography`, takes R and keys of
@@ -754,15 +755,19 @@ class Objects:
     def ask(self, process: Any, oid: str) -> list[str]:
         process.stdin.write(f"{oid}\n".encode())
         process.stdin.flush()
-        return process.stdout.readline().decode(errors="replace").split()
+        answer = process.stdout.readline().decode(errors="replace").split()
+        if len(answer) < 2:
+            raise Stop(1, "DAMAGED", f"git cat-file says nothing about {oid}")
+        return answer
 
     def parse(self, oid: str) -> Entry:
         answer = self.ask(self.about, oid)
-        need(answer[1:2] == ["commit"], "NOT_A_COMMIT", f"{oid}: {' '.join(answer[1:])}")
+        need(answer[1] == "commit", "NOT_A_COMMIT", f"{oid}: {' '.join(answer[1:])}")
         need(int(answer[2]) <= 262144, "TOO_LARGE", oid)
         self.ask(self.content, oid)
         raw = self.content.stdout.read(int(answer[2]) + 1)[:-1]
-        need(commit_id(raw) == oid, "NOT_A_COMMIT", f"{oid} is damaged")  # so no commit is its own ancestor
+        if commit_id(raw) != oid:  # git cat-file does not look; without this a commit could be its own ancestor
+            raise Stop(1, "DAMAGED", f"the bytes of {oid} are not those of its name")
         return parse(raw)
 
 
@@ -799,12 +804,16 @@ def read_clone(clone: str, wanted: str | None) -> tuple[Ledger, bool, dict[str, 
             ledger = Ledger(objects.parse(refs[ref]), refs[ref])
         except Refused:
             continue
-        if ref == f"refs/quorum/{ledger.id[:16]}/genesis" and wanted in (None, ledger.id):
+        if ref == f"refs/quorum/{ledger.id[:16]}/genesis":
             ledgers.append(ledger)
+    here = ", ".join(each.id for each in ledgers)
     if not ledgers:
-        raise Stop(3, "NO_LEDGER", "no such ledger here")
-    if len(ledgers) > 1:
-        raise Stop(7, "SEVERAL_LEDGERS", f"name one with --ledger: {', '.join(each.id for each in ledgers)}")
+        raise Stop(3, "NO_LEDGER", "no ledger here")
+    if len(ledgers) > 1 and not wanted:
+        raise Stop(7, "SEVERAL_LEDGERS", f"name one with --ledger: {here}")
+    ledgers = [each for each in ledgers if wanted in (None, each.id)]
+    if not ledgers:
+        raise Stop(7, "OTHER_LEDGER", f"here is {here}")
     refused: dict[str, Refused] = {}
     for ref in sorted(refs):
         parts = ref.removeprefix(f"refs/quorum/{ledgers[0].id[:16]}/").split("/")
@@ -954,7 +963,7 @@ def main() -> int:
         status, code, message = why.args
     except OSError as why:
         status, code, message = 1, "FAILED", str(why)
-    print(json.dumps({"code": code, "message": message}) if args.json else f"{code}: {message!a}", file=sys.stderr)
+    print(json.dumps({"code": code, "message": message}) if args.json else f"{code}: {message!a}")
     return status
 
 

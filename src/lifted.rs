@@ -27,7 +27,7 @@ pub enum Rule {
     UnlockByLater,
     /// Rule 4: q prevotes release a lock; q - 1 do without it.
     UnlockByQuorum,
-    /// Rule 4: prevotes that release a lock are all of one round.
+    /// Rule 4: prevotes that release a lock are all of one round; without it they are gathered from the lock's round on.
     UnlockByOneRound,
     /// Rule 5a: a round is entered above q votes of the round before.
     Entering,

@@ -1,6 +1,8 @@
 //! Provenance: whether what the refs hold is backed by decisions, and by which. Reads entries and
 //! objects; does not know how its findings are printed.
 
+pub mod proof;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;

@@ -147,6 +147,24 @@ const EXAMPLES: &[(&str, &[Row])] = &[
         ],
     ),
     (
+        "faults",
+        &[
+            ("git quorum faults", "Who broke the rules, as far as this clone knows, and by which entries."),
+            (
+                "git quorum faults --remote origin",
+                "The same with what the remote has now, and what it shows otherwise than before.",
+            ),
+            ("git quorum faults --prove 1f3a -o dave.proof", "Write one of them down for others."),
+        ],
+    ),
+    (
+        "check-proof",
+        &[(
+            "git quorum check-proof dave.proof --ledger ID",
+            "What the file proves about a member of that ledger; anywhere, offline.",
+        )],
+    ),
+    (
         "allowed-signers",
         &[
             ("git quorum allowed-signers > signers", "Write the file."),

@@ -2,10 +2,12 @@
 
 mod charter;
 mod charter_file;
+mod check_proof;
 mod completions;
 mod demo;
 mod doctor;
 mod failures;
+mod faults;
 mod graph;
 mod help;
 mod hook;
@@ -95,6 +97,8 @@ enum Command {
     Log(log::LogArgs),
     Land(land::LandArgs),
     Verify(verify::VerifyArgs),
+    Faults(faults::FaultsArgs),
+    CheckProof(check_proof::CheckProofArgs),
     AllowedSigners(charter::AllowedSignersArgs),
     /// Called by Git's hooks; not for people.
     #[command(hide = true)]
@@ -124,6 +128,8 @@ impl Command {
             Self::Log(_) => "log",
             Self::Land(_) => "land",
             Self::Verify(_) => "verify",
+            Self::Faults(_) => "faults",
+            Self::CheckProof(_) => "check-proof",
             Self::AllowedSigners(_) => "allowed-signers",
             Self::Hook(_) => "hook",
             Self::Install(_) => "install",
@@ -151,6 +157,8 @@ impl Command {
             Self::Log(args) => log::run(args),
             Self::Land(args) => land::run(args),
             Self::Verify(args) => verify::run(args),
+            Self::Faults(args) => faults::run(args, json),
+            Self::CheckProof(args) => check_proof::run(args, json),
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),

@@ -17,8 +17,8 @@ use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Author, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, parents_for, pass_on,
-    push,
+    Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load,
+    parents_for, pass_on, push,
 };
 
 /// How long to wait for another process that signs with the same key.
@@ -161,7 +161,11 @@ impl Session {
     }
 
     /// The id of the one thing among `ids` that begins with what was typed.
-    pub fn find(typed: &str, what: &str, ids: impl Iterator<Item = EntryId>) -> Result<EntryId, Failure> {
+    pub fn find<T: Copy + PartialEq + std::fmt::Display>(
+        typed: &str,
+        what: &str,
+        ids: impl Iterator<Item = T>,
+    ) -> Result<T, Failure> {
         let hex = typed.len() >= 4 && typed.len() <= 64 && typed.bytes().all(|b| b.is_ascii_hexdigit());
         if !hex {
             return Err(Failure::new("BAD_ID", format!("{typed:?} is no id: give at least 4 hexadecimal digits"))
@@ -201,16 +205,23 @@ impl Session {
 
     /// Exchanges with a remote and notes what should be looked at.
     pub fn fetch(&mut self, remote: &str) -> Result<BTreeMap<String, Oid>, Failure> {
-        let found = exchange(&self.repo, &mut self.loaded, remote)?;
-        if let Some(version) = self.loaded.tally.upgrade_needed() {
-            return Err(LoadError::UpgradeNeeded(version).into());
-        }
-        self.notes.extend(found.events.iter().map(|event| describe(event, remote)));
+        let found = self.exchange_with(remote)?;
+        self.notes.extend(found.events.iter().map(|event| describe_event(event, remote)));
         Ok(found.remote_refs)
+    }
+
+    /// Exchanges with a remote.
+    pub fn exchange_with(&mut self, remote: &str) -> Result<Exchange, Failure> {
+        let found = exchange(&self.repo, &mut self.loaded, remote)?;
+        match self.loaded.tally.upgrade_needed() {
+            Some(version) => Err(LoadError::UpgradeNeeded(version).into()),
+            None => Ok(found),
+        }
     }
 }
 
-fn describe(event: &LaneEvent, remote: &str) -> String {
+/// What should be looked at on a remote, in a sentence.
+pub fn describe_event(event: &LaneEvent, remote: &str) -> String {
     match event {
         LaneEvent::Bad(problem) => {
             let last = problem.last_good.map_or("none".to_owned(), |id| id.short());

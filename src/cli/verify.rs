@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::faults::{describe_broken, fault_json};
 use super::session::{Session, choose_remote, open_repo, pinned_ledger};
+use super::style::Text;
 use super::sync::SHOWN;
-use super::view::describe_evidence;
+use super::view::{evidence_of, fault_lines, names};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
 use crate::charter::RefName;
-use crate::consensus::{Content, Subject};
+use crate::consensus::{Content, Fault, Subject};
 use crate::id::{EntryId, Oid};
 
 /// Where a value of this clone's own stands.
@@ -213,23 +215,23 @@ fn report(
 ) -> Answer {
     let tally = &session.loaded.tally;
     let ledger = tally.dag().ledger();
-    let evidence = tally.evidence();
+    let faults = tally.faults();
+    let evidence = evidence_of(&faults);
     let mut violations: Vec<String> =
         refs.iter().filter(|r| is_violation(r, refs, wanted)).map(describe_violation).collect();
     violations.extend(
         decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
     );
     violations.extend(decisions.iter().filter_map(|d| describe_unchecked(session, refs, d)));
-    violations.extend(
-        tally.broken_slots().map(|slot| format!("{}: two decisions for one slot: agreement is broken", slot.subject)),
-    );
+    violations.extend(tally.broken(&faults).iter().map(describe_broken));
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
     let earlier = decisions.len().saturating_sub(SHOWN);
     lines.extend((earlier > 0).then(|| format!("  {earlier} more decisions, checked too; --json lists them")));
     lines.extend(decisions.iter().skip(earlier).map(describe_decision));
-    lines.extend(evidence.iter().map(describe_evidence));
+    lines.extend(fault_lines(&faults, SHOWN).iter().map(Text::plain));
     let data = json!({
         "ledger": ledger, "pinned": pinned, "refs": refs, "decisions": decisions, "evidence": evidence,
+        "faults": faults.iter().map(fault_json).collect::<Vec<_>>(),
         "violations": violations, "entries": tally.dag().entries().len(),
         "charter": tally.charter_in_force(),
         "lane_problems": session.loaded.problems.iter().map(|p| json!({
@@ -240,7 +242,7 @@ fn report(
         let message = format!("{}\n{}", violations.join("\n"), lines.join("\n"));
         return Err(Failure::new("VERIFICATION_FAILED", message)
             .exit(Exit::Unverified)
-            .hint(hint(refs, &evidence))
+            .hint(hint(refs, &faults))
             .data(data));
     }
     if !pinned {
@@ -254,15 +256,15 @@ fn report(
     Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
 }
 
-fn hint(refs: &[RefAudit], evidence: &[crate::consensus::Evidence]) -> String {
+fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {
     let fetched = |r: &RefAudit| r.place.starts_with(TRACKING) && r.backing == Backing::NotBacked;
     if refs.iter().any(fetched) {
         return "the decision may have come since: git fetch, git quorum sync, then git quorum verify".to_owned();
     }
-    let members: BTreeSet<_> = evidence.iter().map(|e| e.member.clone()).collect();
+    let members: BTreeSet<_> = faults.iter().map(|fault| fault.member.clone()).collect();
     match members.is_empty() {
         true => "find out who moved the ref past the gate".to_owned(),
-        false => format!("convicted by their own votes: {}", super::view::names(&members)),
+        false => format!("convicted by their own votes: {}", names(&members)),
     }
 }
 

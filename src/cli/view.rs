@@ -1,15 +1,16 @@
 //! Proposals as commands show them: the tally's report, with what the ref itself tells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::Failure;
 use super::session::Session;
 use super::style::{Role, Text};
+use super::sync::first;
 use crate::audit::steps;
 use crate::charter::MemberName;
-use crate::consensus::{Content, Evidence, ProposalReport, State, Subject};
+use crate::consensus::{Content, Evidence, Fault, ProposalReport, State, Subject};
 use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
@@ -56,6 +57,11 @@ impl Session {
 
     /// A proposal in a line or two.
     pub fn view(&self, id: EntryId) -> Result<ProposalView, Failure> {
+        self.view_by(id, &self.standing([id])?)
+    }
+
+    /// The same where the refs of many are looked up at once.
+    pub fn view_by(&self, id: EntryId, standing: &Standing<'_>) -> Result<ProposalView, Failure> {
         let report = self.report(id)?;
         let tally = &self.loaded.tally;
         let missing = || Failure::new("INTERNAL", format!("proposal {id} is not known"));
@@ -70,7 +76,7 @@ impl Session {
             subject: proposal.slot.subject.clone(),
             title,
             proposer: proposal.proposer.clone(),
-            state: self.state(id, report.state)?,
+            state: self.state(id, report.state, standing),
             from,
             to,
             quorum: report.quorum,
@@ -82,19 +88,31 @@ impl Session {
         })
     }
 
+    /// What the refs of these proposals hold, and what was decided for them; looked up once for all.
+    pub fn standing(&self, ids: impl IntoIterator<Item = EntryId>) -> Result<Standing<'_>, Failure> {
+        let tally = &self.loaded.tally;
+        let subjects: BTreeSet<_> = ids.into_iter().filter_map(|id| Some(&tally.proposal(id)?.slot.subject)).collect();
+        let chains: BTreeMap<_, _> = subjects.into_iter().filter_map(|s| Some((s, tally.chain(s)?.decided))).collect();
+        let names = chains.keys().filter_map(|subject| match subject {
+            Subject::Ref(name) => Some(name.as_str()),
+            Subject::Charter => None,
+        });
+        Ok(Standing { values: self.ref_values(names)?, chains })
+    }
+
     /// The state by name, with landed and stale as the ref tells.
-    pub fn state(&self, id: EntryId, state: State) -> Result<&'static str, Failure> {
-        Ok(match state {
-            State::Open | State::Approved if self.is_overtaken(id)? => "stale",
+    pub fn state(&self, id: EntryId, state: State, standing: &Standing<'_>) -> &'static str {
+        match state {
+            State::Open | State::Approved if self.is_overtaken(id, standing) => "stale",
             State::Open => "open",
             State::Approved => "approved",
-            State::Decided if self.has_landed(id)? => "landed",
+            State::Decided if self.has_landed(id, standing) => "landed",
             State::Decided => "decided",
             State::Rejected => "rejected",
             State::Withdrawn => "withdrawn",
             State::Stale => "stale",
             State::Superseded => "superseded",
-        })
+        }
     }
 
     /// All decisions that their refs hold, or later ones of the same chain.
@@ -116,23 +134,38 @@ impl Session {
     }
 
     /// Whether the ref holds the decision or a later one.
-    fn has_landed(&self, id: EntryId) -> Result<bool, Failure> {
+    fn has_landed(&self, id: EntryId, standing: &Standing<'_>) -> bool {
         let tally = &self.loaded.tally;
-        let Some(proposal) = tally.proposal(id) else { return Ok(false) };
-        let Subject::Ref(name) = &proposal.slot.subject else { return Ok(false) };
-        let Some(chain) = tally.chain(&proposal.slot.subject) else { return Ok(false) };
-        let Some(place) = chain.decided.iter().position(|d| *d == id) else { return Ok(false) };
-        Ok(landed(&steps(tally, &chain.decided), self.ref_value(name.as_str())?) > place)
+        let Some(Subject::Ref(name)) = tally.proposal(id).map(|p| &p.slot.subject) else { return false };
+        let decided = standing.decided(&Subject::Ref(name.clone()));
+        let place = decided.iter().position(|d| *d == id);
+        place.is_some_and(|place| landed(&steps(tally, decided), standing.value(name.as_str())) > place)
     }
 
     /// Whether an undecided proposal expects a value that the ref neither has nor will have.
-    fn is_overtaken(&self, id: EntryId) -> Result<bool, Failure> {
+    fn is_overtaken(&self, id: EntryId, standing: &Standing<'_>) -> bool {
         let tally = &self.loaded.tally;
-        let Some(proposal) = tally.proposal(id) else { return Ok(false) };
-        let Content::Ref(change) = tally.content(proposal) else { return Ok(false) };
-        let value = self.ref_value(change.name.as_str())?;
-        let decided = tally.chain(&proposal.slot.subject).map(|chain| chain.decided).unwrap_or_default();
-        Ok(value != change.from && path(&steps(tally, &decided), value, change.from).is_none())
+        let Some(proposal) = tally.proposal(id) else { return false };
+        let Content::Ref(change) = tally.content(proposal) else { return false };
+        let value = standing.value(change.name.as_str());
+        let decided = standing.decided(&proposal.slot.subject);
+        value != change.from && path(&steps(tally, decided), value, change.from).is_none()
+    }
+}
+
+/// What refs hold, and the decisions of their chains.
+pub struct Standing<'a> {
+    values: BTreeMap<&'a str, Oid>,
+    chains: BTreeMap<&'a Subject, Vec<EntryId>>,
+}
+
+impl Standing<'_> {
+    fn value(&self, name: &str) -> Option<Oid> {
+        self.values.get(name).copied()
+    }
+
+    fn decided(&self, subject: &Subject) -> &[EntryId] {
+        self.chains.get(subject).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -178,16 +211,25 @@ pub fn names(names: &BTreeSet<MemberName>) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Evidence in a line.
-pub fn describe_evidence(evidence: &Evidence) -> String {
-    let [first, second] = evidence.entries;
-    format!(
-        "evidence against {}: {}, entries {} and {}",
-        evidence.member,
-        evidence.rule.name(),
-        first.short(),
-        second.short()
-    )
+/// What of the faults is evidence, as the tally orders it.
+pub fn evidence_of(faults: &[Fault]) -> BTreeSet<Evidence> {
+    faults.iter().filter_map(Fault::evidence).collect()
+}
+
+/// The first so many faults in a line each, and how to see more of them.
+pub fn fault_lines(faults: &[Fault], count: usize) -> Vec<Text> {
+    let (shown, more) = first(faults, count);
+    let rest = (more > 0).then(|| format!("… and {more} more faults")).into_iter();
+    let how = (!faults.is_empty()).then(|| "git quorum faults tells by which entries".to_owned());
+    shown.iter().map(describe_fault).chain(rest.chain(how).map(|line| Text::of(Role::Faint, line))).collect()
+}
+
+/// A fault in a line.
+pub fn describe_fault(fault: &Fault) -> Text {
+    Text::of(Role::Bad, "fault ")
+        .with(Role::Id, fault.id.short())
+        .with(Role::Bad, format!("  {} ({})", fault.kind, fault.rule_name()))
+        .with(Role::Plain, format!("  {}", fault.sentence()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::slot::{Slot, Subject};
 use super::tally::{Phase, Tally, Vote};
 use crate::charter::MemberName;
 use crate::id::EntryId;
+use crate::ledger::EntryIndex;
 
 /// What a pair of votes shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -28,6 +29,15 @@ impl EvidenceRule {
             Self::FreezeViolation => "freeze violation",
         }
     }
+
+    /// The rule's number in `ledger-spec/deciding.md`.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Equivocation => "7 (i)",
+            Self::LockViolation => "7 (ii)",
+            Self::FreezeViolation => "7 (iii)",
+        }
+    }
 }
 
 /// Two votes of one member that no honest tool casts both.
@@ -45,16 +55,40 @@ pub struct Evidence {
     pub entries: [EntryId; 2],
 }
 
+/// The votes behind [`Evidence`], in the rule's order.
+pub(super) struct Pair {
+    pub(super) member: MemberName,
+    pub(super) rule: EvidenceRule,
+    pub(super) charter: EntryId,
+    pub(super) slot: Slot,
+    pub(super) votes: [Vote; 2],
+}
+
 impl Tally {
     /// All evidence in the ledger, sorted; one pair for each rule, round and phase broken.
     pub fn evidence(&self) -> Vec<Evidence> {
+        let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
+        let evidence = |Pair { member, rule, charter, slot, votes: [first, second] }| Evidence {
+            member,
+            rule,
+            charter,
+            slot: slot.id(),
+            entries: [id(&first), id(&second)],
+        };
+        let mut found: Vec<_> = self.pairs(|_| true).into_iter().map(evidence).collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The pairs of votes that convict, among those that stand in entries that are wanted.
+    pub(super) fn pairs(&self, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Pair> {
         let mut found = Vec::new();
         for ((member, charter, slot), votes) in self.cast.iter() {
-            let votes = &self.in_fixed_order(votes);
+            let votes = &self.in_fixed_order(votes.iter().filter(|vote| wanted(vote.place.entry)));
             let mut convict = |rule, first: &Vote, second: &Vote| {
-                let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
-                let entries = [id(first), id(second)];
-                found.push(Evidence { member: member.clone(), rule, charter: *charter, slot: slot.id(), entries });
+                let (member, slot, votes) = (member.clone(), slot.clone(), [first.clone(), second.clone()]);
+                found.push(Pair { member, rule, charter: *charter, slot, votes });
             };
             for (first, second) in equivocations(votes) {
                 convict(EvidenceRule::Equivocation, first, second);
@@ -62,18 +96,16 @@ impl Tally {
             for (first, second) in self.lock_violations(*charter, slot, votes) {
                 convict(EvidenceRule::LockViolation, first, second);
             }
-            if let Some((first, second)) = self.freeze_violation(member, *charter, slot, votes) {
+            if let Some((first, second)) = self.freeze_violation((member, *charter, slot), votes, &wanted) {
                 convict(EvidenceRule::FreezeViolation, &first, second);
             }
         }
-        found.sort();
-        found.dedup();
         found
     }
 
     /// The order of arrival must not show in what is reported.
-    fn in_fixed_order(&self, votes: &[Vote]) -> Vec<Vote> {
-        let mut votes = votes.to_vec();
+    fn in_fixed_order<'a>(&self, votes: impl Iterator<Item = &'a Vote>) -> Vec<Vote> {
+        let mut votes: Vec<_> = votes.cloned().collect();
         let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
         votes.sort_by_cached_key(|v| (v.phase, v.round, v.proposal, id(v), v.place.statement));
         votes
@@ -109,16 +141,16 @@ impl Tally {
     /// A vote under the charter, outside its own slot, that is no ancestor of a precommit of its change.
     fn freeze_violation<'a>(
         &self,
-        member: &MemberName,
-        charter: EntryId,
-        slot: &Slot,
+        (member, charter, slot): (&MemberName, EntryId, &Slot),
         votes: &'a [Vote],
+        wanted: impl Fn(EntryIndex) -> bool,
     ) -> Option<(Vote, &'a Vote)> {
         let change_slot = Slot { subject: Subject::Charter, base: charter };
         if *slot == change_slot {
             return None;
         }
-        let changes = self.first_precommits(self.cast.get(&(member.clone(), charter, change_slot))?);
+        let cast = self.cast.get(&(member.clone(), charter, change_slot))?;
+        let changes = self.first_precommits(cast.iter().filter(|vote| wanted(vote.place.entry)));
         votes.iter().find_map(|vote| {
             let beside = changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?;
             Some((beside.clone(), vote))
@@ -126,16 +158,16 @@ impl Tally {
     }
 
     /// The precommits that no other of these precedes: what these know, the later ones know too.
-    fn first_precommits(&self, votes: &[Vote]) -> Vec<Vote> {
+    fn first_precommits<'a>(&self, votes: impl Iterator<Item = &'a Vote>) -> Vec<Vote> {
         let mut first: Vec<Vote> = Vec::new();
-        let mut in_order: Vec<_> = votes.iter().filter(|v| v.phase == Phase::Precommit).collect();
+        let mut in_order: Vec<_> = votes.filter(|v| v.phase == Phase::Precommit).collect();
         in_order.sort_by_key(|v| v.place);
         for vote in in_order {
             if !first.iter().any(|earlier| self.dag.precedes(earlier.place, vote.place)) {
                 first.push(vote.clone());
             }
         }
-        self.in_fixed_order(&first)
+        self.in_fixed_order(first.iter())
     }
 }
 

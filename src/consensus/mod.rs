@@ -5,6 +5,7 @@
 mod agreement;
 mod discount;
 mod evidence;
+mod faults;
 mod judge;
 mod next;
 mod report;
@@ -14,6 +15,7 @@ mod tally;
 pub use agreement::{PAYLOAD_TYPE, agreement_statement, pre_authentication_encoding};
 pub use discount::{Discount, DiscountReason};
 pub use evidence::{Evidence, EvidenceRule};
+pub use faults::{BrokenSlot, Fault, FaultKind, Said};
 pub use next::{Due, Patience, Step, Timer, TimerEvent, Trial, Waiting};
 pub use report::{Opinion, ProposalReport, RoundReport, State};
 pub use slot::{Slot, Subject};

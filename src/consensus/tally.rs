@@ -17,6 +17,7 @@ use crate::lifted::Rule;
 
 /// The two phases of a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// The first.
     Prevote,
@@ -162,7 +163,7 @@ pub struct Tally {
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
     pub(super) cast: Map<(MemberName, EntryId, Slot), Vec<Vote>>,
     /// For each decided proposal, the charters and rounds in which it was.
-    sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
+    pub(super) sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: List<Discounted>,
     /// The decided proposals of each slot that has one.
     decided: Map<Slot, BTreeSet<EntryId>>,

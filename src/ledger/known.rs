@@ -128,17 +128,82 @@ impl Tables {
         self.nodes.len() as u32
     }
 
-    /// How many nodes all tables have together.
-    #[cfg(test)]
-    pub(super) fn nodes(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub(super) fn freeze(&self, freezer: &mut Freezer) {
         freezer.list(&self.nodes);
     }
 
     pub(super) fn thaw(thawer: &mut Thawer) -> Option<Self> {
         Some(Self { nodes: thawer.list()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// From which earlier tables one comes, and what is named besides.
+    type Deed = (Vec<prop::sample::Index>, Vec<Upto>);
+
+    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+        let chain = prop_oneof![4 => 0..40_u32, 2 => 200..300_u32, 1 => 4_000..70_000_u32, 1 => any::<u32>()];
+        let named = prop::collection::vec((chain, 1..9_u32), 0..5);
+        prop::collection::vec((prop::collection::vec(any::<prop::sample::Index>(), 0..5), named), 1..40)
+    }
+
+    /// Named chains in order, each once.
+    fn in_order(named: &[Upto]) -> BTreeMap<u32, u32> {
+        let mut greatest = BTreeMap::new();
+        for (chain, count) in named {
+            greatest.entry(*chain).and_modify(|known: &mut u32| *known = (*known).max(*count)).or_insert(*count);
+        }
+        greatest
+    }
+
+    proptest! {
+        #[test]
+        fn a_table_holds_the_greatest_counts_of_those_that_it_comes_from(deeds in deeds()) {
+            let (mut tables, mut made) = (Tables::default(), vec![(Known::default(), BTreeMap::new())]);
+            for (from, named) in deeds {
+                let named = in_order(&named);
+                let from: Vec<_> = from.iter().map(|index| index.get(&made).clone()).collect();
+                let mut expected = named.clone();
+                for (chain, count) in from.iter().flat_map(|(_, counts)| counts) {
+                    expected.entry(*chain).and_modify(|known: &mut u32| *known = (*known).max(*count)).or_insert(*count);
+                }
+                let named: Vec<_> = named.into_iter().collect();
+                let all: Vec<_> = from.iter().map(|(known, _)| *known).collect();
+                let before = tables.nodes.len();
+                let known = tables.join(all.clone(), &named);
+                let added = tables.nodes.len() - before;
+                for chain in expected.keys().flat_map(|chain| [chain.wrapping_sub(1), *chain, chain.wrapping_add(1)]) {
+                    prop_assert_eq!(tables.count(known, chain), expected.get(&chain).copied().unwrap_or(0));
+                }
+                prop_assert!(added <= expected.len() * 8, "a way down for each chain at most");
+                let is_one = all.iter().all(|other| Some(other) == all.first());
+                let is_known = from.first().is_some_and(|(_, counts)| *counts == expected);
+                prop_assert!(!(is_one && is_known) || added == 0, "what is known already is not made anew");
+                made.push((known, expected));
+            }
+        }
+    }
+
+    /// A lane that is cut into forks, each on the one before: what is kept grows with the forks, and not with their square.
+    #[test]
+    fn forks_upon_forks_share_what_they_know() {
+        let (mut tables, mut known) = (Tables::default(), Known::default());
+        const FORKS: u32 = 5_000;
+        for chain in 0..FORKS {
+            known = tables.join(vec![known], &[(chain, 1)]);
+        }
+        assert!((0..FORKS).all(|chain| tables.count(known, chain) == 1) && tables.count(known, FORKS) == 0);
+        assert!(tables.nodes.len() <= 4 * FORKS as usize + 4, "{} nodes", tables.nodes.len());
+        let (before, mut some) = (tables.nodes.len(), vec![known; 200]);
+        some.push(Known::default());
+        assert_eq!(tables.join(some, &[(17, 1)]), known);
+        assert_eq!(tables.nodes.len(), before);
     }
 }

@@ -1,6 +1,7 @@
 //! Git itself: the only room that starts `git` or opens an object database. Knows nothing of
 //! entries, charters or deciding.
 
+mod bundle;
 pub mod change;
 mod discover;
 pub mod git;
@@ -20,6 +21,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
+pub use bundle::{Bundle, BundleError};
 pub use git::{Environment, GitError, clean_text, is_executable, is_unprintable};
 pub use hold::Held;
 pub use hooks::HOOKS_PATH;
@@ -80,10 +82,10 @@ pub enum RepoError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A listing goes over a limit.
-    #[error("tree {oid} goes over a limit: {what}; split the change")]
+    /// A change goes over a limit.
+    #[error("object {oid} goes over a limit: {what}; split the change")]
     TooLarge {
-        /// The tree at which the limit was met.
+        /// The object at which the limit was met.
         oid: Oid,
         /// The limit.
         what: String,

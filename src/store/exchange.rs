@@ -159,6 +159,23 @@ fn gone_lanes(loaded: &Loaded, remote: &str, remote_refs: &BTreeMap<String, Oid>
     loaded.tips.iter().filter_map(lost).collect()
 }
 
+/// What remotes showed when they were asked last that is behind or beside what they had shown before, by remote.
+pub fn last_shown(loaded: &Loaded) -> Vec<(String, LaneEvent)> {
+    let dag = loaded.tally.dag();
+    let event = |(name, seen): (&String, &Oid)| {
+        let Some(LaneRef::Remote(remote, member)) = loaded.refs.read(name) else { return None };
+        let shown = loaded.refs.incoming(&remote, &loaded.refs.lane(&member));
+        let (seen, now) = (dag.find_oid(*seen)?, dag.find_oid(*loaded.tips.get(&shown)?)?);
+        let id = |index| dag.entry(index).id;
+        match (dag.reaches(seen, now), dag.reaches(now, seen)) {
+            (true, _) => None,
+            (false, true) => Some((remote, LaneEvent::WentBack { member, seen: id(seen), now: Some(id(now)) })),
+            (false, false) => Some((remote, LaneEvent::WentSideways { member, seen: id(seen), now: id(now) })),
+        }
+    };
+    loaded.tips.iter().filter_map(event).collect()
+}
+
 fn list_remote(
     repo: &Repo,
     refs: &LedgerRefs,

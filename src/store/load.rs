@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cache::VerifiedCache;
-use super::names::{LaneRef, LedgerRefs};
+use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
@@ -67,6 +67,8 @@ pub struct Loaded {
     /// Lanes with something wrong.
     pub problems: Vec<LaneProblem>,
     rejected: HashMap<Oid, (Reject, Oid)>,
+    /// How many more bytes of entries may be read.
+    room: Room,
     objects: Objects,
     cache: VerifiedCache,
     watcher: Watcher,
@@ -215,6 +217,20 @@ const WORTH_A_SNAPSHOT: usize = 64;
 /// Bytes of entries whose signatures are checked together.
 const BATCH_BYTES: usize = 1 << 23;
 
+/// How many bytes of entries may still be read; any number where none is said. Zero is none: who uses up the last one is over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Room(Option<usize>);
+
+impl Room {
+    fn take(&mut self, bytes: usize) {
+        self.0 = self.0.map(|left| left.saturating_sub(bytes));
+    }
+
+    fn is_used_up(self) -> bool {
+        self.0 == Some(0)
+    }
+}
+
 /// The work of taking in a tip.
 struct Descent {
     pending: Vec<Pending>,
@@ -262,25 +278,17 @@ impl Descent {
     }
 }
 
-/// The owner of the lane that a ref of the ledger keeps, if it keeps one.
-fn lane_owner(refs: &LedgerRefs, name: &str) -> Option<MemberName> {
-    match refs.read(name)? {
-        LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _) => Some(member),
-        LaneRef::Genesis | LaneRef::Proposal(_) => None,
-    }
-}
-
 impl Loaded {
     fn new(repo: &Repo, (tally, tips): (Tally, BTreeMap<String, Oid>), objects: Objects, trust: Trust) -> Self {
         let refs = LedgerRefs::of(tally.dag().ledger());
         let cache = VerifiedCache::open(repo.git_dir(), trust);
         let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
-        Self { tally, refs, tips, problems, rejected, objects, cache, watcher }
+        Self { tally, refs, tips, problems, rejected, room: Room::default(), objects, cache, watcher }
     }
 
     /// The refs that hold what was taken in.
     pub(super) fn covered(&self) -> BTreeMap<String, Oid> {
-        let covers = |name: &String| *name == self.refs.genesis() || lane_owner(&self.refs, name).is_some();
+        let covers = |name: &String| *name == self.refs.genesis() || self.refs.owner(name).is_some();
         self.tips.iter().filter(|(name, _)| covers(name)).map(|(name, oid)| (name.clone(), *oid)).collect()
     }
 
@@ -306,13 +314,23 @@ impl Loaded {
 
     fn take_in_all(&mut self) -> Result<(), LoadError> {
         for (name, oid) in self.tips.clone() {
-            let Some(owner) = lane_owner(&self.refs, &name) else { continue };
+            let Some(owner) = self.refs.owner(&name) else { continue };
             if let Err(problem) = self.take_lane(&name, oid, &owner)? {
                 self.problems.push(problem);
             }
         }
         self.cache.save();
         Ok(())
+    }
+
+    /// Lets so many bytes of entries be taken in from now on. What would bring more is not.
+    pub fn limit(&mut self, bytes: usize) {
+        self.room = Room(Some(bytes));
+    }
+
+    /// Whether there were more.
+    pub fn is_over_limit(&self) -> bool {
+        self.room.is_used_up()
     }
 
     /// Takes in what a lane's tip leads to, and checks that the tip is its owner's.
@@ -345,6 +363,9 @@ impl Loaded {
             judged: 0,
         };
         while let Some(next) = descent.pending.pop() {
+            if self.room.is_used_up() {
+                return Ok(Err((Reject::new(RejectReason::TooLarge, "more entries than may come at once"), tip)));
+            }
             match next {
                 Pending::Named(oid) => self.open(oid, &mut descent)?,
                 Pending::Again(oid) => {
@@ -377,6 +398,7 @@ impl Loaded {
         }
         self.watcher.at("Reading entries", descent.opened.len(), None);
         let Some(unknown) = self.parse(oid)? else { return Ok(()) };
+        self.room.take(unknown.size);
         let parents = unknown.entry.parents.clone();
         let held = descent.held.saturating_add(unknown.size);
         descent.pending.push(if held <= HELD_BYTES {

@@ -13,7 +13,9 @@ mod snapshot;
 mod testing;
 
 pub use append::{AppendError, Author, parents_for};
-pub use exchange::{Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, pass_on, push};
+pub use exchange::{
+    Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, last_shown, pass_on, push,
+};
 pub use incoming::load_with_incoming;
 pub use load::{LaneProblem, LoadError, Loaded, Trust, find_ledgers, is_admitted, load, load_unfounded};
 pub use names::{LaneRef, LedgerRefs};

@@ -96,6 +96,14 @@ impl LedgerRefs {
         format!("{}incoming/{}/", self.prefix, remote_part(remote))
     }
 
+    /// The owner of the lane that a ref of the ledger keeps, if it keeps one.
+    pub fn owner(&self, name: &str) -> Option<MemberName> {
+        match self.read(name)? {
+            LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _) => Some(member),
+            LaneRef::Genesis | LaneRef::Proposal(_) => None,
+        }
+    }
+
     /// What a ref of the ledger is for; none for names that the format does not know.
     pub fn read(&self, name: &str) -> Option<LaneRef> {
         let rest = name.strip_prefix(&self.prefix)?;

@@ -5,19 +5,16 @@
 #[path = "../common/lab.rs"]
 mod lab;
 
+mod agreement;
+mod changing;
+mod charters;
 mod found;
+mod going_on;
+mod progress;
 mod reduced;
 mod table;
 
-use reduced::{Setup, search};
-
-#[test]
-fn probe() {
-    let number = |n: usize| std::env::args().nth(0).map(|_| n).unwrap();
-    let read = |name: &str, d: usize| std::env::var(name).ok().and_then(|t| t.parse().ok()).unwrap_or(number(d));
-    let mut setup = Setup::new(read("N", 4), read("L", 1), read("V", 2), read("R", 2));
-    setup.folded = read("F", 0) == 1;
-    setup.check_fold = read("C", 0) == 1;
-    setup.most = read("MOST", 20000);
-    println!("{}", search(&setup));
+/// Whether the long searches are asked for.
+fn long() -> bool {
+    std::env::var_os("MODEL").is_some_and(|form| form == "long")
 }

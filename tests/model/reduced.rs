@@ -39,6 +39,19 @@ use crate::table::{NAMES, Phase, Table, main_slot, vote};
 const HONEST: usize = 6;
 const ROUNDS: usize = 4;
 
+/// In which order honest votes are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Any vote at any time, also of rounds behind: nothing is taken for granted.
+    Free,
+    /// Any vote of the round at any time.
+    Steps,
+    /// In each round the prevotes, member by member, then the precommits. A member may withhold each.
+    Turns,
+    /// The same, and nobody withholds a prevote that counts.
+    Eager,
+}
+
 /// What is searched.
 #[derive(Debug, Clone)]
 pub struct Setup {
@@ -48,11 +61,13 @@ pub struct Setup {
     pub rounds: usize,
     /// How many honest members approve each rival (the liars approve all); all approve where it says nothing.
     pub approvals: BTreeMap<usize, usize>,
-    pub layered: bool,
+    pub way: Way,
     pub folded: bool,
     pub check_fold: bool,
-    /// Votes that are cast first: member, phase, rival, round.
+    /// Votes of whole rounds that are cast first.
     pub first: Vec<Vote>,
+    /// What it looks for; anything when there is nothing here.
+    pub seek: Option<Violation>,
     /// Stops after so many states.
     pub most: usize,
 }
@@ -65,10 +80,11 @@ impl Setup {
             rivals,
             rounds,
             approvals: BTreeMap::new(),
-            layered: true,
+            way: Way::Eager,
             folded: false,
             check_fold: false,
             first: vec![],
+            seek: None,
             most: usize::MAX,
         }
     }
@@ -95,7 +111,7 @@ impl fmt::Display for Vote {
 }
 
 /// What must not be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Violation {
     /// A slot with two decisions.
     TwoDecisions,
@@ -111,6 +127,8 @@ pub enum Violation {
 #[derive(Debug, Clone)]
 pub struct Outcome {
     pub states: usize,
+    /// Ledgers that were looked at whole.
+    pub ledgers: usize,
     /// Votes put before the judge.
     pub judged: usize,
     pub depth: usize,
@@ -122,9 +140,13 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { states, judged, depth, time, violation, whole } = self;
+        let Outcome { states, ledgers, judged, depth, time, violation, whole } = self;
         let whole = if *whole { "" } else { " (cut short)" };
-        write!(f, "{states} states{whole}, {judged} votes judged, depth {depth}, {:.1} s: ", time.as_secs_f64())?;
+        write!(
+            f,
+            "{states} states{whole}, {ledgers} ledgers, {judged} votes judged, depth {depth}, {:.1} s: ",
+            time.as_secs_f64()
+        )?;
         match violation {
             None => f.write_str("no violation"),
             Some((what, votes)) => {
@@ -164,7 +186,7 @@ pub struct Search<'a> {
     certificates: Vec<Vec<Vec<usize>>>,
     seen: HashSet<u128>,
     fold_allows: HashMap<u128, u64>,
-    path: Vec<Vote>,
+    pub path: Vec<Vote>,
     outcome: Outcome,
     start: Instant,
     orders: Vec<Vec<usize>>,
@@ -179,11 +201,14 @@ pub fn search(setup: &Setup) -> Outcome {
 pub fn each_state(setup: &Setup, mut visit: impl FnMut(&Search<'_>, &State) -> bool) -> Outcome {
     let (mut search, mut state) = Search::start(setup);
     for vote in &setup.first {
-        while vote.round > state.round {
-            state = search.advance(&state);
+        if vote.round > state.round {
+            state = search.advance(&search.inspect(state).0);
         }
         state = search.cast(&state, *vote).unwrap_or_else(|| panic!("{vote} does not count"));
         search.path.push(*vote);
+    }
+    if !setup.first.is_empty() {
+        state = search.advance(&search.inspect(state).0);
     }
     search.explore(state, &mut visit);
     search.outcome.time = search.start.elapsed();
@@ -216,7 +241,8 @@ impl<'a> Search<'a> {
         }
         let quorum = table.tally.dag().charter(ledger).unwrap().charter.threshold().q;
         let certificates = rivals.iter().map(|p| same_statements(&table, ledger, *p, setup.rounds)).collect();
-        let outcome = Outcome { states: 0, judged: 0, depth: 0, time: Duration::ZERO, violation: None, whole: true };
+        let outcome =
+            Outcome { states: 0, ledgers: 0, judged: 0, depth: 0, time: Duration::ZERO, violation: None, whole: true };
         let search = Search {
             setup,
             ledger,
@@ -246,11 +272,15 @@ impl<'a> Search<'a> {
     }
 
     fn explore(&mut self, state: State, visit: &mut impl FnMut(&Search<'_>, &State) -> bool) {
+        if matches!(self.setup.way, Way::Turns | Way::Eager) {
+            return self.explore_turn(state, 0, visit);
+        }
         let (state, violation) = self.inspect(state);
         if !self.seen.insert(self.key(&state.rows, state.round, state.decided)) {
             return;
         }
         self.outcome.states += 1;
+        self.outcome.ledgers += 1;
         self.outcome.depth = self.outcome.depth.max(self.path.len());
         if let Some(violation) = violation {
             self.outcome.violation = Some((violation, self.path.clone()));
@@ -261,11 +291,11 @@ impl<'a> Search<'a> {
         if self.is_over() || !visit(self, &state) {
             return;
         }
-        let from = if self.setup.layered { state.round } else { 0 };
+        let from = if self.setup.way == Way::Steps { state.round } else { 0 };
         let mut allowed = 0;
         for round in from..=state.round {
             for candidate in self.candidates(round) {
-                if state.rows[candidate.member][candidate.round][candidate.phase as usize] != 0 && self.setup.layered {
+                if !self.may(&state, candidate) {
                     continue;
                 }
                 let next = self.try_vote(&state, candidate);
@@ -286,6 +316,63 @@ impl<'a> Search<'a> {
             let next = self.advance(&state);
             self.explore(next, visit);
         }
+    }
+
+    /// A round in a fixed order. Prevotes of a round do not read each other, nor the precommits; so this order is as good
+    /// as any.
+    fn explore_turn(&mut self, state: State, turn: usize, visit: &mut impl FnMut(&Search<'_>, &State) -> bool) {
+        let honest = self.setup.honest();
+        if turn == 2 * honest {
+            return self.end_round(state, visit);
+        }
+        if turn == 0 {
+            if !self.seen.insert(self.key(&state.rows, state.round, state.decided)) {
+                return;
+            }
+            self.outcome.states += 1;
+            self.outcome.whole &= self.outcome.states < self.setup.most;
+        }
+        let phase = if turn < honest { Phase::Prevote } else { Phase::Precommit };
+        let (member, round) = (turn % honest, state.round);
+        let mut withhold = true;
+        for rival in 0..self.setup.rivals {
+            let cast = Vote { member, phase, rival, round };
+            self.outcome.judged += 1;
+            let Some(next) = self.cast(&state, cast) else { continue };
+            withhold &= phase == Phase::Precommit || self.setup.way == Way::Turns;
+            self.path.push(cast);
+            self.explore_turn(next, turn + 1, visit);
+            self.path.pop();
+            if self.is_over() {
+                return;
+            }
+        }
+        if withhold {
+            self.explore_turn(state, turn + 1, visit);
+        }
+    }
+
+    /// All have voted in the round who will.
+    fn end_round(&mut self, state: State, visit: &mut impl FnMut(&Search<'_>, &State) -> bool) {
+        let (state, violation) = self.inspect(state);
+        self.outcome.ledgers += 1;
+        self.outcome.depth = self.outcome.depth.max(self.path.len());
+        if let Some(violation) = violation {
+            self.outcome.violation = Some((violation, self.path.clone()));
+        }
+        if !self.is_over() && visit(self, &state) && state.round + 1 < self.setup.rounds {
+            let next = self.advance(&state);
+            self.explore_turn(next, 0, visit);
+        }
+    }
+
+    /// An honest member says nothing twice, and does not prevote where it has precommitted (section 5). Nothing else
+    /// binds it here but the judge: agreement must not hang on what is a tool's duty.
+    fn may(&self, state: &State, candidate: Vote) -> bool {
+        let [prevoted, precommitted] = state.rows[candidate.member][candidate.round];
+        let said = [prevoted, precommitted][candidate.phase as usize];
+        let again = said == candidate.rival as u8 + 1;
+        !again && (candidate.phase == Phase::Precommit || precommitted == 0)
     }
 
     fn is_over(&self) -> bool {
@@ -389,27 +476,25 @@ impl<'a> Search<'a> {
         }
         let decided = state.table.tally.decided_in(&self.slot);
         state.decided = (0..self.setup.rivals).filter(|v| decided.contains(&self.rivals[*v])).map(|v| 1 << v).sum();
-        let violation = self.violation(&state, &decided);
+        let mut violations = self.violations(&state, &decided).into_iter();
+        let violation = violations.find(|found| self.setup.seek.is_none_or(|sought| sought == *found));
         (state, violation)
     }
 
-    fn violation(&self, state: &State, decided: &[EntryId]) -> Option<Violation> {
+    fn violations(&self, state: &State, decided: &[EntryId]) -> Vec<Violation> {
         let tally = &state.table.tally;
-        if decided.len() > 1 {
-            return Some(Violation::TwoDecisions);
-        }
-        assert_eq!(tally.broken_slots().count(), 0);
-        if decided.iter().any(|p| tally.approvers(self.ledger, *p).len() < self.quorum) {
-            return Some(Violation::Unapproved);
-        }
+        assert_eq!(tally.broken_slots().count(), usize::from(decided.len() > 1));
         let honest = |member: &str| NAMES[..self.setup.honest()].contains(&member);
-        if tally.evidence().iter().any(|e| honest(e.member.as_str())) {
-            return Some(Violation::HonestConvicted);
-        }
         let certified =
             |v: usize| self.certificates[v].iter().any(|rounds| self.signers(state, v, rounds) >= self.quorum);
         let false_one = (0..self.setup.rivals).any(|v| certified(v) && !decided.contains(&self.rivals[v]));
-        false_one.then_some(Violation::FalseCertificate)
+        let checks = [
+            (Violation::TwoDecisions, decided.len() > 1),
+            (Violation::Unapproved, decided.iter().any(|p| tally.approvers(self.ledger, *p).len() < self.quorum)),
+            (Violation::HonestConvicted, tally.evidence().iter().any(|e| honest(e.member.as_str()))),
+            (Violation::FalseCertificate, false_one),
+        ];
+        checks.into_iter().filter(|(_, found)| *found).map(|(violation, _)| violation).collect()
     }
 
     /// Members whose agreement signatures under the statement of these rounds can be had: the liars sign what they like.

@@ -8,7 +8,7 @@ use git_quorum::charter::{Charter, FORMAT_VERSION, MemberName};
 use git_quorum::consensus::{Tally, Timer};
 use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{
-    GenesisPayload, ParsedEntry, Payload, Precommit, Statement, encode, encode_genesis, parse, parse_again,
+    GenesisPayload, ParsedEntry, Payload, Precommit, Reject, Statement, encode, encode_genesis, parse, parse_again,
 };
 
 use crate::lab;
@@ -107,32 +107,33 @@ impl Archive {
         };
         let oids: Vec<_> = parents.iter().map(|p| self.minted[*p].oid).collect();
         let unsigned = encode(&payload, &oids, time).unwrap();
-        let (raw, parsed) = if self.real {
+        let id = unsigned.id;
+        let (raw, parsed, oid) = if self.real {
             let raw = lab::sign(&unsigned, member.as_str());
-            let parsed = parse(&raw).unwrap();
-            (raw, parsed)
+            let (parsed, oid) = (parse(&raw).unwrap(), lab::oid_of(&raw));
+            (raw, parsed, oid)
         } else {
             let raw = unsigned.with_signature(&lab::public_key(member.as_str()), &[0; 64]).unwrap();
             let parsed = parse_again(&raw).unwrap();
-            (raw, parsed)
+            // Any name that no other entry has will do.
+            (raw, parsed, Oid::new(*id.bytes().first_chunk().unwrap()))
         };
-        let (id, oid) = (unsigned.id, lab::oid_of(&raw));
         Minted { id, oid, raw, parsed, parents: parents.to_vec(), member: member.clone() }
     }
 
-    /// Takes what was signed into the union; none if it is no entry in its place.
-    pub fn publish(&mut self, minted: Minted) -> Option<No> {
+    /// Takes what was signed into the union, if it is an entry in its place.
+    pub fn publish(&mut self, minted: Minted) -> Result<No, Reject> {
         if let Some(known) = self.numbers.get(&minted.id) {
-            return Some(*known);
+            return Ok(*known);
         }
-        self.take(&minted).ok()?;
+        self.take(&minted)?;
         let no = self.minted.len();
         self.numbers.insert(minted.id, no);
         self.minted.push(minted);
-        Some(no)
+        Ok(no)
     }
 
-    fn take(&mut self, minted: &Minted) -> Result<(), git_quorum::ledger::Reject> {
+    fn take(&mut self, minted: &Minted) -> Result<(), Reject> {
         let parsed = minted.parsed.clone();
         let taken = if self.real {
             self.union.insert(parsed, minted.oid)
@@ -174,7 +175,7 @@ pub struct Replica {
     pub tally: Tally,
     has: Vec<bool>,
     /// When each timer was started, by the clock of the machine.
-    pub timers: BTreeMap<Timer, u64>,
+    pub timers: BTreeMap<Timer, i64>,
     /// With so many entries there was nothing to say, nor will be before that time.
     pub quiet: (usize, u64),
 }

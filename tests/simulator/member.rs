@@ -9,14 +9,14 @@ use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal
 use git_quorum::consensus::{Content, Due, Patience, Proposal, Slot, State, Step, Subject, Tally, Timer, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
-    CharterProposal, EntryIndex, Prevote, RefProposal, Review, Statement, Verdict, Withdraw, limits,
+    CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict, Withdraw, limits,
 };
 use git_quorum::store::{is_admitted, parents_for};
 
 use crate::archive::{Archive, No, Replica, precommit};
 use crate::checks;
 use crate::lab;
-use crate::plan::{Fault, Intent, Task, UNIT};
+use crate::plan::{Fault, Intent, Task};
 use crate::server::Lanes;
 use crate::world::{Violation, World, ref_name};
 
@@ -114,13 +114,13 @@ impl Seat {
     }
 
     /// What its clock shows, in milliseconds.
-    fn clock(&self, now: u64) -> u64 {
-        u64::try_from(EPOCH + self.skew + now as i64).unwrap_or(0)
+    fn clock(&self, now: u64) -> i64 {
+        EPOCH + self.skew + now as i64
     }
 
     /// The time that its entries claim.
     pub fn time(&self, now: u64) -> u64 {
-        (self.clock(now) / 1000).min(limits::TIME)
+        u64::try_from(self.clock(now) / 1000).unwrap_or(0).min(limits::TIME)
     }
 
     /// Brings everything that the key has signed here into a clone that lacks it, as it was signed. False if that
@@ -188,7 +188,7 @@ impl World {
                 self.seats[seat].clones[clone].take(&self.archive, *no);
             }
         }
-        if !self.is_member(seat, clone) || !self.caught_up(seat, clone) {
+        if !self.caught_up(seat, clone) || !self.is_member(seat, clone) {
             return Ok(());
         }
         if self.work(seat, clone, crash)? == Said::Crashed {
@@ -200,7 +200,8 @@ impl World {
         Ok(())
     }
 
-    fn is_member(&self, seat: usize, clone: usize) -> bool {
+    /// Whether the charter in force, as a clone knows it, has the member.
+    pub fn is_member(&self, seat: usize, clone: usize) -> bool {
         let (name, tally) = (&self.seats[seat].name, &self.seats[seat].clones[clone].tally);
         tally.dag().charter(tally.charter_in_force()).is_some_and(|node| node.charter.member(name).is_some())
     }
@@ -303,7 +304,7 @@ impl World {
         if crash == Some(Point::Signed) || forgets {
             return Ok(self.crashed(seat, Point::Signed));
         }
-        let no = self.publish(minted).ok_or_else(|| Violation::new("form", "an honest entry is none in its place"))?;
+        let no = self.publish(minted).map_err(|why| self.is_none(seat, &why))?;
         self.note(|w| format!("{} says {}", w.seats[seat].name, w.tell_entry(no)));
         if self.plan.remember {
             self.seats[seat].log.push(no);
@@ -325,15 +326,16 @@ impl World {
         seat: usize,
         clone: usize,
         trial: &mut Trial,
-    ) -> Result<(bool, u64, BTreeMap<Timer, u64>), Violation> {
+    ) -> Result<(bool, u64, BTreeMap<Timer, i64>), Violation> {
         let me = &self.seats[seat];
         let (clock, charter) = (me.clock(self.now), me.clones[clone].tally.charter_in_force());
         // A clock that was set back since must not make anybody wait until it is there again.
         let mut timers = me.clones[clone].timers.clone();
         timers.values_mut().for_each(|started| *started = clock.min(*started));
         let (tell, left) = loop {
-            let elapsed = timers.iter().map(|(timer, at)| (timer.clone(), clock.saturating_sub(*at))).collect();
-            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: UNIT, elapsed });
+            let elapsed =
+                timers.iter().map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0))).collect();
+            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: self.plan.unit, elapsed });
             if !start.is_empty() {
                 timers.extend(start.into_iter().map(|timer| (timer, clock)));
                 continue;
@@ -350,6 +352,13 @@ impl World {
         let tally = trial.tally();
         timers.retain(|t, _| t.charter == charter && tally.chain(&t.slot.subject).is_some_and(|c| c.next == t.slot));
         Ok((tell, left, timers))
+    }
+
+    fn is_none(&self, seat: usize, why: &Reject) -> Violation {
+        Violation::new(
+            "honest entries are entries",
+            format!("{}: {} {}", self.seats[seat].name, why.reason, why.detail),
+        )
     }
 
     fn does_not_count(&self, seat: usize, what: &str, why: &git_quorum::consensus::Discount) -> Violation {
@@ -414,11 +423,12 @@ impl World {
         wanted.filter(|p| taken.insert(&p.slot) || mild).map(|p| p.id).collect()
     }
 
-    /// Whether a proposal is one that honest members want: of a slot that is next, not withdrawn, and no charter under
-    /// which too many would be faulty.
+    /// Whether a proposal is one that honest members want: of a slot that is next, not withdrawn, not made after its
+    /// author's removal, and no charter under which too many would be faulty.
     pub fn is_wanted(&self, tally: &Tally, proposal: &Proposal) -> bool {
         let next = tally.chain(&proposal.slot.subject).is_some_and(|c| c.next == proposal.slot && c.rivals.is_empty());
-        next && tally.state(proposal.id) != Some(State::Withdrawn)
+        next && is_admitted(tally, proposal.place.entry)
+            && tally.state(proposal.id) != Some(State::Withdrawn)
             && match tally.content(proposal) {
                 Content::Ref(_) => true,
                 Content::Charter(CharterProposal { charter: ProposedCharter::Known(next), .. }) => {

@@ -134,6 +134,10 @@ pub struct Plan {
     /// So many refs are protected.
     pub refs: usize,
     pub intents: Vec<Intent>,
+    /// Whether the first server shows a fork from the start on.
+    pub split: bool,
+    /// The unit of patience.
+    pub unit: u64,
     /// Whether all but the first server go on lying when all is calm.
     pub stubborn: bool,
     /// Whether sign states are kept. Only to see what happens if not.
@@ -163,6 +167,8 @@ impl Plan {
             clones: 1,
             refs: 1,
             intents: vec![],
+            split: false,
+            unit: UNIT,
             stubborn: false,
             remember: true,
             signed: false,
@@ -173,6 +179,8 @@ impl Plan {
     pub fn draw(seed: u64) -> Plan {
         let mut rng = Rng::new(seed ^ 0x5c3d_0001);
         let n = size(seed, &mut rng);
+        // Three in four are short: then more of them can be run.
+        let short = !seed.is_multiple_of(4);
         let f = Threshold::of(n).f;
         let mut plan = Plan::calm(n, seed);
         // With more than f faulty members only accountability is left to check.
@@ -181,7 +189,7 @@ impl Plan {
         plan.faulty = faults(&mut rng, n, count);
         plan.extra = rng.below(2);
         plan.servers = servers(&mut rng);
-        plan.calm = 300 + rng.below(700) as u64;
+        plan.calm = if short { 100 + rng.below(250) } else { 300 + rng.below(700) } as u64;
         plan.mild = rng.below(plan.calm as usize + 200) as u64;
         plan.delay = [60, 200, 800][rng.below(3)];
         plan.loss = [0, 0, 20, 50][rng.below(4)];
@@ -192,8 +200,17 @@ impl Plan {
         plan.clones = 1 + usize::from(rng.chance(20));
         plan.refs = 1 + usize::from(rng.chance(20));
         plan.stubborn = rng.chance(50);
+        // With little patience there are many rounds.
+        plan.unit = if short { UNIT } else { [UNIT, UNIT / 2, UNIT / 5][rng.below(3)] };
+        plan.split = rng.chance(if hopeless { 70 } else { 10 });
+        if plan.split {
+            // What a fork is for takes its time.
+            plan.servers[0] = Kind::Lying;
+            plan.servers.truncate(1 + rng.below(2));
+            (plan.calm, plan.delay, plan.loss) = (400 + rng.below(400) as u64, 60, 0);
+        }
         plan.cuts = cuts(&mut rng, &plan);
-        plan.intents = intents(&mut rng, &plan);
+        plan.intents = intents(&mut rng, &plan, short);
         plan
     }
 
@@ -246,9 +263,9 @@ fn cuts(rng: &mut Rng, plan: &Plan) -> Vec<Cut> {
     (0..rng.below(4)).map(|_| cut(rng)).collect()
 }
 
-fn intents(rng: &mut Rng, plan: &Plan) -> Vec<Intent> {
+fn intents(rng: &mut Rng, plan: &Plan, short: bool) -> Vec<Intent> {
     let mut intents = vec![];
-    let end = plan.calm as usize + 100;
+    let end = plan.calm as usize + if short { 50 } else { 400 };
     let mut number = 0;
     let mut add = |rng: &mut Rng, at: usize, task: Task| {
         let seat = rng.below(plan.n);
@@ -260,12 +277,12 @@ fn intents(rng: &mut Rng, plan: &Plan) -> Vec<Intent> {
         let at = rng.below(80);
         add(rng, at, Task::Propose(0, number));
     }
-    for _ in 0..rng.below(4) {
+    for _ in 0..if short { rng.below(2) } else { 1 + rng.below(4) } {
         number += 1;
         let (at, name) = (rng.below(end), rng.below(plan.refs + 1));
         add(rng, at, Task::Propose(name, number));
     }
-    if rng.chance(40) {
+    if rng.chance(if short { 20 } else { 50 }) {
         for _ in 0..1 + rng.below(2) {
             let tasks = [Task::Welcome(plan.n), Task::Remove(rng.below(plan.n)), Task::Protect];
             let (at, task) = (rng.below(end), rng.pick(&tasks));

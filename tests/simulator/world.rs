@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use git_quorum::charter::MemberName;
-use git_quorum::ledger::Statement;
+use git_quorum::ledger::{Reject, Statement};
 
 use crate::adversary;
 use crate::archive::{Archive, Minted, No};
@@ -146,6 +146,9 @@ impl World {
                 self.later(at, Event::Mischief(server));
             }
         }
+        if self.plan.split && self.servers[0].fork(&mut self.rng) {
+            self.saw("server that shows a fork");
+        }
         self.later(self.plan.calm, Event::Calm);
     }
 
@@ -183,7 +186,7 @@ impl World {
         while let Some(((at, _), event)) = self.queue.pop_first() {
             self.now = at;
             if at >= look {
-                look = at + UNIT / 2;
+                look = at + UNIT;
                 if self.is_over()? {
                     checks::at_end(self)?;
                     return Ok(at - self.last_wish());
@@ -241,7 +244,8 @@ impl World {
         let pause = pause.max(self.seats.len() * 2);
         self.later(pause as u64, Event::Wake(seat));
         if liar {
-            return adversary::act(self, seat);
+            adversary::act(self, seat);
+            return Ok(());
         }
         if !self.is_calm() {
             self.misfortune(seat)?;
@@ -354,11 +358,11 @@ impl World {
         self.later(pause, Event::Jump(seat));
     }
 
-    /// Takes in what somebody signed; none if it is no entry.
-    pub fn publish(&mut self, minted: Minted) -> Option<No> {
+    /// Takes in what somebody signed, if it is an entry.
+    pub fn publish(&mut self, minted: Minted) -> Result<No, Reject> {
         let no = self.archive.publish(minted)?;
         let dag = self.archive.union.dag();
-        let entry = dag.entry(dag.find(self.archive.minted[no].id)?);
+        let entry = dag.entry(dag.find(self.archive.minted[no].id).unwrap());
         let rounds = entry.statements.iter().filter_map(|statement| match statement {
             Statement::Prevote(vote) => Some(vote.round),
             Statement::Precommit(vote) => Some(vote.round),
@@ -367,7 +371,7 @@ impl World {
         // A liar may name any round; only one that can be entered counts.
         let top = rounds.filter(|round| *round <= self.top_round + 1).max().unwrap_or(0);
         self.top_round = self.top_round.max(top);
-        Some(no)
+        Ok(no)
     }
 
     /// The number of a member.

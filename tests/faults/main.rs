@@ -1,0 +1,22 @@
+//! Forensics: every kind of fault and who is named for it; that honest members never are; proofs that strangers check,
+//! and files that prove nothing; the pages that say how.
+//!
+//! `FAULTS_CASES=20000 cargo test --profile search --test faults` runs more random ledgers; `FAULTS_SEED=n` starts elsewhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+
+#[path = "../common/lab.rs"]
+mod lab;
+#[path = "../common/rng.rs"]
+mod rng;
+#[cfg(unix)]
+#[path = "../common/world.rs"]
+mod world;
+
+mod broken;
+mod hands;
+mod honest;
+mod hostile;
+mod kinds;
+#[cfg(unix)]
+mod real;
+mod scenes;
