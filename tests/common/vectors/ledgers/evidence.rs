@@ -69,10 +69,12 @@ fn lock_violations() -> Vec<Named> {
     let vote = branches.entry("carol", &own, vec![prevote(q, 1)], &[]);
     branches.expect_convicted("carol", "lock-violation", p, [lock, vote]);
     let about = "carol precommits P in round 0, and on a branch that does not know it prevotes Q in round 1: both count, and convict her";
-    vec![before, branches.shows(RULE, BROKEN, "", about), relocked(RULE)]
+    let branches = branches.shows(RULE, BROKEN, "", about);
+    [before, branches].into_iter().chain(relocked(RULE)).collect()
 }
 
-fn relocked(rule: &'static str) -> Named {
+/// Alice precommits P in round 0, and Q, which the others choose in round 1, there.
+fn relocked(rule: &'static str) -> [Named; 2] {
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     for (member, choice) in [("alice", p), ("bob", p), ("carol", q)] {
         story.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
@@ -80,12 +82,16 @@ fn relocked(rule: &'static str) -> Named {
     story.precommits(&["alice"], p, 0);
     let lock = story.tip("alice");
     story.prevotes(&["bob", "carol"], q, 1);
-    let vote = story.precommit("alice", q, 1);
-    let both = story.say("alice", vec![vote, prevote(q, 1)]);
-    story.expect_convicted("alice", "lock-violation", p, [lock, both]);
-    let about = "alice precommits P in round 0, and Q in round 1, which needs no prevote of hers; the prevote that follows counts, since Q \
-        is her lock by now, but no quorum of a round between releases her from P";
-    story.shows(rule, BROKEN, "relocked", about)
+    story.precommits(&["alice"], q, 1);
+    let mut prevoted = story.clone();
+    let about = "alice precommits P in round 0 and Q in round 1, where Q has a quorum: a precommit is bound by no lock, and is her lock by now";
+    let by_precommit = story.shows(rule, KEPT, "relocked", about);
+
+    let vote = prevoted.say("alice", vec![prevote(q, 1)]);
+    prevoted.expect_convicted("alice", "lock-violation", p, [lock, vote]);
+    let about = "alice precommits P in round 0, and Q in round 1; the prevote for Q in round 1 that follows counts, since Q is her lock by \
+        now, but no quorum of a round between releases her from P";
+    [by_precommit, prevoted.shows(rule, BROKEN, "relocked", about)]
 }
 
 fn freeze_violations() -> Vec<Named> {

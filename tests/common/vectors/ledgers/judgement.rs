@@ -273,7 +273,19 @@ fn successors() -> Vec<Named> {
         story.say_in_vain("bob", vec![approve(invalid)], &[(0, "UNKNOWN_PROPOSAL")]);
     }
     let about = "charters that forget carol, give her another key, and remove somebody who was no member";
-    vec![follows, story.shows(RULE, BROKEN, "", about), removals_that_change(RULE)]
+    vec![follows, story.shows(RULE, BROKEN, "", about), removals_that_stay(RULE), removals_that_change(RULE)]
+}
+
+fn removals_that_stay(rule: &'static str) -> Named {
+    let mut story = Story::new(&TWO);
+    let without_bob = without(&TWO, &["bob"]);
+    let removed = without_bob.removed().to_vec();
+    story.change_charter(&TWO, without_bob);
+    let wider = protecting(&ALONE, &["refs/heads/*"]);
+    let next =
+        Charter::new(wider.members().to_vec(), wider.protected().to_vec(), removed, wider.rules().clone()).unwrap();
+    story.change_charter(&ALONE, next);
+    story.shows(rule, KEPT, "removals", "bob was removed, and the charter after the next one lists him still")
 }
 
 fn removals_that_change(rule: &'static str) -> Named {

@@ -28,6 +28,14 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
+/// The member says the same on two branches of its lane.
+fn say_twice(story: &mut Story, member: &str, said: &[Statement]) {
+    let parents = story.above_all(member);
+    for _ in 0..2 {
+        story.entry(member, &parents, said.to_vec(), &[]);
+    }
+}
+
 fn slots_of_refs() -> Vec<Named> {
     const RULE: &str = "section 3, slot of a ref";
     let (mut story, p) = Story::with_proposal(&TWO);
@@ -104,14 +112,24 @@ fn round_0() -> Vec<Named> {
     story.say("dave", vec![prevote(p, 0)]);
     let own = story.shows(RULE, KEPT, "", "dave's own approval is enough for his prevote in round 0");
 
-    others.approvals(&["alice", "bob"], &[p]);
+    others.approvals(&["alice"], &[p]);
     let mut two = others.clone();
-    others.approvals(&["carol"], &[p]);
+    others.approvals(&["bob", "carol"], &[p]);
     others.say("dave", vec![prevote(p, 0)]);
     let others = others.shows(RULE, KEPT, "others", "three others approve P, which is enough for dave's prevote");
 
+    say_twice(&mut two, "bob", &[approve(p)]);
     two.say_in_vain("dave", vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
-    vec![own, others, two.shows(RULE, BROKEN, "", "two others approve P, which is not enough for dave's prevote")]
+    vec![
+        own,
+        others,
+        two.shows(
+            RULE,
+            BROKEN,
+            "",
+            "two others approve P, one of them twice on separate branches, which is not enough for dave's prevote",
+        ),
+    ]
 }
 
 fn later_rounds() -> Vec<Named> {
@@ -156,7 +174,9 @@ fn handed_down_needs_no_approval() -> Vec<Named> {
 fn prevote_quorums() -> Vec<Named> {
     const RULE: &str = "2, prevote quorum";
     let (mut story, p) = Story::with_proposal(&FOUR);
-    story.support(&["alice", "bob"], p);
+    story.support(&["alice"], p);
+    let mut again = story.clone();
+    story.support(&["bob"], p);
     let two = story.clone();
     story.support(&["carol"], p);
     let unseen = story.clone();
@@ -170,9 +190,8 @@ fn prevote_quorums() -> Vec<Named> {
     };
     let parents = two.above_all("dave");
     let too_few = refuse(two.clone(), &parents, "", "two of four prevote P: no precommit counts");
-    let mut again = two.clone();
-    again.prevotes(&["bob", "bob"], p, 0);
-    let about = "two of four prevote P, one of them three times: a member counts once";
+    say_twice(&mut again, "bob", &[approve(p), prevote(p, 0)]);
+    let about = "two of four prevote P, one of them twice on separate branches: a member counts once";
     let parents = again.above_all("dave");
     let repeated = refuse(again, &parents, "repeated", about);
     let parents = [unseen.genesis(), unseen.tip("bob")];
@@ -270,7 +289,17 @@ fn quorums_missed() -> Vec<Named> {
         );
         story.shows("3, quorum", BROKEN, variant, &about)
     };
-    all.into_iter().map(undecided).collect()
+    all.into_iter().map(undecided).chain([repeated_precommits()]).collect()
+}
+
+fn repeated_precommits() -> Named {
+    let (mut story, p) = Story::with_proposal(&FOUR);
+    story.support(&THREE, p);
+    story.precommits(&["alice"], p, 0);
+    let vote = story.precommit("bob", p, 0);
+    say_twice(&mut story, "bob", &[vote]);
+    let about = "two of four precommit P, one of them twice on separate branches: a member counts once";
+    story.shows("3, quorum", BROKEN, "repeated", about)
 }
 
 fn one_round() -> Vec<Named> {
@@ -316,15 +345,17 @@ fn entering() -> Vec<Named> {
     const RULE: &str = "5a, entering";
     let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
     story.support(&["alice"], p);
-    story.support(&["bob"], q);
     story.approvals(&["carol", "dave"], &[p, q]);
     let mut two = story.clone();
+    story.support(&["bob"], q);
     story.prevotes(&["carol"], q, 0);
     story.say("dave", vec![prevote(p, 1)]);
     let three = story.shows(RULE, KEPT, "", "three have voted in round 0, whatever for: dave enters round 1");
 
+    say_twice(&mut two, "bob", &[approve(q), prevote(q, 0)]);
     two.say_in_vain("dave", vec![prevote(p, 1)], &[(0, "ROUND_NOT_ENTERED")]);
-    let two = two.shows(RULE, BROKEN, "", "two have voted in round 0: dave does not enter round 1");
+    let about = "two have voted in round 0, one of them twice on separate branches: dave does not enter round 1";
+    let two = two.shows(RULE, BROKEN, "", about);
 
     let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
