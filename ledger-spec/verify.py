@@ -33,12 +33,12 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nacl.bindings import crypto_core_ed25519_is_valid_point as in_prime_order_subgroup
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import CryptoError
 
 LARGEST = 2**53 - 1
@@ -75,6 +75,9 @@ def canonical(value: Any) -> bytes:
 
 
 # ---- Signatures: entry.md, section 3
+
+
+in_prime_order_subgroup = lru_cache(crypto_core_ed25519_is_valid_point)  # and canonical, and not of small order
 
 
 def verifies(key: bytes, signature: bytes, message: bytes) -> bool:
@@ -762,6 +765,8 @@ class Objects:
 
     def parse(self, oid: str) -> Entry:
         answer = self.ask(self.about, oid)
+        if answer[1] == "missing":  # deciding.md, section 4
+            raise Stop(7, "INCOMPLETE_CLONE", f"{oid} is missing: nothing is certified from here")
         need(answer[1] == "commit", "NOT_A_COMMIT", f"{oid}: {' '.join(answer[1:])}")
         need(int(answer[2]) <= 262144, "TOO_LARGE", oid)
         self.ask(self.content, oid)

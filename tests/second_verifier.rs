@@ -184,7 +184,8 @@ impl Liars {
     fn step(&mut self) {
         let at = self.rng.below(self.branches.len());
         match self.rng.below(100) {
-            0..30 => self.propose(at),
+            0..4 => self.rival_charters(at),
+            4..30 => self.propose(at),
             30..50 => self.decide(at),
             50..62 => self.split(at),
             62..74 => self.join(at),
@@ -239,14 +240,39 @@ impl Liars {
         self.decide(self.branches.len() - 1);
     }
 
+    /// Two changes of the charter, each decided on a branch of its own, and then one move decided under both.
+    fn rival_charters(&mut self, at: usize) {
+        let (charter, base, other) = (self.branches[at].charter, self.branches[at].base, self.branches.len());
+        let mut made = vec![];
+        for title in ["this", "that"] {
+            let next = ProposedCharter::Known(Box::new(liars_charter(&mut self.rng, self.voters)));
+            let (text, title) = (String::new(), title.to_owned());
+            let change = Statement::ProposeCharter(CharterProposal { base: charter, charter: next, text, title });
+            made.extend(self.say(at, "a", charter, vec![change]));
+        }
+        made.extend(self.say(at, "a", charter, vec![propose(base, 0xa1)]));
+        let &[this, that, moved] = made.as_slice() else { return };
+        self.branches.push(self.branches[at].clone());
+        for (branch, change) in [(at, this), (other, that)] {
+            self.vote(branch, change, 0);
+            let round = self.rng.below(2) as u32;
+            self.vote(branch, moved, round);
+        }
+    }
+
     /// All who vote approve and vote for one proposal, mostly one of the last.
     fn decide(&mut self, at: usize) {
-        let Branch { proposals, charter, .. } = self.branches[at].clone();
+        let proposals = self.branches[at].proposals.clone();
         if proposals.is_empty() {
             return;
         }
         let last = proposals.len().saturating_sub(if self.rng.chance(80) { 3 } else { 10 });
         let (proposal, round) = (self.rng.pick(&proposals[last..]), self.rng.pick(&[0, 0, 0, 0, 0, 1]));
+        self.vote(at, proposal, round);
+    }
+
+    fn vote(&mut self, at: usize, proposal: EntryId, round: u32) {
+        let charter = self.branches[at].charter;
         for member in &NAMES[..self.voters] {
             self.say(at, member, charter, vec![approve(proposal), prevote(proposal, round)]);
         }
@@ -446,6 +472,12 @@ fn no_verdict(python: &str, team: &Team, ledger: &str) {
     let refs = format!("+refs/quorum/{}/*:refs/quorum/{}/*", &ledger[..16], &ledger[..16]);
     seat.git(&["fetch", "-q", "origin", &refs]);
     both(&[&"0".repeat(64)], "OTHER_LEDGER", 7);
+    let lane = format!(".git/refs/quorum/{}/lane", &ledger[..16]);
+    std::fs::create_dir_all(seat.dir.join(&lane)).unwrap();
+    let lost = seat.dir.join(lane).join("erin");
+    std::fs::write(&lost, format!("{}\n", "1".repeat(40))).unwrap();
+    both(&[ledger], "INCOMPLETE_CLONE", 7);
+    std::fs::remove_file(lost).unwrap();
     let tip = seat.git(&["rev-parse", "HEAD"]);
     std::fs::write(seat.dir.join(".git/shallow"), format!("{tip}\n")).unwrap();
     both(&[ledger], "INCOMPLETE_CLONE", 7);
