@@ -313,3 +313,44 @@ fn a_member_that_does_not_ask_or_forgets_its_own_is_accused_soon() {
         assert!(accused.is_some(), "{care:?} is not noticed in forty ledgers");
     }
 }
+
+/// Locked on one proposal, a member sees the others choose another one, and precommits it. A prevote for it in the same round would
+/// count, since the lock is what was just precommitted; but nothing had released the older precommit before that round.
+#[test]
+fn a_member_that_precommits_what_releases_its_lock_is_not_led_into_a_fault() {
+    let mut offered = 0;
+    for number in 1..9 {
+        let mut lab = Lab::new(&["a", "b", "c", "d"]);
+        let [p, q] = [number, number + 100].map(|n| lab.say("b", vec![propose(lab.ledger, n)]));
+        for member in ["a", "b", "c", "d"] {
+            lab.say(member, vec![approve(p), approve(q)]);
+        }
+        for (member, choice) in [("a", p), ("b", p), ("c", p)] {
+            lab.say(member, vec![prevote(choice, 0)]);
+        }
+        let vote = lab.precommit("a", lab.ledger, p, 0);
+        lab.say("a", vec![vote]);
+        lab.say("d", vec![prevote(q, 0)]);
+        for member in ["b", "c", "d"] {
+            lab.say(member, vec![prevote(q, 1)]);
+        }
+        // What the tool says now, as long as something is due, before its patience has run out.
+        let parents: Vec<_> = lab.above_all("a").iter().map(|p| lab.tally.dag().find(*p).unwrap()).collect();
+        let mut trial = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents);
+        let patience = Patience { unit: 1000, ..Patience::default() };
+        let mut said = vec![];
+        while let Some(step) = trial.due(&patience).step {
+            let vote = match step {
+                Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
+                Step::Precommit(proposal, round) => lab.precommit("a", lab.ledger, proposal, round),
+            };
+            trial.say(vote.clone()).unwrap();
+            said.push(vote);
+        }
+        offered += said.len();
+        lab.say("a", said);
+        let faults = lab.tally.faults();
+        assert!(faults.is_empty(), "proposals {number}: the tool's own votes convict it: {}", faults[0].sentence());
+    }
+    assert!(offered >= 8, "it precommits in every case: {offered}");
+}
