@@ -4,16 +4,16 @@
 
 #[path = "../tests/common/lab.rs"]
 mod lab;
+mod servers;
 mod timing;
 mod world;
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use git_quorum::store::{LedgerRefs, Trust, load};
+use servers::{Servers, push_until_taken, side_by_side, tell};
 use timing::{Form, Task, compare, describe_machine, milliseconds, ratio};
-use world::{PROGRAM, Storage, World, text};
+use world::{Storage, World};
 
 const MAIN: &str = "refs/heads/main";
 
@@ -79,66 +79,6 @@ fn only(world: &World, name: &str, bytes: &[u8]) {
     std::fs::write(folder.join(name), bytes).unwrap();
 }
 
-/// Two servers with the same ledger: one with the gate, one with a hook that does nothing.
-struct Servers {
-    gated: PathBuf,
-    empty: PathBuf,
-}
-
-impl Servers {
-    fn of(world: &World, options: &[&str]) -> Servers {
-        let servers = Servers { gated: world.path("gated"), empty: world.path("empty") };
-        for server in [&servers.gated, &servers.empty] {
-            let path = server.display().to_string();
-            world.git(&["clone", "--quiet", "--mirror", ".", &path]);
-            world.run("git", server, &["update-ref", "-d", "refs/heads/work"]);
-            world.run("git", server, &["config", "gc.auto", "0"]);
-            world.run("git", server, &["config", "receive.autogc", "false"]);
-        }
-        let genesis = world.ledger.to_string();
-        let install = [&["install", "--server", "--genesis", &genesis], options].concat();
-        world.run(PROGRAM, &servers.gated, &install);
-        world.run("git", &servers.empty, &["config", "receive.procReceiveRefs", "refs"]);
-        let (source, hook) = (concat!(env!("CARGO_MANIFEST_DIR"), "/bench/empty_hook.c"), "hooks/proc-receive");
-        world.run("cc", &servers.empty, &["-O2", "-o", hook, source]);
-        servers
-    }
-
-    fn both(&self) -> [&Path; 2] {
-        [&self.empty, &self.gated]
-    }
-}
-
-fn push_to(world: &World, server: &Path, refspecs: &[String]) {
-    let server = server.display().to_string();
-    let refspecs: Vec<_> = refspecs.iter().map(String::as_str).collect();
-    world.git(&[&["push", "--quiet", &server], refspecs.as_slice()].concat());
-}
-
-/// The same pushes to both servers, `prepare` saying what each time; medians of the empty and of the gated one.
-fn side_by_side(
-    repetitions: usize,
-    world: &mut World,
-    servers: &Servers,
-    mut prepare: impl FnMut(&mut World) -> [Vec<String>; 2],
-) -> [Duration; 2] {
-    let mut times = [Vec::new(), Vec::new()];
-    for n in 0..=repetitions {
-        let [before, timed] = prepare(world);
-        for (server, times) in servers.both().into_iter().zip(&mut times) {
-            if !before.is_empty() {
-                push_to(world, server, &before);
-            }
-            let start = Instant::now();
-            push_to(world, server, &timed);
-            if n > 0 {
-                times.push(start.elapsed());
-            }
-        }
-    }
-    times.map(timing::median)
-}
-
 /// Prints what the gate costs at both sizes, and how it grows.
 fn report(what: &str, flat: &[[Duration; 2]]) {
     println!("from the small ledger to the large one, {what}");
@@ -147,12 +87,6 @@ fn report(what: &str, flat: &[[Duration; 2]]) {
     }
     let extra = |at: &[Duration; 2]| milliseconds(at[1]) - milliseconds(at[0]);
     println!("  {:<62} {:>10.3} ms", "what the gate adds, more at the large one", extra(&flat[1]) - extra(&flat[0]));
-}
-
-fn tell([empty, gated]: [Duration; 2]) {
-    println!("  {:<62} {:>10.3} ms", "through an empty proc-receive", milliseconds(empty));
-    println!("  {:<62} {:>10.3} ms", "through the gate", milliseconds(gated));
-    ratio("the gate over the empty hook", gated, empty);
 }
 
 /// Entries in a small and in a large ledger.
@@ -211,35 +145,6 @@ fn crowd(form: Form) {
     for member in &all {
         world.say(member);
     }
-    let mut took = Vec::new();
-    for (what, server) in [("an empty proc-receive", &servers.empty), ("the gate", &servers.gated)] {
-        let mut waiting: Vec<_> = all.iter().map(|member| world.lane_refspec(member)).collect();
-        let (start, mut rounds, mut retried) = (Instant::now(), 0, 0);
-        while !waiting.is_empty() {
-            assert!(rounds < 20, "{} are still refused", waiting.len());
-            retried += if rounds > 0 { waiting.len() } else { 0 };
-            waiting = push_at_once(&world, server, waiting);
-            rounds += 1;
-        }
-        took.push(start.elapsed());
-        let held = text(&world.run("git", server, &["for-each-ref", "--format=%(objectname):%(refname)"]));
-        let lost = all.iter().filter(|m| !held.contains(&world.lane_refspec(m))).count();
-        println!("  {what}: {lost} lost, {retried} retried, {:.1} s", start.elapsed().as_secs_f64());
-        assert_eq!(lost, 0);
-    }
-    ratio("the gate over the empty hook", took[1], took[0]);
-}
-
-/// Pushes all of these at the same time; returns those that failed.
-fn push_at_once(world: &World, server: &Path, refspecs: Vec<String>) -> Vec<String> {
-    let server = server.display().to_string();
-    let start = |refspec: String| {
-        let mut command = world.command("git", &world.git_dir(), &["push", "--quiet", &server, &refspec]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        (refspec, command.spawn().unwrap())
-    };
-    let running: Vec<_> = refspecs.into_iter().map(start).collect();
-    let failed =
-        running.into_iter().filter_map(|(refspec, mut child)| (!child.wait().unwrap().success()).then_some(refspec));
-    failed.collect()
+    let refspecs: Vec<_> = all.iter().map(|member| world.lane_refspec(member)).collect();
+    push_until_taken(&world, &servers, &refspecs);
 }

@@ -100,7 +100,7 @@ fn author(world: &World) -> Author {
 }
 
 fn append_once(author: &mut Author, repo: &git_quorum::repo::Repo, loaded: &mut Loaded, n: usize) {
-    let parents = parents_for(loaded, &author.member);
+    let parents = parents_for(&loaded.tally, &author.member);
     let (charter, proposal) = (loaded.tally.charter_in_force(), loaded.tally.proposals().next().unwrap().id);
     let review = Review { evidence: vec![], proposal, text: format!("review {n}"), verdict: Verdict::Abstain };
     author.append(repo, loaded, (charter, &parents), vec![Statement::Review(review)], |_| vec![]).unwrap();

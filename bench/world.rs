@@ -44,6 +44,8 @@ pub struct World {
     spare: Vec<Oid>,
     /// The last decision.
     base: EntryId,
+    /// What entries are written to.
+    objects: std::cell::OnceCell<git_quorum::repo::Objects>,
 }
 
 /// A decision that lacks one precommit.
@@ -87,6 +89,7 @@ impl World {
             lab,
             members: members.clone(),
             spare: Vec::new(),
+            objects: std::cell::OnceCell::new(),
         };
         std::fs::write(world.path("gitconfig"), "").unwrap();
         world.git_in(&["init", "--quiet", "--bare", "repo"]);
@@ -150,8 +153,60 @@ impl World {
         self.write_new();
     }
 
-    fn write_new(&mut self) {
+    /// An entry of a member above these; on no ref.
+    pub fn say_above(&mut self, member: &str, parents: &[EntryId], said: Vec<Statement>) -> EntryId {
+        let charter = self.lab.tally.charter_in_force();
+        let id = self.lab.entry(member, charter, parents, said);
+        self.write_new();
+        id
+    }
+
+    /// One lane of so many entries, above a small ledger of four.
+    pub fn with_lane(entries: usize) -> World {
+        let mut world = World::new(4, 100, Storage::Packed);
+        let (member, open) = (world.members[3].clone(), world.open);
+        for _ in world.lab.made.len()..entries {
+            let tip = world.lab.tip(&member);
+            world.say_above(&member, &[tip], vec![review(open, Verdict::Abstain)]);
+        }
+        let lane = world.lane_refspec(&member);
+        let (tip, name) = lane.split_once(':').unwrap();
+        world.git(&["update-ref", name, tip]);
+        world.git(&["repack", "-adq"]);
+        world
+    }
+
+    /// Joins branches of a member's lane, as many at a time as an entry may cite.
+    pub fn join(&mut self, member: &str, mut tips: Vec<EntryId>) {
+        while tips.len() > 1 {
+            tips = tips.chunks(256).map(|some| self.say_above(member, some, vec![])).collect();
+        }
+    }
+
+    /// A rival of the open proposal; with the commit that it is about.
+    pub fn rival(&mut self, member: &str) -> (EntryId, Oid) {
         let objects = self.repo().objects().unwrap();
+        let number = self.lab.made.len();
+        let to = self.spare.pop().unwrap();
+        let change = change(&self.lab, &objects, self.base, (self.spare[0], to), number);
+        let parents = self.lab.above_all(member);
+        (self.say_above(member, &parents, vec![change]), to)
+    }
+
+    /// The commit that the open proposal is about.
+    pub fn open_commit(&self) -> Oid {
+        self.spare[1]
+    }
+
+    /// A push that has begun.
+    pub fn pushing(&self, server: &Path, refspec: &str) -> std::process::Child {
+        let mut command =
+            self.command("git", &self.git_dir(), &["push", "--quiet", &server.display().to_string(), refspec]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    fn write_new(&mut self) {
+        let objects = self.objects.get_or_init(|| self.repo().objects().unwrap());
         for made in &self.lab.made[self.entries.len()..] {
             self.entries.push(objects.write_commit(&made.raw).unwrap());
         }

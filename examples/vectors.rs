@@ -6,12 +6,14 @@ use std::path::Path;
 
 #[path = "../tests/common/lab.rs"]
 mod lab;
+#[path = "../tests/common/ledger_form.rs"]
+mod ledger_form;
 #[path = "../tests/common/vectors/mod.rs"]
 mod vectors;
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/vectors");
-    for folder in ["valid", "invalid"] {
+    for folder in ["valid", "invalid", "ledgers"] {
         // Left-overs of vectors that are no longer made would be taken for vectors.
         let _ = fs::remove_dir_all(root.join(folder));
         fs::create_dir_all(root.join(folder)).unwrap();

@@ -14,6 +14,12 @@ use xxhash_rust::xxh3::xxh3_128;
 /// An item in its place, once it has been decoded.
 type Slot<T> = OnceLock<Option<Box<T>>>;
 
+/// Slots that are made together, when one of them is needed.
+type Shelf<T> = OnceLock<Box<[Slot<T>]>>;
+
+/// So many items have their slots on one shelf.
+const SHELF: usize = 64;
+
 /// Items in bytes.
 #[derive(Debug)]
 struct Frozen<T> {
@@ -21,7 +27,7 @@ struct Frozen<T> {
     items: Bytes,
     /// Where each ends, in four bytes.
     ends: Bytes,
-    decoded: OnceLock<Box<[Slot<T>]>>,
+    decoded: OnceLock<Box<[Shelf<T>]>>,
 }
 
 /// The bytes of a list: its items, their ends, and how many there are.
@@ -88,7 +94,11 @@ impl<T> Frozen<T> {
     }
 
     fn slot(&self, place: usize) -> Option<&Slot<T>> {
-        self.decoded.get_or_init(|| (0..self.len()).map(|_| Slot::new()).collect()).get(place)
+        fn empty<T>(count: usize) -> Box<[OnceLock<T>]> {
+            (0..count).map(|_| OnceLock::new()).collect()
+        }
+        let shelves = self.decoded.get_or_init(|| empty(self.len().div_ceil(SHELF)));
+        shelves.get(place / SHELF)?.get_or_init(|| empty(SHELF)).get(place % SHELF)
     }
 }
 
@@ -101,7 +111,7 @@ impl<T: DeserializeOwned> Frozen<T> {
 
 /// A list that grows at its end.
 #[derive(Debug, Clone)]
-pub(crate) struct List<T> {
+pub struct List<T> {
     frozen: Arc<Frozen<T>>,
     /// Shared with copies, too.
     own: Vec<Arc<T>>,
@@ -114,8 +124,19 @@ impl<T> Default for List<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Clone> List<T> {
-    pub(crate) fn len(&self) -> usize {
+    /// How many there are.
+    pub fn len(&self) -> usize {
         self.frozen.len() + self.own.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        (0..self.len()).filter_map(|place| self.get(place))
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
@@ -139,6 +160,21 @@ impl<T: Serialize + DeserializeOwned + Clone> List<T> {
         (0..self.frozen.len()).filter_map(|place| self.frozen.raw(place)).for_each(|item| writer.add(item));
         self.own.iter().for_each(|item| writer.add_new(&**item));
         writer.finish()
+    }
+}
+
+impl<'a, T: Serialize + DeserializeOwned + Clone> IntoIterator for &'a List<T> {
+    type Item = &'a T;
+    type IntoIter = Box<dyn Iterator<Item = &'a T> + 'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Clone + PartialEq> PartialEq for List<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }
 

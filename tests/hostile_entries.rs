@@ -15,6 +15,8 @@ use serde_json::Value;
 
 #[path = "common/lab.rs"]
 mod lab;
+#[path = "common/ledger_form.rs"]
+mod ledger_form;
 #[path = "common/vectors/mod.rs"]
 mod vectors;
 

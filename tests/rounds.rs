@@ -435,3 +435,39 @@ fn five_pushes_decide() {
     assert!(sim.lab.tally.is_decided(p));
     sim.check();
 }
+
+/// `a` alone learns of a prevote quorum in round 0 and precommits it; the others, who miss one vote or another, choose
+/// the rival in round 1. `a` precommits that too. Were it to prevote it as well, these votes would count, and convict it:
+/// nothing that its prevote knows, of a round in between, released it from its first precommit (rule 7 (ii)).
+#[test]
+fn who_has_precommitted_in_a_round_prevotes_no_more_in_it() {
+    let mut lab = Lab::new(&["a", "b", "c", "d"]);
+    let p = lab.say("a", vec![propose(lab.ledger, 1)]);
+    let q = lab.say("b", vec![propose(lab.ledger, 2)]);
+    let first = [("a", q), ("b", q), ("c", p), ("d", q)];
+    let approvals: Vec<_> = first.map(|(member, _)| lab.say(member, vec![approve(p), approve(q)])).into();
+    let vote = |lab: &mut Lab, member, known: &[EntryId], vote| {
+        let parents = lab.above(member, &[&approvals[..], known].concat());
+        let entry = lab.entry(member, lab.ledger, &parents, vec![vote]);
+        assert_eq!(lab.verdicts(entry), [None], "{member}");
+        entry
+    };
+    let [a, b, c, d] = first.map(|(member, choice)| vote(&mut lab, member, &[], prevote(choice, 0)));
+    let lock = lab.precommit("a", lab.ledger, q, 0);
+    vote(&mut lab, "a", &[b, d], lock);
+    for (member, known) in [("b", [a, c]), ("c", [a, b]), ("d", [b, c])] {
+        vote(&mut lab, member, &known, prevote(p, 1));
+    }
+    let mut trial = Trial::new(&lab.tally, &name("a"), lab.ledger, &above_all(&lab.tally, "a"));
+    let mut steps = vec![];
+    while let Some(step) = trial.due(&Patience::default()).step {
+        let said = match step {
+            Step::Prevote(proposal, round) => prevote(proposal, round),
+            Step::Precommit(proposal, round) => lab.precommit("a", lab.ledger, proposal, round),
+        };
+        trial.say(said).unwrap();
+        steps.push(step);
+    }
+    assert_eq!(trial.tally().evidence(), [], "{steps:?}");
+    assert_eq!(steps, [Step::Precommit(p, 1), Step::Prevote(p, 2)], "without patience it goes on");
+}

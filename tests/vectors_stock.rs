@@ -1,7 +1,11 @@
 //! Stock Git and OpenSSH as the judges of the vectors: they accept every valid one, and of the
-//! invalid ones just those that are said to be accepted; and the README's commands work.
+//! invalid ones just those that are said to be accepted; they accept the entries of the ledgers;
+//! and the README's commands work.
+//!
+//! Of the ledgers so many are looked at: `LEDGER_STOCK=1000 cargo test --test vectors_stock` looks at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -98,6 +102,37 @@ fn stock_git_accepts_every_valid_vector() {
     let fsck = stock.run(&[&["fsck", "--strict", "--no-dangling"], &oids[..]].concat(), b"");
     let said = String::from_utf8_lossy(&fsck.stderr).into_owned() + &String::from_utf8_lossy(&fsck.stdout);
     assert!(fsck.status.success() && !said.contains("error") && !said.contains("warning"), "{said}");
+}
+
+/// The entries of some ledgers, spread over the list; as many ledgers as `LEDGER_STOCK` says.
+fn entries_of_ledgers() -> Vec<String> {
+    let count = std::env::var("LEDGER_STOCK").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    let paths = fs::read_dir(root().join("ledgers")).unwrap().map(|found| found.unwrap().path());
+    let mut paths: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
+    paths.sort();
+    let entries = |path: &PathBuf| -> Vec<String> {
+        let ledger: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        ledger["entries"].as_array().unwrap().iter().map(|e| e.as_str().unwrap().to_owned()).collect()
+    };
+    let step = paths.len().div_ceil(count).max(1);
+    let unique: BTreeSet<_> = paths.iter().step_by(step).flat_map(entries).collect();
+    unique.into_iter().collect()
+}
+
+#[test]
+fn stock_git_accepts_the_entries_of_the_ledgers() {
+    let stock = Stock::new();
+    stock.write(&["-t", "tree"], b"").unwrap();
+    let entries = entries_of_ledgers();
+    let oids: Vec<_> = entries.iter().map(|raw| stock.write(&["-t", "commit"], raw.as_bytes()).unwrap()).collect();
+    assert!(oids.len() > 50, "{} entries", oids.len());
+    for oids in oids.chunks(200) {
+        assert!(stock.verifies(&oids.iter().map(String::as_str).collect::<Vec<_>>()), "one of {oids:?}");
+    }
+    // Where one entry alone is not as it was signed, all of them are not verified.
+    let altered = entries.last().unwrap().replace("\"v\":1}", "\"v\":2}");
+    let altered = stock.write(&["-t", "commit"], altered.as_bytes()).unwrap();
+    assert!(!stock.verifies(&[oids[0].as_str(), altered.as_str()]));
 }
 
 #[test]

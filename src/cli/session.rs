@@ -330,7 +330,7 @@ impl Writer {
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<Option<EntryId>, Failure> {
         let charter = self.session.charter()?.0;
-        let parents = parents_for(&self.session.loaded, self.member());
+        let parents = parents_for(&self.session.loaded.tally, self.member());
         let mut trial = Trial::new(&self.session.loaded.tally, self.member(), charter, &parents);
         let proposes = statements.iter().any(Statement::proposes);
         for statement in statements {

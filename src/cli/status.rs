@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::session::{Session, pinned_ledger};
 use super::style::{Role, Text};
-use super::sync::{SHOWN, first, first_texts, open_proposals};
+use super::sync::{SHOWN, first, open_proposals};
 use super::view::{ProposalView, evidence_of, fault_lines, names};
 use super::{Answer, Failure, Outcome};
 use crate::audit::steps;
@@ -107,7 +107,7 @@ fn overview(session: &Session, count: usize) -> Answer {
     let (charter, electorate) = session.charter()?;
     let t = electorate.threshold();
     let subjects = subjects(session)?;
-    let open = open_proposals(session)?;
+    let open = open_proposals(session, count)?;
     let faults = tally.faults();
     let evidence = evidence_of(&faults);
     let ledger = tally.dag().ledger();
@@ -128,11 +128,10 @@ fn overview(session: &Session, count: usize) -> Answer {
     if more_refs > 0 {
         lines.push(Text::of(Role::Faint, format!("… and {more_refs} more refs: git quorum status --all")));
     }
-    if open.is_empty() {
+    if open.shown.is_empty() {
         lines.push(Text::from("no open proposal"));
     }
-    lines.extend(first_texts(&open, count));
-    let (open, more) = first(&open, count);
+    lines.extend(open.texts());
     lines.extend(fault_lines(&faults, count));
     let forks = forks(session);
     let fork = |(member, tips): &(String, usize)| format!("the lane of {member} is forked: {tips} tips");
@@ -142,12 +141,12 @@ fn overview(session: &Session, count: usize) -> Answer {
     let skipped = discounted.len().saturating_sub(count);
     let data = json!({
         "ledger": ledger, "pinned": pinned_ledger(&session.repo)?.is_some(), "charter": charter,
-        "n": t.n, "f": t.f, "q": t.q, "entries": tally.dag().entries().len(), "subjects": subjects, "proposals": open,
+        "n": t.n, "f": t.f, "q": t.q, "entries": tally.dag().entries().len(), "subjects": subjects, "proposals": open.shown,
         "evidence": evidence, "forks": forks.iter().map(|(m, tips)| json!({"member": m, "tips": tips})).collect::<Vec<_>>(),
         "warnings": super::init::warnings(electorate), "member": session.repo.config("quorum.member")?,
         "domains": electorate.domains().iter().map(|d| json!({"domain": d.domain, "votes": d.votes})).collect::<Vec<_>>(),
         "discounted": discounted.iter().skip(skipped).collect::<Vec<_>>(),
-        "more": {"proposals": more, "subjects": more_refs, "discounted": skipped},
+        "more": {"proposals": open.more, "subjects": more_refs, "discounted": skipped},
     });
     let notes = session.notes.iter().cloned().chain(super::init::warnings(electorate));
     Ok(Outcome::new(data, Text::lines(lines))?.with_notes(notes))

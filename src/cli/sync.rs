@@ -11,7 +11,7 @@ use super::session::Session;
 use super::style::{Role, Text};
 use super::view::ProposalView;
 use super::{Answer, Exit, Failure, Outcome, progress};
-use crate::consensus::{State, Waiting};
+use crate::consensus::{Content, State, Waiting};
 use crate::id::EntryId;
 
 /// How many open proposals are listed, unless all are asked for.
@@ -52,14 +52,13 @@ pub fn run(args: SyncArgs) -> Answer {
 }
 
 fn report(session: &Session, appended: &[EntryId], waiting: &[Waiting]) -> Answer {
-    let open = open_proposals(session)?;
+    let open = open_proposals(session, SHOWN)?;
     let known = session.loaded.tally.dag().entries().len();
     let mut lines = vec![Text::from(format!("{known} entries known, {} appended", appended.len()))];
-    lines.extend(first_texts(&open, SHOWN));
+    lines.extend(open.texts());
     lines.extend(waiting.iter().map(describe_waiting).map(Text::from));
     let waiting: Vec<_> = waiting.iter().map(waiting_json).collect();
-    let (shown, more) = first(&open, SHOWN);
-    let data = json!({"entries": appended, "waiting": waiting, "proposals": shown, "more": more});
+    let data = json!({"entries": appended, "waiting": waiting, "proposals": open.shown, "more": open.more});
     Ok(Outcome::new(data, Text::lines(lines))?.with_notes(session.notes.clone()))
 }
 
@@ -69,22 +68,41 @@ pub fn first<T>(all: &[T], count: usize) -> (&[T], usize) {
     (shown, more.len())
 }
 
-/// The first so many proposals as text, and a line that says how to see the others: anybody may make a thousand.
-pub fn first_texts(open: &[ProposalView], count: usize) -> Vec<Text> {
-    let (shown, more) = first(open, count);
-    let rest = (more > 0).then(|| Text::of(Role::Faint, format!("… and {more} more: git quorum status --all")));
-    shown.iter().map(ProposalView::text).chain(rest).collect()
+/// Open proposals, as many as are shown.
+pub struct Open {
+    pub shown: Vec<ProposalView>,
+    /// How many there are besides.
+    pub more: usize,
 }
 
-/// Proposals that are not settled, or that have not landed.
-pub fn open_proposals(session: &Session) -> Result<Vec<ProposalView>, Failure> {
+impl Open {
+    /// As text, with a line that says how to see the others: anybody may make a thousand.
+    pub fn texts(&self) -> Vec<Text> {
+        let more = self.more;
+        let rest = (more > 0).then(|| Text::of(Role::Faint, format!("… and {more} more: git quorum status --all")));
+        self.shown.iter().map(ProposalView::text).chain(rest).collect()
+    }
+}
+
+/// Proposals that are not settled, or that have not landed; the first so many of them.
+pub fn open_proposals(session: &Session, count: usize) -> Result<Open, Failure> {
     // Most proposals of a long ledger have landed: they are told apart before each is looked at.
     let (tally, landed) = (&session.loaded.tally, session.landed()?);
-    let unsettled = |id| matches!(tally.state(id), Some(State::Open | State::Approved | State::Decided));
-    let candidates = tally.proposals().map(|p| p.id).filter(|id| !landed.contains(id) && unsettled(*id));
-    let views: Vec<_> = candidates.map(|id| session.view(id)).collect::<Result<_, _>>()?;
-    let is_open = |v: &ProposalView| matches!(v.state, "open" | "approved") || (v.state == "decided" && v.to.is_some());
-    Ok(views.into_iter().filter(is_open).collect())
+    let state = |id| tally.state(id).filter(|s| matches!(s, State::Open | State::Approved | State::Decided));
+    let candidates = tally.proposals().map(|p| p.id).filter(|id| !landed.contains(id));
+    let candidates: Vec<_> = candidates.filter_map(|id| Some((id, state(id)?))).collect();
+    let standing = session.standing(candidates.iter().map(|(id, _)| *id))?;
+    let can_land =
+        |id| matches!(tally.proposal(id).map(|p| tally.content(p)), Some(Content::Ref(change)) if change.to.is_some());
+    let is_open = |(id, state): &(EntryId, State)| match session.state(*id, *state, &standing) {
+        "open" | "approved" => true,
+        "decided" => can_land(*id),
+        _ => false,
+    };
+    let open: Vec<_> = candidates.iter().filter(|candidate| is_open(candidate)).collect();
+    let (shown, more) = first(&open, count);
+    let shown = shown.iter().map(|(id, _)| session.view_by(*id, &standing)).collect::<Result<_, _>>()?;
+    Ok(Open { shown, more })
 }
 
 /// For people: what a vote waits for.

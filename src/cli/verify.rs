@@ -12,7 +12,7 @@ use super::view::{evidence_of, fault_lines, names};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
 use crate::charter::RefName;
-use crate::consensus::{Fault, Subject};
+use crate::consensus::{Content, Fault, Subject};
 use crate::id::{EntryId, Oid};
 
 /// Where a value of this clone's own stands.
@@ -39,7 +39,7 @@ struct Wanted {
 /// A branch of this clone that is ahead of what the remote showed is work that has not landed, and no violation
 /// unless it is named; what `git fetch` brought since the last `git quorum sync` is one if no decision that is
 /// here backs it. Exit status 7: a value that no decision backs, a broken agreement, a decision whose commits
-/// are not what was decided, or UNPINNED.
+/// are not what was decided, or are not here although its value is, an entry that is missing, or UNPINNED.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// Protected refs [default: all that exist here, and as the remotes showed them last].
@@ -65,6 +65,7 @@ pub fn run(args: VerifyArgs) -> Answer {
     }
     let pin = pinned_ledger(&repo)?;
     let session = Session::open_afresh(repo)?;
+    refuse_incomplete(&session)?;
     let ledger = session.loaded.tally.dag().ledger();
     if let Some(asked) = &args.genesis
         && Session::find(asked, "ledger", std::iter::once(ledger)).is_err()
@@ -82,6 +83,21 @@ pub fn run(args: VerifyArgs) -> Answer {
         &decisions,
         pin.is_some() || whole_id,
     )
+}
+
+/// Git never stores a ref without what it leads to, so an entry that is missing was lost here. Without it a decision
+/// could look as if it had never been made.
+fn refuse_incomplete(session: &Session) -> Result<(), Failure> {
+    for problem in &session.loaded.problems {
+        if !session.loaded.objects().contains(problem.culprit)? {
+            let message =
+                format!("{} leads to object {}, which is missing: nothing is certified", problem.name, problem.culprit);
+            return Err(Failure::new("INCOMPLETE_CLONE", message)
+                .exit(Exit::Unverified)
+                .hint("git fsck shows what else is missing; clone again, or fetch it from where it still is"));
+        }
+    }
+    Ok(())
 }
 
 /// The values to check: of the named refs, or of all protected ones that are known.
@@ -206,6 +222,7 @@ fn report(
     violations.extend(
         decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
     );
+    violations.extend(decisions.iter().filter_map(|d| describe_unchecked(session, refs, d)));
     violations.extend(tally.broken(&faults).iter().map(describe_broken));
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
     let earlier = decisions.len().saturating_sub(SHOWN);
@@ -254,6 +271,20 @@ fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {
 fn describe_violation(audit: &RefAudit) -> String {
     let value = audit.value.map_or("absent".to_owned(), |oid| oid.to_string());
     format!("{} ({}) is {value}, which no decision backs", audit.name, audit.place)
+}
+
+/// That the commits of a ref's last decision are not all here. Of an earlier one they may be gone, after a rewrite; those
+/// of the value itself Git keeps.
+fn describe_unchecked(session: &Session, refs: &[RefAudit], decision: &DecisionAudit) -> Option<String> {
+    let why = decision.unchecked.as_ref()?;
+    let tally = &session.loaded.tally;
+    let rewrites = match tally.content(tally.proposal(decision.proposal)?) {
+        Content::Ref(change) => change.rewrite || change.to.is_none(),
+        Content::Charter(_) => false,
+    };
+    let is_value = refs.iter().any(|r| r.decision == Some(decision.proposal));
+    (is_value && !rewrites)
+        .then(|| format!("decision {}: its commits cannot be read: {why}", decision.proposal.short()))
 }
 
 fn describe(audit: &RefAudit) -> String {

@@ -1,6 +1,6 @@
 //! Proposals as commands show them: the tally's report, with what the ref itself tells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -57,6 +57,11 @@ impl Session {
 
     /// A proposal in a line or two.
     pub fn view(&self, id: EntryId) -> Result<ProposalView, Failure> {
+        self.view_by(id, &self.standing([id])?)
+    }
+
+    /// The same where the refs of many are looked up at once.
+    pub fn view_by(&self, id: EntryId, standing: &Standing<'_>) -> Result<ProposalView, Failure> {
         let report = self.report(id)?;
         let tally = &self.loaded.tally;
         let missing = || Failure::new("INTERNAL", format!("proposal {id} is not known"));
@@ -71,7 +76,7 @@ impl Session {
             subject: proposal.slot.subject.clone(),
             title,
             proposer: proposal.proposer.clone(),
-            state: self.state(id, report.state)?,
+            state: self.state(id, report.state, standing),
             from,
             to,
             quorum: report.quorum,
@@ -83,19 +88,31 @@ impl Session {
         })
     }
 
+    /// What the refs of these proposals hold, and what was decided for them; looked up once for all.
+    pub fn standing(&self, ids: impl IntoIterator<Item = EntryId>) -> Result<Standing<'_>, Failure> {
+        let tally = &self.loaded.tally;
+        let subjects: BTreeSet<_> = ids.into_iter().filter_map(|id| Some(&tally.proposal(id)?.slot.subject)).collect();
+        let chains: BTreeMap<_, _> = subjects.into_iter().filter_map(|s| Some((s, tally.chain(s)?.decided))).collect();
+        let names = chains.keys().filter_map(|subject| match subject {
+            Subject::Ref(name) => Some(name.as_str()),
+            Subject::Charter => None,
+        });
+        Ok(Standing { values: self.ref_values(names)?, chains })
+    }
+
     /// The state by name, with landed and stale as the ref tells.
-    pub fn state(&self, id: EntryId, state: State) -> Result<&'static str, Failure> {
-        Ok(match state {
-            State::Open | State::Approved if self.is_overtaken(id)? => "stale",
+    pub fn state(&self, id: EntryId, state: State, standing: &Standing<'_>) -> &'static str {
+        match state {
+            State::Open | State::Approved if self.is_overtaken(id, standing) => "stale",
             State::Open => "open",
             State::Approved => "approved",
-            State::Decided if self.has_landed(id)? => "landed",
+            State::Decided if self.has_landed(id, standing) => "landed",
             State::Decided => "decided",
             State::Rejected => "rejected",
             State::Withdrawn => "withdrawn",
             State::Stale => "stale",
             State::Superseded => "superseded",
-        })
+        }
     }
 
     /// All decisions that their refs hold, or later ones of the same chain.
@@ -117,23 +134,38 @@ impl Session {
     }
 
     /// Whether the ref holds the decision or a later one.
-    fn has_landed(&self, id: EntryId) -> Result<bool, Failure> {
+    fn has_landed(&self, id: EntryId, standing: &Standing<'_>) -> bool {
         let tally = &self.loaded.tally;
-        let Some(proposal) = tally.proposal(id) else { return Ok(false) };
-        let Subject::Ref(name) = &proposal.slot.subject else { return Ok(false) };
-        let Some(chain) = tally.chain(&proposal.slot.subject) else { return Ok(false) };
-        let Some(place) = chain.decided.iter().position(|d| *d == id) else { return Ok(false) };
-        Ok(landed(&steps(tally, &chain.decided), self.ref_value(name.as_str())?) > place)
+        let Some(Subject::Ref(name)) = tally.proposal(id).map(|p| &p.slot.subject) else { return false };
+        let decided = standing.decided(&Subject::Ref(name.clone()));
+        let place = decided.iter().position(|d| *d == id);
+        place.is_some_and(|place| landed(&steps(tally, decided), standing.value(name.as_str())) > place)
     }
 
     /// Whether an undecided proposal expects a value that the ref neither has nor will have.
-    fn is_overtaken(&self, id: EntryId) -> Result<bool, Failure> {
+    fn is_overtaken(&self, id: EntryId, standing: &Standing<'_>) -> bool {
         let tally = &self.loaded.tally;
-        let Some(proposal) = tally.proposal(id) else { return Ok(false) };
-        let Content::Ref(change) = tally.content(proposal) else { return Ok(false) };
-        let value = self.ref_value(change.name.as_str())?;
-        let decided = tally.chain(&proposal.slot.subject).map(|chain| chain.decided).unwrap_or_default();
-        Ok(value != change.from && path(&steps(tally, &decided), value, change.from).is_none())
+        let Some(proposal) = tally.proposal(id) else { return false };
+        let Content::Ref(change) = tally.content(proposal) else { return false };
+        let value = standing.value(change.name.as_str());
+        let decided = standing.decided(&proposal.slot.subject);
+        value != change.from && path(&steps(tally, decided), value, change.from).is_none()
+    }
+}
+
+/// What refs hold, and the decisions of their chains.
+pub struct Standing<'a> {
+    values: BTreeMap<&'a str, Oid>,
+    chains: BTreeMap<&'a Subject, Vec<EntryId>>,
+}
+
+impl Standing<'_> {
+    fn value(&self, name: &str) -> Option<Oid> {
+        self.values.get(name).copied()
+    }
+
+    fn decided(&self, subject: &Subject) -> &[EntryId] {
+        self.chains.get(subject).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

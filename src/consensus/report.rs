@@ -81,26 +81,17 @@ pub struct ProposalReport {
 impl Tally {
     /// The member's last word on a proposal: of its latest review, by sequence number.
     pub fn opinion(&self, member: &MemberName, proposal: EntryId) -> Option<Verdict> {
-        self.opinions(proposal).into_iter().find(|o| o.member == *member).map(|o| o.verdict)
+        self.reviews.get(&proposal)?.get(member).map(|word| word.verdict)
     }
 
     /// The last word of each member on a proposal.
     pub fn opinions(&self, proposal: EntryId) -> Vec<Opinion> {
-        let mut last: BTreeMap<&MemberName, ((u64, EntryId, usize), Verdict)> = BTreeMap::new();
-        for (member, place, verdict) in self.reviews.get(&proposal).into_iter().flatten() {
-            let entry = self.dag.entry(place.entry);
-            let rank = (entry.seq, entry.id, place.statement);
-            let known = last.entry(member).or_insert((rank, *verdict));
-            if rank > known.0 {
-                *known = (rank, *verdict);
-            }
-        }
-        let opinion = |(member, ((_, entry, _), verdict)): (&MemberName, ((u64, EntryId, usize), Verdict))| Opinion {
+        let opinion = |(member, word): (&MemberName, &super::tally::Word)| Opinion {
             member: member.clone(),
-            verdict,
-            entry,
+            verdict: word.verdict,
+            entry: word.rank.1,
         };
-        last.into_iter().map(opinion).collect()
+        self.reviews.get(&proposal).into_iter().flatten().map(opinion).collect()
     }
 
     /// Whether so many voting members reject a proposal that it cannot be approved by a quorum.
@@ -120,12 +111,11 @@ impl Tally {
         if self.is_decided(id) {
             return Some(State::Decided);
         }
-        if self.rivals(&proposal.slot).any(|p| self.is_decided(p.id)) {
+        if self.has_decision(&proposal.slot) {
             return Some(State::Superseded);
         }
         let charter = self.charter_in_force();
-        let chain = self.chain(&proposal.slot.subject);
-        if chain.is_none_or(|chain| chain.next != proposal.slot) {
+        if self.next_slot(&proposal.slot.subject).is_none_or(|next| next != proposal.slot) {
             return Some(State::Stale);
         }
         let quorum = self.quorum(charter);

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
 use crate::charter::{MemberName, ProposedCharter};
-use crate::frozen::{Freezer, Map, Thawer};
+use crate::frozen::{Freezer, List, Map, Thawer};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{
     CharterProposal, Dag, EntryIndex, ParsedEntry, Place, RefProposal, Reject, Review, Statement, Verdict,
 };
+use crate::lifted::Rule;
 
 /// The two phases of a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +60,14 @@ pub struct Cast {
     pub proposal: EntryId,
     /// Where.
     pub place: Place,
+}
+
+/// What a member thinks of a proposal. Of several words the one of the highest rank is the last.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Word {
+    /// The entry's sequence number and id, and the statement's number.
+    pub(super) rank: (u64, EntryId, usize),
+    pub(super) verdict: Verdict,
 }
 
 /// Valid votes of one round.
@@ -147,16 +156,19 @@ pub struct Tally {
     pub(super) by_slot: Map<Slot, BTreeSet<EntryId>>,
     broken: BTreeSet<Slot>,
     pub(super) approvals: Map<(EntryId, EntryId), Vec<Cast>>,
-    pub(super) reviews: Map<EntryId, Vec<(MemberName, Place, Verdict)>>,
+    /// The last word of each member on each proposal.
+    pub(super) reviews: Map<EntryId, BTreeMap<MemberName, Word>>,
     pub(super) withdrawals: Map<EntryId, Place>,
     pub(super) ballots: Map<Slot, BTreeMap<EntryId, Ballot>>,
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
     pub(super) cast: Map<(MemberName, EntryId, Slot), Vec<Vote>>,
     /// For each decided proposal, the charters and rounds in which it was.
     pub(super) sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
-    discounted: Vec<Discounted>,
-    /// Where the chains had got to when the tally was written, by subject and root.
-    walked: BTreeMap<(Subject, EntryId), Vec<EntryId>>,
+    discounted: List<Discounted>,
+    /// The decided proposals of each slot that has one.
+    decided: Map<Slot, BTreeSet<EntryId>>,
+    /// The last decision of each chain, or its root, by subject and root. Those before it are the bases of its slot and of theirs.
+    heads: Map<(Subject, EntryId), EntryId>,
 }
 
 impl Tally {
@@ -173,8 +185,9 @@ impl Tally {
             ballots: Map::default(),
             cast: Map::default(),
             sources: Map::default(),
-            discounted: Vec::new(),
-            walked: BTreeMap::new(),
+            discounted: List::default(),
+            decided: Map::default(),
+            heads: Map::default(),
         })
     }
 
@@ -256,13 +269,22 @@ impl Tally {
     ) -> Result<(), Discount> {
         let proposal = review.proposal;
         self.judge_review(charter, proposal, place)?;
-        self.reviews.or_default(proposal).push((member.clone(), place, review.verdict));
+        self.record_word(&member, review, place);
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
             let casts = self.approvals.or_default((charter, proposal));
             file(&self.dag, casts, Cast { member, proposal, place });
         }
         Ok(())
+    }
+
+    fn record_word(&mut self, member: &MemberName, review: &Review, place: Place) {
+        let entry = self.dag.entry(place.entry);
+        let word = Word { rank: (entry.seq, entry.id, place.statement), verdict: review.verdict };
+        let words = self.reviews.or_default(review.proposal);
+        if words.get(member).is_none_or(|known| known.rank < word.rank) {
+            words.insert(member.clone(), word);
+        }
     }
 
     fn record_vote(
@@ -277,23 +299,55 @@ impl Tally {
         let vote = Vote { phase, round, proposal, place, counts: verdict.is_ok() };
         self.cast.or_default((member.clone(), charter, slot.clone())).push(vote);
         verdict?;
-        let ballots = self.ballots.or_default(slot.clone());
-        let votes = ballots.entry(charter).or_default().entry(round).or_default();
+        let ballot = self.ballots.or_default(slot.clone()).entry(charter).or_default();
+        let votes = ballot.entry(round).or_default();
         let cast = Cast { member, proposal, place };
         match phase {
             Phase::Prevote => file(&self.dag, &mut votes.prevotes, cast),
             Phase::Precommit => {
                 file(&self.dag, &mut votes.precommits, cast);
-                let precommitted = supporters(&votes.precommits, proposal).len();
+                let precommitted = supporters(precommits_of(ballot, round), proposal).len();
                 if precommitted >= self.quorum(charter) {
                     self.sources.or_default(proposal).insert((charter, round));
-                    if self.decided_in(&slot).len() > 1 {
-                        self.broken.insert(slot);
-                    }
+                    self.record_decision(slot, proposal);
                 }
             }
         }
         Ok(())
+    }
+
+    fn record_decision(&mut self, slot: Slot, proposal: EntryId) {
+        let Some(root) = self.proposals.get(&proposal).map(|p| p.root) else { return };
+        let decided = self.decided.or_default(slot.clone());
+        if !decided.insert(proposal) {
+            return;
+        }
+        let is_alone = decided.len() == 1;
+        let (chain, next) = ((slot.subject.clone(), root), self.next_in(slot.subject.clone(), root));
+        if is_alone {
+            self.heads.insert(chain, self.advanced(next).base);
+            return;
+        }
+        if self.behind(next).any(|p| p.slot == slot) {
+            // The chain ends before what is in dispute.
+            self.heads.insert(chain, slot.base);
+        }
+        self.broken.insert(slot);
+    }
+
+    /// The slot that is reached from this one by all the decisions that stand alone in theirs.
+    fn advanced(&self, mut slot: Slot) -> Slot {
+        while let Some(only) = self.decided.get(&slot).filter(|all| all.len() == 1).and_then(BTreeSet::first) {
+            slot.base = *only;
+        }
+        slot
+    }
+
+    /// The proposal that a slot of this chain begins with, and those below it, the latest first; up to the root, which
+    /// may be a proposal too, but of a charter.
+    fn behind(&self, slot: Slot) -> impl Iterator<Item = &Proposal> {
+        let proposal = move |id: EntryId| self.proposals.get(&id).filter(|p| p.slot.subject == slot.subject);
+        std::iter::successors(proposal(slot.base), move |at| proposal(at.slot.base))
     }
 
     /// Whether a precommit of the entry does not count for its signature.
@@ -329,10 +383,9 @@ impl Tally {
         freezer.map(&self.ballots);
         freezer.map(&self.cast);
         freezer.map(&self.sources);
-        freezer.value(&self.discounted);
-        let chains = self.subjects().filter_map(|subject| Some((subject, self.chain(subject)?)));
-        let walked = chains.map(|(subject, chain)| ((subject, chain.root), chain.decided));
-        freezer.value(&walked.collect::<BTreeMap<_, _>>());
+        freezer.list(&self.discounted);
+        freezer.map(&self.decided);
+        freezer.map(&self.heads);
     }
 
     /// Reads what was written.
@@ -348,8 +401,9 @@ impl Tally {
             ballots: thawer.map()?,
             cast: thawer.map()?,
             sources: thawer.map()?,
-            discounted: thawer.value()?,
-            walked: thawer.value()?,
+            discounted: thawer.list()?,
+            decided: thawer.map()?,
+            heads: thawer.map()?,
         })
     }
 
@@ -384,7 +438,7 @@ impl Tally {
     }
 
     /// Statements that do not count, in the order in which they were taken in.
-    pub fn discounted(&self) -> &[Discounted] {
+    pub fn discounted(&self) -> &List<Discounted> {
         &self.discounted
     }
 
@@ -408,8 +462,8 @@ impl Tally {
         let Some(proposed) = self.proposals.get(&proposal) else { return false };
         let Some(ballots) = self.ballots.get(&proposed.slot) else { return false };
         let reached = |(charter, round): &(EntryId, u32)| {
-            let votes = ballots.get(charter).and_then(|ballot| ballot.get(round));
-            votes.is_some_and(|v| self.supporters_before(&v.precommits, proposal, at).len() >= self.quorum(*charter))
+            let votes = ballots.get(charter).into_iter().flat_map(|ballot| precommits_of(ballot, *round));
+            self.supporters_before(votes, proposal, at).len() >= self.quorum(*charter)
         };
         self.sources.get(&proposal).into_iter().flatten().any(reached)
     }
@@ -417,11 +471,11 @@ impl Tally {
     /// The members with a voice for the proposal among the ancestors of `at`: a set, never a count of votes.
     pub(super) fn supporters_before<'a>(
         &self,
-        casts: &'a [Cast],
+        casts: impl IntoIterator<Item = &'a Cast>,
         proposal: EntryId,
         at: Place,
     ) -> BTreeSet<&'a MemberName> {
-        let counted = casts.iter().filter(|c| c.proposal == proposal && self.dag.precedes(c.place, at));
+        let counted = casts.into_iter().filter(|c| c.proposal == proposal && self.dag.precedes(c.place, at));
         counted.map(|c| &c.member).collect()
     }
 
@@ -446,7 +500,12 @@ impl Tally {
 
     /// All decided proposals of a slot: one, or none; more only if agreement was broken.
     pub fn decided_in(&self, slot: &Slot) -> Vec<EntryId> {
-        self.rivals(slot).map(|p| p.id).filter(|id| self.is_decided(*id)).collect()
+        self.decided.get(slot).into_iter().flatten().copied().collect()
+    }
+
+    /// Whether a slot has a decision.
+    pub fn has_decision(&self, slot: &Slot) -> bool {
+        self.decided.contains_key(slot)
     }
 
     /// Slots with more than one decision, wherever they are: there agreement was broken.
@@ -469,35 +528,37 @@ impl Tally {
 
     /// The charter in force: the last of its chain.
     pub fn charter_in_force(&self) -> EntryId {
-        self.charter_chain().next.base
+        self.next_in(Subject::Charter, self.dag.ledger()).base
     }
 
     /// The chain of decisions of a subject under the charter in force; none if it does not protect the ref.
     pub fn chain(&self, subject: &Subject) -> Option<Chain> {
-        let root = match subject {
-            Subject::Charter => self.dag.ledger(),
-            Subject::Ref(_) => self.root(self.charter_in_force(), subject)?,
-        };
-        Some(self.walk(subject.clone(), root))
+        Some(self.walk(subject.clone(), self.root(self.charter_in_force(), subject)?))
+    }
+
+    /// The slot that is next in that chain.
+    pub fn next_slot(&self, subject: &Subject) -> Option<Slot> {
+        Some(self.next_in(subject.clone(), self.root(self.charter_in_force(), subject)?))
+    }
+
+    /// The decided proposals of that chain, the last one first. Those before it are looked up one by one.
+    pub fn decisions_back(&self, subject: &Subject) -> Option<impl Iterator<Item = EntryId>> {
+        Some(self.behind(self.next_slot(subject)?).map(|p| p.id))
+    }
+
+    fn next_in(&self, subject: Subject, root: EntryId) -> Slot {
+        let chain = (subject, root);
+        let base = self.heads.get(&chain).copied().unwrap_or(root);
+        Slot { subject: chain.0, base }
     }
 
     fn walk(&self, subject: Subject, root: EntryId) -> Chain {
-        let known = (subject, root);
-        // A decision stays one, and the only one for its slot until the slot is broken.
-        let decided = self.walked.get(&known).filter(|_| self.broken.is_empty()).cloned().unwrap_or_default();
-        let next = Slot { subject: known.0, base: decided.last().copied().unwrap_or(root) };
-        let mut chain = Chain { root, decided, next, rivals: Vec::new() };
-        loop {
-            let decided = self.decided_in(&chain.next);
-            match decided.as_slice() {
-                [] => return chain,
-                [one] => {
-                    chain.decided.push(*one);
-                    chain.next.base = *one;
-                }
-                _ => return Chain { rivals: decided, ..chain },
-            }
-        }
+        let next = self.next_in(subject, root);
+        let mut decided: Vec<_> = self.behind(next.clone()).map(|p| p.id).collect();
+        decided.reverse();
+        // One decision would have been gone past.
+        let rivals = self.decided_in(&next);
+        Chain { root, decided, next, rivals }
     }
 
     /// The charter at which a subject's chain starts, seen from `charter`: the first of those that
@@ -540,9 +601,16 @@ fn file(dag: &Dag, casts: &mut Vec<Cast>, cast: Cast) {
     }
 }
 
+/// The precommits that count together: those of one round (rule 3).
+fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Cast> {
+    let one = ballot.range(round..=round);
+    let rounds = if Rule::PrecommitsOfOneRound.is_lifted() { ballot.range(..) } else { one };
+    rounds.flat_map(|(_, votes)| &votes.precommits)
+}
+
 /// The members among `casts` with a voice for the proposal.
-pub(super) fn supporters(casts: &[Cast], proposal: EntryId) -> BTreeSet<&MemberName> {
-    casts.iter().filter(|c| c.proposal == proposal).map(|c| &c.member).collect()
+pub(super) fn supporters<'a>(casts: impl IntoIterator<Item = &'a Cast>, proposal: EntryId) -> BTreeSet<&'a MemberName> {
+    casts.into_iter().filter(|c| c.proposal == proposal).map(|c| &c.member).collect()
 }
 
 impl From<DiscountReason> for Result<(), Discount> {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::bindings::Bindings;
 use super::commands::Push;
 use super::links::Links;
 use super::names::{MAKE_OWN, counterparts, delete_link};
@@ -10,6 +11,7 @@ use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
 use crate::charter::{Charter, RefPattern};
 use crate::consensus::Slot;
+use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
@@ -19,13 +21,23 @@ use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, c
 pub const LEDGER_KEY: &str = "quorum.ledger";
 /// The setting that lets decided refs move by themselves.
 pub const AUTO_LAND_KEY: &str = "quorum.autoLand";
+/// The setting that says how many bytes of entries a push may bring.
+pub const MAX_PUSH_KEY: &str = "quorum.maxPush";
+/// How many when nothing is set: more than a hundred thousand ordinary entries.
+const MAX_PUSH: usize = 1 << 27;
 /// The setting that says that the genesis has been here.
 pub const FOUNDED_KEY: &str = "quorum.founded";
+
+/// More entries than a member's tool makes in one go: they take longer to judge than others like to wait.
+const MUCH: usize = 1000;
 
 /// What the refs of a push are judged by, read from the repository.
 pub(super) struct Ground<'a> {
     push: &'a Push,
+    bindings: &'a Bindings,
     loaded: Loaded,
+    /// How many entries the push brings.
+    brought: usize,
     before: Option<Charter>,
     broken_before: BTreeSet<Slot>,
     values: BTreeMap<String, Oid>,
@@ -37,7 +49,8 @@ pub(super) struct Ground<'a> {
 impl Ground<'_> {
     /// Judges by the scene that the ground makes.
     pub fn with_scene<T>(&self, judge: impl FnOnce(&Scene<'_>) -> T) -> T {
-        let check = |proposal: &RefProposal| check_objects(&self.loaded, proposal);
+        let look = |proposal: &RefProposal| check_objects(&self.loaded, proposal);
+        let check = |id, proposal: &RefProposal| self.bindings.check(id, || look(proposal));
         judge(&Scene {
             before: self.before.as_ref(),
             broken_before: &self.broken_before,
@@ -68,6 +81,16 @@ impl Ground<'_> {
     /// Whether some pushed lane leads to what is no entry.
     pub fn has_bad_entries(&self) -> bool {
         self.taken.values().any(Result::is_err)
+    }
+
+    /// Whether the push brings so much that others should not wait while it is taken in.
+    pub fn brings_much(&self) -> bool {
+        self.brought > MUCH
+    }
+
+    /// What was found of proposals.
+    pub fn bindings(&self) -> &Bindings {
+        self.bindings
     }
 }
 
@@ -112,6 +135,7 @@ pub(super) fn read_ground<'a>(
     repo: &Repo,
     ledger: EntryId,
     (push, links): (&'a Push, &Links),
+    bindings: &'a Bindings,
     trust: Trust,
 ) -> Result<Option<Ground<'a>>, Refusal> {
     let Some((mut loaded, founded)) = read_ledger(repo, ledger, &push.refs, trust)? else { return Ok(None) };
@@ -122,7 +146,14 @@ pub(super) fn read_ground<'a>(
     }
     let before = in_force(&loaded).filter(|_| founded).cloned();
     let broken_before = broken_slots(&loaded.tally);
+    let known = loaded.tally.dag().entries().len();
+    let most = max_push(repo)?;
+    loaded.limit(most);
     let taken = take_in(&mut loaded, &push.refs).map_err(|e| unreadable(&e))?;
+    if loaded.is_over_limit() {
+        return Err(too_much(most, &push.refs, &loaded.refs));
+    }
+    let brought = loaded.tally.dag().entries().len() - known;
     loaded.save_cache();
     if let Some(version) = loaded.tally.upgrade_needed() {
         return Err(upgrade(&LoadError::UpgradeNeeded(version)));
@@ -132,7 +163,28 @@ pub(super) fn read_ground<'a>(
     let guarded = guarded_links(repo, &loaded.refs, charters)?;
     let mut links = links.clone();
     links.add(repo, guarded).map_err(|e| unreadable(&e))?;
-    Ok(Some(Ground { push, before, broken_before, values, links, twice: push.named_twice(), taken, loaded }))
+    let twice = push.named_twice();
+    Ok(Some(Ground { push, bindings, loaded, brought, before, broken_before, values, links, twice, taken }))
+}
+
+fn max_push(repo: &Repo) -> Result<usize, Refusal> {
+    let Some(text) = repo.config(MAX_PUSH_KEY).map_err(|e| unreadable(&e))? else { return Ok(MAX_PUSH) };
+    let bad = || {
+        let what = format!("{MAX_PUSH_KEY} is {text:?}, which is no number of bytes");
+        unavailable(what, "whoever runs the server must correct it")
+    };
+    text.parse().ok().filter(|most| *most > 0).ok_or_else(bad)
+}
+
+/// What is to be done about a push of more entries than are judged in one go.
+fn too_much(most: usize, pushed: &[PushedRef], refs: &LedgerRefs) -> Refusal {
+    let reason =
+        format!("it brings {most} bytes or more of entries that are not here, too many to be judged in one go");
+    let help =
+        format!("push an older entry of the lane first; or whoever runs the server lets in more ({MAX_PUSH_KEY})");
+    let lane = pushed.iter().find(|p| matches!(refs.read(&p.name), Some(LaneRef::Lane(_)))).map(|p| &p.name);
+    let command = lane.map(|lane| format!("git push REMOTE {lane}~10000:{lane}")).unwrap_or_default();
+    Refusal::new(RefusalCode::TooMuch, reason, help).then(command)
 }
 
 fn in_force(loaded: &Loaded) -> Option<&Charter> {
@@ -239,6 +291,7 @@ fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTr
 
 /// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.
 fn check_objects(loaded: &Loaded, proposal: &RefProposal) -> Result<(), String> {
+    fault::point("gate.objects");
     let objects = loaded.objects();
     check_binding(&loaded.tally, objects, proposal).map_err(|error| error.to_string())?;
     let Some(to) = proposal.to.filter(|_| proposal.name.as_str().starts_with("refs/heads/")) else { return Ok(()) };

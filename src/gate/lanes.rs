@@ -6,7 +6,7 @@ use crate::charter::MemberName;
 use crate::consensus::State;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{Entry, EntryIndex, RefProposal};
-use crate::store::LaneProblem;
+use crate::store::{LaneProblem, is_admitted};
 
 pub(super) fn judge_lane(scene: &Scene<'_>, pushed: &PushedRef, owner: &MemberName) -> Result<(), Refusal> {
     if pushed.new.is_none() {
@@ -91,8 +91,7 @@ fn has_a_lane(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<
         let reason = format!("{owner} is no member under the charter in force, with the key that signed");
         return Err(Refusal::new(RefusalCode::NotAMember, reason, "a new member comes by a charter proposal"));
     };
-    let last = removal.last.and_then(|id| dag.find(id));
-    if last.is_some_and(|last| dag.reaches(tip, last)) {
+    if is_admitted(scene.tally, tip) {
         return Ok(());
     }
     let upto =
@@ -107,7 +106,7 @@ fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
     let (Some(proposal), Some(content)) = (valid, scene.ref_proposal(entry.id)) else { return Ok(()) };
     // Whose commit is lost, with a clone say, must be able to withdraw the proposal and go on.
     let is_over = scene.tally.state(entry.id) == Some(State::Withdrawn);
-    if is_over || !scene.tally.decided_in(&proposal.slot).is_empty() {
+    if is_over || scene.tally.has_decision(&proposal.slot) {
         return Ok(());
     }
     let name = scene.refs.proposal(entry.id);
@@ -123,7 +122,7 @@ fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
 }
 
 pub(super) fn matches_objects(scene: &Scene<'_>, id: EntryId, proposal: &RefProposal) -> Result<(), Refusal> {
-    (scene.check)(proposal).map_err(|why| {
+    (scene.check)(id, proposal).map_err(|why| {
         let reason = format!("proposal {}: {why}", id.short());
         Refusal::new(RefusalCode::ProposalDiffers, reason, "propose again from a complete clone")
             .then("git quorum propose")

@@ -1,6 +1,7 @@
 //! What a ref update needs, and the hooks that ask (spec, "The gate"). The rules are pure functions over a
 //! tally and the refs of a push; the rest reads the repository and speaks with Git. Knows no terminal.
 
+mod bindings;
 pub mod clone;
 pub mod commands;
 mod fold;

@@ -130,9 +130,7 @@ fn is_spent(scene: &Scene<'_>, after: &BTreeMap<&str, Option<Oid>>, id: EntryId)
         [one] if *one == id => {
             let name = content.name.as_str();
             let value = after.get(name).copied().unwrap_or_else(|| scene.value(name));
-            let chain = scene.tally.chain(&Subject::Ref(content.name.clone()));
-            let ahead = scene.ahead(&content.name, value);
-            chain.is_some_and(|chain| chain.decided.contains(&id)) && ahead.is_some_and(|(ids, _)| !ids.contains(&id))
+            scene.lies_behind(&content.name, value, id)
         }
         [_] => true,
         // Undecided, or decided twice: what is in dispute is kept.

@@ -4,8 +4,9 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::bindings::Bindings;
 use super::commands::Push;
-use super::ground::{check_repository, read_ground, unavailable, unreadable};
+use super::ground::{Ground, check_repository, read_ground, unavailable, unreadable};
 use super::links::Links;
 use super::names::Names;
 use super::ordinary;
@@ -46,33 +47,57 @@ fn refused(refusal: &Refusal) -> Answer {
     Answer::Refused(format!("gate: {}", refusal.code))
 }
 
+/// How often a push is judged again because others have moved the ledger meanwhile.
+const ATTEMPTS: usize = 5;
+
 fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     let ledger = check_repository(repo)?;
     let links = links_of(repo, push)?;
-    let read = || read_ground(repo, ledger, (push, &links), Trust::Cache);
-    let refs = LedgerRefs::of(ledger);
-    let is_lane = |pushed: &PushedRef| matches!(refs.read(&pushed.name), Some(LaneRef::Lane(_)));
-    let mut early = None;
-    if push.refs.iter().any(is_lane) {
-        // An entry that is none stays none whatever others push, so nobody need wait while it is found out:
-        // else anyone could hold the lock with a long line of forged ones. What is good is remembered.
-        early = read()?;
-        if let Some(ground) = early.as_ref().filter(|ground| ground.has_bad_entries()) {
-            return ground.with_scene(|scene| settle(repo, push, scene, ground.objects()));
+    let bindings = Bindings::default();
+    let read = || read_ground(repo, ledger, (push, &links), &bindings, Trust::Cache);
+    for attempt in 1..=ATTEMPTS {
+        // What takes long is done before the lock, so that nobody need wait for it: signatures, and objects of proposals.
+        // Else anyone could hold the lock with a long line of entries, or with trees that nobody can walk.
+        bindings.open();
+        let foreseen = read()?;
+        if let Some(ground) =
+            foreseen.as_ref().filter(|ground| !ground.with_scene(|scene| can_move(repo, ground, scene)))
+        {
+            return ground.with_scene(|scene| settle(repo, push, ground, scene)).map(Option::unwrap_or_default);
+        }
+        fault::point("gate.unlocked");
+        let _lock = lock(repo)?;
+        fault::point("gate.locked");
+        bindings.close();
+        let is_last = attempt == ATTEMPTS;
+        let brings_much = foreseen.as_ref().is_some_and(Ground::brings_much);
+        let unmoved = foreseen.map(|ground| ground.unless_moved(repo)).transpose()?.flatten();
+        let ground = match unmoved {
+            Some(ground) => Some(ground),
+            None if brings_much && !is_last => continue,
+            None => read()?,
+        };
+        let ruling = match ground {
+            Some(ground) => ground.with_scene(|scene| settle(repo, push, &ground, scene))?,
+            None => Some(before_genesis(push, ledger, &links)),
+        };
+        if let Some(ruling) = ruling {
+            return Ok(ruling);
         }
     }
-    fault::point("gate.unlocked");
-    let _lock = lock(repo)?;
-    fault::point("gate.locked");
-    let unmoved = early.map(|ground| ground.unless_moved(repo)).transpose()?.flatten();
-    let ground = match unmoved {
-        Some(ground) => Some(ground),
-        None => read()?,
-    };
-    match ground {
-        Some(ground) => ground.with_scene(|scene| settle(repo, push, scene, ground.objects())),
-        None => Ok(before_genesis(push, ledger, &links)),
+    Err(Refusal::new(RefusalCode::Busy, "other pushes changed what this one builds on, again and again", "push again"))
+}
+
+/// Whether there is something for the gate to move, as far as can be told before the lock is had. Looks at all objects
+/// that will be asked about under it.
+fn can_move(repo: &Repo, ground: &Ground<'_>, scene: &Scene<'_>) -> bool {
+    // An entry that is none stays none whatever others push.
+    if ground.has_bad_entries() {
+        return false;
     }
+    let verdicts = scene.judge();
+    let _ = plan(scene, &verdicts, lands_by_itself(repo).unwrap_or(true));
+    verdicts.iter().any(|verdict| *verdict != Verdict::FallThrough)
 }
 
 /// What a push would get if it were judged now, without waiting for others and without leaving a trace.
@@ -80,7 +105,8 @@ pub(super) fn foresee(git_dir: &Path, push: &Push) -> Result<Vec<Verdict>, Refus
     let repo = Repo::open(git_dir).map_err(|e| unreadable(&e))?;
     let ledger = check_repository(&repo)?;
     let links = links_of(&repo, push)?;
-    Ok(match read_ground(&repo, ledger, (push, &links), Trust::CacheReadOnly)? {
+    let bindings = Bindings::default();
+    Ok(match read_ground(&repo, ledger, (push, &links), &bindings, Trust::CacheReadOnly)? {
         Some(ground) => ground.with_scene(|scene| scene.judge()),
         None => judge_unfounded(push, ledger, &links),
     })
@@ -163,23 +189,25 @@ fn no_genesis(refs: &LedgerRefs, ledger: EntryId, name: &str) -> Refusal {
     }
 }
 
-/// Moves what may move, and puts the answers together.
-fn settle(repo: &Repo, push: &Push, scene: &Scene<'_>, objects: &Objects) -> Result<Ruling, Refusal> {
+/// Moves what may move, and puts the answers together. None if it hangs on proposals whose objects were not looked at: then
+/// nothing has moved.
+fn settle(repo: &Repo, push: &Push, ground: &Ground<'_>, scene: &Scene<'_>) -> Result<Option<Ruling>, Refusal> {
     let mut verdicts = scene.judge();
     fault::point("gate.judged");
     let mixed = push.atomic && verdicts.iter().any(|verdict| *verdict != Verdict::FallThrough);
     if mixed {
-        take_others(repo, objects, push, scene, &mut verdicts);
+        take_others(repo, ground.objects(), push, scene, &mut verdicts);
         all_or_none(&push.refs, &mut verdicts);
     }
     let mut says = Vec::new();
     if verdicts.contains(&Verdict::Allow) {
-        match carry_out(repo, scene, &verdicts) {
-            Ok(told) => says.extend(told),
+        match carry_out(repo, ground.bindings(), scene, &verdicts) {
+            Ok(Some(told)) => says.extend(told),
+            Ok(None) => return Ok(None),
             Err(refusal) => refuse_allowed(&mut verdicts, &refusal),
         }
     }
-    Ok(put_together(push, &verdicts, says))
+    Ok(Some(put_together(push, &verdicts, says)))
 }
 
 /// In an atomic push the gate moves the others as well, if Git would.
@@ -218,20 +246,32 @@ fn refuse_allowed(verdicts: &mut [Verdict], refusal: &Refusal) {
     }
 }
 
-/// Moves everything in one transaction, and says what moved by itself.
-fn carry_out(repo: &Repo, scene: &Scene<'_>, verdicts: &[Verdict]) -> Result<Vec<String>, Refusal> {
-    let auto_land = repo.config(AUTO_LAND_KEY).map_err(|e| unreadable(&e))?.is_some_and(|value| value == "true");
+fn lands_by_itself(repo: &Repo) -> Result<bool, Refusal> {
+    Ok(repo.config(AUTO_LAND_KEY).map_err(|e| unreadable(&e))?.is_some_and(|value| value == "true"))
+}
+
+/// Moves everything in one transaction, and says what moved by itself; none if objects were not looked at that count.
+fn carry_out(
+    repo: &Repo,
+    bindings: &Bindings,
+    scene: &Scene<'_>,
+    verdicts: &[Verdict],
+) -> Result<Option<Vec<String>>, Refusal> {
+    let full = plan(scene, verdicts, lands_by_itself(repo)?);
+    if !bindings.suffice() {
+        return Ok(None);
+    }
     mark_founded(repo)?;
     fault::point("gate.marked");
-    let full = plan(scene, verdicts, auto_land);
     match transact(repo, &full.edits) {
-        Ok(()) => Ok(told(&full)),
+        Ok(()) => Ok(Some(told(&full))),
         Err(refusal) if full.landings.is_empty() => Err(refusal),
         Err(first) => {
             // A landing that fails must not hold up the entries that decided it.
             transact(repo, &plan(scene, verdicts, false).edits)?;
             let names: Vec<_> = full.landings.iter().map(|landing| landing.name.as_str()).collect();
-            Ok(vec![says::fitted(&format!("decided, but could not move {}: {}", names.join(", "), first.reason))])
+            let said = format!("decided, but could not move {}: {}", names.join(", "), first.reason);
+            Ok(Some(vec![says::fitted(&said)]))
         }
     }
 }

@@ -36,7 +36,7 @@ pub enum Verdict {
 }
 
 /// Checks that a proposal says what its objects say, and tells what differs.
-pub type BindingCheck<'a> = dyn Fn(&RefProposal) -> Result<(), String> + 'a;
+pub type BindingCheck<'a> = dyn Fn(EntryId, &RefProposal) -> Result<(), String> + 'a;
 
 /// All that a push is judged by.
 pub struct Scene<'a> {
@@ -212,9 +212,8 @@ impl Scene<'_> {
     /// The decisions of a ref's chain that do not lie behind it when it has this value, and what they say, in order.
     /// What lies behind is not looked at: that is nearly all of a long chain.
     pub(super) fn ahead(&self, name: &RefName, value: Option<Oid>) -> Option<(Vec<EntryId>, Vec<&RefProposal>)> {
-        let chain = self.tally.chain(&Subject::Ref(name.clone()))?;
         let (mut ids, mut proposals) = (Vec::new(), Vec::new());
-        for id in chain.decided.into_iter().rev() {
+        for id in self.tally.decisions_back(&Subject::Ref(name.clone()))? {
             let proposal = self.ref_proposal(id)?;
             if proposal.to == value {
                 break;
@@ -225,6 +224,17 @@ impl Scene<'_> {
         ids.reverse();
         proposals.reverse();
         Some((ids, proposals))
+    }
+
+    /// Whether a ref's chain has this decision, and lies as far along it or further when it has this value.
+    pub(super) fn lies_behind(&self, name: &RefName, value: Option<Oid>, id: EntryId) -> bool {
+        let subject = Subject::Ref(name.clone());
+        let mut decisions = self.tally.decisions_back(&subject).into_iter().flatten();
+        let mut has_landed = false;
+        decisions.any(|decision| {
+            has_landed |= self.ref_proposal(decision).is_some_and(|proposal| proposal.to == value);
+            decision == id
+        }) && has_landed
     }
 
     /// What a valid proposal to move a ref says.

@@ -1,10 +1,10 @@
 //! The entries of one ledger that are well formed in their place, and which is an ancestor of which.
 //!
 //! Each lane is cut into *chains*: runs of entries each of which has the one before as its first
-//! parent; without forks a lane is one chain. A chain keeps, for every other chain, the places at
-//! which its knowledge of that chain grew; one that forks off another shares what that one knew. So
-//! "is an ancestor of" is a binary search (one more for each fork below), and memory grows with what
-//! entries newly cite: never with entries times members, nor with forks times forks.
+//! parent; without forks a lane is one chain. Each entry has a table of how many entries of every other
+//! chain it knows, which shares with those of its parents what they have in common (`known.rs`). So "is an
+//! ancestor of" takes a step for each digit of the number of chains, however the forks stand on each other,
+//! and memory grows with what entries newly cite: never with entries times members, nor with forks times forks.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical::to_canonical;
 use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
+use super::known::{Known, Tables, Upto};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
@@ -53,6 +54,8 @@ pub struct Entry {
     pub statements: Vec<Statement>,
     chain: u32,
     position: u32,
+    /// What it knows of other chains.
+    known: Known,
 }
 
 /// A charter in the tree of all proposed ones.
@@ -68,25 +71,6 @@ pub struct CharterNode {
     pub depth: usize,
 }
 
-/// The first so many entries of a chain, all of which are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
-    chain: u32,
-    count: u32,
-}
-
-/// A run of entries, and what it learned of other chains on the way.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Chain {
-    length: u32,
-    /// Where it forks off another chain, whose knowledge up to there it shares.
-    base: Option<Known>,
-    /// What was learned, in order, with the position of the entry that brought it.
-    news: Vec<(u32, Known)>,
-    /// For each other chain: from which position on how many of its entries are known.
-    growth: BTreeMap<u32, Vec<(u32, u32)>>,
-}
-
 /// The well-formed entries of a ledger. Entries go in after their parents.
 #[derive(Debug, Clone)]
 pub struct Dag {
@@ -94,7 +78,9 @@ pub struct Dag {
     by_id: Map<EntryId, EntryIndex>,
     by_oid: Map<Oid, EntryIndex>,
     charters: BTreeMap<EntryId, CharterNode>,
-    chains: Vec<Chain>,
+    /// How many entries each chain has.
+    chains: Vec<u32>,
+    known: Tables,
     childless: BTreeSet<EntryIndex>,
     tips: BTreeMap<MemberName, BTreeSet<EntryIndex>>,
 }
@@ -120,6 +106,7 @@ impl Dag {
             statements: Vec::new(),
             chain: 0,
             position: 0,
+            known: Known::default(),
         };
         let first =
             CharterNode { digest: digest_of(&payload.charter)?, charter: payload.charter, base: None, depth: 0 };
@@ -128,7 +115,8 @@ impl Dag {
             by_id: Map::default(),
             by_oid: Map::default(),
             charters: BTreeMap::from([(entry.id, first)]),
-            chains: vec![Chain { length: 1, ..Chain::default() }],
+            chains: vec![1],
+            known: Tables::default(),
             childless: BTreeSet::from([root]),
             tips: BTreeMap::new(),
         };
@@ -182,6 +170,7 @@ impl Dag {
     fn push(&mut self, payload: Payload, id: EntryId, oid: Oid, parents: Vec<EntryIndex>, time: u64) -> EntryIndex {
         let index = EntryIndex(self.entries.len() as u32);
         let (chain, position) = self.chain_for(&payload.member, &parents);
+        let known = self.learn(chain, &parents);
         let Payload { charter, member, seq, statements, .. } = payload;
         let own = self.tips.entry(member.clone()).or_default();
         for parent in &parents {
@@ -192,7 +181,7 @@ impl Dag {
         self.childless.insert(index);
         self.by_id.insert(id, index);
         self.by_oid.insert(oid, index);
-        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position });
+        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position, known });
         self.note_charter(index);
         index
     }
@@ -299,27 +288,17 @@ impl Dag {
         }
     }
 
-    /// The chain and position of a new entry, with what the chain learns from its parents.
+    /// The chain and position of a new entry: it goes on where its first parent is the last one of its member's chain.
     fn chain_for(&mut self, member: &MemberName, parents: &[EntryIndex]) -> (u32, u32) {
-        let before = parents.first().filter(|p| self.is_by(**p, member)).map(|p| self.known_with(*p));
-        let extends = |known: &Known| self.chains.get(known.chain as usize).is_some_and(|c| c.length == known.count);
-        let number = match before.filter(extends) {
-            Some(known) => known.chain,
-            None => self.chains.len() as u32,
-        };
-        let learned = self.learn(before, parents);
-        if number as usize == self.chains.len() {
-            self.chains.push(Chain { base: before, ..Chain::default() });
+        let before = parents.first().filter(|p| self.is_by(**p, member)).map(|p| self.with_itself(*p));
+        let new = self.chains.len() as u32;
+        let last = |(chain, count): &Upto| self.chains.get(*chain as usize) == Some(count);
+        let (chain, position) = before.filter(last).unwrap_or((new, 0));
+        match self.chains.get_mut(chain as usize) {
+            Some(length) => *length += 1,
+            None => self.chains.push(1),
         }
-        let position = self.chains.get(number as usize).map_or(0, |chain| chain.length);
-        if let Some(chain) = self.chains.get_mut(number as usize) {
-            chain.length += 1;
-            for (other, count) in learned.into_iter().filter(|(other, _)| *other != number) {
-                chain.news.push((position, Known { chain: other, count }));
-                chain.growth.entry(other).or_default().push((position, count));
-            }
-        }
-        (number, position)
+        (chain, position)
     }
 
     fn is_by(&self, index: EntryIndex, member: &MemberName) -> bool {
@@ -328,47 +307,18 @@ impl Dag {
     }
 
     /// Its own chain as far as an entry knows it: up to and with itself.
-    fn known_with(&self, index: EntryIndex) -> Known {
+    fn with_itself(&self, index: EntryIndex) -> Upto {
         let entry = self.entry(index);
-        Known { chain: entry.chain, count: entry.position + 1 }
+        (entry.chain, entry.position + 1)
     }
 
-    /// What the parents know that `before` does not, chain by chain. The work is in proportion to what
-    /// is new: of a chain that is known in part, only what it learned since is looked at.
-    fn learn(&self, before: Option<Known>, parents: &[EntryIndex]) -> BTreeMap<u32, u32> {
-        let mut learned: BTreeMap<u32, u32> = BTreeMap::new();
-        let mut pending: Vec<Known> = parents.iter().filter(|p| p.0 != 0).map(|p| self.known_with(*p)).collect();
-        while let Some(Known { chain, count }) = pending.pop() {
-            let known = before.map_or(0, |before| self.known_of(chain, before));
-            let known = known.max(learned.get(&chain).copied().unwrap_or(0));
-            let Some(other) = self.chains.get(chain as usize).filter(|_| count > known) else { continue };
-            learned.insert(chain, count);
-            if known == 0 {
-                pending.extend(other.base);
-            }
-            let since = other.news.partition_point(|(position, _)| *position < known);
-            let news = other.news.iter().skip(since).take_while(|(position, _)| *position < count);
-            pending.extend(news.map(|(_, news)| *news));
-        }
-        learned
-    }
-
-    /// How many entries of `chain` are known with `with`.
-    fn known_of(&self, chain: u32, with: Known) -> u32 {
-        let mut at = Some(with);
-        while let Some(Known { chain: number, count }) = at {
-            if number == chain {
-                return count;
-            }
-            let Some(here) = self.chains.get(number as usize) else { return 0 };
-            // What a chain has learned exceeds what it shares with its base.
-            let grown = here.growth.get(&chain).map_or(0, |growth| known_at(growth, count.saturating_sub(1)));
-            if grown > 0 {
-                return grown;
-            }
-            at = here.base;
-        }
-        0
+    /// What an entry of this chain knows of others: the parents, and what they know.
+    fn learn(&mut self, chain: u32, parents: &[EntryIndex]) -> Known {
+        let cited = parents.iter().filter(|p| p.0 != 0);
+        let tables = cited.clone().map(|p| self.entry(*p).known).collect();
+        let cited: BTreeSet<_> = cited.map(|p| self.with_itself(*p)).filter(|(other, _)| *other != chain).collect();
+        let named: BTreeMap<_, _> = cited.into_iter().collect();
+        self.known.join(tables, &named.into_iter().collect::<Vec<_>>())
     }
 
     /// The ledger id.
@@ -400,8 +350,12 @@ impl Dag {
 
     /// Whether `ancestor` is `index` or among its ancestors.
     pub fn reaches(&self, ancestor: EntryIndex, index: EntryIndex) -> bool {
-        let entry = self.entry(ancestor);
-        ancestor.0 == 0 || (index.0 != 0 && self.known_of(entry.chain, self.known_with(index)) > entry.position)
+        let (below, above) = (self.entry(ancestor), self.entry(index));
+        let known = || match below.chain == above.chain {
+            true => above.position + 1,
+            false => self.known.count(above.known, below.chain),
+        };
+        ancestor.0 == 0 || (index.0 != 0 && known() > below.position)
     }
 
     /// What an entry adds to another one: it and its ancestors, without those of the other. Takes as long as that
@@ -490,6 +444,7 @@ impl Dag {
         freezer.map(&self.by_oid);
         freezer.value(&self.charters);
         freezer.value(&self.chains);
+        self.known.freeze(freezer);
         freezer.value(&self.childless);
         freezer.value(&self.tips);
     }
@@ -502,6 +457,7 @@ impl Dag {
             by_oid: thawer.map()?,
             charters: thawer.value()?,
             chains: thawer.value()?,
+            known: Tables::thaw(thawer)?,
             childless: thawer.value()?,
             tips: thawer.value()?,
         })
@@ -511,11 +467,6 @@ impl Dag {
     pub fn authors(&self) -> impl Iterator<Item = &MemberName> {
         self.tips.keys()
     }
-}
-
-fn known_at(growth: &[(u32, u32)], position: u32) -> u32 {
-    let after = growth.partition_point(|(from, _)| *from <= position);
-    after.checked_sub(1).and_then(|i| growth.get(i)).map_or(0, |(_, known)| *known)
 }
 
 /// Whether the key of a genesis is its author's in the charter that it brings.

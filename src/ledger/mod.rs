@@ -4,6 +4,7 @@
 mod canonical;
 mod dag;
 mod entry;
+mod known;
 mod reject;
 mod sshsig;
 mod statement;
@@ -12,7 +13,7 @@ pub use canonical::to_canonical;
 pub use dag::{CharterNode, Dag, Entry, EntryIndex, Place};
 pub use entry::{GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again};
 pub use reject::{Reject, RejectReason};
-pub use sshsig::{armour, signed_data};
+pub use sshsig::{armour, signed_data, unarmour};
 pub use statement::{CharterProposal, Precommit, Prevote, RefProposal, Review, Statement, Verdict, Withdraw};
 
 /// Limits of format version 1. They are part of the format: changing one changes verdicts.

@@ -45,7 +45,7 @@ const END: &str = "-----END SSH SIGNATURE-----\n";
 /// The key and the raw signature in an armour, which must be exactly what [`armour`] makes of them.
 /// Read by the layout, not by way of a general reader: only one layout counts, and this runs for
 /// every entry whenever a ledger is read.
-pub(super) fn unarmour(text: &str) -> Result<(PublicKey, [u8; 64]), Reject> {
+pub fn unarmour(text: &str) -> Result<(PublicKey, [u8; 64]), Reject> {
     let bad = |why: &str| Reject::new(RejectReason::BadArmour, why);
     let blob = blob(text).ok_or_else(|| bad("not the exact bytes that ssh-keygen writes"))?;
     let (key, signature) = parts(&blob).ok_or_else(|| bad("not the exact layout of an ed25519 signature by Git"))?;

@@ -71,7 +71,7 @@ impl Objects {
         if let Some(value) = to {
             // What it leads to is looked at as well: a tag of something that is no commit has no state.
             self.peel(value)?;
-            hash.update(self.read(value)?.ok_or(RepoError::Missing(value))?.data);
+            hash.update(self.read_whole(value)?.data);
         }
         Ok(Digest::new(hash.finalize().into()))
     }
@@ -90,7 +90,7 @@ impl Objects {
     pub fn peel(&self, value: Oid) -> Result<Oid, RepoError> {
         let mut oid = value;
         for _ in 0..MAX_TAGS {
-            let object = self.read(oid)?.ok_or(RepoError::Missing(oid))?;
+            let object = self.read_whole(oid)?;
             match object.kind {
                 ObjectKind::Commit => return Ok(oid),
                 ObjectKind::Tag => {
@@ -265,7 +265,7 @@ impl Contents<'_> {
         if let Some(digest) = self.known.get(&oid) {
             return Ok(*digest);
         }
-        let digest = Digest::of(&self.objects.expect(oid, ObjectKind::Blob)?);
+        let digest = self.objects.blob_digest(oid)?;
         self.known.insert(oid, digest);
         Ok(digest)
     }

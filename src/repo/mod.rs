@@ -82,10 +82,10 @@ pub enum RepoError {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A listing goes over a limit.
-    #[error("tree {oid} goes over a limit: {what}; split the change")]
+    /// A change goes over a limit.
+    #[error("object {oid} goes over a limit: {what}; split the change")]
     TooLarge {
-        /// The tree at which the limit was met.
+        /// The object at which the limit was met.
         oid: Oid,
         /// The limit.
         what: String,

@@ -1,15 +1,22 @@
 //! Raw objects of a repository, read and written in process. Knows nothing of refs, and follows
 //! no replace refs, grafts or shallow boundaries.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use git2::{ErrorCode, ObjectType, Odb, Repository};
+use sha2::{Digest as _, Sha256};
 
 use super::git;
 use super::{Repo, RepoError, parse_oid};
 use crate::fault;
-use crate::id::Oid;
+use crate::id::{Digest, Oid};
+
+/// The most bytes of an object that is held whole.
+pub const MAX_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 1 << 26 };
+/// A blob with more bytes is not held whole.
+const LARGE_BLOB: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
 
 /// The four kinds of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,9 +101,51 @@ impl Objects {
         Ok(self.read_header(oid)?.is_some())
     }
 
+    /// An object that must be here, and not larger than what is held whole: of a few pushed bytes Git can make as many as
+    /// it likes.
+    pub fn read_whole(&self, oid: Oid) -> Result<Object, RepoError> {
+        let (_, size) = self.read_header(oid)?.ok_or(RepoError::Missing(oid))?;
+        if size > MAX_BYTES {
+            return Err(RepoError::TooLarge { oid, what: format!("at most {MAX_BYTES} bytes") });
+        }
+        self.read(oid)?.ok_or(RepoError::Missing(oid))
+    }
+
+    /// The SHA-256 of a blob. A large one is never held whole.
+    pub fn blob_digest(&self, oid: Oid) -> Result<Digest, RepoError> {
+        match self.read_header(oid)?.ok_or(RepoError::Missing(oid))? {
+            (ObjectKind::Blob, size) if size > LARGE_BLOB => self.digest_in_pieces(oid, size),
+            _ => Ok(Digest::of(&self.expect(oid, ObjectKind::Blob)?)),
+        }
+    }
+
+    /// Git hands it over piece by piece, which libgit2 does for loose objects only. Git checked it against its id when it
+    /// came in.
+    fn digest_in_pieces(&self, oid: Oid, size: u64) -> Result<Digest, RepoError> {
+        let command = self.repo.git("cat-file").config("core.bigFileThreshold", &LARGE_BLOB.to_string());
+        let mut child = command.args(["blob", &oid.to_string()]).start()?;
+        let (mut hash, mut piece, mut total) = (Sha256::new(), vec![0; 1 << 16], 0);
+        let failed = |why: String| RepoError::Database { action: format!("read {oid}"), message: why };
+        if let Some(mut stdout) = child.stdout.take() {
+            loop {
+                let count = stdout.read(&mut piece).map_err(|error| failed(error.to_string()))?;
+                if count == 0 {
+                    break;
+                }
+                hash.update(piece.get(..count).unwrap_or_default());
+                total += count as u64;
+            }
+        }
+        let status = child.wait().map_err(|error| failed(error.to_string()))?;
+        match status.success() && total == size {
+            true => Ok(Digest::new(hash.finalize().into())),
+            false => Err(failed(format!("{total} of {size} bytes came"))),
+        }
+    }
+
     /// The raw bytes of an object that must be here and of this kind.
     pub fn expect(&self, oid: Oid, kind: ObjectKind) -> Result<Vec<u8>, RepoError> {
-        let object = self.read(oid)?.ok_or(RepoError::Missing(oid))?;
+        let object = self.read_whole(oid)?;
         if object.kind == kind {
             return Ok(object.data);
         }

@@ -1,11 +1,11 @@
 //! Appending to one's own lane: sign above everything that was ever signed, remember it durably,
 //! then publish. In this order: what is remembered can be published again, never the other way round.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::Loaded;
+use super::load::{Loaded, is_admitted};
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
-use crate::consensus::Content;
+use crate::consensus::{Content, Tally};
 use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, limits, parse};
@@ -60,8 +60,8 @@ pub enum AppendError {
 
 /// The parents of the member's next entry: all its own tips, the highest first, then the tips of
 /// everybody else, as many as an entry may cite, taking one of each member in turn. There are no more tips than refs.
-pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
-    let dag = loaded.tally.dag();
+pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
+    let dag = tally.dag();
     let mut parents = dag.tips(member);
     parents.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
     let root = dag.find(dag.ledger());
@@ -69,10 +69,10 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
         parents.extend(root);
     }
     let mut others: BTreeMap<&MemberName, Vec<EntryIndex>> = BTreeMap::new();
-    for tip in dag.childless().filter(|tip| Some(*tip) != root && loaded.is_admitted(*tip)) {
-        let owner = &dag.entry(tip).member;
+    for end in ends(tally).into_iter().filter(|end| Some(*end) != root) {
+        let owner = &dag.entry(end).member;
         if owner != member {
-            others.entry(owner).or_default().push(tip);
+            others.entry(owner).or_default().push(end);
         }
     }
     for tips in others.values_mut() {
@@ -83,6 +83,26 @@ pub fn parents_for(loaded: &Loaded, member: &MemberName) -> Vec<EntryIndex> {
     parents.extend(in_turn);
     parents.truncate(limits::PARENTS);
     parents
+}
+
+/// Admitted entries that no other one builds on. Where a lane goes on after its member's removal, what it builds on there
+/// may be known from nowhere else: those entries are ends, too.
+fn ends(tally: &Tally) -> Vec<EntryIndex> {
+    let dag = tally.dag();
+    let (ends, mut refused): (Vec<_>, Vec<_>) = dag.childless().partition(|tip| is_admitted(tally, *tip));
+    let mut visited: BTreeSet<EntryIndex> = refused.iter().copied().collect();
+    let mut below = BTreeSet::new();
+    while let Some(index) = refused.pop() {
+        for parent in dag.entry(index).parents.iter().filter(|p| visited.insert(**p)) {
+            match is_admitted(tally, *parent) {
+                true => drop(below.insert(*parent)),
+                false => refused.push(*parent),
+            }
+        }
+    }
+    let is_known = |index: &EntryIndex| ends.iter().chain(&below).any(|end| end != index && dag.reaches(*index, *end));
+    let new: Vec<_> = below.iter().copied().filter(|index| !is_known(index)).collect();
+    [ends, new].concat()
 }
 
 /// Moves refs here, all or none.

@@ -67,6 +67,8 @@ pub struct Loaded {
     /// Lanes with something wrong.
     pub problems: Vec<LaneProblem>,
     rejected: HashMap<Oid, (Reject, Oid)>,
+    /// How many more bytes of entries may be read.
+    room: Room,
     objects: Objects,
     cache: VerifiedCache,
     watcher: Watcher,
@@ -215,6 +217,20 @@ const WORTH_A_SNAPSHOT: usize = 64;
 /// Bytes of entries whose signatures are checked together.
 const BATCH_BYTES: usize = 1 << 23;
 
+/// How many bytes of entries may still be read; any number where none is said. Zero is none: who uses up the last one is over.
+#[derive(Debug, Clone, Copy, Default)]
+struct Room(Option<usize>);
+
+impl Room {
+    fn take(&mut self, bytes: usize) {
+        self.0 = self.0.map(|left| left.saturating_sub(bytes));
+    }
+
+    fn is_used_up(self) -> bool {
+        self.0 == Some(0)
+    }
+}
+
 /// The work of taking in a tip.
 struct Descent {
     pending: Vec<Pending>,
@@ -267,7 +283,7 @@ impl Loaded {
         let refs = LedgerRefs::of(tally.dag().ledger());
         let cache = VerifiedCache::open(repo.git_dir(), trust);
         let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
-        Self { tally, refs, tips, problems, rejected, objects, cache, watcher }
+        Self { tally, refs, tips, problems, rejected, room: Room::default(), objects, cache, watcher }
     }
 
     /// The refs that hold what was taken in.
@@ -307,6 +323,16 @@ impl Loaded {
         Ok(())
     }
 
+    /// Lets so many bytes of entries be taken in from now on. What would bring more is not.
+    pub fn limit(&mut self, bytes: usize) {
+        self.room = Room(Some(bytes));
+    }
+
+    /// Whether there were more.
+    pub fn is_over_limit(&self) -> bool {
+        self.room.is_used_up()
+    }
+
     /// Takes in what a lane's tip leads to, and checks that the tip is its owner's.
     pub fn take_lane(
         &mut self,
@@ -337,6 +363,9 @@ impl Loaded {
             judged: 0,
         };
         while let Some(next) = descent.pending.pop() {
+            if self.room.is_used_up() {
+                return Ok(Err((Reject::new(RejectReason::TooLarge, "more entries than may come at once"), tip)));
+            }
             match next {
                 Pending::Named(oid) => self.open(oid, &mut descent)?,
                 Pending::Again(oid) => {
@@ -369,6 +398,7 @@ impl Loaded {
         }
         self.watcher.at("Reading entries", descent.opened.len(), None);
         let Some(unknown) = self.parse(oid)? else { return Ok(()) };
+        self.room.take(unknown.size);
         let parents = unknown.entry.parents.clone();
         let held = descent.held.saturating_add(unknown.size);
         descent.pending.push(if held <= HELD_BYTES {
@@ -449,14 +479,9 @@ impl Loaded {
         Ok(None)
     }
 
-    /// Whether an entry's author may still be taken in: it is a member, or the entry is no later than
-    /// the last one that its removal names.
+    /// Whether an entry's author may still be taken in.
     pub fn is_admitted(&self, index: EntryIndex) -> bool {
-        let dag = self.tally.dag();
-        let member = &dag.entry(index).member;
-        let charter = dag.charter(self.tally.charter_in_force()).map(|node| &node.charter);
-        let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
-        removal.is_none_or(|r| r.last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last)))
+        is_admitted(&self.tally, index)
     }
 
     /// The object database that the ledger was read from.
@@ -468,6 +493,29 @@ impl Loaded {
     pub fn save_cache(&self) {
         self.cache.save();
     }
+}
+
+/// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
+/// author's removal names, or than the author's own vote for that removal if it is not decided without.
+pub fn is_admitted(tally: &Tally, index: EntryIndex) -> bool {
+    let dag = tally.dag();
+    let member = &dag.entry(index).member;
+    let charter = dag.charter(tally.charter_in_force()).map(|node| &node.charter);
+    let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
+    let reaches = |last: Option<EntryId>| last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last));
+    removal.is_none_or(|r| reaches(r.last) || reaches(vote_for_removal(tally, member)))
+}
+
+/// The precommit by which a member removed itself, if too few of those who stay precommitted. Whoever does not take it
+/// in does not know the decision, and nothing that it says under the new charter counts.
+fn vote_for_removal(tally: &Tally, member: &MemberName) -> Option<EntryId> {
+    let dag = tally.dag();
+    let without = dag.lineage(tally.charter_in_force()).take_while(|(_, node)| node.charter.member(member).is_none());
+    let (removing, node) = without.last()?;
+    let decision = tally.decision(removing)?;
+    let staying = decision.precommits.keys().filter(|m| node.charter.member(m).is_some()).count();
+    let quorum = dag.charter(decision.charter)?.charter.threshold().q;
+    decision.precommits.get(member).copied().filter(|_| staying < quorum)
 }
 
 #[cfg(test)]

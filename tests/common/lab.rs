@@ -21,9 +21,11 @@ pub fn name(text: &str) -> MemberName {
     text.parse().unwrap()
 }
 
-/// The signing key of a member in tests: made from its name.
+/// The signing key of a member in tests: made from its name, once.
 pub fn signing_key(member: &str) -> SigningKey {
-    SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes())
+    static KNOWN: Mutex<BTreeMap<String, SigningKey>> = Mutex::new(BTreeMap::new());
+    let make = || SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes());
+    KNOWN.lock().unwrap().entry(member.to_owned()).or_insert_with(make).clone()
 }
 
 /// The public key of a member in tests. Admitting one takes long, so it is done once.
@@ -196,10 +198,15 @@ impl Lab {
 
     /// A precommit with its agreement signature.
     pub fn precommit(&self, member: &str, charter: EntryId, proposal: EntryId, round: u32) -> Statement {
-        let body = agreement_statement(&self.tally, charter, proposal, round).unwrap_or_default();
-        let signature = signing_key(member).sign(&pre_authentication_encoding(&body)).to_bytes();
+        let signature = agree(&self.tally, member, charter, (proposal, round));
         Statement::Precommit(Precommit { proposal, round, signature })
     }
+}
+
+/// A member's signature on what a precommit agrees to.
+pub fn agree(tally: &Tally, member: &str, charter: EntryId, (proposal, round): (EntryId, u32)) -> [u8; 64] {
+    let body = agreement_statement(tally, charter, proposal, round).unwrap_or_default();
+    signing_key(member).sign(&pre_authentication_encoding(&body)).to_bytes()
 }
 
 /// A proposal to move main; `n` tells one from another. Nothing looks at the objects here.

@@ -11,6 +11,7 @@ mod server;
 mod attacks;
 mod early;
 mod links;
+mod load;
 mod names;
 mod rules;
 mod words;

@@ -59,7 +59,7 @@ impl Known {
             links: &Links::default(),
             twice: &BTreeSet::new(),
             taken: &BTreeMap::new(),
-            check: &|_: &RefProposal| Ok(()),
+            check: &|_, _: &RefProposal| Ok(()),
         })
     }
 }

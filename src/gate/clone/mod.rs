@@ -3,9 +3,11 @@
 
 mod hooks;
 mod known;
+mod lines;
 mod list;
 mod rule;
 
 pub use hooks::{NewValue, Update, judge_merge, judge_push, judge_transaction};
+pub use lines::{StrangeLine, pushes, updates};
 pub use list::{lines_of, write_protected};
 pub use rule::allows;

@@ -8,6 +8,7 @@ mod invalid_form;
 mod invalid_payload;
 mod invalid_place;
 mod invalid_signature;
+pub mod ledgers;
 pub mod valid;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use crate::lab::{public_key, signing_key};
 
 /// Everybody who signs in the vectors. `mallory` is nobody's member.
-pub const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "mallory"];
+pub const PEOPLE: [&str; 8] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "mallory"];
 
 /// Every generated file, by its path below `ledger-spec/vectors/`.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
@@ -35,6 +36,12 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
         let twice = files.insert(format!("invalid/{}.entry", case.name), case.raw.clone());
         assert!(twice.is_none(), "two vectors named {}", case.name);
         files.insert(format!("invalid/{}.json", case.name), pretty(&case.describe()));
+    }
+    let ledgers = ledgers::all();
+    files.insert("ledgers/README.md".to_owned(), ledgers::index(&ledgers).into_bytes());
+    for ledger in ledgers {
+        let twice = files.insert(format!("ledgers/{}.json", ledger.name), ledger.vector.to_json());
+        assert!(twice.is_none(), "two ledgers named {}", ledger.name);
     }
     files
 }

@@ -1,0 +1,23 @@
+//! What must hold of any input, one file a target. Knows no fuzzer: the fuzz targets and `tests/fuzz_corpus.rs` share it.
+#![allow(dead_code, reason = "each program uses a part of it")]
+
+pub mod charter;
+pub mod dsse;
+pub mod entry;
+pub mod hook_input;
+pub mod known;
+pub mod lanes;
+pub mod proc_receive;
+pub mod seeds;
+pub mod sshsig;
+
+/// The targets: a name, and what is done with an input.
+pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+    ("entry", entry::check),
+    ("charter", charter::check),
+    ("sshsig", sshsig::check),
+    ("dsse", dsse::check),
+    ("lanes", lanes::check),
+    ("proc_receive", proc_receive::check),
+    ("hook_input", hook_input::check),
+];

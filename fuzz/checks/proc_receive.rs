@@ -1,0 +1,111 @@
+//! The conversation of the `proc-receive` hook. The input's first byte says in what pieces the rest arrives, and whether
+//! it is framed as it stands or is lines to be framed.
+
+use std::io::Read;
+
+use git_quorum::gate::commands::Push;
+use git_quorum::gate::pkt_line::{self, Packet};
+use git_quorum::gate::proc_receive::{Answer, Ruling, converse};
+
+/// However the bytes arrive, the same is said: an answer to each ref, in order and under the name that came, or no
+/// report at all.
+pub fn check(input: &[u8]) {
+    let Some((how, bytes)) = input.split_first() else { return };
+    let bytes = if how & 1 == 1 { framed(bytes) } else { bytes.to_vec() };
+    let (said, push) = talk(&mut bytes.as_slice());
+    let pieces = Pieces { bytes: &bytes, state: u32::from(*how) };
+    assert_eq!(talk(&mut { pieces }), (said.clone(), push.clone()), "pieces make no difference");
+    check_said(&said, push.as_ref());
+}
+
+/// What was said, and the push that the rules were asked about and that was reported on.
+fn talk(input: &mut impl Read) -> (Vec<u8>, Option<Push>) {
+    let (mut output, mut asked) = (Vec::new(), None);
+    let told = converse(input, &mut output, |push| {
+        asked = Some(push.clone());
+        Ruling { answers: answers(push), says: Vec::new() }
+    });
+    (output, asked.filter(|_| told.is_ok()))
+}
+
+/// Every kind of answer, and one too few.
+fn answers(push: &Push) -> Vec<Answer> {
+    let answer = |(place, pushed): (usize, &git_quorum::gate::PushedRef)| match place % 3 {
+        0 => Answer::Refused(format!("no: {}\u{1b}[2J", pushed.name)),
+        1 => Answer::Moved,
+        _ => Answer::FallThrough,
+    };
+    push.refs.iter().enumerate().map(answer).take(4).collect()
+}
+
+fn check_said(said: &[u8], push: Option<&Push>) {
+    let mut said = said;
+    let greeted = !said.is_empty();
+    if greeted {
+        let greeting = pkt_line::read_part(&mut said, 1).expect("a greeting in its form");
+        assert!(greeting == [b"version=1".to_vec()] || greeting == [b"version=1\0atomic".to_vec()]);
+    }
+    let Some(push) = push else {
+        // A name can be too long to be answered; the report then breaks off before its end.
+        return assert!(said.is_empty() || pkt_line::read_part(&mut said, usize::MAX).is_err(), "half a report");
+    };
+    assert!(greeted);
+    for (place, name) in push.raw_names().enumerate() {
+        let line = line(&mut said);
+        match (place, place % 3) {
+            // A line feed at the end of a line is none of it.
+            (0..4, 1 | 2) => assert_eq!(line, [b"ok ", name.strip_suffix(b"\n").unwrap_or(name)].concat()),
+            _ => assert!(line.starts_with(&[b"ng ", name, b" "].concat())),
+        }
+        let reason = line.get(3 + name.len()..).unwrap_or_default();
+        assert!(!reason.iter().any(u8::is_ascii_control), "a reason is one clean line");
+        if (0..4).contains(&place) && place % 3 == 2 {
+            assert_eq!(self::line(&mut said), b"option fall-through");
+        }
+    }
+    assert_eq!(pkt_line::read(&mut said).expect("an end"), Packet::Flush);
+    assert!(said.is_empty(), "nothing follows the report");
+}
+
+fn line(said: &mut &[u8]) -> Vec<u8> {
+    match pkt_line::read(said).expect("a line in its form") {
+        Packet::Line(line) => line,
+        Packet::Flush => panic!("a ref without an answer"),
+    }
+}
+
+/// Each line as a packet, an empty one as the end of a part.
+fn framed(bytes: &[u8]) -> Vec<u8> {
+    let mut packets = Vec::new();
+    for line in bytes.split(|b| *b == b'\n') {
+        let written = match line {
+            [] => pkt_line::flush(&mut packets),
+            line => pkt_line::write(&mut packets, line),
+        };
+        if written.is_err() {
+            break;
+        }
+    }
+    packets
+}
+
+/// Bytes that arrive in pieces of 1 to 16, with interruptions.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    state: u32,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.state = self.state.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+        let piece = (self.state >> 28) as usize;
+        if piece == 0 {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
+        let count = piece.min(into.len()).min(self.bytes.len());
+        let (now, later) = self.bytes.split_at(count);
+        into[..count].copy_from_slice(now);
+        self.bytes = later;
+        Ok(count)
+    }
+}

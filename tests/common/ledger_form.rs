@@ -1,0 +1,114 @@
+//! Whole ledgers as vectors: the JSON form of `ledger-spec/vectors/README.md`, and the tally of a ledger in that
+//! form. Knows nothing of how the ledgers come about.
+#![allow(dead_code, reason = "each program uses a part of it")]
+
+use git_quorum::consensus::{Slot, Tally};
+use git_quorum::id::EntryId;
+use git_quorum::ledger::{ParsedEntry, parse};
+use serde_json::{Value, json};
+
+use crate::lab::oid_of;
+
+/// A ledger, and what a verifier finds in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedgerVector {
+    /// What the ledger shows, in a sentence.
+    pub about: String,
+    /// The rule that it shows.
+    pub rule: String,
+    /// Whether the rule is kept or broken in it.
+    pub kept: bool,
+    /// Raw commits, parents first.
+    pub entries: Vec<Vec<u8>>,
+    /// What a verifier finds.
+    pub expected: Value,
+}
+
+impl LedgerVector {
+    /// The file's text.
+    pub fn to_json(&self) -> Vec<u8> {
+        let entries: Vec<_> = self.entries.iter().map(|raw| std::str::from_utf8(raw).unwrap()).collect();
+        let value = json!({
+            "about": self.about,
+            "entries": entries,
+            "expected": self.expected,
+            "kept": self.kept,
+            "rule": self.rule,
+        });
+        let mut text = serde_json::to_vec_pretty(&value).unwrap();
+        text.push(b'\n');
+        text
+    }
+
+    /// Reads a file's text; all five fields and no other must be there.
+    pub fn from_json(text: &[u8]) -> LedgerVector {
+        let value: Value = serde_json::from_slice(text).unwrap();
+        assert_eq!(value.as_object().unwrap().len(), 5);
+        let text = |field: &str| value[field].as_str().unwrap().to_owned();
+        let entries = value["entries"].as_array().unwrap();
+        LedgerVector {
+            about: text("about"),
+            rule: text("rule"),
+            kept: value["kept"].as_bool().unwrap(),
+            entries: entries.iter().map(|entry| entry.as_str().unwrap().as_bytes().to_vec()).collect(),
+            expected: value["expected"].clone(),
+        }
+    }
+}
+
+/// A tally of raw entries, parents first; every signature is checked.
+pub fn tally_of<'a>(entries: impl IntoIterator<Item = &'a Vec<u8>>) -> Tally {
+    let parsed = |raw: &Vec<u8>| -> (ParsedEntry, _) { (parse(raw).unwrap(), oid_of(raw)) };
+    let mut entries = entries.into_iter().map(parsed);
+    let (genesis, oid) = entries.next().unwrap();
+    let mut tally = Tally::found(genesis, oid).unwrap();
+    for (entry, oid) in entries {
+        tally.insert(entry, oid).unwrap();
+    }
+    tally
+}
+
+/// What a verifier finds, in the form of the vectors.
+pub fn expected(tally: &Tally) -> Value {
+    if tally.upgrade_needed().is_some() {
+        return json!({"upgrade": newer_charter(tally)});
+    }
+    json!({
+        "broken": sorted(tally.broken_slots().map(|slot| slot.id()).collect()),
+        "charter": tally.charter_in_force(),
+        "decisions": tally.proposals().filter_map(|p| decision(tally, p.id, &p.slot)).collect::<Vec<_>>(),
+        "discounted": discounted(tally),
+        "evidence": tally.evidence(),
+    })
+}
+
+/// The decided charter of a newer version; the lowest id of several.
+fn newer_charter(tally: &Tally) -> Option<EntryId> {
+    let is_newer = |id: &EntryId| tally.is_decided(*id) && tally.dag().charter(*id).is_none();
+    let charters = tally.proposals().filter(|p| p.slot.subject.to_string() == "charter").map(|p| p.id);
+    charters.filter(is_newer).min()
+}
+
+fn decision(tally: &Tally, proposal: EntryId, slot: &Slot) -> Option<Value> {
+    let decision = tally.decision(proposal)?;
+    Some(json!({
+        "charter": decision.charter,
+        "proposal": proposal,
+        "round": decision.round,
+        "slot": slot.id(),
+        "subject": slot.subject,
+    }))
+}
+
+fn discounted(tally: &Tally) -> Vec<Value> {
+    let id = |d: &git_quorum::consensus::Discounted| tally.dag().entry(d.place.entry).id;
+    let mut found: Vec<_> = tally.discounted().iter().map(|d| (id(d), d.place.statement, d.discount.reason)).collect();
+    found.sort();
+    let in_form = |(entry, statement, reason): (EntryId, usize, git_quorum::consensus::DiscountReason)| json!({"entry": entry, "reason": reason.code(), "statement": statement});
+    found.into_iter().map(in_form).collect()
+}
+
+fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort();
+    items
+}

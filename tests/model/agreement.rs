@@ -1,0 +1,119 @@
+//! Agreement, validity and evidence in one slot: with all rules nothing is violated, and without any one of them
+//! something is.
+
+use git_quorum::lifted::Rule;
+
+use crate::long;
+use crate::reduced::{Setup, Violation, Way, search};
+
+/// Searches it to the end and expects nothing.
+fn holds(what: &str, setup: &Setup) {
+    let found = search(setup);
+    println!("{what}: {found}");
+    assert!(found.violation.is_none(), "{what}: {found}");
+    assert!(found.whole, "{what}: cut short");
+}
+
+/// Searches until something is violated, and expects that.
+fn breaks(rule: Rule, setup: &Setup, expected: Violation) {
+    let lifted = rule.lift();
+    let found = search(&Setup { seek: Some(expected), ..setup.clone() });
+    println!("without {rule:?}, n = {}: {found}", setup.n);
+    assert_eq!(found.violation.map(|(what, _)| what), Some(expected), "without {rule:?}");
+    drop(lifted);
+}
+
+fn eager(n: usize, liars: usize, rivals: usize, rounds: usize) -> Setup {
+    Setup::new(n, liars, rivals, rounds)
+}
+
+#[test]
+fn nothing_is_violated() {
+    for rivals in [2, 3] {
+        holds(&format!("n = 4, {rivals} rivals, 2 rounds"), &eager(4, 1, rivals, 2));
+    }
+    holds("n = 4, votes at any time", &Setup { way: Way::Free, ..eager(4, 1, 2, 1) });
+    holds("n = 5, 2 rivals, 2 rounds", &eager(5, 1, 2, 2));
+}
+
+#[test]
+fn a_proposal_without_a_quorum_of_approvals_is_not_decided() {
+    for n in [4, 5] {
+        let q = (n + 1) / 2 + 1;
+        let approvals = [(0, q - 2)].into();
+        holds(&format!("n = {n}, one approval too few"), &Setup { approvals, ..eager(n, 1, 2, 2) });
+    }
+}
+
+#[test]
+fn without_the_lock() {
+    breaks(Rule::Lock, &eager(4, 1, 2, 2), Violation::TwoDecisions);
+}
+
+#[test]
+fn with_locks_that_give_way_to_older_prevotes() {
+    breaks(Rule::UnlockByLater, &eager(4, 1, 2, 3), Violation::TwoDecisions);
+}
+
+#[test]
+fn with_locks_that_give_way_to_fewer_prevotes() {
+    breaks(Rule::UnlockByQuorum, &eager(4, 1, 2, 3), Violation::TwoDecisions);
+}
+
+#[test]
+fn with_locks_that_give_way_to_prevotes_of_several_rounds() {
+    breaks(Rule::UnlockByOneRound, &eager(4, 1, 2, 4), Violation::TwoDecisions);
+}
+
+#[test]
+fn with_several_votes_a_round() {
+    breaks(Rule::OneVoteARound, &Setup { way: Way::Steps, ..eager(4, 1, 2, 1) }, Violation::TwoDecisions);
+}
+
+#[test]
+fn without_approvals() {
+    let approvals = [(0, 1)].into();
+    breaks(Rule::Approvals, &Setup { approvals, ..eager(4, 1, 2, 1) }, Violation::Unapproved);
+}
+
+#[test]
+fn with_precommits_of_what_no_quorum_prevoted() {
+    breaks(Rule::PrevoteQuorum, &eager(4, 1, 2, 2), Violation::TwoDecisions);
+}
+
+#[test]
+fn with_rounds_that_go_back() {
+    breaks(Rule::MonotoneRounds, &Setup { way: Way::Free, ..eager(4, 1, 2, 2) }, Violation::TwoDecisions);
+}
+
+#[test]
+fn with_a_quorum_one_lower() {
+    breaks(Rule::Quorum, &eager(4, 1, 2, 1), Violation::TwoDecisions);
+}
+
+#[test]
+fn with_a_quorum_of_2f_and_1() {
+    for (n, liars) in [(5, 1), (6, 1), (8, 2)] {
+        breaks(Rule::QuorumOfAll, &eager(n, liars, 2, 1), Violation::TwoDecisions);
+    }
+}
+
+#[test]
+fn with_precommits_of_several_rounds_counted_together() {
+    breaks(Rule::PrecommitsOfOneRound, &eager(4, 1, 2, 4), Violation::TwoDecisions);
+}
+
+#[test]
+fn without_the_round_in_the_statement() {
+    breaks(Rule::RoundInStatement, &eager(4, 1, 2, 2), Violation::FalseCertificate);
+}
+
+#[test]
+fn the_long_form() {
+    if !long() {
+        return;
+    }
+    for (n, liars, rivals, rounds) in [(4, 1, 2, 4), (4, 1, 3, 3)] {
+        holds(&format!("n = {n}, {rivals} rivals, {rounds} rounds"), &eager(n, liars, rivals, rounds));
+    }
+}
