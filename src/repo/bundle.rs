@@ -247,7 +247,8 @@ mod tests {
         assert_eq!(read.refs, BTreeMap::from([("refs/x/1".to_owned(), oids[3])]));
         let mut found: Vec<_> = read.commits.iter().map(|raw| crate::repo::commit_id(raw).unwrap()).collect();
         let mut expected = oids.clone();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected);
         // However the objects are kept here, the bytes are the same.
         sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &oids[3].to_string()]);
