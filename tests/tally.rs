@@ -495,8 +495,8 @@ fn every_rule_kept_and_broken() {
     assert_eq!(seen, DiscountReason::ALL.iter().map(|r| r.code()).collect());
 }
 
-/// That another value gets a quorum under the new charter (and so releases) needs more liars than the rules
-/// bear, so it is no case here; `tests/oracle.rs` has such ledgers.
+/// Another value gets a quorum under the new charter (and so releases) only where its voters did not know the old
+/// quorum: `rule-6-release` among the vectors.
 #[test]
 fn a_value_handed_down_is_decided_under_the_new_charter() {
     let (mut lab, p, q) = handed_down();
