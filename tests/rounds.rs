@@ -12,7 +12,7 @@ mod rng;
 use std::collections::{BTreeMap, BTreeSet};
 
 use git_quorum::charter::ProposedCharter;
-use git_quorum::consensus::{Patience, Slot, Step, Subject, Tally, Timer, Trial};
+use git_quorum::consensus::{Patience, Slot, Step, Subject, Tally, Timer, TimerEvent, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Statement, parse};
 use lab::*;
@@ -434,4 +434,44 @@ fn five_pushes_decide() {
     assert_eq!(push(&mut sim, 1), Some(1));
     assert!(sim.lab.tally.is_decided(p));
     sim.check();
+}
+
+/// a precommits p, and learns late that the others, who did not hear of it, have gone on and prevoted q. It precommits q, and says
+/// nothing that convicts it beside its precommit of p.
+#[test]
+fn who_precommits_in_a_round_prevotes_no_more_in_it() {
+    let mut lab = Lab::new(&["a", "b", "c", "d"]);
+    let p = lab.say("a", vec![propose(lab.ledger, 1)]);
+    let q = lab.say("b", vec![propose(lab.ledger, 2)]);
+    for (member, choice) in [("b", p), ("c", p), ("d", q)] {
+        lab.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
+    }
+    let others = lab.tally.dag().childless().map(|t| lab.tally.dag().entry(t).id).collect::<Vec<_>>();
+    let own = lab.above("a", &[lab.tip("b"), lab.tip("c")]);
+    let precommit = |lab: &Lab, proposal, round| lab.precommit("a", lab.ledger, proposal, round);
+    let said = vec![approve(p), prevote(p, 0), precommit(&lab, p, 0)];
+    let late = lab.entry("a", lab.ledger, &own, said);
+    for member in ["b", "c", "d"] {
+        let parents = lab.above(member, &others);
+        lab.entry(member, lab.ledger, &parents, vec![prevote(q, 1)]);
+    }
+    let parents = above_all(&lab.tally, "a");
+    let mut trial = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents);
+    // It has been in round 1 for long, and has only now seen a quorum vote there.
+    let slot = Slot { subject: main_ref(), base: lab.ledger };
+    let timer = Timer { charter: lab.ledger, slot, round: 1, event: TimerEvent::Entered };
+    let patience = Patience { unit: UNIT, elapsed: BTreeMap::from([(timer, u64::MAX)]) };
+    while let Some(step) = trial.due(&patience).step {
+        trial
+            .say(match step {
+                Step::Prevote(proposal, round) => prevote(proposal, round),
+                Step::Precommit(proposal, round) => precommit(&lab, proposal, round),
+            })
+            .unwrap();
+    }
+    let said = trial.statements().to_vec();
+    assert_eq!(said, [precommit(&lab, q, 1)]);
+    lab.say("a", said);
+    assert!([late, lab.tip("a")].iter().all(|entry| lab.verdicts(*entry).iter().all(Option::is_none)));
+    assert_eq!(lab.tally.evidence(), []);
 }

@@ -319,9 +319,10 @@ impl Desk<'_> {
         most + self.threshold.n.saturating_sub(prevoted.len()) < self.threshold.q
     }
 
+    /// Rule 5b, in a round in which the member has not voted: a prevote that follows a precommit is of no use, and beside an
+    /// earlier precommit it would convict.
     fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Step> {
-        let seen = self.view.rounds.get(&round);
-        if seen.is_some_and(|s| s.voted(Phase::Prevote, &self.trial.member)) {
+        if self.view.rounds.get(&round).is_some_and(|seen| seen.voters.contains(&self.trial.member)) {
             return None;
         }
         let candidates = match round {
