@@ -11,8 +11,11 @@ pub mod proc_receive;
 pub mod seeds;
 pub mod sshsig;
 
-/// The targets: a name, and what is done with an input.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// What is done with an input; panics if something does not hold.
+pub type Check = fn(&[u8]);
+
+/// The targets, by name.
+pub const TARGETS: [(&str, Check); 7] = [
     ("entry", entry::check),
     ("charter", charter::check),
     ("sshsig", sshsig::check),

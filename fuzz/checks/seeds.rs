@@ -6,6 +6,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
+use git_quorum::charter::PublicKey;
 use git_quorum::consensus::{Trial, agreement_statement, pre_authentication_encoding};
 use git_quorum::id::Oid;
 use serde_json::{Value, json};
@@ -64,9 +65,28 @@ fn charters(spec: &Path) -> Vec<Vec<u8>> {
     let first: Value = serde_json::from_str(&charters[0]).expect("a charter");
     let texts = [&first["members"][0]["name"], &first["members"][0]["key"], &first["protect"][0]];
     let texts = texts.map(|text| text.as_str().expect("a text").to_owned()).into_iter();
+    let lines = successions(&first);
     let pairs = charters.iter().flat_map(|a| charters.iter().map(move |b| format!("{a}\n{b}")));
-    let all = charters.iter().cloned().chain(pairs.take(24)).chain(texts).chain(["refs/heads/*".to_owned()]);
+    let refs = ["refs/heads/*", "refs/heads/release/2026-11-24"].map(str::to_owned);
+    let all = charters.iter().cloned().chain(pairs.take(24)).chain(lines).chain(texts).chain(refs);
     all.map(String::into_bytes).collect()
+}
+
+/// Lines of charters: the last member of the first one leaves, is forgotten, comes back, and has another key.
+fn successions(first: &Value) -> Vec<String> {
+    let mut gone = first.clone();
+    let last = gone["members"].as_array_mut().and_then(Vec::pop).expect("members");
+    gone["removed"] = json!([{"key": last["key"], "last": null, "name": last["name"]}]);
+    let mut forgotten = gone.clone();
+    forgotten["removed"] = json!([]);
+    let mut other = first.clone();
+    let key = PublicKey::admit(known::signing_key("mallory").verifying_key().to_bytes()).expect("a good key");
+    if let Some(last) = other["members"].as_array_mut().and_then(|members| members.last_mut()) {
+        last["key"] = json!(key);
+    }
+    let left = format!("{first}\n{gone}");
+    let after = [&gone, &forgotten, first].map(|next| format!("{left}\n{next}"));
+    [left.clone(), format!("{first}\n{other}")].into_iter().chain(after).collect()
 }
 
 fn armours(spec: &Path) -> Vec<Vec<u8>> {
@@ -100,8 +120,9 @@ fn agreements(spec: &Path) -> Vec<Vec<u8>> {
         }
         proposal["base"] = json!(ledger.dag().ledger());
         seeds.push(format!("{proposal}\n").into_bytes());
-        for round in [0, 1, u32::MAX] {
-            let signature = hex(&agreed(&proposal, round));
+        // Well signed; then with the signature of another round.
+        for (round, signed) in [(0, 0), (1, 1), (u32::MAX, u32::MAX), (1, 0), (0, 1)] {
+            let signature = hex(&agreed(&proposal, signed));
             let vote = json!({"kind": "precommit", "proposal": dsse::DRAFT, "round": round, "signature": signature});
             seeds.push(format!("{proposal}\n{vote}\n").into_bytes());
         }
@@ -183,6 +204,13 @@ fn lanes() -> Vec<Vec<u8>> {
         let ops = [rivals.clone(), both(0..3), precommits, changed(3, 3), other.clone()].concat();
         seeds.push(build([3, 0xff, 0, 0], &ops));
     }
+    // The same precommit on two branches, in several orders of arrival.
+    let twice = [proposed(0), voted(4), vec![op(3 | 2 << 3, 0, &[(PRECOMMIT, 0)])]].concat();
+    seeds.extend((0..6).map(|order| build([3, 0xff, order * 40, 1], &twice)));
+    // One that does not lie precommits, and later prevotes the rival that a quorum of liars released it for.
+    let first = [each(1..3, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), vec![op(0, 0, &[(APPROVE | 8, 0)])]].concat();
+    let release = [each(1..4, &[(APPROVE, 0)]), each(1..4, &[(PREVOTE, 1)]), vec![op(0, 1, &[]); 3]].concat();
+    seeds.push(build([3, 0x0e, 0, 1], &[rivals.clone(), first, release].concat()));
     // Rounds: half and half, then on.
     let halves = [op(0, 0, &[(APPROVE, 0), (PREVOTE, 0)]), op(1, 0, &[(APPROVE, 0), (PREVOTE, 0)])];
     let others = [op(2, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), op(3, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)])];
@@ -261,7 +289,7 @@ fn lines() -> Vec<Vec<u8>> {
     seeds.push(names.map(|name| format!("{from} {one} {name}\n")).concat());
     // A transaction, and a push.
     seeds.push(format!(
-        "{zero} ref:refs/heads/x HEAD\nref:refs/heads/x {two} refs/heads/main\n0 {one} refs/heads/a b\n"
+        "{zero} ref:refs/heads/x HEAD\nref:refs/heads/x {two} refs/heads/main\n0 {one} refs/heads/a b\n{one} {two} HEAD \n"
     ));
     seeds.push(format!("refs/heads/topic {two} refs/heads/main {one}\n(delete) {zero} refs/heads/main {one}\n"));
     seeds.push(format!("HEAD@{{1 day ago}} {two} refs/heads/main {one}\n"));
