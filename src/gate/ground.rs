@@ -28,7 +28,7 @@ const MAX_PUSH: usize = 1 << 27;
 /// The setting that says that the genesis has been here.
 pub const FOUNDED_KEY: &str = "quorum.founded";
 
-/// More entries than a member's tool makes in one go: they take longer to judge than others like to wait.
+/// More entries than a member's tool makes in one go.
 const MUCH: usize = 1000;
 
 /// What the refs of a push are judged by, read from the repository.
@@ -38,12 +38,19 @@ pub(super) struct Ground<'a> {
     loaded: Loaded,
     /// How many entries the push brings.
     brought: usize,
-    before: Option<Charter>,
-    broken_before: BTreeSet<Slot>,
+    before: Before,
     values: BTreeMap<String, Oid>,
     links: Links,
     twice: BTreeSet<usize>,
     taken: Taken,
+}
+
+/// What held before the push.
+struct Before {
+    /// The charter in force; none before the genesis.
+    charter: Option<Charter>,
+    /// Slots with several decisions.
+    broken: BTreeSet<Slot>,
 }
 
 impl Ground<'_> {
@@ -52,8 +59,8 @@ impl Ground<'_> {
         let look = |proposal: &RefProposal| check_objects(&self.loaded, proposal);
         let check = |id, proposal: &RefProposal| self.bindings.check(id, || look(proposal));
         judge(&Scene {
-            before: self.before.as_ref(),
-            broken_before: &self.broken_before,
+            before: self.before.charter.as_ref(),
+            broken_before: &self.before.broken,
             tally: &self.loaded.tally,
             refs: &self.loaded.refs,
             values: &self.values,
@@ -65,12 +72,50 @@ impl Ground<'_> {
         })
     }
 
-    /// What was read before the lock was had, with the values that refs have now; none if a push in between has moved
-    /// the ledger.
-    pub fn unless_moved(mut self, repo: &Repo) -> Result<Option<Self>, Refusal> {
+    /// What was read before the lock was had, with the values that refs have now and with what others have moved
+    /// meanwhile. So what the push brings is taken in once, and others do not wait for that.
+    pub fn renewed(mut self, repo: &Repo, links: &Links) -> Result<Option<Self>, Refusal> {
         self.values = read_values(repo, &self.loaded, &self.push.refs).map_err(|e| unreadable(&e))?;
         let now = self.values.iter().filter(|(name, _)| name.starts_with(self.loaded.refs.prefix()));
-        Ok(now.eq(&self.loaded.tips).then_some(self))
+        if now.eq(&self.loaded.tips) {
+            return Ok(Some(self));
+        }
+        let ledger = self.loaded.tally.dag().ledger();
+        let Some((server, before)) = read_server(repo, ledger, &self.push.refs, Trust::Cache)? else { return Ok(None) };
+        self.loaded.limit(usize::MAX);
+        if let Some(problem) = self.loaded.follow(server.tips).map_err(|e| unreadable(&e))? {
+            return Err(damaged(&problem));
+        }
+        let Self { push, bindings, loaded, brought, taken, .. } = self;
+        Self::above(repo, (push, links), bindings, before, (loaded, brought, taken)).map(Some)
+    }
+
+    /// The ground that is made by these entries: the server's, and of the push.
+    fn above<'a>(
+        repo: &Repo,
+        (push, links): (&'a Push, &Links),
+        bindings: &'a Bindings,
+        before: Before,
+        (loaded, brought, taken): (Loaded, usize, Taken),
+    ) -> Result<Ground<'a>, Refusal> {
+        if let Some(version) = loaded.tally.upgrade_needed() {
+            return Err(upgrade(&LoadError::UpgradeNeeded(version)));
+        }
+        let values = read_values(repo, &loaded, &push.refs).map_err(|e| unreadable(&e))?;
+        let charters = [before.charter.as_ref(), in_force(&loaded)].into_iter().flatten();
+        let guarded = guarded_links(repo, &loaded.refs, charters)?;
+        let mut links = links.clone();
+        links.add(repo, guarded).map_err(|e| unreadable(&e))?;
+        let twice = push.named_twice();
+        Ok(Ground { push, bindings, loaded, brought, before, values, links, twice, taken })
+    }
+
+    /// Keeps what was judged, if it is so much that others would feel it to judge it again; once it is on the server.
+    pub fn remember(&mut self) {
+        if self.brought > MUCH {
+            let lanes = self.push.refs.iter().filter(|pushed| self.taken.contains_key(&pushed.name));
+            self.loaded.remember(lanes.filter_map(|pushed| Some((pushed.name.clone(), pushed.new?))));
+        }
     }
 
     /// The object database.
@@ -81,11 +126,6 @@ impl Ground<'_> {
     /// Whether some pushed lane leads to what is no entry.
     pub fn has_bad_entries(&self) -> bool {
         self.taken.values().any(Result::is_err)
-    }
-
-    /// Whether the push brings so much that others should not wait while it is taken in.
-    pub fn brings_much(&self) -> bool {
-        self.brought > MUCH
     }
 
     /// What was found of proposals.
@@ -138,14 +178,7 @@ pub(super) fn read_ground<'a>(
     bindings: &'a Bindings,
     trust: Trust,
 ) -> Result<Option<Ground<'a>>, Refusal> {
-    let Some((mut loaded, founded)) = read_ledger(repo, ledger, &push.refs, trust)? else { return Ok(None) };
-    if let Some(problem) = loaded.problems.first() {
-        let what = format!("{} on the server is damaged: {}", problem.name, problem.reject);
-        let refusal = unavailable(what, "whoever runs the server must repair it");
-        return Err(refusal.then("git quorum verify (on the server)"));
-    }
-    let before = in_force(&loaded).filter(|_| founded).cloned();
-    let broken_before = broken_slots(&loaded.tally);
+    let Some((mut loaded, before)) = read_server(repo, ledger, &push.refs, trust)? else { return Ok(None) };
     let known = loaded.tally.dag().entries().len();
     let most = max_push(repo)?;
     loaded.limit(most);
@@ -153,18 +186,30 @@ pub(super) fn read_ground<'a>(
     if loaded.is_over_limit() {
         return Err(too_much(most, &push.refs, &loaded.refs));
     }
-    let brought = loaded.tally.dag().entries().len() - known;
     loaded.save_cache();
-    if let Some(version) = loaded.tally.upgrade_needed() {
-        return Err(upgrade(&LoadError::UpgradeNeeded(version)));
+    let brought = loaded.tally.dag().entries().len() - known;
+    Ground::above(repo, (push, links), bindings, before, (loaded, brought, taken)).map(Some)
+}
+
+/// The ledger as the server holds it. None before the genesis.
+fn read_server(
+    repo: &Repo,
+    ledger: EntryId,
+    pushed: &[PushedRef],
+    trust: Trust,
+) -> Result<Option<(Loaded, Before)>, Refusal> {
+    let Some((loaded, founded)) = read_ledger(repo, ledger, pushed, trust)? else { return Ok(None) };
+    if let Some(problem) = loaded.problems.first() {
+        return Err(damaged(problem));
     }
-    let values = read_values(repo, &loaded, &push.refs).map_err(|e| unreadable(&e))?;
-    let charters = [before.as_ref(), in_force(&loaded)].into_iter().flatten();
-    let guarded = guarded_links(repo, &loaded.refs, charters)?;
-    let mut links = links.clone();
-    links.add(repo, guarded).map_err(|e| unreadable(&e))?;
-    let twice = push.named_twice();
-    Ok(Some(Ground { push, bindings, loaded, brought, before, broken_before, values, links, twice, taken }))
+    let charter = in_force(&loaded).filter(|_| founded).cloned();
+    let before = Before { charter, broken: broken_slots(&loaded.tally) };
+    Ok(Some((loaded, before)))
+}
+
+fn damaged(problem: &LaneProblem) -> Refusal {
+    let what = format!("{} on the server is damaged: {}", problem.name, problem.reject);
+    unavailable(what, "whoever runs the server must repair it").then("git quorum verify (on the server)")
 }
 
 fn max_push(repo: &Repo) -> Result<usize, Refusal> {

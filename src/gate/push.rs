@@ -55,7 +55,7 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     let links = links_of(repo, push)?;
     let bindings = Bindings::default();
     let read = || read_ground(repo, ledger, (push, &links), &bindings, Trust::Cache);
-    for attempt in 1..=ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         // What takes long is done before the lock, so that nobody need wait for it: signatures, and objects of proposals.
         // Else anyone could hold the lock with a long line of entries, or with trees that nobody can walk.
         bindings.open();
@@ -66,22 +66,19 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
             return ground.with_scene(|scene| settle(repo, push, ground, scene)).map(Option::unwrap_or_default);
         }
         fault::point("gate.unlocked");
-        let _lock = lock(repo)?;
+        let lock = lock(repo)?;
         fault::point("gate.locked");
         bindings.close();
-        let is_last = attempt == ATTEMPTS;
-        let brings_much = foreseen.as_ref().is_some_and(Ground::brings_much);
-        let unmoved = foreseen.map(|ground| ground.unless_moved(repo)).transpose()?.flatten();
-        let ground = match unmoved {
-            Some(ground) => Some(ground),
-            None if brings_much && !is_last => continue,
+        let ground = match foreseen {
+            Some(ground) => ground.renewed(repo, &links)?,
             None => read()?,
         };
-        let ruling = match ground {
-            Some(ground) => ground.with_scene(|scene| settle(repo, push, &ground, scene))?,
-            None => Some(before_genesis(push, ledger, &links)),
-        };
-        if let Some(ruling) = ruling {
+        let Some(mut ground) = ground else { return Ok(before_genesis(push, ledger, &links)) };
+        if let Some(ruling) = ground.with_scene(|scene| settle(repo, push, &ground, scene))? {
+            drop(lock);
+            if ruling.answers.contains(&Answer::Moved) {
+                ground.remember();
+            }
             return Ok(ruling);
         }
     }

@@ -323,6 +323,26 @@ impl Loaded {
         Ok(())
     }
 
+    /// Takes in what the ledger's refs lead to now; gives the first lane with something wrong.
+    pub fn follow(&mut self, tips: BTreeMap<String, Oid>) -> Result<Option<LaneProblem>, RepoError> {
+        self.tips = tips;
+        for (name, oid) in self.tips.clone() {
+            let Some(owner) = lane_owner(&self.refs, &name) else { continue };
+            if let Err(problem) = self.take_lane(&name, oid, &owner)? {
+                return Ok(Some(problem));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps what was judged, once lanes have moved to these.
+    pub fn remember(&mut self, moved: impl IntoIterator<Item = (String, Oid)>) {
+        self.tips.extend(moved);
+        if self.problems.is_empty() && !self.tally.dag().has_doubles() {
+            snapshot::save(self.objects.repo().git_dir(), self.covered(), &self.tally);
+        }
+    }
+
     /// Lets so many bytes of entries be taken in from now on. What would bring more is not.
     pub fn limit(&mut self, bytes: usize) {
         self.room = Room(Some(bytes));
