@@ -10,6 +10,7 @@ use super::tally::{Phase, Proposal, Signatures, Tally};
 use crate::charter::{MemberName, Threshold};
 use crate::id::EntryId;
 use crate::ledger::{EntryIndex, Payload, Place, Prevote, Statement, Verdict};
+use crate::lifted::Rule;
 
 /// A vote that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +143,7 @@ impl Trial {
                 break;
             }
         }
-        due.tell = self.has_news();
+        due.tell = self.has_news() && !Rule::Telling.is_lifted();
         due
     }
 
@@ -321,8 +322,7 @@ impl Desk<'_> {
 
     fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Step> {
         let seen = self.view.rounds.get(&round);
-        // A prevote after a precommit would count by the new lock, though nothing released it from an older one: the
-        // pair would convict (rule 7 (ii)).
+        // After a precommit, too: its prevote would count by that lock, and break an earlier one (rule 7 (ii)).
         if seen.is_some_and(|s| s.voters.contains(&self.trial.member)) {
             return None;
         }
@@ -356,14 +356,14 @@ impl Desk<'_> {
         let patience = self.patience_for(round);
         let own = self.preference(round, inheritance);
         let guide = self.guides.get(self.slot.guide_place(round, self.guides.len()))?;
-        if *guide == self.trial.member {
+        if *guide == self.trial.member || Rule::Guide.is_lifted() {
             return self.unless_early(waited, patience, round, None, due).then(|| own.into_iter().collect());
         }
         let prevotes = self.view.rounds.get(&round).into_iter().flat_map(|seen| &seen.prevotes);
         let guided: Vec<_> = prevotes.filter(|(_, members)| members.contains(guide)).map(|(id, _)| *id).collect();
         // The guide itself waits for one patience; the others give it one more.
-        let ready =
-            !guided.is_empty() || self.unless_early(waited, patience.saturating_mul(2), round, Some(guide), due);
+        let longer = patience.saturating_mul(if Rule::TwoPatiences.is_lifted() { 1 } else { 2 });
+        let ready = !guided.is_empty() || self.unless_early(waited, longer, round, Some(guide), due);
         ready.then(|| guided.into_iter().chain(own).collect())
     }
 
