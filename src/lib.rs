@@ -21,6 +21,7 @@ pub mod gate;
 pub mod id;
 pub mod install;
 pub mod ledger;
+pub mod lifted;
 pub mod repo;
 pub mod signer;
 pub mod store;

@@ -1,5 +1,7 @@
 //! n, f and q: how many faulty members are tolerated, and how many make a quorum.
 
+use crate::lifted;
+
 /// The numbers of a charter's voting members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Threshold {
@@ -16,7 +18,7 @@ impl Threshold {
     /// (2q - n > f). "2f + 1" is the same only where n = 3f + 1.
     pub fn of(n: usize) -> Self {
         let f = n.saturating_sub(1) / 3;
-        Self { n, f, q: (n + f) / 2 + 1 }
+        Self { n, f, q: lifted::quorum((n + f) / 2 + 1, f) }
     }
 
     /// The same with a larger quorum, as a charter may ask for. `None` when `q` is below the least

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::tally::{Content, Proposal, Tally};
 use crate::id::EntryId;
 use crate::ledger::to_canonical;
+use crate::lifted::Rule;
 
 /// The DSSE payload type.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -22,7 +23,7 @@ pub fn agreement_statement(tally: &Tally, charter: EntryId, proposal: EntryId, r
         "charterDigest": electorate.digest,
         "ledger": tally.dag().ledger(),
         "proposal": proposal,
-        "round": round,
+        "round": if Rule::RoundInStatement.is_lifted() { 0 } else { round },
         "slot": proposed.slot.id(),
     });
     let mut subjects = vec![json!({"digest": {"sha256": proposal}, "name": format!("proposal/{proposal}")})];

@@ -10,6 +10,7 @@ use super::tally::{Ballot, Cast, Phase, Proposal, Round, Tally};
 use crate::charter::{Charter, MemberName, ProposedCharter};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Place, Precommit, Prevote, RefProposal, Statement};
+use crate::lifted::Rule;
 
 /// What earlier charters leave to a slot (rule 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +151,7 @@ impl Tally {
         let case = self.open_case(member, charter, proposal, at)?;
         self.check_own_order(&case, Phase::Precommit, round)?;
         self.check_entered(&case, round)?;
-        if !self.has_prevote_quorum(&case, round) {
+        if !self.has_prevote_quorum(&case, round) && !Rule::PrevoteQuorum.is_lifted() {
             return DiscountReason::NoPrevoteQuorum.into();
         }
         Ok(())
@@ -190,7 +191,8 @@ impl Tally {
             return Err(DiscountReason::NotAVoter.into());
         }
         let is_charter_slot = slot.subject == Subject::Charter;
-        if !is_charter_slot && self.freezes(member, charter).any(|place| self.dag.precedes(place, at)) {
+        let mut changes = self.freezes(member, charter);
+        if !is_charter_slot && !Rule::Freeze.is_lifted() && changes.any(|place| self.dag.precedes(place, at)) {
             return Err(DiscountReason::Frozen.into());
         }
         let inheritance = self.inheritance(charter, slot, at);
@@ -219,15 +221,15 @@ impl Tally {
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
         let voted_in = |votes: &Round| votes.prevotes.iter().chain(&votes.precommits).any(|c| self.is_own(case, c));
         let mut later = case.ballot.into_iter().flatten().filter(|(voted, _)| **voted > round);
-        if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes)) {
+        if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes))
+            && !Rule::MonotoneRounds.is_lifted()
+        {
             let detail = format!("round {voted} before round {round}");
             return Err(Discount::new(DiscountReason::RoundWentBack, detail));
         }
         let votes = case.ballot.and_then(|b| b.get(&round)).map_or(&[][..], |votes| votes.phase(phase));
-        if votes.iter().any(|c| c.proposal != case.proposal.id && self.is_own(case, c)) {
-            return DiscountReason::SecondVote.into();
-        }
-        Ok(())
+        let is_second = votes.iter().any(|c| c.proposal != case.proposal.id && self.is_own(case, c));
+        if is_second && !Rule::OneVoteARound.is_lifted() { DiscountReason::SecondVote.into() } else { Ok(()) }
     }
 
     fn is_own(&self, case: &Case<'_>, cast: &Cast) -> bool {
@@ -244,7 +246,7 @@ impl Tally {
             .filter(|c| self.dag.precedes(c.place, case.at))
             .map(|c| &c.member)
             .collect();
-        if members.len() >= case.electorate.threshold().q {
+        if members.len() >= case.electorate.threshold().q || Rule::Entering.is_lifted() {
             return Ok(());
         }
         let detail = format!("{} voted in round {before}", members.len());
@@ -262,7 +264,7 @@ impl Tally {
             || self.own_lock(case).is_some_and(|(_, locked)| locked.contains(&id))
             || case.inheritance == Inheritance::Bound(id)
             || case.inheritance == Inheritance::Decided(id);
-        if vouched {
+        if vouched || Rule::Approvals.is_lifted() {
             return Ok(());
         }
         Err(Discount::new(DiscountReason::NotApproved, format!("{} approvals", approvers.len())))
@@ -283,7 +285,8 @@ impl Tally {
     fn check_lock(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some((locked_in, locked)) = self.own_lock(case) else { return Ok(()) };
         let Some(other) = locked.iter().find(|l| **l != case.proposal.id) else { return Ok(()) };
-        if locked_in.checked_add(1).is_some_and(|from| self.quorum_in_rounds(case, from, round)) {
+        let from = if Rule::UnlockByLater.is_lifted() { Some(0) } else { locked_in.checked_add(1) };
+        if from.is_some_and(|from| self.quorum_in_rounds(case, from, round)) || Rule::Lock.is_lifted() {
             return Ok(());
         }
         let detail = format!("precommit of {} in round {locked_in}", other.short());
@@ -302,8 +305,21 @@ impl Tally {
 
     /// Whether q prevotes for the proposal, all of one round in `from..below`, are among the ancestors.
     fn quorum_in_rounds(&self, case: &Case<'_>, from: u32, below: u32) -> bool {
-        from < below
-            && case.ballot.is_some_and(|b| b.range(from..below).any(|(round, _)| self.has_prevote_quorum(case, *round)))
+        let Some(ballot) = case.ballot.filter(|_| from < below) else { return false };
+        if Rule::UnlockByQuorum.is_lifted() || Rule::UnlockByOneRound.is_lifted() {
+            return self.has_weak_release(case, ballot.range(from..below).map(|(_, votes)| votes));
+        }
+        ballot.range(from..below).any(|(round, _)| self.has_prevote_quorum(case, *round))
+    }
+
+    /// What releases a lock where a test has taken a part of the rule away.
+    fn has_weak_release<'a>(&self, case: &Case<'_>, rounds: impl Iterator<Item = &'a Round>) -> bool {
+        let by_round = rounds.map(|votes| self.supporters_before(&votes.prevotes, case.proposal.id, case.at));
+        let by_round: Vec<_> = by_round.collect();
+        let together = by_round.iter().flatten().collect::<BTreeSet<_>>().len();
+        let most = by_round.iter().map(BTreeSet::len).max().unwrap_or(0);
+        let q = case.electorate.threshold().q - usize::from(Rule::UnlockByQuorum.is_lifted());
+        most >= q || (Rule::UnlockByOneRound.is_lifted() && together >= q)
     }
 
     /// Whether q prevotes for the proposal in this round are among the ancestors.
@@ -319,6 +335,9 @@ impl Tally {
     /// otherwise the prevote quorum with the highest (charter, round).
     pub(super) fn inheritance(&self, charter: EntryId, slot: &Slot, at: Place) -> Inheritance {
         let Some(ballots) = self.ballots.get(slot) else { return Inheritance::Nothing };
+        if Rule::HandOver.is_lifted() {
+            return Inheritance::Nothing;
+        }
         let earlier = || self.dag.lineage(charter).skip(1).filter_map(|(id, _)| Some((id, ballots.get(&id)?)));
         for (id, ballot) in earlier() {
             for votes in ballot.values() {

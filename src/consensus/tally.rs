@@ -13,6 +13,7 @@ use crate::id::{EntryId, Oid};
 use crate::ledger::{
     CharterProposal, Dag, EntryIndex, ParsedEntry, Place, RefProposal, Reject, Review, Statement, Verdict,
 };
+use crate::lifted::Rule;
 
 /// The two phases of a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -276,14 +277,14 @@ impl Tally {
         let vote = Vote { phase, round, proposal, place, counts: verdict.is_ok() };
         self.cast.or_default((member.clone(), charter, slot.clone())).push(vote);
         verdict?;
-        let ballots = self.ballots.or_default(slot.clone());
-        let votes = ballots.entry(charter).or_default().entry(round).or_default();
+        let ballot = self.ballots.or_default(slot.clone()).entry(charter).or_default();
+        let votes = ballot.entry(round).or_default();
         let cast = Cast { member, proposal, place };
         match phase {
             Phase::Prevote => file(&self.dag, &mut votes.prevotes, cast),
             Phase::Precommit => {
                 file(&self.dag, &mut votes.precommits, cast);
-                let precommitted = supporters(&votes.precommits, proposal).len();
+                let precommitted = supporters(precommits_of(ballot, round), proposal).len();
                 if precommitted >= self.quorum(charter) {
                     self.sources.or_default(proposal).insert((charter, round));
                     if self.decided_in(&slot).len() > 1 {
@@ -407,8 +408,8 @@ impl Tally {
         let Some(proposed) = self.proposals.get(&proposal) else { return false };
         let Some(ballots) = self.ballots.get(&proposed.slot) else { return false };
         let reached = |(charter, round): &(EntryId, u32)| {
-            let votes = ballots.get(charter).and_then(|ballot| ballot.get(round));
-            votes.is_some_and(|v| self.supporters_before(&v.precommits, proposal, at).len() >= self.quorum(*charter))
+            let votes = ballots.get(charter).into_iter().flat_map(|ballot| precommits_of(ballot, *round));
+            self.supporters_before(votes, proposal, at).len() >= self.quorum(*charter)
         };
         self.sources.get(&proposal).into_iter().flatten().any(reached)
     }
@@ -416,11 +417,11 @@ impl Tally {
     /// The members with a voice for the proposal among the ancestors of `at`: a set, never a count of votes.
     pub(super) fn supporters_before<'a>(
         &self,
-        casts: &'a [Cast],
+        casts: impl IntoIterator<Item = &'a Cast>,
         proposal: EntryId,
         at: Place,
     ) -> BTreeSet<&'a MemberName> {
-        let counted = casts.iter().filter(|c| c.proposal == proposal && self.dag.precedes(c.place, at));
+        let counted = casts.into_iter().filter(|c| c.proposal == proposal && self.dag.precedes(c.place, at));
         counted.map(|c| &c.member).collect()
     }
 
@@ -539,9 +540,16 @@ fn file(dag: &Dag, casts: &mut Vec<Cast>, cast: Cast) {
     }
 }
 
+/// The precommits that count together: those of one round (rule 3).
+fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Cast> {
+    let one = ballot.range(round..=round);
+    let rounds = if Rule::PrecommitsOfOneRound.is_lifted() { ballot.range(..) } else { one };
+    rounds.flat_map(|(_, votes)| &votes.precommits)
+}
+
 /// The members among `casts` with a voice for the proposal.
-pub(super) fn supporters(casts: &[Cast], proposal: EntryId) -> BTreeSet<&MemberName> {
-    casts.iter().filter(|c| c.proposal == proposal).map(|c| &c.member).collect()
+pub(super) fn supporters<'a>(casts: impl IntoIterator<Item = &'a Cast>, proposal: EntryId) -> BTreeSet<&'a MemberName> {
+    casts.into_iter().filter(|c| c.proposal == proposal).map(|c| &c.member).collect()
 }
 
 impl From<DiscountReason> for Result<(), Discount> {
