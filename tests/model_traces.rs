@@ -266,65 +266,108 @@ impl<'a> Replay<'a> {
         found
     }
 
-    fn check_outcome(&self, trace: &Trace) {
-        assert_eq!(self.quorums(Phase::Prevote), trace.prevoted.iter().cloned().collect(), "prevote quorums");
-        assert_eq!(self.quorums(Phase::Precommit), trace.decided.iter().cloned().collect(), "precommit quorums");
+    /// How what came of it differs from what the model says.
+    fn outcome_differs(&self, trace: &Trace) -> Option<String> {
+        let model = [&trace.prevoted, &trace.decided].map(|said| said.iter().cloned().collect::<BTreeSet<_>>());
+        let found = [Phase::Prevote, Phase::Precommit].map(|phase| self.quorums(phase));
+        if found != model {
+            return Some(format!("quorums: model {model:?}, code {found:?}"));
+        }
         let mut first: BTreeMap<&str, u32> = BTreeMap::new();
-        for decided in &trace.decided {
-            let (value, round) = decided.split_once(' ').unwrap();
+        for (value, round) in trace.decided.iter().filter_map(|decided| decided.split_once(' ')) {
             let round: u32 = round.parse().unwrap();
             first.entry(value).and_modify(|known| *known = round.min(*known)).or_insert(round);
         }
         for (value, proposal) in &self.proposals {
-            let decision = self.lab.tally.decision(*proposal).map(|d| d.round);
-            assert_eq!(decision, first.get(value.as_str()).copied(), "the first decision of {value}");
+            let decided = self.lab.tally.decision(*proposal).map(|d| d.round);
+            if decided != first.get(value.as_str()).copied() {
+                return Some(format!("{value} is decided in {decided:?}, the model says {first:?}"));
+            }
         }
         let evidence = self.lab.tally.evidence();
         let convicted: Vec<_> = evidence.into_iter().filter(|e| !self.is_liar(&e.member.to_string())).collect();
         let votes = |id: &EntryId| self.cast.iter().find(|(_, entry)| *entry == id).map(|(vote, _)| vote);
         let pairs: Vec<_> = convicted.iter().map(|e| (e.rule, e.entries.each_ref().map(votes))).collect();
-        assert!(pairs.is_empty(), "honest, and convicted: {pairs:?} after {:?}", trace.steps);
+        (!pairs.is_empty()).then(|| format!("honest, and convicted: {pairs:?}"))
     }
 }
 
-/// Replays the traces of a file; how often each code was given.
-fn replay(file: &str) -> BTreeMap<String, usize> {
-    let (traces, all) = (Traces::read(file), std::env::var_os("MODEL_TRACES").is_some());
-    let votes = traces.votes();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for (number, trace) in traces.traces.iter().enumerate() {
-        let mut replay = Replay::new(&traces, trace);
-        for (step, letters) in trace.verdicts.iter().enumerate() {
-            if let Some(vote) = step.checked_sub(1).map(|before| Vote::read(&trace.steps[before])) {
-                replay.step(vote);
-            }
-            if all || step % 4 == number % 4 || step == trace.steps.len() {
-                replay.let_liars_prevote();
-                let differences = replay.differences(&votes, letters);
-                let so_far = &trace.steps[..step];
-                assert!(differences.is_empty(), "{file}, trace {number}, after {so_far:?}: {differences:#?}");
-                letters.chars().for_each(|letter| *seen.entry(traces.letters[&letter].clone()).or_default() += 1);
-            }
+/// How often each code was given in a replay.
+type Seen = BTreeMap<String, usize>;
+
+/// Replays a trace; the first difference, if there is one.
+fn replay_one(traces: &Traces, number: usize, all: bool, seen: &mut Seen) -> Result<(), String> {
+    let (trace, votes) = (&traces.traces[number], traces.votes());
+    let mut replay = Replay::new(traces, trace);
+    for (step, letters) in trace.verdicts.iter().enumerate() {
+        if let Some(before) = step.checked_sub(1) {
+            replay.step(Vote::read(&trace.steps[before]));
         }
-        replay.let_liars_precommit();
-        replay.check_outcome(trace);
-        seen.entry("decided".into()).and_modify(|n| *n += trace.decided.len()).or_insert(trace.decided.len());
+        if all || step % 4 == number % 4 || step == trace.steps.len() {
+            replay.let_liars_prevote();
+            let differences = replay.differences(&votes, letters);
+            if !differences.is_empty() {
+                return Err(format!("trace {number}, after {:?}: {differences:#?}", &trace.steps[..step]));
+            }
+            letters.chars().for_each(|letter| *seen.entry(traces.letters[&letter].clone()).or_default() += 1);
+        }
     }
-    assert!(traces.letters.values().all(|code| seen.contains_key(code)), "the traces are too tame: {seen:?}");
-    seen
+    replay.let_liars_precommit();
+    *seen.entry("decided".into()).or_default() += trace.decided.len();
+    replay.outcome_differs(trace).map_or(Ok(()), |why| Err(format!("trace {number}: {why}")))
+}
+
+fn replay(file: &str, all: bool) -> Result<Seen, String> {
+    let (traces, mut seen) = (Traces::read(file), Seen::new());
+    for number in 0..traces.traces.len() {
+        replay_one(&traces, number, all, &mut seen).map_err(|why| format!("{file}, {why}"))?;
+    }
+    let all_seen = traces.letters.values().all(|code| seen.contains_key(code)) && seen["decided"] > 0;
+    if all_seen { Ok(seen) } else { Err(format!("{file} is too tame: {seen:?}")) }
+}
+
+fn agree(file: &str) {
+    let all = std::env::var_os("MODEL_TRACES").is_some();
+    println!("{:?}", replay(file, all).unwrap_or_else(|why| panic!("{why}")));
 }
 
 #[test]
 fn the_code_follows_the_model_with_one_liar_of_four() {
-    println!("{:?}", replay("slot-n4.json"));
+    agree("slot-n4.json");
 }
 
 #[test]
 fn the_code_follows_the_model_with_one_liar_of_five() {
-    println!("{:?}", replay("slot-n5.json"));
+    agree("slot-n5.json");
 }
 
 #[test]
 fn the_code_follows_the_model_with_two_liars_of_seven() {
-    println!("{:?}", replay("slot-n7.json"));
+    agree("slot-n7.json");
+}
+
+/// With a rule taken away, code and model part. Not asked of the rule that prevotes which release a lock are of one
+/// round: random behaviours do not get to where it matters (TLC's searches do).
+#[test]
+#[cfg(debug_assertions)]
+fn a_rule_taken_away_is_noticed() {
+    use git_quorum::lifted::Rule;
+    let rules = [
+        Rule::Quorum,
+        Rule::Approvals,
+        Rule::PrevoteQuorum,
+        Rule::PrecommitsOfOneRound,
+        Rule::MonotoneRounds,
+        Rule::OneVoteARound,
+        Rule::Lock,
+        Rule::UnlockByLater,
+        Rule::UnlockByQuorum,
+        Rule::Entering,
+    ];
+    let is_missed = |rule: &Rule| {
+        let _lifted = rule.lift();
+        ["slot-n4.json", "slot-n5.json", "slot-n7.json"].iter().all(|file| replay(file, false).is_ok())
+    };
+    let missed: Vec<_> = rules.into_iter().filter(is_missed).collect();
+    assert!(missed.is_empty(), "nothing noticed {missed:?}");
 }
