@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::cache::VerifiedCache;
 use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
-use crate::charter::MemberName;
+use crate::charter::{Charter, MemberName};
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
@@ -516,26 +516,28 @@ impl Loaded {
 }
 
 /// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
-/// author's removal names, or than the author's own vote for that removal if it is not decided without.
+/// author's removal names, or than a vote of the author's that a decision stands on.
 pub fn is_admitted(tally: &Tally, index: EntryIndex) -> bool {
     let dag = tally.dag();
     let member = &dag.entry(index).member;
-    let charter = dag.charter(tally.charter_in_force()).map(|node| &node.charter);
-    let removal = charter.and_then(|c| c.removed().iter().find(|r| r.name == *member));
-    let reaches = |last: Option<EntryId>| last.and_then(|id| dag.find(id)).is_some_and(|last| dag.reaches(index, last));
-    removal.is_none_or(|r| reaches(r.last) || reaches(vote_for_removal(tally, member)))
+    let Some(node) = dag.charter(tally.charter_in_force()) else { return true };
+    let Some(removal) = node.charter.removed().iter().find(|r| r.name == *member) else { return true };
+    let reaches = |last: EntryId| dag.find(last).is_some_and(|last| dag.reaches(index, last));
+    removal.last.is_some_and(reaches) || needed_votes(tally, &node.charter, member).any(reaches)
 }
 
-/// The precommit by which a member removed itself, if too few of those who stay precommitted. Whoever does not take it
-/// in does not know the decision, and nothing that it says under the new charter counts.
-fn vote_for_removal(tally: &Tally, member: &MemberName) -> Option<EntryId> {
-    let dag = tally.dag();
-    let without = dag.lineage(tally.charter_in_force()).take_while(|(_, node)| node.charter.member(member).is_none());
-    let (removing, node) = without.last()?;
-    let decision = tally.decision(removing)?;
-    let staying = decision.precommits.keys().filter(|m| node.charter.member(m).is_some()).count();
-    let quorum = dag.charter(decision.charter)?.charter.threshold().q;
-    decision.precommits.get(member).copied().filter(|_| staying < quorum)
+/// The precommits of a former member in decisions for which too few of those who stay precommitted. Whoever does not take
+/// them in does not know the decision, and nothing that it builds on it counts.
+fn needed_votes<'a>(
+    tally: &'a Tally,
+    charter: &'a Charter,
+    member: &'a MemberName,
+) -> impl Iterator<Item = EntryId> + 'a {
+    tally.proposals().filter_map(|proposal| tally.decision(proposal.id)).filter_map(move |decision| {
+        let staying = decision.precommits.keys().filter(|m| charter.member(m).is_some()).count();
+        let quorum = tally.dag().charter(decision.charter)?.charter.threshold().q;
+        decision.precommits.get(member).copied().filter(|_| staying < quorum)
+    })
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub fn at_end(world: &mut World) -> Result<(), Violation> {
             agrees(world, replica)?;
         }
     }
-    if world.plan.seed % 8 == 0 || world.plan.signed {
+    if world.plan.seed.is_multiple_of(8) || world.plan.signed {
         order_does_not_matter(world, &evidence)?;
     }
     if world.plan.hopeless() {

@@ -12,17 +12,31 @@ fn first_broken(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) -> Opti
     seeds.into_iter().find_map(|seed| Some(seed).zip(World::new(plan(seed)).run().err()))
 }
 
-/// Rules, and what is broken without them.
-const WITHOUT: [(Rule, &str); 0] = [];
+/// Rules, the seeds that show what they are for, and what is broken there without them.
+const WITHOUT: [(Rule, std::ops::Range<u64>, &str); 5] = [
+    (Rule::Lock, 40..100, "no honest conviction"),
+    (Rule::UnlockByLater, 340..380, "no honest conviction"),
+    (Rule::UnlockByQuorum, 490..530, "no honest conviction"),
+    (Rule::UnlockByOneRound, 340..380, "no honest conviction"),
+    (Rule::Approvals, 1800..1830, "validity"),
+];
 
 #[test]
 fn without_a_rule_a_promise_is_broken() {
-    for (rule, promise) in WITHOUT {
+    for (rule, seeds, promise) in WITHOUT {
         let _lifted = rule.lift();
-        let found = first_broken(0..100, Plan::draw);
+        let found = first_broken(seeds, Plan::draw);
         let found = found.unwrap_or_else(|| panic!("without {rule:?} nothing is broken"));
         assert_eq!(found.1.promise, promise, "{rule:?}: {found:?}");
     }
+}
+
+/// A tool that does not remember what it has signed is convicted as soon as its clone is lost.
+#[test]
+fn without_sign_states_honest_members_are_convicted() {
+    let found = first_broken(0..20, |seed| Plan { remember: false, ..Plan::draw(seed) });
+    let (_, violation) = found.unwrap_or_else(|| panic!("nothing is broken"));
+    assert_eq!(violation.promise, "no honest conviction", "{violation:?}");
 }
 
 /// Finds the seeds for the table above: `SIMULATOR_CONTROLS=20000 cargo test … look_for_seeds -- --ignored`.

@@ -304,7 +304,13 @@ impl World {
         if crash == Some(Point::Signed) || forgets {
             return Ok(self.crashed(seat, Point::Signed));
         }
-        let no = self.publish(minted).map_err(|why| self.is_none(seat, &why))?;
+        let published = self.publish(minted);
+        if published.is_err() && self.plan.hopeless() {
+            // Where two charters were decided none is in force, and who has spoken under one has no more to say.
+            self.saw("nothing to say between two charters");
+            return Ok(Said::Nothing);
+        }
+        let no = published.map_err(|why| self.is_none(seat, &why))?;
         self.note(|w| format!("{} says {}", w.seats[seat].name, w.tell_entry(no)));
         if self.plan.remember {
             self.seats[seat].log.push(no);

@@ -188,7 +188,8 @@ impl Plan {
         let count = if hopeless { f + 1 + rng.below(2).min(n - f - 2) } else { rng.below(f + 2).min(f) };
         plan.faulty = faults(&mut rng, n, count, hopeless);
         plan.signed = seed % 256 == 128;
-        plan.extra = rng.below(2);
+        // Names have two digits.
+        plan.extra = rng.below(2) * usize::from(n < 100);
         plan.servers = servers(&mut rng);
         plan.calm = if short { 60 + rng.below(200) } else { 300 + rng.below(700) } as u64;
         plan.mild = rng.below(plan.calm as usize + 200) as u64;

@@ -170,6 +170,8 @@ impl Real {
                 seat.ok(&["sync"]);
             }
         }
+        // A decision that nobody has landed is what the next proposal has to build on.
+        self.team.seats[0].run(&["land"]);
         let last = self.team.seats[0].propose("last");
         for seat in &self.team.seats[1..] {
             seat.approve(&last);

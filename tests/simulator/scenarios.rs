@@ -23,7 +23,7 @@ fn split(n: usize, manner: Option<Manner>, seed: u64) -> Plan {
     let mut plan = Plan::calm(n, seed);
     (plan.calm, plan.mild, plan.delay) = (1500, 1000, 1500);
     plan.faulty = manner.map(|manner| (n - 1, Fault::Liar(manner))).into_iter().collect();
-    plan.intents = (0..2).map(|seat| Intent { at: 0, seat, task: Task::Propose(0, seat as u8 + 1) }).collect();
+    plan.intents = (0..2 + n / 7).map(|seat| Intent { at: 0, seat, task: Task::Propose(0, seat as u8 + 1) }).collect();
     if manner == Some(Manner::BothWays) {
         (plan.servers, plan.split) = (vec![Kind::Lying], true);
     }
@@ -147,16 +147,22 @@ fn five_pushes_decide() {
     assert!(decided(&world));
 }
 
+/// Of a, b, c and d, d leaves; the charter names no entry of d's.
+fn d_leaves(lab: &Lab) -> Statement {
+    let rest = charter(&["a", "b", "c"]);
+    let removal = Removal { key: public_key("d"), last: None, name: name("d") };
+    let rest = Charter::new(rest.members().to_vec(), rest.protected().to_vec(), vec![removal], rest.rules().clone());
+    let charter = ProposedCharter::Known(Box::new(rest.unwrap()));
+    let (base, title) = (lab.ledger, "d leaves".to_owned());
+    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title })
+}
+
 /// Members a, b and d, of a, b, c and d, decide that d leaves. The charter names no entry of d's that is still taken in,
 /// and c has not voted.
 fn removed_by_its_own_vote() -> Lab {
     let mut lab = Lab::new(&["a", "b", "c", "d"]);
-    let rest = charter(&["a", "b", "c"]);
-    let removal = Removal { key: public_key("d"), last: None, name: name("d") };
-    let rest = Charter::new(rest.members().to_vec(), rest.protected().to_vec(), vec![removal], rest.rules().clone());
-    let (base, charter) = (lab.ledger, ProposedCharter::Known(Box::new(rest.unwrap())));
-    let change = CharterProposal { base, charter, text: String::new(), title: "d leaves".into() };
-    let change = lab.say("a", vec![Statement::ProposeCharter(change)]);
+    let base = lab.ledger;
+    let change = lab.say("a", vec![d_leaves(&lab)]);
     for member in ["a", "b", "d"] {
         lab.say(member, vec![approve(change), prevote(change, 0)]);
     }
@@ -194,6 +200,38 @@ fn the_vote_by_which_a_member_removed_itself_is_taken_in() {
     let parents = lab.above("c", &[lab.tip("a"), lab.tip("b")]);
     lab.entry("c", lab.ledger, &parents, vec![late]);
     assert!(!is_admitted(&lab.tally, index(&lab, vote)), "those who stay decide it without d");
+}
+
+/// Of a, b, c and d, the first two and d decide p; the first three decide that d leaves, without its vote on p. Else nobody
+/// could follow p: who knows it decided could not say so.
+#[test]
+fn a_former_members_vote_that_a_decision_stands_on_is_taken_in() {
+    let mut lab = Lab::new(&["a", "b", "c", "d"]);
+    let p = lab.say("a", vec![propose(lab.ledger, 1)]);
+    let change = lab.say("b", vec![d_leaves(&lab)]);
+    for member in ["a", "b", "c", "d"] {
+        lab.say(member, vec![approve(p), approve(change), prevote(p, 0), prevote(change, 0)]);
+    }
+    let known = lab.above_all("a");
+    let mut vote = |member: &str, proposal| {
+        let vote = lab.precommit(member, lab.ledger, proposal, 0);
+        let others: Vec<_> = known.iter().copied().filter(|id| *id != lab.tip(member)).collect();
+        let own = lab.tip(member);
+        let is_above =
+            |id| lab.tally.dag().reaches(lab.tally.dag().find(id).unwrap(), lab.tally.dag().find(own).unwrap());
+        let others: Vec<_> = others.into_iter().filter(|id| !is_above(*id)).collect();
+        let parents = lab.above(member, &others);
+        lab.entry(member, lab.ledger, &parents, vec![vote]);
+    };
+    for member in ["a", "b", "d"] {
+        vote(member, p);
+    }
+    for member in ["a", "b", "c"] {
+        vote(member, change);
+    }
+    assert!(lab.tally.is_decided(p) && lab.tally.charter_in_force() == change);
+    let parents = parents_for(&lab.tally, &name("a"));
+    assert_eq!(Trial::new(&lab.tally, &name("a"), change, &parents).say(propose(p, 2)), Ok(()));
 }
 
 /// The same seed gives the same run, to the byte.
