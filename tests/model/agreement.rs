@@ -4,7 +4,8 @@
 use git_quorum::lifted::Rule;
 
 use crate::long;
-use crate::reduced::{Setup, Violation, Way, search};
+use crate::reduced::{Setup, Violation, Vote, Way, search};
+use crate::table::Phase;
 
 /// Searches it to the end and expects nothing.
 fn holds(what: &str, setup: &Setup) {
@@ -25,6 +26,18 @@ fn breaks(rule: Rule, setup: &Setup, expected: Violation) {
 
 fn eager(n: usize, liars: usize, rivals: usize, rounds: usize) -> Setup {
     Setup::new(n, liars, rivals, rounds)
+}
+
+/// A round of prevotes for these rivals, by member, and of precommits, by member and rival.
+fn round(round: usize, prevotes: &[usize], precommits: &[(usize, usize)]) -> Vec<Vote> {
+    let prevotes = prevotes.iter().enumerate().map(|(member, rival)| (member, Phase::Prevote, *rival));
+    let precommits = precommits.iter().map(|(member, rival)| (*member, Phase::Precommit, *rival));
+    prevotes.chain(precommits).map(|(member, phase, rival)| Vote { member, phase, rival, round }).collect()
+}
+
+/// In the short form a search for what only four rounds show begins after these two; in the long form it has no hint.
+fn after(first: &[Vec<Vote>], setup: Setup) -> Setup {
+    Setup { first: if long() { vec![] } else { first.concat() }, ..setup }
 }
 
 #[test]
@@ -62,7 +75,8 @@ fn with_locks_that_give_way_to_fewer_prevotes() {
 
 #[test]
 fn with_locks_that_give_way_to_prevotes_of_several_rounds() {
-    breaks(Rule::UnlockByOneRound, &eager(4, 1, 2, 4), Violation::TwoDecisions);
+    let first = [round(0, &[0, 0, 0], &[(0, 0)]), round(1, &[0, 0, 1], &[(0, 0), (2, 0)])];
+    breaks(Rule::UnlockByOneRound, &after(&first, eager(4, 1, 2, 4)), Violation::TwoDecisions);
 }
 
 #[test]
@@ -100,7 +114,8 @@ fn with_a_quorum_of_2f_and_1() {
 
 #[test]
 fn with_precommits_of_several_rounds_counted_together() {
-    breaks(Rule::PrecommitsOfOneRound, &eager(4, 1, 2, 4), Violation::TwoDecisions);
+    let first = [round(0, &[0, 0, 0], &[(0, 0)]), round(1, &[0, 1, 1], &[(0, 1)])];
+    breaks(Rule::PrecommitsOfOneRound, &after(&first, eager(4, 1, 2, 4)), Violation::TwoDecisions);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn they_decide() {
         }
         from_all(&game(5, 1, 4), &starts(5, 1, Way::Eager), 5);
     } else {
-        from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 6);
+        from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 9);
     }
 }
 
