@@ -331,6 +331,11 @@ impl<'a> Search<'a> {
             }
             self.outcome.states += 1;
             self.outcome.whole &= self.outcome.states < self.setup.most;
+            if self.setup.check_fold {
+                let prevotes = self.candidates(state.round).filter(|c| c.phase == Phase::Prevote);
+                let allowed = prevotes.fold(0, |all, c| all << 1 | u64::from(self.cast(&state, c).is_some()));
+                self.compare_fold(&state, allowed);
+            }
         }
         let phase = if turn < honest { Phase::Prevote } else { Phase::Precommit };
         let (member, round) = (turn % honest, state.round);
