@@ -1,6 +1,7 @@
 //! Agreement, validity and evidence in one slot: with all rules nothing is violated, and without any one of them
 //! something is.
 
+use git_quorum::charter::Threshold;
 use git_quorum::lifted::Rule;
 
 use crate::long;
@@ -52,7 +53,7 @@ fn nothing_is_violated() {
 #[test]
 fn a_proposal_without_a_quorum_of_approvals_is_not_decided() {
     for n in [4, 5] {
-        let q = (n + 1) / 2 + 1;
+        let q = Threshold::of(n).q;
         let approvals = [(0, q - 2)].into();
         holds(&format!("n = {n}, one approval too few"), &Setup { approvals, ..eager(n, 1, 2, 2) });
     }

@@ -69,11 +69,10 @@ fn without_entering() {
 #[test]
 fn they_decide() {
     if long() {
-        for rounds in [1, 2] {
-            let way = if rounds == 1 { Way::Turns } else { Way::Eager };
-            from_all(&game(4, 1, 4), &starts(4, rounds, way), if rounds == 1 { 1 } else { 7 });
-        }
-        from_all(&game(5, 1, 4), &starts(5, 1, Way::Eager), 5);
+        from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 1);
+        from_all(&game(4, 1, 4), &starts(4, 2, Way::Eager), 29);
+        from_all(&game(4, 1, 4), &starts(4, 1, Way::Turns), 5);
+        from_all(&game(5, 1, 4), &starts(5, 1, Way::Eager), 29);
     } else {
         from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 9);
     }
