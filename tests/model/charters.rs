@@ -44,6 +44,9 @@ impl Stage {
     }
 }
 
+/// Lines of who, and votes by member, phase, round and rival.
+type Said = Vec<(usize, Vec<(usize, usize, usize, usize)>)>;
+
 /// What a search found.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
@@ -107,7 +110,7 @@ pub struct Search<'a> {
     /// By stage.
     charters: Vec<EntryId>,
     path: Vec<String>,
-    seen: HashSet<Vec<(usize, Vec<(usize, usize, usize, usize)>)>>,
+    seen: HashSet<Said>,
     handed: HashSet<(usize, Vec<EntryId>, BTreeSet<Vec<u32>>)>,
     outcome: Outcome,
 }
@@ -420,7 +423,7 @@ impl Search<'_> {
 
     /// Who said what in the slot, and what each precommit of the change knows of that; the least of all renamings of
     /// rivals, and of members that the charters treat alike.
-    fn said(&self, state: &State) -> Vec<(usize, Vec<(usize, usize, usize, usize)>)> {
+    fn said(&self, state: &State) -> Said {
         let dag = state.table.tally.dag();
         let members = &self.stages[0].honest;
         let alike = |a: usize, b: usize| self.stages.iter().all(|s| s.honest.contains(&a) == s.honest.contains(&b));

@@ -23,8 +23,8 @@ struct Walk<'a> {
     table: Table,
     slot: Slot,
     rivals: Vec<EntryId>,
-    /// Entries of each member that votes are in, or its approvals.
-    said: Vec<Vec<EntryIndex>>,
+    /// Entries of each member: its approvals, and its votes, with what they are for.
+    said: Vec<Vec<(EntryIndex, Option<usize>)>>,
     votes: HashSet<(usize, (Phase, usize, usize))>,
     rows: [Row; HONEST],
 }
@@ -45,7 +45,7 @@ impl Walk<'_> {
             let first = if member == 0 { proposed } else { genesis };
             let parents: Vec<_> = distinct([first, last, proposed]);
             last = table.say(member, ledger, &parents, rivals.iter().map(|p| approve(*p)).collect());
-            said.push(vec![last]);
+            said.push(vec![(last, None)]);
         }
         let slot = main_slot(ledger);
         let rows = [[[0; 2]; ROUNDS]; HONEST];
@@ -79,32 +79,45 @@ impl Walk<'_> {
         !out_of_order && !self.votes.contains(&(member, cast))
     }
 
-    /// The vote, above a part of the ledger. An honest member builds on its last entry, a liar on any of its own.
-    fn cast(&mut self, member: usize, (phase, rival, round): (Phase, usize, usize)) -> bool {
-        let (n, honest) = (self.setup.n, self.setup.n - self.setup.liars);
-        let own = &self.said[member];
-        let place =
-            if member < honest { own.len() - 1 } else { self.rng.below(2 * own.len()).saturating_sub(own.len()) };
-        let first = own[place];
+    /// What a vote builds on. An honest member builds on its last entry, a liar on any of its own; of other lanes each
+    /// knows the beginning, mostly all of it, and of liars' branches some: mostly those for the same rival, or no two
+    /// rivals would ever be decided.
+    fn knowledge(&mut self, member: usize, rival: usize) -> Vec<EntryIndex> {
+        let honest = self.setup.n - self.setup.liars;
+        let (said, rng) = (&self.said, &mut self.rng);
+        let own = &said[member];
+        let is_near = |of: &Option<usize>| of.is_none_or(|r| r == rival);
+        let near: Vec<_> = own.iter().filter(|(_, of)| is_near(of)).collect();
+        let first = match member < honest {
+            true => own[own.len() - 1].0,
+            false if rng.chance(80) => rng.pick(&near).0,
+            false => rng.pick(own).0,
+        };
         let mut parents = vec![first];
-        for other in (0..n).filter(|other| *other != member) {
-            let entries = self.said[other].clone();
+        for (other, entries) in said.iter().enumerate().filter(|(other, _)| *other != member) {
             if other < honest {
-                // A place in its lane; often the last.
-                let place = if self.rng.chance(70) { entries.len() - 1 } else { self.rng.below(entries.len()) };
-                parents.push(entries[place]);
+                let place = if rng.chance(70) { entries.len() - 1 } else { rng.below(entries.len()) };
+                parents.push(entries[place].0);
             } else {
-                parents.extend(entries.into_iter().filter(|_| self.rng.chance(70)));
+                let known = entries.iter().filter(|(_, of)| rng.chance(if is_near(of) { 80 } else { 25 }));
+                parents.extend(known.map(|(entry, _)| *entry));
             }
         }
+        distinct(parents)
+    }
+
+    /// The vote, if it counts.
+    fn cast(&mut self, member: usize, (phase, rival, round): (Phase, usize, usize)) -> bool {
+        let honest = self.setup.n - self.setup.liars;
+        let parents = self.knowledge(member, rival);
         let said = vote(phase, self.rivals[rival], round as u32);
         let mut table = self.table.clone();
-        let entry = table.say(member, self.table.tally.dag().ledger(), &distinct(parents), vec![said]);
+        let entry = table.say(member, self.table.tally.dag().ledger(), &parents, vec![said]);
         if !table.counts(entry) {
             return false;
         }
         self.table = table;
-        self.said[member].push(entry);
+        self.said[member].push((entry, Some(rival)));
         self.votes.insert((member, (phase, rival, round)));
         if member < honest {
             self.rows[member][round][phase as usize] = rival as u8 + 1;

@@ -293,8 +293,8 @@ impl<'a> Arena<'a> {
     fn known_to_all(&self, position: &Position) -> Table {
         let dag = position.all.tally.dag();
         let mut table = position.seats[0].table.clone();
-        for member in 0..self.honest() {
-            for tip in dag.tips(&name(NAMES[member])) {
+        for member in &NAMES[..self.honest()] {
+            for tip in dag.tips(&name(member)) {
                 self.deliver(&mut table, dag.entry(tip).id);
             }
         }

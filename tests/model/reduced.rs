@@ -232,12 +232,12 @@ impl<'a> Search<'a> {
             let all = rivals.iter().map(|p| approve(*p)).collect();
             last = table.say(liar, ledger, &[genesis, last], all);
         }
-        for member in 0..setup.honest() {
+        for (member, lane) in lanes.iter_mut().enumerate().take(setup.honest()) {
             let approves = |v: &usize| setup.approvals.get(v).is_none_or(|count| member < *count);
             let said = (0..setup.rivals).filter(approves).map(|v| approve(rivals[v])).collect();
-            let own = lanes[member].unwrap_or(genesis);
+            let own = lane.unwrap_or(genesis);
             last = table.say(member, ledger, &[own, last], said);
-            lanes[member] = Some(last);
+            *lane = Some(last);
         }
         let quorum = table.tally.dag().charter(ledger).unwrap().charter.threshold().q;
         let certificates = rivals.iter().map(|p| same_statements(&table, ledger, *p, setup.rounds)).collect();
@@ -331,6 +331,11 @@ impl<'a> Search<'a> {
             }
             self.outcome.states += 1;
             self.outcome.whole &= self.outcome.states < self.setup.most;
+            if self.setup.check_fold {
+                let prevotes = self.candidates(state.round).filter(|c| c.phase == Phase::Prevote);
+                let allowed = prevotes.fold(0, |all, c| all << 1 | u64::from(self.cast(&state, c).is_some()));
+                self.compare_fold(&state, allowed);
+            }
         }
         let phase = if turn < honest { Phase::Prevote } else { Phase::Precommit };
         let (member, round) = (turn % honest, state.round);
