@@ -108,7 +108,8 @@ fn curve(form: Form) {
             1 => World::with_lane(*entries),
             _ => World::new(*members, *entries, Storage::Packed),
         };
-        println!("push one entry onto {entries}, {members} members");
+        let of = if *members == 1 { "one lane".to_owned() } else { format!("{members} members") };
+        println!("push one entry onto {entries}, {of}");
         let servers = Servers::of(&world, &[]);
         let scale = Scale::in_world(&world);
         at_hand(&world, &scale, &servers.gated);
@@ -243,16 +244,11 @@ fn largest(form: Form) {
     let servers = Servers::of(&world, &[]);
     let (author, other) = (world.author.clone(), world.members()[1].clone());
     let open = world.open;
-    let long = |world: &World| -> Vec<Statement> {
-        let text = "x".repeat(16_384);
-        let _ = world;
-        (0..15).map(|_| reviewed(open, &text)).collect()
-    };
-    let most = |_: &World| -> Vec<Statement> { (0..64).map(|_| reviewed(open, &"y".repeat(3_800))).collect() };
-    for (what, said) in [("15 texts of 16 KiB", &long as &dyn Fn(&World) -> Vec<Statement>), ("64 statements", &most)] {
+    for (what, count, bytes) in [("15 texts of 16 KiB", 15, 16_384), ("64 statements", 64, 3_800)] {
         println!("push one entry with {what}");
         tell(side_by_side(form.pick(1, 11), &mut world, &servers, |world| {
-            let (said, parents) = (said(world), world.lab.above_all(&author));
+            let said = (0..count).map(|_| reviewed(open, &"x".repeat(bytes))).collect();
+            let parents = world.lab.above_all(&author);
             world.say_above(&author, &parents, said);
             [vec![], vec![world.lane_refspec(&author)]]
         }));

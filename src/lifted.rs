@@ -27,7 +27,7 @@ pub enum Rule {
     UnlockByLater,
     /// Rule 4: q prevotes release a lock; q - 1 do without it.
     UnlockByQuorum,
-    /// Rule 4: prevotes that release a lock are all of one round.
+    /// Rule 4: prevotes that release a lock are all of one round; without it they are gathered from the lock's round on.
     UnlockByOneRound,
     /// Rule 5a: a round is entered above q votes of the round before.
     Entering,
@@ -43,6 +43,8 @@ pub enum Rule {
     Telling,
     /// Section 6: the agreement statement names its round.
     RoundInStatement,
+    /// Rule 2: a precommit carries its author's signature. Taken away where only speed counts.
+    AgreementSignature,
 }
 
 impl Rule {

@@ -1,5 +1,7 @@
 //! The vectors of whole ledgers, `ledger-spec/vectors/ledgers/`: that each gives what is expected of it, in any order of
 //! arrival, and that no rule and no reason code is without one.
+//!
+//! `LEDGER_ORDERS=100 cargo test --test ledger_vectors` tries more orders of each.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 #[path = "common/lab.rs"]

@@ -108,7 +108,7 @@ impl Gate {
             links: &self.links,
             twice: &twice,
             taken: &BTreeMap::new(),
-            check: &|_| Ok(()),
+            check: &|_, _| Ok(()),
         };
         let verdicts = scene.judge();
         assert_eq!(verdicts.len(), push.refs.len());

@@ -39,13 +39,39 @@ const ROUNDS: [u32; 8] = [0, 1, 2, 3, 4, 5, u32::MAX - 1, u32::MAX];
 /// lasts in bytes; who did what its tool says is never convicted and never said what does not count; agreement holds while
 /// no more than f lie, and when it breaks, enough members are named.
 pub fn check(input: &[u8]) {
-    let Some((setting, ops)) = input.split_first_chunk() else { return };
-    let setting = Setting(*setting);
-    let mut world = World::new(setting);
-    for op in ops.chunks_exact(OP).take(ENTRIES) {
-        world.act(Op(op));
+    if let Some(world) = World::of(input) {
+        world.check();
     }
-    world.check();
+}
+
+/// How far an input comes, so that a test can see that the checks have something to check.
+#[derive(Debug, Default)]
+pub struct Reached {
+    /// Entries of members that do not lie.
+    pub honest: usize,
+    /// Decisions, and those under another charter than the first.
+    pub decided: usize,
+    pub later: usize,
+    /// Pairs of votes that convict, and slots that are decided twice.
+    pub convicting: usize,
+    pub broken: usize,
+    /// Why statements do not count.
+    pub refused: BTreeSet<&'static str>,
+}
+
+/// How far an input comes.
+pub fn reached(input: &[u8]) -> Reached {
+    let Some(world) = World::of(input) else { return Reached::default() };
+    let (tally, first) = (&world.tally, world.tally.dag().ledger());
+    let decisions: Vec<_> = world.decided.iter().filter_map(|p| tally.decision(*p)).collect();
+    Reached {
+        honest: world.made.iter().filter(|m| !world.setting.lies(m.member)).count(),
+        decided: decisions.len(),
+        later: decisions.iter().filter(|d| d.charter != first).count(),
+        convicting: tally.evidence().len(),
+        broken: tally.broken_slots().count(),
+        refused: tally.discounted().iter().map(|d| d.discount.reason.code()).collect(),
+    }
 }
 
 /// Byte 0: members (bits 0 to 2), whether own approvals count (3), a larger quorum (4). Byte 1: who lies, a bit each.
@@ -114,7 +140,6 @@ struct Seat {
 
 struct World {
     setting: Setting,
-    genesis: ParsedEntry,
     /// Everything, in the order in which it was made.
     tally: Tally,
     made: Vec<Made>,
@@ -210,17 +235,16 @@ fn fingerprint(payload: &Payload, signer: usize) -> u64 {
 // ---------------------------------------------------------------- acting
 
 impl World {
+    fn of(input: &[u8]) -> Option<World> {
+        let (setting, ops) = input.split_first_chunk()?;
+        let mut world = World::new(Setting(*setting));
+        ops.chunks_exact(OP).take(ENTRIES).for_each(|op| world.act(Op(op)));
+        Some(world)
+    }
+
     fn new(setting: Setting) -> World {
-        let (genesis, tally) = founded(setting);
-        World {
-            setting,
-            genesis,
-            tally,
-            made: vec![],
-            seats: BTreeMap::new(),
-            proposals: vec![],
-            decided: BTreeSet::new(),
-        }
+        let (_, tally) = founded(setting);
+        World { setting, tally, made: vec![], seats: BTreeMap::new(), proposals: vec![], decided: BTreeSet::new() }
     }
 
     fn act(&mut self, op: Op<'_>) {
@@ -251,7 +275,7 @@ impl World {
             _ => None,
         };
         let mut parents: Vec<usize> = own.into_iter().collect();
-        parents.extend(self.cited(op).into_iter().filter(|p| Some(*p) != own));
+        parents.extend(self.cited(op).into_iter().filter(|p| self.made[*p].member != member));
         let charter = self.charter(op);
         let said = self.statements(op, charter, &self.tally);
         self.odd(op, member, charter, parents, said);

@@ -149,11 +149,6 @@ fn lanes() -> Vec<Vec<u8>> {
     let voted = |n| [each(0..n, &[(APPROVE, 0), (PREVOTE, 0)]), each(0..n, &[(PRECOMMIT, 0)])].concat();
     let changed = |n, arg| [vec![op(0, 0, &[(CHARTER, arg)])], voted(n)].concat();
     let honest = |n| [each(0..n, &[(APPROVE, 0)]), each(0..n, &[]), each(0..n, &[])].concat();
-    let fork = |member: u8, said: &[(u8, u8)]| {
-        let mut op = op(member, 0, said);
-        op[0] |= 3 << 3;
-        op
-    };
     let mut seeds = vec![
         build([3, 0xff, 0, 0], &[proposed(0), voted(4)].concat()),
         build([3, 0x00, 1, 7], &[proposed(0), honest(4)].concat()),
@@ -166,13 +161,28 @@ fn lanes() -> Vec<Vec<u8>> {
         seeds.push(build([3, 0xff, variation, variation], &[changed(4, variation), proposed(0), voted(4)].concat()));
         seeds.push(build([3, 0x00, variation, variation], &[proposed(0), changed(4, variation), honest(4)].concat()));
     }
-    // Two rivals; everybody prevotes one and, on another branch, the other.
-    let both = (0..4).flat_map(|m| {
-        [fork(m, &[(APPROVE, 0), (PREVOTE, 0)]), fork(m, &[(APPROVE | 1 << 3, 0), (PREVOTE | 1 << 3, 0)])]
-    });
-    let both: Vec<_> = both.collect();
-    let precommits = (0..4).flat_map(|m| [fork(m, &[(PRECOMMIT, 0)]), fork(m, &[(PRECOMMIT | 1 << 3, 0)])]).collect();
-    seeds.push(build([3, 0xff, 0, 0], &[proposed(0), proposed(16), both, precommits].concat()));
+    // Two rivals: one is decided, and three members decide the other too, on branches that know nothing of it.
+    let decided = [each(0..4, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), each(0..4, &[(PRECOMMIT | 8, 0)])].concat();
+    let branch = |member: u8, back: u8| {
+        let entry = op(member | 3 << 3, 1 << 5 | 1, &[(APPROVE | back << 3, 0), (PREVOTE | back << 3, 0)]);
+        [&entry[..1], &[0], &entry[2..]].concat()
+    };
+    let rivals = [proposed(0), proposed(16)].concat();
+    let one_lies = [rivals.clone(), vec![branch(3, 0), branch(3, 1)], honest(3), honest(3)].concat();
+    seeds.push(build([3, 0x08, 0, 0], &one_lies));
+    let again: Vec<_> = (1..4).map(|member| branch(member, 0)).collect();
+    let on_branches = |entry: Vec<u8>| [&entry[..1], &[0b1110], &entry[2..]].concat();
+    let again: Vec<_> = [again, each(1..4, &[(PRECOMMIT, 0)]).into_iter().map(on_branches).collect()].concat();
+    seeds.push(build([3, 0xff, 0, 0], &[rivals.clone(), decided, again].concat()));
+    // What binds later votes: a lock; a value handed down to the next charter, and a decision.
+    let both = |members| each(members, &[(APPROVE | 8, 0), (APPROVE, 0), (PREVOTE | 8, 0)]);
+    let locks = [both(0..4), each(0..4, &[(PRECOMMIT | 8, 0)]), vec![op(0, 0, &[(PREVOTE, 1)])]].concat();
+    seeds.push(build([3, 0xff, 0, 0], &[rivals.clone(), locks].concat()));
+    let other = vec![op(0, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)])];
+    for precommits in [vec![], each(0..3, &[(PRECOMMIT | 8, 0)])] {
+        let ops = [rivals.clone(), both(0..3), precommits, changed(3, 3), other.clone()].concat();
+        seeds.push(build([3, 0xff, 0, 0], &ops));
+    }
     // Rounds: half and half, then on.
     let halves = [op(0, 0, &[(APPROVE, 0), (PREVOTE, 0)]), op(1, 0, &[(APPROVE, 0), (PREVOTE, 0)])];
     let others = [op(2, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), op(3, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)])];

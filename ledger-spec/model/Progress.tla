@@ -7,8 +7,7 @@
 (*                                                                                                                  *)
 (* In the calm what an honest member says reaches the others before any patience runs out, so it is known to all at  *)
 (* once, with all that it builds on. Only the liar's votes are known to some: `open` are those that an honest entry  *)
-(* builds on, shown[m] those that m alone has been shown. A vote is shown when that makes a difference to what m     *)
-(* does; before that the liar may as well have waited. Two votes of the liar for one round and phase are no bar.     *)
+(* builds on, shown[m] those that m alone has been shown. Two votes of the liar for one round and phase are no bar.     *)
 (*                                                                                                                  *)
 (* Time is an order. First comes whatever is due at once; then patience for a round runs out in which q have voted   *)
 (* (5a); then the guide's for the round it has gone to; last, twice that, the others' (5c). The first two are one    *)
@@ -20,7 +19,10 @@ CONSTANTS Honest, Liar,
           Values,      \* numbers, ordered as ids are
           Q, F,
           Storm,       \* the last round of the storm
+          Blind,       \* TRUE: instead of a storm, all have prevoted in round 0 without seeing each other, as they like
           Soon,        \* how many more rounds a decision may take
+          Lies,        \* how often the liar may show somebody a vote in the calm
+          LiarGuides,  \* a round whose guide the liar is
           Without      \* duties taken away; {} is what is built
 
 VARIABLES pv, pc,      \* honest votes, by member and round
@@ -31,21 +33,25 @@ VARIABLES pv, pc,      \* honest votes, by member and round
 vars == <<pv, pc, at, open, shown, order, since>>
 
 Members == Honest \cup {Liar}
-N == Cardinality(Members)
-MaxRound == Storm + Soon + 1
-Rounds == 0..MaxRound
-None == 0
 Max(S) == CHOOSE r \in S : \A s \in S : s <= r
 Min(S) == CHOOSE r \in S : \A s \in S : r <= s
+N == Cardinality(Members)
+MaxRound == Storm + Soon + 1
+Rounds == 0..Min({MaxRound, Max({at[m] : m \in Honest}) + 1}) \* no vote is above these
+None == 0
 Kept(duty) == duty \notin Without
 Symmetry == Permutations(Honest)
 Guide(r) == order[r % N]
 
-Init == /\ pv = [m \in Honest |-> [r \in Rounds |-> None]] /\ pc = pv
+NoVotes == [m \in Honest |-> [r \in 0..MaxRound |-> None]]
+Init == /\ pc = NoVotes
+        /\ pv \in IF Blind THEN {[m \in Honest |-> [NoVotes[m] EXCEPT ![0] = first[m]]] : first \in [Honest -> Values]}
+                   ELSE {NoVotes}
         /\ at = [m \in Honest |-> 0]
         /\ open = {} /\ shown = [m \in Honest |-> {}]
-        /\ order \in {o \in [0..N - 1 -> Members] : \A m \in Members : \E i \in 0..N - 1 : o[i] = m}
-        /\ since = -1
+        /\ order \in {o \in [0..N - 1 -> Members] : /\ o[LiarGuides % N] = Liar
+                                                     /\ \A m \in Members : \E i \in 0..N - 1 : o[i] = m}
+        /\ since = IF Blind THEN 0 ELSE -1
 
 ---------------------------------------------------------------------------
 (* What follows from the honest votes and those of the liar in k. A liar's vote is <<phase, round, value>>. *)
@@ -69,99 +75,97 @@ MayPrevote(k, m, v, r) == /\ InOrder(m, pv, r) /\ Entered(k, r)
       pc[m][l] = v \/ \E s \in Rounds : l < s /\ s < r /\ PrevoteQuorum(k, v, s)
 MayPrecommit(k, m, v, r) == InOrder(m, pc, r) /\ Entered(k, r) /\ PrevoteQuorum(k, v, r)
 
-(* What m says builds on all it knows, and everyone hears it. *)
-Says(m) == open' = open \cup shown[m] /\ UNCHANGED <<order, since>>
-SayPrevote(m, v, r) == /\ pv' = [pv EXCEPT ![m][r] = v] /\ at' = [at EXCEPT ![m] = r]
-                       /\ UNCHANGED <<pc, shown>> /\ Says(m)
-SayPrecommit(m, v, r) == /\ pc' = [pc EXCEPT ![m][r] = v] /\ at' = [at EXCEPT ![m] = r]
-                         /\ UNCHANGED <<pv, shown>> /\ Says(m)
-GoOn(m) == at' = [at EXCEPT ![m] = @ + 1] /\ UNCHANGED <<pv, pc, open, shown, order, since>>
-
 ---------------------------------------------------------------------------
-(* What is due (5a to 5e) *)
+(* What is due to m, who knows the liar's votes in k (5a to 5e) *)
 Stuck(k, r) == LET prevoted == UNION {Prevoters(k, v, r) : v \in Values}
                    most == Max({Cardinality(Prevoters(k, v, r)) : v \in Values})
                IN most + N - Cardinality(prevoted) < Q
 ManyAbove(k, r) == Cardinality(UNION {Voters(k, s) : s \in {s \in Rounds : s > r}}) > F
 
 NotBelow(m) == IF Kept("5d") THEN at[m] ELSE Max({0} \cup {r \in Rounds : Voted(m, r)})
-DuePrecommits(m) == {r \in NotBelow(m)..MaxRound : pc[m][r] = None /\ \E v \in Values : PrevoteQuorum(K(m), v, r)}
-Votes(m) == ~Decided(K(m)) /\ DuePrecommits(m) = {}
-GoesNow(m) == Votes(m) /\ IsQuorum(Voters(K(m), at[m])) /\ (Stuck(K(m), at[m]) \/ ManyAbove(K(m), at[m]))
-GoesLate(m) == Votes(m) /\ IsQuorum(Voters(K(m), at[m])) /\ ~GoesNow(m)
+DuePrecommits(m, k) == {r \in NotBelow(m)..Max(Rounds) : pc[m][r] = None /\ \E v \in Values : PrevoteQuorum(k, v, r)}
+GoesNow(k, r) == IsQuorum(Voters(k, r)) /\ (Stuck(k, r) \/ ManyAbove(k, r))
 
 Quorums(k, below) == {s \in 0..below - 1 : \E v \in Values : PrevoteQuorum(k, v, s)}
 QuorumValue(k, r) == Min({v \in Values : PrevoteQuorum(k, v, r)})
 (* 5b; the proposal of the lowest id that has q approvals is the lowest of all here. *)
-Preference(m, r) ==
-   LET quorums == Quorums(K(m), r)
+Preference(m, k, r) ==
+   LET quorums == Quorums(k, r)
        locks   == {s \in 0..r - 1 : pc[m][s] # None}
        highest == IF ~Kept("5b") /\ locks # {} THEN Max(locks) ELSE Max(quorums \cup locks)
    IN IF quorums \cup locks = {} THEN Min(Values)
-      ELSE IF highest \in locks THEN pc[m][highest] ELSE QuorumValue(K(m), highest)
-Guided(m, r) == {v \in Values : Guide(r) \in Prevoters(K(m), v, r) /\ MayPrevote(K(m), m, v, r)}
-GuideSpoke(m, r) == \E v \in Values : Guide(r) \in Prevoters(K(m), v, r)
+      ELSE IF highest \in locks THEN pc[m][highest] ELSE QuorumValue(k, highest)
 (* The prevote that m casts in r: the guide's if that counts, else its preference; None if neither counts. *)
-Choice(m, r) == IF Kept("guide") /\ r > 0 /\ Guided(m, r) # {} THEN Min(Guided(m, r))
-                ELSE LET v == IF r = 0 THEN Min(Values) ELSE Preference(m, r) IN IF MayPrevote(K(m), m, v, r) THEN v ELSE None
-Chooses(m) == Votes(m) /\ ~GoesNow(m) /\ pv[m][at[m]] = None /\ Choice(m, at[m]) # None
-ChoosesNow(m) == Chooses(m) /\ (at[m] = 0 \/ ~Kept("guide") \/ (GuideSpoke(m, at[m]) /\ Guide(at[m]) # m))
-ChoosesAsGuide(m) == Chooses(m) /\ ~ChoosesNow(m) /\ Guide(at[m]) = m
-ChoosesLast(m) == Chooses(m) /\ ~ChoosesNow(m) /\ Guide(at[m]) # m
-(* 5e *)
-Tells(m) == /\ Kept("5e") /\ Decided(K(m)) /\ ~Decided(open)
-            /\ \E r, s \in Rounds, h \in Honest \ {m} : r < s /\ DecidedIn(K(m), r) /\ Voted(h, s)
+GuideSays(k, r) == IF r = 0 \/ ~Kept("guide") THEN {} ELSE {v \in Values : Guide(r) \in Prevoters(k, v, r)}
+Choice(m, k, r) ==
+   LET guided == {v \in GuideSays(k, r) : MayPrevote(k, m, v, r)}
+       own    == IF r = 0 THEN Min(Values) ELSE Preference(m, k, r)
+   IN IF guided # {} THEN Min(guided) ELSE IF MayPrevote(k, m, own, r) THEN own ELSE None
 
-DueNow == \E m \in Honest : (~Decided(K(m)) /\ DuePrecommits(m) # {}) \/ GoesNow(m) \/ ChoosesNow(m) \/ Tells(m)
-DueSecond == \E m \in Honest : GoesLate(m) \/ (~Kept("guide waits") /\ ChoosesAsGuide(m))
-DueThird == \E m \in Honest : ChoosesAsGuide(m) \/ (~Kept("two patiences") /\ ChoosesLast(m))
-DueLast == \E m \in Honest : ChoosesLast(m)
+(* The next step: what, in which round, for what, and how soon: 1 at once, 2 after patience for the round that q have *)
+(* voted in, 3 after the guide's, 4 after the others'.                                                              *)
+ChoosesAfter(m, k, r) == IF r = 0 \/ ~Kept("guide") \/ (GuideSays(k, r) # {} /\ Guide(r) # m) THEN 1
+                         ELSE IF Guide(r) = m THEN (IF Kept("guide waits") THEN 3 ELSE 2)
+                         ELSE IF Kept("two patiences") THEN 4 ELSE 3
+Steps(m, k) ==
+   LET r == at[m]
+       due == DuePrecommits(m, k)
+       tells == /\ Kept("5e") /\ ~Decided(open)
+                /\ \E s, t \in Rounds, h \in Honest \ {m} : s < t /\ DecidedIn(k, s) /\ Voted(h, t)
+   IN IF Decided(k) THEN (IF tells THEN {<<"tell", 0, None, 1>>} ELSE {})
+      ELSE IF due # {} THEN {<<"precommit", Max(due), QuorumValue(k, Max(due)), 1>>}
+      ELSE IF GoesNow(k, r) THEN {<<"go", r + 1, None, 1>>}
+      ELSE (IF IsQuorum(Voters(k, r)) THEN {<<"go", r + 1, None, 2>>} ELSE {})
+           \cup (IF Voted(m, r) \/ Choice(m, k, r) = None THEN {}
+                 ELSE {<<"prevote", r, Choice(m, k, r), ChoosesAfter(m, k, r)>>})
+Soonest == LET all == UNION {Steps(m, K(m)) : m \in Honest} IN IF all = {} THEN 5 ELSE Min({step[4] : step \in all})
 
-Honestly(m, now, second, third) ==
-   \/ ~Decided(K(m)) /\ DuePrecommits(m) # {}
-      /\ LET r == Max(DuePrecommits(m)) IN MayPrecommit(K(m), m, QuorumValue(K(m), r), r)
-                                           /\ SayPrecommit(m, QuorumValue(K(m), r), r)
-   \/ GoesNow(m) /\ at[m] < MaxRound /\ GoOn(m)
-   \/ ChoosesNow(m) /\ SayPrevote(m, Choice(m, at[m]), at[m])
-   \/ Tells(m) /\ UNCHANGED <<pv, pc, at, shown>> /\ Says(m)
-   \/ ~now /\ \/ GoesLate(m) /\ at[m] < MaxRound /\ GoOn(m)
-              \/ /\ ChoosesAsGuide(m) /\ (~Kept("guide waits") \/ ~second)
-                 /\ SayPrevote(m, Choice(m, at[m]), at[m])
-              \/ /\ ChoosesLast(m) /\ ~second /\ (~Kept("two patiences") \/ ~third)
-                 /\ SayPrevote(m, Choice(m, at[m]), at[m])
+(* What the liar may show m at that moment: nothing, a vote that counts on what m knows, or a precommit with the      *)
+(* prevote that it cites. It shows what changes what m does; before that it may as well wait.                       *)
+Offer(k) == LET prevotes == {<<"prevote", r, v>> : r \in {r \in Rounds : Entered(k, r)}, v \in Values}
+                precommits == {vote \in {<<"precommit", r, v>> : r \in Rounds, v \in Values} :
+                   Cardinality(Precommitters(k, vote[3], vote[2])) = Q - 1}
+            IN {{vote} : vote \in prevotes} \cup {{vote, <<"prevote", vote[2], vote[3]>>} : vote \in precommits}
+Told == UNION {{<<m, vote>> : vote \in shown[m]} : m \in Honest}
+Shows(m) == IF Cardinality(Told) >= Lies \/ Decided(K(m)) THEN {{}}
+            ELSE {{}} \cup {s \in Offer(K(m)) : Steps(m, K(m) \cup s) # Steps(m, K(m))}
+
+(* What m says builds on all it knows, and everyone hears it. To go to a round makes no entry. *)
+Take(m, k, step) ==
+   /\ at' = IF step[1] = "tell" THEN at ELSE [at EXCEPT ![m] = step[2]]
+   /\ pv' = IF step[1] = "prevote" THEN [pv EXCEPT ![m][step[2]] = step[3]] ELSE pv
+   /\ pc' = IF step[1] = "precommit" THEN [pc EXCEPT ![m][step[2]] = step[3]] ELSE pc
+   /\ open' = IF step[1] = "go" THEN open ELSE open \cup k
+Acts(m, soonest) == \E s \in Shows(m) : LET k == K(m) \cup s IN
+   /\ shown' = [shown EXCEPT ![m] = @ \cup s] /\ UNCHANGED <<order, since>>
+   /\ \/ \E step \in Steps(m, k) : step[4] <= soonest /\ step[2] <= MaxRound /\ Take(m, k, step)
+      \/ s # {} /\ Decided(k) /\ UNCHANGED <<pv, pc, at, open>> \* m falls silent
 
 ---------------------------------------------------------------------------
-(* The liar shows m a vote that counts on what m knows, where that makes a difference to m. *)
-Completes(k, m, v, r) ==
-   LET with == k \cup {<<"prevote", r, v>>} IN
-   \/ PrevoteQuorum(with, v, r) /\ ~PrevoteQuorum(k, v, r)
-   \/ IsQuorum(Voters(with, r)) /\ ~IsQuorum(Voters(k, r))
-   \/ /\ since # -1
-      /\ \/ Stuck(with, r) /\ ~Stuck(k, r) /\ r = at[m]
-         \/ ManyAbove(with, at[m]) /\ ~ManyAbove(k, at[m])
-         \/ Guide(r) = Liar /\ r = at[m] /\ pv[m][r] = None
-ShowPrevote(m, v, r) == /\ <<"prevote", r, v>> \notin K(m) /\ Entered(K(m), r) /\ Completes(K(m), m, v, r)
-                        /\ shown' = [shown EXCEPT ![m] = @ \cup {<<"prevote", r, v>>}]
-ShowPrecommit(m, v, r) == /\ <<"precommit", r, v>> \notin K(m) /\ PrevoteQuorum(K(m), v, r)
-                          /\ Cardinality(Precommitters(K(m), v, r)) = Q - 1
-                          /\ shown' = [shown EXCEPT ![m] = @ \cup {<<"precommit", r, v>>}]
-Show(m) == /\ ~Decided(K(m)) /\ \E v \in Values, r \in 0..at[m] + 1 : r <= MaxRound /\ (ShowPrevote(m, v, r) \/ ShowPrecommit(m, v, r))
-           /\ UNCHANGED <<pv, pc, at, open, order, since>>
-
+(* In the storm the liar shows a vote to whoever needs it; what that one then says builds on it. *)
 InTurn(r) == \A h \in Honest, s \in Rounds : s > r => ~Voted(h, s) \* as in Slot.tla
-Stormy(m) == \/ \E v \in Values, r \in 0..Storm : InTurn(r) /\
-                \/ MayPrevote(K(m), m, v, r) /\ r >= at[m] /\ SayPrevote(m, v, r)
-                \/ MayPrecommit(K(m), m, v, r) /\ r >= at[m] /\ SayPrecommit(m, v, r)
-             \/ at[m] < Storm /\ Entered(K(m), at[m] + 1) /\ GoOn(m)
+Offers(r) == {{}} \cup {{<<"prevote", s, v>>} : s \in {s \in 0..r : Entered(open, s)}, v \in Values}
+Stormy(m) ==
+   \/ \E v \in Values, r \in at[m]..Storm : InTurn(r) /\ \E offer \in Offers(r) :
+      LET k == open \cup offer IN
+      /\ open' = k /\ at' = [at EXCEPT ![m] = r] /\ UNCHANGED <<shown, order, since>>
+      /\ \/ MayPrevote(k, m, v, r) /\ pc[m][r] = None /\ pv' = [pv EXCEPT ![m][r] = v] /\ UNCHANGED pc
+            /\ (offer # {} => ~Entered(open, r))
+         \/ MayPrecommit(k, m, v, r) /\ pc' = [pc EXCEPT ![m][r] = v] /\ UNCHANGED pv
+            /\ (offer # {} => ~PrevoteQuorum(open, v, r))
+   \/ \E offer \in Offers(at[m]) : /\ at[m] < Storm /\ Entered(open \cup offer, at[m] + 1)
+                                  /\ (offer # {} => ~Entered(open, at[m] + 1))
+                                  /\ shown' = [shown EXCEPT ![m] = @ \cup offer]
+                                  /\ at' = [at EXCEPT ![m] = @ + 1] /\ UNCHANGED <<pv, pc, open, order, since>>
 Calm == /\ since' = Max({at[m] : m \in Honest}) /\ UNCHANGED <<pv, pc, at, open, shown, order>>
 
-Next == \/ \E m \in Honest : Show(m) 
-        \/ since = -1 /\ (Calm \/ \E m \in Honest : Stormy(m))
-        \/ since # -1 /\ LET now == DueNow second == DueSecond third == DueThird IN
-                         \E m \in Honest : Honestly(m, now, second, third)
+Next == \/ since = -1 /\ (Calm \/ \E m \in Honest : Stormy(m))
+        \/ since # -1 /\ LET soonest == Soonest IN \E m \in Honest : Acts(m, soonest)
 Spec == Init /\ [][Next]_vars
 
 ---------------------------------------------------------------------------
 DecidesSoon == since # -1 => \A m \in Honest : at[m] <= since + Soon
-NobodyWaitsForEver == since = -1 \/ DueNow \/ DueSecond \/ DueThird \/ DueLast \/ \A m \in Honest : Decided(K(m))
+NobodyWaitsForEver == since = -1 \/ Soonest < 5 \/ \A m \in Honest : Decided(K(m))
+(* What the liar has shown to one is no more than what all know, once that one has built on it. *)
+View == <<pv, pc, at, open, [m \in Honest |-> shown[m] \ open], Cardinality(Told), order, since>>
 =============================================================================

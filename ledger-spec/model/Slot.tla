@@ -53,12 +53,13 @@ LockRounds(m) == {r \in Rounds : pc[m][r] # {}}
 LockRound(m) == IF LockRounds(m) = {} THEN -1 ELSE CHOOSE r \in LockRounds(m) : \A s \in LockRounds(m) : s <= r
 Lock(m) == IF LockRounds(m) = {} THEN {} ELSE pc[m][LockRound(m)]
 
-(* Rule 4: q prevotes, all of one round, above the lock's and below the vote's. *)
+(* Rule 4: q prevotes, all of one round, above the lock's and below the vote's. Taken away, "release: one round" lets *)
+(* prevotes of all rounds below be gathered, as long as there is a round above the lock's among them.               *)
 Released(m, v, r) ==
-   LET between == {s \in Rounds : (LockRound(m) < s \/ ~Kept("release: newer")) /\ s < r}
-       need    == IF Kept("release: quorum") THEN Q ELSE Q - 1
-   IN IF Kept("release: one round") THEN \E s \in between : Cardinality(Prevoters(v, s)) >= need
-      ELSE between # {} /\ Cardinality(UNION {Prevoters(v, s) : s \in between}) >= need
+   LET newer == {s \in Rounds : (LockRound(m) < s \/ ~Kept("release: newer")) /\ s < r}
+       need  == IF Kept("release: quorum") THEN Q ELSE Q - 1
+   IN IF Kept("release: one round") THEN \E s \in newer : Cardinality(Prevoters(v, s)) >= need
+      ELSE newer # {} /\ Cardinality(UNION {Prevoters(v, s) : s \in 0..r - 1}) >= need
 
 ---------------------------------------------------------------------------
 (* Rules 1 to 5a: the code of the first one that a vote breaks, in the order of section 3; COUNTS if it breaks none *)
@@ -81,14 +82,15 @@ PrecommitVerdict(m, v, r) ==
    ELSE IF Kept("prevotes") /\ ~PrevoteQuorum(v, r) THEN "NO_PREVOTE_QUORUM"
    ELSE "COUNTS"
 
-InTurn(r) == Kept("order") => \A m \in Honest, s \in Rounds : s > r => ~Voted(m, s)
-
-(* An honest member casts any vote that counts: what its duties would have it do is not asked here. *)
-Prevote(m, v, r) == /\ InTurn(r) /\ v \notin pv[m][r] /\ PrevoteVerdict(m, v, r) = "COUNTS"
+Prevote(m, v, r) == /\ v \notin pv[m][r] /\ PrevoteVerdict(m, v, r) = "COUNTS"
                     /\ pv' = [pv EXCEPT ![m][r] = @ \cup {v}] /\ UNCHANGED <<approved, pc>>
-Precommit(m, v, r) == /\ InTurn(r) /\ v \notin pc[m][r] /\ PrecommitVerdict(m, v, r) = "COUNTS"
+Precommit(m, v, r) == /\ v \notin pc[m][r] /\ PrecommitVerdict(m, v, r) = "COUNTS"
                       /\ pc' = [pc EXCEPT ![m][r] = @ \cup {v}] /\ UNCHANGED <<approved, pv>>
-Next == \E m \in Honest, v \in Values, r \in Rounds : Prevote(m, v, r) \/ Precommit(m, v, r)
+(* An honest member casts any vote that counts. Of its duties only one is asked: who has precommitted in a round      *)
+(* prevotes no more in it (section 5). Without that agreement holds, but an honest member may be convicted.         *)
+MayStillPrevote(m, r) == Kept("no late prevote") => pc[m][r] = {}
+InTurn(r) == Kept("order") => \A m \in Honest, s \in Rounds : s > r => ~Voted(m, s)
+Next == \E m \in Honest, v \in Values, r \in Rounds : InTurn(r) /\ ((MayStillPrevote(m, r) /\ Prevote(m, v, r)) \/ Precommit(m, v, r))
 Spec == Init /\ [][Next]_vars
 
 ---------------------------------------------------------------------------
@@ -100,6 +102,9 @@ Agreement == \A v, w \in Values : Decided(v) /\ Decided(w) => v = w
 Validity == \A v \in Values : Decided(v) => Approved(v)
 Lemma1 == \A v, w \in Values, r \in Rounds : PrevoteQuorum(v, r) /\ PrevoteQuorum(w, r) => v = w
 Lemma2 == \A v, w \in Values, r, s \in Rounds : DecidedIn(v, r) /\ s > r /\ PrevoteQuorum(w, s) => v = w
+(* Rule 7 (ii), with what would clear the member wherever it stands; (i) is impossible by rule 4. *)
+NeverConvicted == \A m \in Honest, r, s \in Rounds : \A v \in pc[m][r], w \in pv[m][s] :
+   r < s /\ v # w => \E t \in Rounds : r < t /\ t < s /\ PrevoteQuorum(w, t)
 (* What entering is for: liars alone bring nobody into a later round. *)
 NotDriven == \A m \in Honest, r \in Rounds : r > 0 /\ Voted(m, r) => \E h \in Honest : Voted(h, r - 1)
 
@@ -111,7 +116,7 @@ Newest(v) == {s \in Rounds : s < Top /\ PrevoteQuorum(v, s) /\ \A t \in Rounds :
 Last(votes, m, v) == LET rs == {r \in Rounds : v \in votes[m][r]} IN IF rs = {} THEN -1 ELSE CHOOSE r \in rs : \A s \in rs : s <= r
 Place(m) == <<approved[m], pv[m][Top], pc[m][Top], [v \in Values |-> Last(pc, m, v)],
               IF Kept("release: one round") THEN {} ELSE [v \in Values |-> Last(pv, m, v)]>>
-Holds == <<Agreement, Validity, Lemma1, Lemma2, NotDriven>>
+Holds == <<Agreement, Validity, Lemma1, Lemma2, NotDriven, NeverConvicted>>
 View == IF ~Kept("order") THEN vars ELSE
    <<Top, {<<p, Cardinality({m \in Honest : Place(m) = p})>> : p \in {Place(m) : m \in Honest}},
      [v \in Values |-> Newest(v)], {v \in Values : \E r \in Rounds : r < Top /\ DecidedIn(v, r)}, Holds>>

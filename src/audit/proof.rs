@@ -15,7 +15,7 @@ const GENESIS: &str = "refs/quorum-proof/genesis";
 const PREFIX: &str = "refs/quorum-proof/";
 
 /// Bytes of a proof that is looked at.
-pub const PROOF_BYTES: usize = 1 << 26;
+pub const PROOF_BYTES: usize = 1 << 27;
 
 /// Why a file proves nothing, or no proof was made.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::log::known_author;
 use super::output::tell;
-use super::session::{Session, describe_event, open_repo};
+use super::session::{Session, check_whole, describe_event, open_repo};
 use super::style::{Role, Text};
 use super::sync::{SHOWN, first};
 use super::view::{describe_fault, names};
@@ -63,11 +64,12 @@ struct Found {
 }
 
 pub fn run(args: FaultsArgs, json: bool) -> Answer {
-    let mut session = Session::open_afresh(open_repo()?)?;
+    let repo = open_repo()?;
+    check_whole(&repo)?;
+    let mut session = Session::open_afresh(repo)?;
     if let (Some(typed), Some(file)) = (&args.prove, &args.output) {
         return write_proof(&session, typed, file);
     }
-    let member = args.member.as_deref().map(super::identity::parse_name).transpose()?;
     let mut sights = match &args.remote {
         Some(remote) => events_of(&mut session, remote)?,
         None => Vec::new(),
@@ -75,11 +77,12 @@ pub fn run(args: FaultsArgs, json: bool) -> Answer {
     sights.extend(seen_before(&session, args.remote.as_deref()));
     let problems = session.loaded.problems.iter().cloned();
     sights.extend(problems.map(|problem| sight(&session.loaded.refs, None, LaneEvent::Bad(problem))));
-    let faults = session.loaded.tally.faults();
-    let broken = session.loaded.tally.broken(&faults);
+    let tally = &session.loaded.tally;
+    let faults = tally.faults();
+    let broken = tally.broken(&faults);
     let mut found = Found { broken, faults, sights, forks: forks(&session) };
-    if let Some(member) = &member {
-        found.keep(member);
+    if let Some(typed) = &args.member {
+        found.keep(&known_author(tally.dag(), typed)?);
     }
     report(&session, &found, (args.remote.as_deref(), json))
 }
@@ -123,7 +126,7 @@ fn sight(refs: &LedgerRefs, remote: Option<&str>, event: LaneEvent) -> Sight {
         (LaneEvent::Bad(problem), None) => format!("{}: {}", problem.name, problem.reject),
         (event, remote) => describe_event(event, remote.unwrap_or("this clone")),
     };
-    let counts = !matches!(event, LaneEvent::NotFetched { .. });
+    let counts = !matches!(event, LaneEvent::NotFetched { .. } | LaneEvent::AfterRemoval { .. });
     let (what, member, seen, now) = match event {
         LaneEvent::Bad(problem) => ("bad-lane", refs.owner(&problem.name), problem.last_good, None),
         LaneEvent::WentBack { member, seen, now: None } => ("lane-vanished", Some(member), Some(seen), None),

@@ -74,7 +74,7 @@ pub fn run(args: LogArgs) -> Answer {
 }
 
 /// Somebody who has entries here, or could have: a name that is misspelled is told from one that has said nothing.
-fn known_author(dag: &Dag, typed: &str) -> Result<MemberName, Failure> {
+pub fn known_author(dag: &Dag, typed: &str) -> Result<MemberName, Failure> {
     let name = super::identity::parse_name(typed)?;
     let is_member = |id: EntryId| dag.charter(id).is_some_and(|node| node.charter.member(&name).is_some());
     let known = dag.entries().any(|(_, entry)| entry.member == name || is_member(entry.charter));

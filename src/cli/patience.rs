@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ struct Stored {
     base: EntryId,
     round: u32,
     entered: bool,
-    started: u64,
+    started: i64,
 }
 
 /// Started timers of one member of one ledger.
@@ -38,7 +38,7 @@ pub struct Timers {
     unit: u64,
     ledger: EntryId,
     member: MemberName,
-    started: BTreeMap<Timer, u64>,
+    started: BTreeMap<Timer, i64>,
     others: Vec<Stored>,
 }
 
@@ -63,7 +63,7 @@ impl Timers {
     /// How long the timers have run.
     pub fn patience(&self) -> Patience {
         let now = now();
-        let ran = |(timer, at): (&Timer, &u64)| (timer.clone(), now.saturating_sub(*at));
+        let ran = |(timer, at): (&Timer, &i64)| (timer.clone(), ran_for(*at, now));
         Patience { unit: self.unit, elapsed: self.started.iter().map(ran).collect() }
     }
 
@@ -82,7 +82,7 @@ impl Timers {
         self.write(&all).map_err(|e| Failure::new("IO", format!("cannot write {}: {e}", self.path.display())))
     }
 
-    fn stored(&self, timer: &Timer, started: u64) -> Stored {
+    fn stored(&self, timer: &Timer, started: i64) -> Stored {
         Stored {
             ledger: self.ledger,
             member: self.member.clone(),
@@ -121,8 +121,18 @@ impl Stored {
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+/// Milliseconds since 1970. A clock that is wrong may show an earlier time; it runs all the same.
+fn now() -> i64 {
+    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(after) => millis(after),
+        Err(before) => -millis(before.duration()),
+    }
+}
+
+/// How long a timer has run: no time at all if the clock was set back since.
+fn ran_for(started: i64, now: i64) -> u64 {
+    u64::try_from(now.saturating_sub(started)).unwrap_or(0)
 }
 
 /// A number of seconds, or of milliseconds with `ms` after it.
@@ -140,6 +150,15 @@ fn parse_unit(text: &str) -> Result<u64, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_timer_runs_by_any_clock() {
+        for (started, now, ran) in
+            [(5, 7, 2), (7, 5, 0), (-9, -4, 5), (-9, 4, 13), (i64::MIN, i64::MAX, i64::MAX as u64)]
+        {
+            assert_eq!(ran_for(started, now), ran, "{started} {now}");
+        }
+    }
 
     #[test]
     fn patience_is_seconds_or_milliseconds() {

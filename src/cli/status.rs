@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::session::{Session, pinned_ledger};
 use super::style::{Role, Text};
 use super::sync::{SHOWN, first, open_proposals};
-use super::view::{ProposalView, fault_lines, names};
+use super::view::{ProposalView, evidence_of, fault_lines, names};
 use super::{Answer, Failure, Outcome};
 use crate::audit::steps;
 use crate::consensus::{Content, ProposalReport, Subject};
@@ -108,7 +108,8 @@ fn overview(session: &Session, count: usize) -> Answer {
     let t = electorate.threshold();
     let subjects = subjects(session)?;
     let open = open_proposals(session, count)?;
-    let evidence = tally.evidence();
+    let faults = tally.faults();
+    let evidence = evidence_of(&faults);
     let ledger = tally.dag().ledger();
     let pinned = if session.pinned { "" } else { "  UNPINNED" };
     let mut lines = vec![
@@ -131,7 +132,7 @@ fn overview(session: &Session, count: usize) -> Answer {
         lines.push(Text::from("no open proposal"));
     }
     lines.extend(open.texts());
-    lines.extend(fault_lines(&tally.faults(), count));
+    lines.extend(fault_lines(&faults, count));
     let forks = forks(session);
     let fork = |(member, tips): &(String, usize)| format!("the lane of {member} is forked: {tips} tips");
     lines.extend(forks.iter().map(|f| Text::of(Role::Bad, fork(f))));

@@ -8,7 +8,7 @@ use super::faults::{describe_broken, fault_json};
 use super::session::{Session, choose_remote, open_repo, pinned_ledger};
 use super::style::Text;
 use super::sync::SHOWN;
-use super::view::{fault_lines, names};
+use super::view::{evidence_of, fault_lines, names};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
 use crate::charter::RefName;
@@ -215,7 +215,8 @@ fn report(
 ) -> Answer {
     let tally = &session.loaded.tally;
     let ledger = tally.dag().ledger();
-    let (evidence, faults) = (tally.evidence(), tally.faults());
+    let faults = tally.faults();
+    let evidence = evidence_of(&faults);
     let mut violations: Vec<String> =
         refs.iter().filter(|r| is_violation(r, refs, wanted)).map(describe_violation).collect();
     violations.extend(

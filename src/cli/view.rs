@@ -10,7 +10,7 @@ use super::style::{Role, Text};
 use super::sync::first;
 use crate::audit::steps;
 use crate::charter::MemberName;
-use crate::consensus::{Content, Fault, ProposalReport, State, Subject};
+use crate::consensus::{Content, Evidence, Fault, ProposalReport, State, Subject};
 use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
@@ -209,6 +209,11 @@ fn first_of(ids: &BTreeSet<EntryId>) -> String {
 /// Names in a row.
 pub fn names(names: &BTreeSet<MemberName>) -> String {
     names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What of the faults is evidence, as the tally orders it.
+pub fn evidence_of(faults: &[Fault]) -> BTreeSet<Evidence> {
+    faults.iter().filter_map(Fault::evidence).collect()
 }
 
 /// The first so many faults in a line each, and how to see more of them.

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::discount::DiscountReason;
-use super::evidence::{EvidenceRule, Pair};
+use super::evidence::{Evidence, EvidenceRule, Pair};
 use super::slot::{Slot, Subject};
 use super::tally::{Discounted, Phase, Tally};
 use crate::charter::MemberName;
@@ -56,9 +56,14 @@ impl FaultKind {
         }
     }
 
-    /// Whether it takes two votes, as rule 7 tells.
-    pub fn is_pair(self) -> bool {
-        matches!(self, Self::Equivocation | Self::LockViolation | Self::FreezeViolation)
+    /// The part of rule 7 that it is; none if it takes one vote only.
+    pub fn pair_rule(self) -> Option<EvidenceRule> {
+        match self {
+            Self::Equivocation => Some(EvidenceRule::Equivocation),
+            Self::LockViolation => Some(EvidenceRule::LockViolation),
+            Self::FreezeViolation => Some(EvidenceRule::FreezeViolation),
+            _ => None,
+        }
     }
 
     /// What a vote that does not count for this reason is, and the rule that it broke. Codes of other statements have
@@ -258,7 +263,7 @@ impl Tally {
         let threshold = |charter: EntryId| self.dag.charter(charter).map(|node| node.charter.threshold());
         let most = partings.iter().filter_map(|(charter, _)| Some((*charter, threshold(*charter)?)));
         let (charter, t) = most.max_by_key(|(_, t)| (2 * t.q).saturating_sub(t.n))?;
-        let convicts = |f: &&Fault| f.kind.is_pair() && f.slot.is_some_and(|id| slots.contains(&id));
+        let convicts = |f: &&Fault| f.kind.pair_rule().is_some() && f.slot.is_some_and(|id| slots.contains(&id));
         Some(BrokenSlot {
             subject: slot.subject.clone(),
             base: slot.base,
@@ -316,6 +321,14 @@ impl Fault {
     /// The rule that was broken, as people name it.
     pub fn rule_name(&self) -> String {
         if self.rule.starts_with("section") { self.rule.to_owned() } else { format!("rule {}", self.rule) }
+    }
+
+    /// The same as [`Tally::evidence`] gives it, if it is a pair.
+    pub fn evidence(&self) -> Option<Evidence> {
+        let (rule, slot) = self.kind.pair_rule().zip(self.slot)?;
+        let [first, second] = self.votes.as_slice() else { return None };
+        let entries = [first.entry, second.entry];
+        Some(Evidence { member: self.member.clone(), rule, charter: self.charter, slot, entries })
     }
 
     /// The entries that convict, each once.

@@ -163,6 +163,9 @@ impl Tally {
         charter: EntryId,
         vote: &Precommit,
     ) -> Result<(), Discount> {
+        if Rule::AgreementSignature.is_lifted() {
+            return Ok(());
+        }
         let key = self.dag.charter(charter).and_then(|n| n.charter.member(member)).map(|m| m.key);
         let statement = agreement_statement(self, charter, vote.proposal, vote.round);
         let verifies = key
@@ -285,7 +288,11 @@ impl Tally {
     fn check_lock(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some((locked_in, locked)) = self.own_lock(case) else { return Ok(()) };
         let Some(other) = locked.iter().find(|l| **l != case.proposal.id) else { return Ok(()) };
-        let from = if Rule::UnlockByLater.is_lifted() { Some(0) } else { locked_in.checked_add(1) };
+        let from = match () {
+            () if Rule::UnlockByLater.is_lifted() => Some(0),
+            () if Rule::UnlockByOneRound.is_lifted() => Some(locked_in),
+            () => locked_in.checked_add(1),
+        };
         if from.is_some_and(|from| self.quorum_in_rounds(case, from, round)) || Rule::Lock.is_lifted() {
             return Ok(());
         }

@@ -322,7 +322,8 @@ impl Desk<'_> {
 
     fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Step> {
         let seen = self.view.rounds.get(&round);
-        // After a precommit, too: its prevote would count by that lock, and break an earlier one (rule 7 (ii)).
+        // A prevote after a precommit would count by the new lock, though nothing released it from an older one: the
+        // pair would convict (rule 7 (ii)).
         if seen.is_some_and(|s| s.voters.contains(&self.trial.member)) {
             return None;
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::gate::install;
+use crate::aftermath::install;
 use crate::harness::{FOUR, assert_published, assert_sound, signed};
 use crate::needs::skip;
 use crate::world::{Seat, Team};

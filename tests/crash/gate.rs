@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use crate::aftermath::{install, settle};
 use crate::client::nearly_decided;
 use crate::harness::{
     Mode, assert_published, assert_sound, crash_by, crash_in, faulty, locks_in, one_line, refs_of, signed, text,
@@ -14,14 +15,6 @@ use crate::harness::{
 use crate::world::{Seat, Team};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
-
-/// Installs the gate on the team's server.
-pub fn install(team: &Team, options: &[&str]) {
-    let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
-    let mut command = team.world.command(PROGRAM, &team.server);
-    let output = command.args(["install", "--server", "--genesis", &ledger]).args(options).output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-}
 
 /// The server's hook, to be put back.
 pub struct Hook {
@@ -167,19 +160,6 @@ fn goes_on(team: &Team, proposal: &str, case: &str) {
     assert_landed(team, proposal);
     bob.verify();
     assert_sound(team);
-}
-
-/// Waits for the orphans of a killed group to finish.
-pub fn settle(team: &Team) {
-    let mut before = None;
-    loop {
-        let now = Some((refs_of(team), locks_in(&team.server)));
-        if now == before {
-            return;
-        }
-        before = now;
-        std::thread::sleep(Duration::from_millis(150));
-    }
 }
 
 /// Lets a hook of the server kill something during bob's deciding push.

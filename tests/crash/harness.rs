@@ -6,10 +6,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{Seat, Team, World};
+pub use crate::aftermath::{
+    assert_no_evidence, assert_published, assert_sound, assert_whole, faulty, locks_in, refs_of, signed, text,
+};
+use crate::world::{Seat, World};
 
 pub const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
@@ -72,17 +74,6 @@ pub enum Mode {
     Trace,
 }
 
-/// Runs the program with a fault, whatever comes of it.
-pub fn faulty(seat: &Seat, fault: &str, args: &[&str]) -> Output {
-    let mut command = seat.world.command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
-    command.env("GIT_QUORUM_STATE", &seat.state).envs(seat.env.iter().cloned());
-    command.env("GIT_QUORUM_FAULT", fault).args(args).output().unwrap()
-}
-
-pub fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
 /// A text whose lines may be broken anywhere.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -130,81 +121,4 @@ pub fn crash_by(
         check(&place);
     }
     places.into_iter().map(|(name, _)| name).collect()
-}
-
-/// A repository that git finds nothing wrong with.
-pub fn assert_whole(world: &World, repo: &Path) {
-    let output = world.command("git", repo).args(["fsck", "--strict", "--no-dangling"]).output().unwrap();
-    let said = text(&output);
-    // A branch that is not there yet is no damage.
-    let bad = said.lines().filter(|line| !line.starts_with("notice: "));
-    assert!(output.status.success() && bad.count() == 0, "{}: {said}", repo.display());
-    let locks = locks_in(repo);
-    assert!(locks.is_empty(), "{locks:?}");
-}
-
-/// Lock files that somebody left.
-pub fn locks_in(repo: &Path) -> Vec<PathBuf> {
-    let git_dir = if repo.join(".git").is_dir() { repo.join(".git") } else { repo.to_owned() };
-    let mut found = Vec::new();
-    let mut folders = vec![git_dir];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "lock") && !path.ends_with("quorum/gate.lock") {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
-/// What a key has signed on a machine: the lines of its sign state. A last one without its line end is none.
-pub fn signed(seat: &Seat) -> Vec<Value> {
-    let folders = std::fs::read_dir(&seat.state).into_iter().flatten().flatten();
-    let logs = folders.map(|folder| std::fs::read_to_string(folder.path().join("signed.log")).unwrap_or_default());
-    let text: String = logs.collect();
-    text.split_inclusive('\n')
-        .filter(|line| line.ends_with('\n'))
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-/// That the member's lane on the server holds exactly what its key has signed here, in order and once.
-pub fn assert_published(team: &Team, seat: &Seat, member: &str) {
-    let loaded = team.world.load(&team.server);
-    let dag = loaded.tally.dag();
-    let tips = dag.tips(&crate::lab::name(member));
-    assert!(tips.len() <= 1, "{member}'s lane has {} ends", tips.len());
-    let own = dag.entries().map(|(_, e)| e).filter(|e| e.member.as_str() == member && e.id != dag.ledger());
-    let mut there: Vec<_> = own.map(|e| (e.seq, e.id.to_string())).collect();
-    there.sort();
-    let here: Vec<_> =
-        signed(seat).iter().map(|r| (r["seq"].as_u64().unwrap(), r["id"].as_str().unwrap().to_owned())).collect();
-    assert_eq!(there, here, "what {member} has signed, and what is on the server");
-}
-
-/// What holds whenever nobody is at work: nothing half there, nothing voted twice.
-pub fn assert_sound(team: &Team) {
-    assert_whole(&team.world, &team.server);
-    for seat in &team.seats {
-        assert_whole(&team.world, &seat.dir);
-    }
-    let loaded = team.world.load(&team.server);
-    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
-    assert!(loaded.tally.evidence().is_empty(), "somebody voted twice");
-    assert!(loaded.tally.discounted().is_empty(), "{:?}", loaded.tally.discounted());
-}
-
-/// The statuses of the server's lanes and refs, by name.
-pub fn refs_of(team: &Team) -> BTreeMap<String, String> {
-    let listed = team.world.git(&team.server, &["for-each-ref", "--format=%(refname) %(objectname)"]);
-    listed.lines().filter_map(|line| line.split_once(' ')).map(|(n, o)| (n.to_owned(), o.to_owned())).collect()
-}
-
-/// The evidence that a seat knows of.
-pub fn assert_no_evidence(seat: &Seat) {
-    assert_eq!(seat.ok(&["status"])["evidence"], json!([]));
 }

@@ -3,6 +3,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[path = "../common/aftermath.rs"]
+mod aftermath;
 #[path = "../common/lab.rs"]
 mod lab;
 #[path = "../common/needs.rs"]

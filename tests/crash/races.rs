@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use git_quorum::id::EntryId;
 use serde_json::{Value, json};
 
+use crate::aftermath::install;
 use crate::client::nearly_decided;
-use crate::gate::{Hook, arm, install, wait_until};
+use crate::gate::{Hook, arm, wait_until};
 use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, one_line, refs_of, signed, text};
 use crate::lab::{approve, name, prevote};
 use crate::server::{MAIN, Site, parts};
@@ -328,11 +329,14 @@ fn a_push_waits_for_the_ones_before_it_as_long_as_the_server_says() {
     let bob = &team.seats[1];
     team.world.git(&team.server, &["config", "quorum.gatePatience", "1"]);
     let held = hold(&team, bob, &["sync"], "gate.locked");
-    // Plain git is told; the tool tries again until the way is free.
-    let head = team.seats[0].git(&["rev-parse", "HEAD"]);
-    let mut git = team.world.command("git", &team.seats[0].dir);
-    let told = text(&git.args(["push", "origin", &format!("{head}:refs/heads/x")]).output().unwrap());
+    // Plain git is told; the tool tries again until the way is free. Who brings nothing of the gate's concern does not wait.
+    let alice = &team.seats[0];
+    alice.ok(&["propose", "--delete", "-m", "sooner", "--local"]);
+    let lane = team.ledger_ref("lane/alice");
+    let push = |spec: String| team.world.command("git", &alice.dir).args(["push", "origin", &spec]).output().unwrap();
+    let told = text(&push(format!("{lane}:{lane}")));
     assert!(told.contains("GATE_BUSY") && told.contains("push again"), "{told}");
+    assert!(push("HEAD:refs/heads/x".to_owned()).status.success());
     let others = [&team.seats[0], &team.seats[2]].map(|seat| start(seat, &["propose", "--delete", "-m", "later"]));
     std::thread::sleep(Duration::from_millis(2500));
     done(held.release());

@@ -1,31 +1,11 @@
 //! Kills at any time: whatever runs is killed with all that it started, again and again.
 
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::gate::{install, settle};
-use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, locks_in};
+use crate::aftermath::{install, kill_after, remove_locks, settle};
+use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound};
 use crate::rng::{Rng, cases};
-use crate::world::{Seat, Team};
-
-/// Kills a command, and all that it has started on either side, after a while.
-fn kill_after(seat: &Seat, args: &[&str], pause: Duration) {
-    let mut command = seat.world.command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
-    command.env("GIT_QUORUM_STATE", &seat.state).args(args).process_group(0);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    std::thread::sleep(pause);
-    // It may have ended by itself.
-    let group = format!("-{}", child.id());
-    let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status().unwrap();
-    child.wait().unwrap();
-}
-
-/// Does what the messages say: nobody is at work any more, so lock files are left ones.
-fn remove_locks(repo: &Path) {
-    locks_in(repo).iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
-}
+use crate::world::Team;
 
 /// So many kills, of commands and at times that the seed chooses. `GIT_QUORUM_KILLS` sets how many, and
 /// `GIT_QUORUM_KILLS_SEED` the seed.

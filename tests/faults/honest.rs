@@ -1,5 +1,6 @@
 //! Honest members are never accused, whatever the others do. Honest is what a tool does at the least: it says what a
-//! trial accepts, above everything of its own. What it wants to say, and what it sees of the others, is anything.
+//! trial accepts, above everything of its own, and prevotes no more in a round that it has precommitted in (deciding.md,
+//! section 5: that last is no condition of validity). What it wants to say, and what it sees of the others, is anything.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,7 @@ use git_quorum::consensus::{Patience, Step, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Prevote, Statement, Verdict, Withdraw};
 
+use crate::kinds::evidence_of;
 use crate::lab::*;
 use crate::rng::{Rng, cases};
 use crate::scenes::propose_charter;
@@ -25,6 +27,8 @@ enum Care {
     DoesNotAsk,
     /// It does not build on everything of its own.
     Forgets,
+    /// It prevotes in rounds that it has precommitted in, since that counts.
+    PrevotesLate,
 }
 
 struct Game {
@@ -51,6 +55,9 @@ fn game(seed: u64, care: Care) -> Game {
     for member in &NAMES[..n] {
         let wishes = game.proposals.iter().filter(|_| game.rng.chance(85)).map(|p| approve(*p)).collect();
         game.turn(member, ledger, wishes);
+    }
+    if game.rng.chance(40) {
+        game.change_of_mind();
     }
     let length = 40 + game.rng.below(40);
     // A turn may come to nothing, so turns are what is counted.
@@ -99,6 +106,48 @@ impl Game {
             };
             self.turn(member, charter, vec![vote]);
         }
+    }
+
+    /// The honest member precommits one proposal alone; the others choose the other one, which releases it.
+    fn change_of_mind(&mut self) {
+        let (charter, others) = (self.lab.ledger, &NAMES[1..self.n]);
+        let [p, q] = [self.proposals[0], self.proposals[1]];
+        let odd = self.rng.pick(others);
+        for member in &NAMES[..self.n] {
+            self.turn(member, charter, vec![approve(p), approve(q)]);
+        }
+        for member in &NAMES[..self.n] {
+            self.turn(member, charter, vec![prevote(if *member == odd { q } else { p }, 0)]);
+        }
+        let vote = self.lab.precommit(HONEST, charter, p, 0);
+        self.turn(HONEST, charter, vec![vote]);
+        for round in [1, 2] {
+            for member in others {
+                self.turn(member, charter, vec![prevote(q, round)]);
+            }
+            let mut wishes = vec![prevote(q, round), prevote(q, round + 1)];
+            if self.rng.chance(50) {
+                wishes.insert(0, self.lab.precommit(HONEST, charter, q, round));
+            }
+            self.turn(HONEST, charter, wishes);
+        }
+    }
+
+    /// Whether the honest member has prevoted against a precommit of its own in the slot that came before.
+    fn changed_its_mind(&self) -> bool {
+        let dag = self.lab.tally.dag();
+        let own = dag.entries().filter(|(_, entry)| entry.member.as_str() == HONEST);
+        let mut bound = None;
+        own.flat_map(|(_, entry)| &entry.statements).any(|said| match said {
+            Statement::Precommit(vote) if vote.round == 0 => {
+                bound = bound.or(Some(vote.proposal));
+                false
+            }
+            Statement::Prevote(vote) if vote.round > 1 => {
+                self.proposals[..2].contains(&vote.proposal) && bound.is_some_and(|p| p != vote.proposal)
+            }
+            _ => false,
+        })
     }
 
     fn proposal(&mut self) {
@@ -208,6 +257,10 @@ impl Game {
         };
         let mut said: Vec<Statement> = vec![];
         for wish in wishes {
+            if self.care != Care::PrevotesLate && self.is_late(charter, &said, &wish) {
+                *self.kept.entry("prevote after precommit").or_default() += 1;
+                continue;
+            }
             match fresh(&said).say(wish.clone()) {
                 Ok(()) => said.push(wish),
                 Err(why) => *self.kept.entry(why.reason.code()).or_default() += 1,
@@ -221,6 +274,17 @@ impl Game {
             });
         }
         said
+    }
+
+    /// Whether it is a prevote in a round of a slot in which the honest member has precommitted, under this charter.
+    fn is_late(&self, charter: EntryId, said: &[Statement], wish: &Statement) -> bool {
+        let Statement::Prevote(Prevote { proposal, round }) = wish else { return false };
+        let slot = |id: EntryId| self.lab.tally.proposal(id).map(|p| p.slot.clone());
+        let before = self.lab.tally.dag().entries().map(|(_, entry)| entry);
+        let before = before.filter(|entry| entry.member.as_str() == HONEST && entry.charter == charter);
+        before.flat_map(|entry| &entry.statements).chain(said).any(
+            |said| matches!(said, Statement::Precommit(v) if v.round == *round && slot(v.proposal) == slot(*proposal)),
+        )
     }
 
     /// Adds an entry if it is well formed in its place.
@@ -238,7 +302,7 @@ impl Game {
 #[test]
 fn an_honest_member_is_never_accused_whatever_the_others_do() {
     let first = cases("FAULTS_SEED", 0);
-    let (mut votes, mut kept, mut guilty) = (0, BTreeMap::new(), BTreeMap::new());
+    let (mut votes, mut released, mut kept, mut guilty) = (0, 0, BTreeMap::new(), BTreeMap::new());
     let cases = cases("FAULTS_CASES", 40);
     for seed in first..first + cases {
         let game = game(seed, Care::Whole);
@@ -248,21 +312,75 @@ fn an_honest_member_is_never_accused_whatever_the_others_do() {
         for slot in game.lab.tally.broken(&faults) {
             assert!(slot.convicted.len() >= slot.least, "seed {seed}: {slot:?}");
         }
+        assert_eq!(evidence_of(&faults), game.lab.tally.evidence(), "seed {seed}");
         votes += game.votes;
+        released += usize::from(game.changed_its_mind());
         game.kept.into_iter().for_each(|(code, count)| *kept.entry(code).or_insert(0) += count);
         faults.iter().for_each(|fault| *guilty.entry(fault.kind.code()).or_insert(0) += 1);
     }
-    println!("{cases} ledgers: {votes} honest votes, kept from {kept:?}, the others' faults {guilty:?}");
+    println!(
+        "{cases} ledgers: {votes} honest votes, {released} with a lock that was released, kept from {kept:?}, the others' faults {guilty:?}"
+    );
     assert!(votes as u64 > cases, "it votes too little to be accused: {votes}");
-    let tempting = ["FROZEN", "LOCKED", "NOT_APPROVED", "NO_PREVOTE_QUORUM", "ROUND_NOT_ENTERED", "SECOND_VOTE"];
+    assert!(released > 0, "it never lets go of a lock");
+    let tempting = [
+        "prevote after precommit",
+        "FROZEN",
+        "LOCKED",
+        "NOT_APPROVED",
+        "NO_PREVOTE_QUORUM",
+        "ROUND_NOT_ENTERED",
+        "SECOND_VOTE",
+    ];
     let missed: Vec<_> = tempting.iter().filter(|code| !kept.contains_key(*code)).collect();
     assert!(missed.is_empty() && guilty.len() == 6, "too tame: {missed:?} never tempted; {guilty:?}");
 }
 
 #[test]
-fn a_member_that_does_not_ask_or_forgets_its_own_is_accused_soon() {
-    for care in [Care::DoesNotAsk, Care::Forgets] {
+fn a_member_that_leaves_one_of_its_duties_undone_is_accused_soon() {
+    for care in [Care::DoesNotAsk, Care::Forgets, Care::PrevotesLate] {
         let accused = (0..40).find(|seed| game(*seed, care).accuses_honest());
         assert!(accused.is_some(), "{care:?} is not noticed in forty ledgers");
     }
+}
+
+/// Locked on one proposal, a member sees the others choose another one, and precommits it. A prevote for it in the same round would
+/// count, since the lock is what was just precommitted; but nothing had released the older precommit before that round.
+#[test]
+fn a_member_that_precommits_what_releases_its_lock_is_not_led_into_a_fault() {
+    let mut offered = 0;
+    for number in 1..9 {
+        let mut lab = Lab::new(&["a", "b", "c", "d"]);
+        let [p, q] = [number, number + 100].map(|n| lab.say("b", vec![propose(lab.ledger, n)]));
+        for member in ["a", "b", "c", "d"] {
+            lab.say(member, vec![approve(p), approve(q)]);
+        }
+        for (member, choice) in [("a", p), ("b", p), ("c", p)] {
+            lab.say(member, vec![prevote(choice, 0)]);
+        }
+        let vote = lab.precommit("a", lab.ledger, p, 0);
+        lab.say("a", vec![vote]);
+        lab.say("d", vec![prevote(q, 0)]);
+        for member in ["b", "c", "d"] {
+            lab.say(member, vec![prevote(q, 1)]);
+        }
+        // What the tool says now, as long as something is due, before its patience has run out.
+        let parents: Vec<_> = lab.above_all("a").iter().map(|p| lab.tally.dag().find(*p).unwrap()).collect();
+        let mut trial = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents);
+        let patience = Patience { unit: 1000, ..Patience::default() };
+        let mut said = vec![];
+        while let Some(step) = trial.due(&patience).step {
+            let vote = match step {
+                Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
+                Step::Precommit(proposal, round) => lab.precommit("a", lab.ledger, proposal, round),
+            };
+            trial.say(vote.clone()).unwrap();
+            said.push(vote);
+        }
+        offered += said.len();
+        lab.say("a", said);
+        let faults = lab.tally.faults();
+        assert!(faults.is_empty(), "proposals {number}: the tool's own votes convict it: {}", faults[0].sentence());
+    }
+    assert!(offered >= 8, "it precommits in every case: {offered}");
 }

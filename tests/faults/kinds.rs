@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use git_quorum::consensus::{DiscountReason, Fault, FaultKind, Tally};
+use git_quorum::consensus::{DiscountReason, Evidence, Fault, FaultKind, Tally};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Statement, Verdict, Withdraw, parse};
 
@@ -19,6 +19,9 @@ fn shape(fault: &Fault) -> Shape {
 fn shapes(lab: &Lab) -> Vec<Shape> {
     lab.tally.faults().iter().map(shape).collect()
 }
+
+/// Member, kind, rule and code, as they are expected.
+type Expected = (&'static str, FaultKind, &'static str, &'static str);
 
 /// A vote in a scene, whether the rule is kept in it or broken.
 type Scene = fn(broken: bool) -> Lab;
@@ -204,7 +207,7 @@ fn bad_agreement_signature(broken: bool) -> Lab {
 
 /// Who is convicted in each scene, of what kind, by which rule and code. A vote that knows the member's other one
 /// convicts in both ways.
-const SCENES: [(Scene, &[(&str, FaultKind, &str, &str)]); 19] = {
+const SCENES: [(Scene, &[Expected]); 19] = {
     use FaultKind::*;
     [
         (equivocation, &[("d", Equivocation, "7 (i)", "")]),
@@ -301,6 +304,7 @@ fn a_former_member_that_has_not_heard_of_it_is_not_accused() {
 fn a_fault_is_the_same_in_every_part_that_holds_its_votes() {
     for lab in broken_scenes() {
         let whole = lab.tally.faults();
+        assert_eq!(evidence_of(&whole), lab.tally.evidence(), "faults and evidence are one piece");
         for fault in &whole {
             let part = below(&lab, &fault.entries());
             let found = part.faults_in(&fault.entries());
@@ -311,6 +315,11 @@ fn a_fault_is_the_same_in_every_part_that_holds_its_votes() {
         let ids: BTreeSet<_> = whole.iter().map(|fault| fault.id).collect();
         assert_eq!(ids.len(), whole.len(), "no two have one name");
     }
+}
+
+/// The evidence among faults, as the tally orders it.
+pub fn evidence_of(faults: &[Fault]) -> Vec<Evidence> {
+    faults.iter().filter_map(Fault::evidence).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The tally of these entries and what they build on.
@@ -325,4 +334,22 @@ pub fn below(lab: &Lab, tips: &BTreeSet<EntryId>) -> Tally {
         }
     }
     tally
+}
+
+/// A fault is named for what was done: other votes that show the same come and go as its proof.
+#[test]
+fn more_votes_that_show_the_same_do_not_change_a_faults_name() {
+    let mut lab = equivocation(true);
+    let first = lab.tally.faults();
+    let [one, two] = [0, 1].map(|n| first[0].votes[n].proposal);
+    let parents = lab.tally.dag().entry(lab.tally.dag().find(first[0].votes[0].entry).unwrap()).parents.clone();
+    let parents: Vec<_> = parents.iter().map(|p| lab.tally.dag().entry(*p).id).collect();
+    let mut shown = BTreeSet::from([first[0].entries()]);
+    for n in 0..8 {
+        lab.entry("d", lab.ledger, &parents, vec![prevote(if n % 2 == 0 { one } else { two }, 0)]);
+        let faults = lab.tally.faults();
+        assert_eq!((faults.len(), faults[0].id), (1, first[0].id));
+        shown.insert(faults[0].entries());
+    }
+    assert!(shown.len() > 1, "other entries are shown for it in the end");
 }

@@ -8,6 +8,7 @@
 mod lab;
 #[path = "../common/rng.rs"]
 mod rng;
+#[cfg(unix)]
 #[path = "../common/world.rs"]
 mod world;
 
@@ -16,5 +17,6 @@ mod hands;
 mod honest;
 mod hostile;
 mod kinds;
+#[cfg(unix)]
 mod real;
 mod scenes;

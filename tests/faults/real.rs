@@ -217,6 +217,17 @@ fn what_a_remote_shows_otherwise_than_before_names_the_remote() {
     assert_eq!(bob.no(4, "UNREACHABLE", &["faults", "--remote", "nowhere"])["data"], Value::Null);
 }
 
+/// What a cut history lacks is not held against anybody, nor against the remote.
+#[test]
+fn a_shallow_clone_accuses_nobody() {
+    let team = Team::with_seats(&FOUR, 2);
+    let bob = &team.seats[1];
+    let head = bob.git(&["rev-parse", "HEAD"]);
+    std::fs::write(bob.dir.join(".git/shallow"), format!("{head}\n")).unwrap();
+    let refused = bob.no(1, "INCOMPLETE_CLONE", &["faults"]);
+    assert!(refused["data"].is_null());
+}
+
 /// Carol and dave lie, one more than four members bear: the slot is broken, first of all, and both are named.
 #[test]
 fn a_broken_slot_is_told_first_with_those_who_broke_it() {

@@ -2,7 +2,7 @@
 //! work, and it has bounds. Bounds are counted, not timed; how long it takes `bench/load.rs` measures.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,10 +28,10 @@ fn went_through(push: Child) -> bool {
     output.status.success()
 }
 
-fn wait_for(file: &std::path::Path) {
+fn wait_until(is_so: impl Fn() -> bool) {
     let start = Instant::now();
-    while !file.exists() {
-        assert!(start.elapsed() < Duration::from_secs(120), "{} does not come", file.display());
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(240), "it never is");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -47,7 +47,7 @@ fn hold(site: &mut Site, specs: &[String], point: &str) -> Held {
     // The early judgement holds no lock.
     run_bit(&site.server().join("hooks/pre-receive"), false);
     let push = start(site, specs, &format!("{point}@{}", go.display()));
-    wait_for(&go.with_extension("here"));
+    wait_until(|| go.with_extension("here").exists());
     run_bit(&site.server().join("hooks/pre-receive"), true);
     Held { go, push }
 }
@@ -165,32 +165,55 @@ fn others_push_while_the_objects_of_a_proposal_are_looked_at() {
 }
 
 /// The points that a push came by, in order.
-fn trace(site: &mut Site, specs: &[String]) -> (bool, Vec<String>) {
+fn points(file: &Path) -> Vec<String> {
+    let points = std::fs::read_to_string(file).unwrap_or_default();
+    points.lines().map(str::to_owned).filter(|point| point.starts_with("gate.")).collect()
+}
+
+/// Pushes, and moves refs of the server after the push was looked at and before it has the lock.
+fn trace(site: &mut Site, specs: &[String], meanwhile: impl FnOnce(&mut Site)) -> (bool, Vec<String>) {
     let file = site.path("trace");
     let _ = std::fs::remove_file(&file);
-    let ok = went_through(start(site, specs, &format!("trace@{}", file.display())));
-    let points = std::fs::read_to_string(&file).unwrap_or_default();
-    (ok, points.lines().map(str::to_owned).collect())
+    run_bit(&site.server().join("hooks/pre-receive"), false);
+    let lock = std::fs::File::create(site.server().join("quorum/gate.lock")).unwrap();
+    lock.lock().unwrap();
+    let push = start(site, specs, &format!("trace@{}", file.display()));
+    wait_until(|| points(&file).contains(&"gate.unlocked".to_owned()));
+    meanwhile(site);
+    lock.unlock().unwrap();
+    let ok = went_through(push);
+    run_bit(&site.server().join("hooks/pre-receive"), true);
+    (ok, points(&file))
+}
+
+/// After each look at objects the push has yet to wait for the lock.
+fn assert_looked_before_the_lock(points: &[String], least: usize) {
+    let looks: Vec<_> = (0..points.len()).filter(|place| points[*place] == "gate.objects").collect();
+    assert!(looks.len() >= least, "{points:?}");
+    for place in looks {
+        let next = points[place..].iter().find(|point| *point != "gate.objects");
+        assert_eq!(next.map(String::as_str), Some("gate.unlocked"), "{points:?}");
+    }
+}
+
+fn times(points: &[String], wanted: &str) -> usize {
+    points.iter().filter(|point| *point == wanted).count()
 }
 
 #[test]
 fn no_object_is_looked_at_under_the_lock() {
     let (mut site, first) = Site::with(charter(&FOUR), &["--auto-land"]);
     let (p, specs) = proposing(&mut site, first);
-    let assert_before = |points: &[String]| {
-        let locked = points.iter().position(|point| point == "gate.locked").unwrap();
-        let looks: Vec<_> = points.iter().enumerate().filter(|(_, point)| *point == "gate.objects").collect();
-        assert!(!looks.is_empty() && looks.iter().all(|(place, _)| *place < locked), "{points:?}");
-    };
-    let (ok, points) = trace(&mut site, &specs);
+    let (ok, points) = trace(&mut site, &specs, |_| ());
     assert!(ok);
-    assert_before(&points);
-    // When it lands, by itself or because it is pushed, it is looked at again.
+    assert_looked_before_the_lock(&points, 1);
+    // When it lands it is looked at again.
     site.decide(p);
     let lanes = site.lanes();
-    let (ok, points) = trace(&mut site, &lanes);
+    let (ok, points) = trace(&mut site, &lanes, |_| ());
     assert!(ok && site.at(MAIN) != Some(first));
-    assert_before(&points);
+    assert_looked_before_the_lock(&points, 1);
+    assert_eq!(times(&points, "gate.locked"), 1);
 }
 
 /// What could not be foreseen, because others moved the ledger meanwhile, is not looked at under the lock either: the
@@ -199,16 +222,17 @@ fn no_object_is_looked_at_under_the_lock() {
 fn what_becomes_due_in_between_is_looked_at_before_the_lock_all_the_same() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
-    // The proposal's ref is missing yet, so that nothing of it is looked at before the lock.
-    let late = [specs[0].clone()];
-    let held = hold(&mut site, &late, "gate.unlocked");
-    // It comes with the lane of somebody who builds on the proposal.
+    // The proposal's ref is missing yet, so that nothing of it is looked at; it comes with the lane of somebody who
+    // builds on the proposal.
     site.lab.say("b", vec![approve(p)]);
-    let with = [site.lane("b"), specs[1].clone()];
-    site.accepted(&parts(&with));
-    let traced = site.path("looked");
-    assert!(!traced.exists());
-    assert!(held.release());
+    let others = [site.lane("b"), specs[1].clone()];
+    let (ok, points) = trace(&mut site, &specs[..1], |site| {
+        let (server, desk) = (site.server(), site.desk());
+        site.git(&server, &[&["fetch", "-q", desk.to_str().unwrap()], &parts(&others)[..]].concat(), b"");
+    });
+    assert!(ok);
+    assert_eq!((times(&points, "gate.locked"), times(&points, "gate.marked")), (2, 1), "{points:?}");
+    assert_looked_before_the_lock(&points, 1);
     assert_eq!(site.at(&site.refs.lane(&name("a"))), Some(site.oid(p)));
 }
 
@@ -255,32 +279,51 @@ fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
 
 /// A push of many entries does not hold the lock while it is taken in: if others move the ledger, it goes round again.
 #[test]
-fn a_flood_lets_others_through_again_and_again() {
+fn a_flood_lets_others_go_first() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
     site.accepted(&parts(&specs));
-    let said = chatter(&mut site, "d", p, 1_001);
-    let flood = [site.lane("d")];
-    let held = hold(&mut site, &flood, "gate.unlocked");
-    for n in 0..2 {
+    for (count, rounds) in [(1_001, 2), (1, 1)] {
+        let said = chatter(&mut site, "d", p, count);
         chatter(&mut site, "b", p, 1);
-        let lane = site.lane("b");
-        site.accepted(&[&lane]);
-        assert!(!site.server_refs().contains_key(&site.refs.lane(&name("d"))), "push {n} came in between");
+        let (flood, other) = ([site.lane("d")], site.lane("b"));
+        let (ok, points) = trace(&mut site, &flood, |site| {
+            let (server, desk) = (site.server(), site.desk());
+            site.git(&server, &["fetch", "-q", desk.to_str().unwrap(), &other], b"");
+        });
+        assert!(ok);
+        assert_eq!(times(&points, "gate.locked"), rounds, "{count} entries: {points:?}");
+        assert_eq!(site.at(&site.refs.lane(&name("d"))), Some(site.oid(*said.last().unwrap())));
     }
-    assert!(held.release());
-    assert_eq!(site.at(&site.refs.lane(&name("d"))), Some(site.oid(said[1_000])));
-    // Its lane, cut into forks, each of which votes, is nothing else.
+}
+
+/// A lane that is cut into forks, each of which votes, is taken in, and others vote on.
+#[test]
+fn a_lane_in_pieces_is_a_lane() {
+    let (mut site, first) = Site::new();
+    let (p, specs) = proposing(&mut site, first);
+    site.accepted(&parts(&specs));
     let ledger = site.lab.ledger;
-    let root = site.lab.tip("d");
-    let voices = || vec![approve(p), prevote(p, 0)];
-    let forks: Vec<_> = (0..255).map(|_| site.lab.entry("d", ledger, &[root], voices())).collect();
-    site.lab.entry("d", ledger, &[&[root], &forks[..]].concat(), vec![]);
+    let root = site.lab.entry("d", ledger, &[ledger, p], vec![]);
+    let mut at = root;
+    for _ in 0..4 {
+        let voices = || vec![approve(p), prevote(p, 0)];
+        let forks: Vec<_> = (0..255).map(|_| site.lab.entry("d", ledger, &[at], voices())).collect();
+        at = site.lab.entry("d", ledger, &[&[at], &forks[..]].concat(), vec![]);
+    }
     let lane = site.lane("d");
     site.accepted(&[&lane]);
-    site.lab.say("c", vec![approve(p)]);
-    let lane = site.lane("c");
-    site.accepted(&[&lane]);
+    for member in ["b", "c"] {
+        site.lab.say(member, vec![approve(p), prevote(p, 0)]);
+    }
+    for member in ["b", "c", "d"] {
+        let vote = site.lab.precommit(member, ledger, p, 0);
+        site.lab.say(member, vec![vote]);
+    }
+    assert!(site.lab.tally.is_decided(p));
+    let mut all = site.lanes();
+    all.push(format!("{}:{MAIN}", specs[1].split(':').next().unwrap()));
+    site.accepted(&parts(&all));
 }
 
 /// How many git processes a command on the server starts.

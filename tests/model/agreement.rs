@@ -108,12 +108,36 @@ fn without_the_round_in_the_statement() {
     breaks(Rule::RoundInStatement, &eager(4, 1, 2, 2), Violation::FalseCertificate);
 }
 
+/// What folds alike lets the same votes count; so the larger searches may fold.
+#[test]
+fn the_fold_forgets_nothing() {
+    let rounds = if long() { 3 } else { 2 };
+    let setup = Setup { way: Way::Steps, check_fold: true, ..eager(4, 1, 2, rounds) };
+    holds(&format!("n = 4, 2 rivals, {rounds} rounds, any order, fold compared"), &setup);
+}
+
+/// Liars, rivals, rounds, the way, and whether rounds behind are folded.
+const LONG: [(usize, usize, usize, usize, Way, bool); 10] = [
+    (4, 1, 2, 2, Way::Free, false),
+    (4, 1, 2, 3, Way::Turns, false),
+    (4, 1, 2, 4, Way::Eager, false),
+    (4, 1, 3, 4, Way::Eager, true),
+    (5, 1, 2, 4, Way::Eager, true),
+    (6, 1, 2, 3, Way::Eager, true),
+    (7, 2, 2, 3, Way::Eager, true),
+    (4, 1, 3, 3, Way::Eager, false),
+    (5, 1, 3, 3, Way::Eager, true),
+    (7, 2, 2, 4, Way::Eager, true),
+];
+
 #[test]
 fn the_long_form() {
     if !long() {
         return;
     }
-    for (n, liars, rivals, rounds) in [(4, 1, 2, 4), (4, 1, 3, 3)] {
-        holds(&format!("n = {n}, {rivals} rivals, {rounds} rounds"), &eager(n, liars, rivals, rounds));
+    for (n, liars, rivals, rounds, way, folded) in LONG {
+        let folds = if folded { ", folded" } else { "" };
+        let what = format!("n = {n}, {liars} liar(s), {rivals} rivals, {rounds} rounds, {way:?}{folds}");
+        holds(&what, &Setup { way, folded, ..eager(n, liars, rivals, rounds) });
     }
 }

@@ -4,9 +4,16 @@
 
 #[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/rng.rs"]
+mod rng;
 
 mod agreement;
+mod changing;
+mod charters;
 mod found;
+mod going_on;
+mod knowledge;
+mod progress;
 mod reduced;
 mod table;
 

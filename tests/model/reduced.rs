@@ -36,8 +36,8 @@ use crate::lab::{approve, name, propose};
 use crate::table::{NAMES, Phase, Table, main_slot, vote};
 
 /// Most honest members and most rounds that a key has place for.
-const HONEST: usize = 6;
-const ROUNDS: usize = 4;
+pub const HONEST: usize = 6;
+pub const ROUNDS: usize = 4;
 
 /// In which order honest votes are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl fmt::Display for Outcome {
 }
 
 /// What each honest member said, by round and phase: 0 for nothing, else the rival's number and 1.
-type Row = [[u8; 2]; ROUNDS];
+pub type Row = [[u8; 2]; ROUNDS];
 
 #[derive(Clone)]
 pub struct State {
@@ -186,7 +186,7 @@ pub struct Search<'a> {
     certificates: Vec<Vec<Vec<usize>>>,
     seen: HashSet<u128>,
     fold_allows: HashMap<u128, u64>,
-    path: Vec<Vote>,
+    pub path: Vec<Vote>,
     outcome: Outcome,
     start: Instant,
     orders: Vec<Vec<usize>>,
@@ -506,21 +506,9 @@ impl<'a> Search<'a> {
     fn key(&self, rows: &[Row; HONEST], round: usize, decided: u8) -> u128 {
         let keys = self.orders.iter().map(|order| match self.setup.folded {
             true => self.folded_key(rows, round, decided, order, true),
-            false => self.whole_key(rows, round, order),
+            false => whole_key(self.setup, rows, round, order),
         });
         keys.min().unwrap_or(0)
-    }
-
-    fn whole_key(&self, rows: &[Row; HONEST], round: usize, order: &[usize]) -> u128 {
-        let mut lines: Vec<u128> = (0..self.setup.honest())
-            .map(|m| {
-                let approved = (0..self.setup.rivals).filter(|v| self.setup.approvals.get(v).is_none_or(|c| m < *c));
-                let mask: u128 = approved.map(|v| 1 << order[v]).sum();
-                rows[m].iter().flatten().fold(mask, |line, cell| line << 2 | renamed(*cell, order))
-            })
-            .collect();
-        lines.sort_unstable();
-        lines.iter().fold(round as u128, |key, line| key << 19 | line)
     }
 
     /// What votes of the round and later ones can depend on.
@@ -574,6 +562,23 @@ impl PartialEq for State {
     fn eq(&self, other: &State) -> bool {
         (self.rows, self.round) == (other.rows, other.round)
     }
+}
+
+/// What honest members have said, up to renaming.
+pub fn said_key(setup: &Setup, rows: &[Row; HONEST]) -> u128 {
+    orders(setup.rivals).iter().map(|order| whole_key(setup, rows, 0, order)).min().unwrap_or(0)
+}
+
+fn whole_key(setup: &Setup, rows: &[Row; HONEST], round: usize, order: &[usize]) -> u128 {
+    let mut lines: Vec<u128> = (0..setup.honest())
+        .map(|m| {
+            let approved = (0..setup.rivals).filter(|v| setup.approvals.get(v).is_none_or(|c| m < *c));
+            let mask: u128 = approved.map(|v| 1 << order[v]).sum();
+            rows[m].iter().flatten().fold(mask, |line, cell| line << 2 | renamed(*cell, order))
+        })
+        .collect();
+    lines.sort_unstable();
+    lines.iter().fold(round as u128, |key, line| key << 19 | line)
 }
 
 fn renamed(cell: u8, order: &[usize]) -> u128 {

@@ -2,9 +2,12 @@
 //! signatures are empty: they are checked elsewhere, and here an entry is what `Tally::insert_checked` was made for, one
 //! whose signatures were checked before. Knows nothing of what is searched for.
 
+use git_quorum::charter::FORMAT_VERSION;
 use git_quorum::consensus::{Slot, Subject, Tally};
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{EntryIndex, Payload, Place, Precommit, Prevote, Statement, encode, parse_again};
+use git_quorum::ledger::{
+    EntryIndex, GenesisPayload, Payload, Precommit, Prevote, Statement, encode, encode_genesis, parse, parse_again,
+};
 
 use crate::lab::{self, name};
 
@@ -12,6 +15,13 @@ use crate::lab::{self, name};
 pub const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
 
 const TIME: u64 = 1_700_000_000;
+
+/// An entry as it was made, and what it builds on.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub raw: Vec<u8>,
+    pub parents: Vec<EntryId>,
+}
 
 /// A ledger and its tally.
 #[derive(Clone)]
@@ -22,7 +32,14 @@ pub struct Table {
 impl Table {
     /// A ledger of `n` members that vote, founded by the first.
     pub fn found(n: usize) -> Table {
-        Table { tally: lab::Lab::new(&NAMES[..n]).tally }
+        Table::found_at(n, 0)
+    }
+
+    /// The same, so many seconds later: another ledger.
+    pub fn found_at(n: usize, seconds: u64) -> Table {
+        let payload = GenesisPayload { charter: lab::charter(&NAMES[..n]), member: name(NAMES[0]), v: FORMAT_VERSION };
+        let raw = lab::sign(&encode_genesis(&payload, TIME + seconds).unwrap(), NAMES[0]);
+        Table { tally: Tally::found(parse(&raw).unwrap(), lab::oid_of(&raw)).unwrap() }
     }
 
     pub fn genesis(&self) -> EntryIndex {
@@ -37,6 +54,17 @@ impl Table {
         parents: &[EntryIndex],
         statements: Vec<Statement>,
     ) -> EntryIndex {
+        self.make(member, charter, parents, statements).0
+    }
+
+    /// The same, with the bytes for others.
+    pub fn make(
+        &mut self,
+        member: usize,
+        charter: EntryId,
+        parents: &[EntryIndex],
+        statements: Vec<Statement>,
+    ) -> (EntryIndex, Made) {
         let dag = self.tally.dag();
         let member_name = name(NAMES[member]);
         let entries: Vec<_> = parents.iter().map(|p| dag.entry(*p)).collect();
@@ -48,12 +76,19 @@ impl Table {
             member: member_name,
             parents: entries.iter().map(|e| e.id).collect(),
             statements,
-            v: git_quorum::charter::FORMAT_VERSION,
+            v: FORMAT_VERSION,
         };
+        let parents = payload.parents.clone();
         let oids: Vec<_> = entries.iter().map(|e| e.oid).collect();
         let unsigned = encode(&payload, &oids, TIME).unwrap();
         let raw = unsigned.with_signature(&lab::public_key(NAMES[member]), &[0; 64]).unwrap();
-        self.tally.insert_checked(parse_again(&raw).unwrap(), lab::oid_of(&raw)).unwrap()
+        let made = Made { raw, parents };
+        (self.take(&made), made)
+    }
+
+    /// Takes in an entry whose parents are in.
+    pub fn take(&mut self, made: &Made) -> EntryIndex {
+        self.tally.insert_checked(parse_again(&made.raw).unwrap(), lab::oid_of(&made.raw)).unwrap()
     }
 
     /// Whether everything that the entry says counts.
@@ -63,11 +98,6 @@ impl Table {
 
     pub fn id(&self, entry: EntryIndex) -> EntryId {
         self.tally.dag().entry(entry).id
-    }
-
-    /// The place after everything that an entry says.
-    pub fn end_of(entry: EntryIndex) -> Place {
-        Place { entry, statement: usize::MAX }
     }
 }
 

@@ -9,21 +9,21 @@ use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits};
 use git_quorum::store::parents_for;
 
-use crate::archive::{No, Replica, precommit};
+use crate::archive::{No, Replica};
 use crate::lab;
 use crate::member::{Said, propose};
 use crate::plan::{Fault, Manner, Task};
-use crate::world::{Violation, World};
+use crate::timeline::World;
 
 /// A liar signs no more than so many entries, and proposes no more than so often: runs must end.
 const MOST_ENTRIES: usize = 60;
 const MOST_PROPOSALS: usize = 3;
 
 /// One thing that a liar does.
-pub fn act(world: &mut World, seat: usize) -> Result<(), Violation> {
-    let Some(Fault::Liar(manner)) = world.seats[seat].fault else { return Ok(()) };
+pub fn act(world: &mut World, seat: usize) {
+    let Some(Fault::Liar(manner)) = world.seats[seat].fault else { return };
     if own_entries(world, seat).len() >= MOST_ENTRIES {
-        return Ok(());
+        return;
     }
     let manner = match manner {
         Manner::Anything => world.rng.pick(&Manner::ALL[1..8]),
@@ -33,13 +33,12 @@ pub fn act(world: &mut World, seat: usize) -> Result<(), Violation> {
         Manner::Silent | Manner::Anything => {}
         Manner::BothWays => lead_two_lives(world, seat),
         Manner::Everything => vote_for_everything(world, seat),
-        Manner::Selective => be_selective(world, seat)?,
+        Manner::Selective => be_selective(world, seat),
         Manner::Flooding => flood(world, seat),
         Manner::OddParents => build_on_anything(world, seat),
         Manner::Resending => resend(world, seat),
         Manner::CharterChanger => change_charters(world, seat),
     }
-    Ok(())
 }
 
 fn own_entries(world: &World, seat: usize) -> Vec<No> {
@@ -126,7 +125,7 @@ fn vote(
     if world.rng.chance(50) {
         return Statement::Prevote(Prevote { proposal, round });
     }
-    precommit(tally, name, charter, (proposal, round))
+    world.archive.precommit(tally, name, charter, (proposal, round))
 }
 
 /// On each server, and each side of one, it is another member, who has seen nothing of the other lives; there it votes
@@ -178,7 +177,7 @@ fn vote_for_everything(world: &mut World, seat: usize) {
     let nos = numbers(world, &tally, &parents);
     for (branch, proposal) in rivals.into_iter().enumerate() {
         let vote = match precommits {
-            true => precommit(&tally, &name, charter, (proposal, round)),
+            true => world.archive.precommit(&tally, &name, charter, (proposal, round)),
             false => lab::prevote(proposal, round),
         };
         let said: Vec<_> = said.iter().cloned().chain([vote]).collect();
@@ -192,17 +191,20 @@ fn vote_for_everything(world: &mut World, seat: usize) {
 }
 
 /// Does what is due, and pushes it to one place only.
-fn be_selective(world: &mut World, seat: usize) -> Result<(), Violation> {
+fn be_selective(world: &mut World, seat: usize) {
     let (server, side) = somewhere(world);
     let shown: Vec<_> = world.servers[server].sides[side].values().copied().collect();
     for no in shown {
         world.seats[seat].clones[0].take(&world.archive, no);
     }
+    if !world.is_member(seat, 0) {
+        return;
+    }
     let likes = world.likes(seat, 0).into_iter().take(16).map(lab::approve).collect();
-    if let Said::Entry(no) = world.say(seat, 0, likes, None)? {
+    // It may have said elsewhere what this does not go with.
+    if let Ok(Said::Entry(no)) = world.say(seat, 0, likes, None) {
         show(world, seat, (server, side), no);
     }
-    Ok(())
 }
 
 /// Reviews, withdrawals and votes for nothing, many of them.

@@ -11,6 +11,8 @@ use git_quorum::ledger::{
     GenesisPayload, ParsedEntry, Payload, Precommit, Reject, Statement, encode, encode_genesis, parse, parse_again,
 };
 
+use git_quorum::lifted::{Lifted, Rule};
+
 use crate::lab;
 
 /// The number of an entry in its archive; the genesis is 0.
@@ -33,9 +35,10 @@ pub struct Archive {
     pub ledger: EntryId,
     pub minted: Vec<Minted>,
     numbers: BTreeMap<EntryId, No>,
-    /// Whether entries are signed. They are not where only speed counts: then they are taken in as ones that were
-    /// checked before. The agreement statements in precommits always are, for a trial checks them.
+    /// Whether signatures are real. They are not where only speed counts: then entries are taken in as ones that were
+    /// checked before, and trials do without the rule that precommits are signed.
     real: bool,
+    _unsigned: Option<Lifted>,
 }
 
 /// A ledger with nothing but its genesis, which is signed for real.
@@ -68,7 +71,9 @@ impl Archive {
         let Founded { tally, parsed, oid, raw } = founded;
         let ledger = tally.dag().ledger();
         let genesis = Minted { id: ledger, oid, raw, parsed, parents: vec![], member: founder.clone() };
+        let _unsigned = (!real).then(|| Rule::AgreementSignature.lift());
         Archive {
+            _unsigned,
             union: tally.clone(),
             founded: tally,
             ledger,
@@ -143,6 +148,13 @@ impl Archive {
         taken.map(|_| ())
     }
 
+    /// The vote with the member's signature on what was agreed.
+    pub fn precommit(&self, tally: &Tally, member: &MemberName, charter: EntryId, vote: (EntryId, u32)) -> Statement {
+        let (proposal, round) = vote;
+        let signature = if self.real { lab::agree(tally, member.as_str(), charter, vote) } else { [0; 64] };
+        Statement::Precommit(Precommit { proposal, round, signature })
+    }
+
     /// Whether an entry is another one or builds on it.
     pub fn reaches(&self, earlier: No, later: No) -> bool {
         let dag = self.union.dag();
@@ -162,20 +174,13 @@ impl Archive {
     }
 }
 
-/// The vote with the member's signature on what was agreed.
-pub fn precommit(tally: &Tally, member: &MemberName, charter: EntryId, vote: (EntryId, u32)) -> Statement {
-    let (proposal, round) = vote;
-    let signature = lab::agree(tally, member.as_str(), charter, vote);
-    Statement::Precommit(Precommit { proposal, round, signature })
-}
-
 /// What one clone has: entries with all that they build on, and its timers.
 #[derive(Clone)]
 pub struct Replica {
     pub tally: Tally,
     has: Vec<bool>,
     /// When each timer was started, by the clock of the machine.
-    pub timers: BTreeMap<Timer, u64>,
+    pub timers: BTreeMap<Timer, i64>,
     /// With so many entries there was nothing to say, nor will be before that time.
     pub quiet: (usize, u64),
 }

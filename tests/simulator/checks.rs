@@ -9,7 +9,7 @@ use git_quorum::ledger::Statement;
 
 use crate::archive::Replica;
 use crate::member::Seat;
-use crate::world::{Violation, World};
+use crate::timeline::{Violation, World};
 
 /// At most one decision a slot, as long as no more than f are faulty.
 pub fn agreement(world: &World) -> Result<(), Violation> {
@@ -206,22 +206,29 @@ fn note_what_happened(world: &mut World, evidence: &[Evidence]) {
     let (twins, liars) = (evidence.iter().any(is_twin), evidence.iter().any(|e| !is_twin(e)));
     let union = &world.archive.union;
     let longest = chains(union).values().map(Vec::len).max().unwrap_or(0);
-    let charters = union.charter_chain().decided.len();
+    let (charters, round) = (union.charter_chain().decided.len(), last_round(union));
     let facts = [
         (twins, "twin convicted"),
         (liars, "liar convicted"),
         (charters > 0, "charter changed"),
         (charters > 1, "charter changed twice"),
         (charters > 0 && is_handed_over(union), "decision after a hand-over"),
-        (world.top_round > 0, "rounds above 0"),
-        (world.top_round > 2, "rounds above 2"),
-        (world.top_round > 4, "rounds above 4"),
+        (round > 0, "rounds above 0"),
+        (round > 2, "rounds above 2"),
+        (round > 4, "rounds above 4"),
         (longest > 1, "chain of decisions"),
         (!union.discounted().is_empty(), "statement that does not count"),
         (world.plan.n >= 20, "twenty members or more"),
+        (world.plan.signed, "signed for real"),
         (world.plan.hopeless(), "more than f faulty"),
     ];
     facts.into_iter().filter(|(happened, _)| *happened).for_each(|(_, what)| world.saw(what));
+}
+
+/// The highest round in which a vote counts.
+pub fn last_round(union: &Tally) -> u32 {
+    let rounds = union.proposals().filter_map(|p| union.report(p.id)).flat_map(|report| report.rounds);
+    rounds.map(|round| round.round).max().unwrap_or(0)
 }
 
 /// Whether a slot was decided under one charter after a prevote quorum under an earlier one.

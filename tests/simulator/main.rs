@@ -3,19 +3,30 @@
 //!
 //! `SIMULATOR_SCHEDULES=1000000 cargo test --profile search --test simulator schedules` runs more;
 //! `SIMULATOR_SEED=7` runs one, and `SIMULATOR_TRACE=1` tells what happens in it.
+#![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
+#[cfg(unix)]
+#[path = "../common/aftermath.rs"]
+mod aftermath;
 #[path = "../common/lab.rs"]
 mod lab;
+#[path = "../common/ledger_form.rs"]
+mod ledger_form;
 #[path = "../common/rng.rs"]
 mod rng;
+#[path = "../common/world.rs"]
+mod world;
 
 mod adversary;
 mod archive;
 mod checks;
+mod controls;
 mod coverage;
 mod member;
 mod plan;
+mod real;
+mod scenarios;
 mod schedules;
 mod server;
-mod world;
+mod timeline;

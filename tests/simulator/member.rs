@@ -13,12 +13,12 @@ use git_quorum::ledger::{
 };
 use git_quorum::store::{is_admitted, parents_for};
 
-use crate::archive::{Archive, No, Replica, precommit};
+use crate::archive::{Archive, No, Replica};
 use crate::checks;
 use crate::lab;
-use crate::plan::{Fault, Intent, Task, UNIT};
+use crate::plan::{Fault, Intent, Task};
 use crate::server::Lanes;
-use crate::world::{Violation, World, ref_name};
+use crate::timeline::{Violation, World, ref_name};
 
 /// The milliseconds since 1970 when a run begins, by a clock that is right.
 const EPOCH: i64 = 1_700_000_000_000;
@@ -95,7 +95,7 @@ impl Seat {
     ) -> Seat {
         Seat {
             member,
-            name: crate::world::name_of(member),
+            name: crate::timeline::name_of(member),
             fault,
             clones: vec![Replica::new(archive); clones],
             backup: None,
@@ -114,13 +114,13 @@ impl Seat {
     }
 
     /// What its clock shows, in milliseconds.
-    fn clock(&self, now: u64) -> u64 {
-        u64::try_from(EPOCH + self.skew + now as i64).unwrap_or(0)
+    fn clock(&self, now: u64) -> i64 {
+        EPOCH + self.skew + now as i64
     }
 
     /// The time that its entries claim.
     pub fn time(&self, now: u64) -> u64 {
-        (self.clock(now) / 1000).min(limits::TIME)
+        u64::try_from(self.clock(now) / 1000).unwrap_or(0).min(limits::TIME)
     }
 
     /// Brings everything that the key has signed here into a clone that lacks it, as it was signed. False if that
@@ -200,7 +200,8 @@ impl World {
         Ok(())
     }
 
-    fn is_member(&self, seat: usize, clone: usize) -> bool {
+    /// Whether the charter in force, as a clone knows it, has the member.
+    pub fn is_member(&self, seat: usize, clone: usize) -> bool {
         let (name, tally) = (&self.seats[seat].name, &self.seats[seat].clones[clone].tally);
         tally.dag().charter(tally.charter_in_force()).is_some_and(|node| node.charter.member(name).is_some())
     }
@@ -325,15 +326,16 @@ impl World {
         seat: usize,
         clone: usize,
         trial: &mut Trial,
-    ) -> Result<(bool, u64, BTreeMap<Timer, u64>), Violation> {
+    ) -> Result<(bool, u64, BTreeMap<Timer, i64>), Violation> {
         let me = &self.seats[seat];
         let (clock, charter) = (me.clock(self.now), me.clones[clone].tally.charter_in_force());
         // A clock that was set back since must not make anybody wait until it is there again.
         let mut timers = me.clones[clone].timers.clone();
         timers.values_mut().for_each(|started| *started = clock.min(*started));
         let (tell, left) = loop {
-            let elapsed = timers.iter().map(|(timer, at)| (timer.clone(), clock.saturating_sub(*at))).collect();
-            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: UNIT, elapsed });
+            let elapsed =
+                timers.iter().map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0))).collect();
+            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: self.plan.unit, elapsed });
             if !start.is_empty() {
                 timers.extend(start.into_iter().map(|timer| (timer, clock)));
                 continue;
@@ -343,7 +345,9 @@ impl World {
             };
             let vote = match step {
                 Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => precommit(trial.tally(), &me.name, charter, (proposal, round)),
+                Step::Precommit(proposal, round) => {
+                    self.archive.precommit(trial.tally(), &me.name, charter, (proposal, round))
+                }
             };
             trial.say(vote).map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
         };

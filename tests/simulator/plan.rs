@@ -134,6 +134,10 @@ pub struct Plan {
     /// So many refs are protected.
     pub refs: usize,
     pub intents: Vec<Intent>,
+    /// Whether the first server shows a fork from the start on.
+    pub split: bool,
+    /// The unit of patience.
+    pub unit: u64,
     /// Whether all but the first server go on lying when all is calm.
     pub stubborn: bool,
     /// Whether sign states are kept. Only to see what happens if not.
@@ -163,6 +167,8 @@ impl Plan {
             clones: 1,
             refs: 1,
             intents: vec![],
+            split: false,
+            unit: UNIT,
             stubborn: false,
             remember: true,
             signed: false,
@@ -178,12 +184,13 @@ impl Plan {
         let f = Threshold::of(n).f;
         let mut plan = Plan::calm(n, seed);
         // With more than f faulty members only accountability is left to check.
-        let hopeless = rng.chance(10) && n <= 10;
+        let hopeless = rng.chance(6) && n <= 10;
         let count = if hopeless { f + 1 + rng.below(2).min(n - f - 2) } else { rng.below(f + 2).min(f) };
-        plan.faulty = faults(&mut rng, n, count);
+        plan.faulty = faults(&mut rng, n, count, hopeless);
+        plan.signed = seed % 256 == 128;
         plan.extra = rng.below(2);
         plan.servers = servers(&mut rng);
-        plan.calm = if short { 100 + rng.below(250) } else { 300 + rng.below(700) } as u64;
+        plan.calm = if short { 60 + rng.below(200) } else { 300 + rng.below(700) } as u64;
         plan.mild = rng.below(plan.calm as usize + 200) as u64;
         plan.delay = [60, 200, 800][rng.below(3)];
         plan.loss = [0, 0, 20, 50][rng.below(4)];
@@ -194,9 +201,31 @@ impl Plan {
         plan.clones = 1 + usize::from(rng.chance(20));
         plan.refs = 1 + usize::from(rng.chance(20));
         plan.stubborn = rng.chance(50);
+        // With little patience there are many rounds.
+        plan.unit = if short { UNIT } else { [UNIT, UNIT / 2, UNIT / 5][rng.below(3)] };
+        plan.split = rng.chance(if hopeless { 70 } else { 10 });
+        if plan.split {
+            // What a fork is for takes its time.
+            plan.servers[0] = Kind::Lying;
+            plan.servers.truncate(1 + rng.below(2));
+            (plan.calm, plan.delay, plan.loss) = (400 + rng.below(400) as u64, 60, 0);
+        }
         plan.cuts = cuts(&mut rng, &plan);
         plan.intents = intents(&mut rng, &plan, short);
+        if hopeless {
+            plan.tempt(&mut rng);
+        }
         plan
+    }
+
+    /// Lets each side of a fork have something of its own to decide, and the time to do so.
+    fn tempt(&mut self, rng: &mut Rng) {
+        self.cuts.clear();
+        (self.crashes, self.restores) = (0, 0);
+        self.mild = rng.below(100) as u64;
+        let all = 0..self.n;
+        let propose = |seat| Intent { at: rng.below(80) as u64, seat, task: Task::Propose(0, 50 + seat as u8) };
+        self.intents.extend(all.map(propose));
     }
 
     pub fn hopeless(&self) -> bool {
@@ -219,18 +248,21 @@ fn size(seed: u64, rng: &mut Rng) -> usize {
     match (seed % 5000, seed % 500) {
         (4999, _) => 100,
         (_, 499) => 20 + rng.below(21),
-        _ => [4, 4, 4, 4, 4, 4, 4, 5, 6, 7, 7, 8, 10, 4, 4, 4][rng.below(16)],
+        _ if !seed.is_multiple_of(4) => [4, 4, 4, 4, 4, 4, 5, 7][rng.below(8)],
+        _ => [4, 4, 4, 5, 6, 7, 8, 10][rng.below(8)],
     }
 }
 
-fn faults(rng: &mut Rng, n: usize, count: usize) -> BTreeMap<usize, Fault> {
+/// Where too many fail, they do so in the ways that break agreement most often.
+fn faults(rng: &mut Rng, n: usize, count: usize, hopeless: bool) -> BTreeMap<usize, Fault> {
     let mut members: Vec<_> = (0..n).collect();
     rng.shuffle(&mut members);
-    let fault = |member| {
-        let fault = if rng.chance(30) { Fault::Twin } else { Fault::Liar(rng.pick(&Manner::ALL)) };
-        (member, fault)
+    let mut fault = || match rng.below(10) {
+        0..3 => Fault::Twin,
+        3..9 if hopeless => Fault::Liar(Manner::BothWays),
+        _ => Fault::Liar(rng.pick(&Manner::ALL)),
     };
-    members.into_iter().take(count).map(fault).collect()
+    members.into_iter().take(count).map(|member| (member, fault())).collect()
 }
 
 fn servers(rng: &mut Rng) -> Vec<Kind> {
@@ -262,7 +294,7 @@ fn intents(rng: &mut Rng, plan: &Plan, short: bool) -> Vec<Intent> {
         let at = rng.below(80);
         add(rng, at, Task::Propose(0, number));
     }
-    for _ in 0..if short { rng.below(2) } else { 1 + rng.below(4) } {
+    for _ in 0..if short { usize::from(rng.chance(20)) } else { 1 + rng.below(4) } {
         number += 1;
         let (at, name) = (rng.below(end), rng.below(plan.refs + 1));
         add(rng, at, Task::Propose(name, number));

@@ -2,10 +2,12 @@
 
 use coverage::Coverage;
 
+use crate::checks::last_round;
 use crate::coverage;
+use crate::ledger_form::{LedgerVector, expected};
 use crate::plan::Plan;
 use crate::rng::cases;
-use crate::world::{Violation, World};
+use crate::timeline::{Violation, World};
 
 /// The first seed, if one is asked for.
 fn asked() -> Option<u64> {
@@ -16,8 +18,8 @@ fn tells() -> bool {
     std::env::var("SIMULATOR_TRACE").is_ok()
 }
 
-/// Runs a plan, and says how to have a violation again.
-fn run(plan: Plan, coverage: &mut Coverage) {
+/// Runs a plan; if a promise is broken, what to say and how to see it again.
+fn run(plan: Plan, coverage: &mut Coverage) -> Result<(), String> {
     let seed = plan.seed;
     let mut world = World::new(plan);
     world.trace = tells().then(Vec::new);
@@ -26,24 +28,86 @@ fn run(plan: Plan, coverage: &mut Coverage) {
         println!("{:#?}\n{}", world.plan, trace.join("\n"));
     }
     match end {
-        Ok(took) => coverage.add(seed, &world.seen, world.archive.minted.len(), took, world.top_round),
-        Err(Violation { promise, what }) => panic!(
-            "{promise} is broken: {what}\nto see it again: SIMULATOR_SEED={seed} SIMULATOR_TRACE=1 \
-             cargo test --test simulator schedules -- --nocapture"
-        ),
+        Ok(took) => {
+            let round = last_round(&world.archive.union);
+            coverage.add(seed, &world.seen, world.archive.minted.len(), took, round);
+            Ok(())
+        }
+        Err(Violation { promise, what }) => Err(format!(
+            "{promise}: {what}\n  SIMULATOR_SEED={seed} SIMULATOR_TRACE=1 cargo test --test simulator schedules -- --nocapture"
+        )),
     }
 }
+
+/// So many failures are told before the rest is left.
+const MOST_TOLD: usize = 10;
+
+/// What must have happened in a thousand schedules: an adversary that never does anything is a defect.
+const EXPECTED: [&str; 32] = [
+    "agreement broken by more than f",
+    "behind its sign state",
+    "chain of decisions",
+    "charter changed",
+    "charter changed twice",
+    "clock wrong by years",
+    "clone restored",
+    "crash after fetching",
+    "crash after signing",
+    "crash after the lane moved",
+    "crash after the object",
+    "crash after the push",
+    "crash after the sign state",
+    "crash before timers are saved",
+    "decision after a hand-over",
+    "liar convicted",
+    "lost message",
+    "message that came twice",
+    "more than f faulty",
+    "old entries sent again",
+    "partition",
+    "restored from the sign state",
+    "rounds above 0",
+    "rounds above 2",
+    "rounds above 4",
+    "server rolled back",
+    "server that hides a lane",
+    "server that shows a fork",
+    "signed for real",
+    "statement that does not count",
+    "twenty members or more",
+    "twin convicted",
+];
 
 #[test]
 fn schedules() {
     let mut coverage = Coverage::default();
-    if let Some(seed) = asked() {
-        run(Plan::draw(seed), &mut coverage);
-        return println!("{coverage}");
-    }
+    let start = asked().unwrap_or_else(|| cases("SIMULATOR_START", 0));
+    let count = if asked().is_some() { 1 } else { cases("SIMULATOR_SCHEDULES", 1000) };
+    let broken = (start..start + count).filter_map(|seed| run(Plan::draw(seed), &mut coverage).err());
+    let broken: Vec<_> = broken.take(MOST_TOLD).collect();
+    println!("seeds {start} to {}\n{coverage}", start + count - 1);
+    assert!(broken.is_empty(), "broken promises:\n{}", broken.join("\n"));
+    let missed: Vec<_> = EXPECTED.into_iter().filter(|what| count >= 1000 && coverage.of(what) == 0).collect();
+    assert!(missed.is_empty(), "never happened: {missed:?}");
+}
+
+/// Writes the ledgers of some schedules, signed for real, in the form of the vectors, for another verifier to read:
+/// `SIMULATOR_LEDGERS=DIR cargo test --test simulator ledgers -- --ignored`.
+#[test]
+#[ignore = "makes files"]
+fn ledgers() {
+    let folder = std::path::PathBuf::from(std::env::var("SIMULATOR_LEDGERS").unwrap());
     let start = cases("SIMULATOR_START", 0);
-    for seed in start..start + cases("SIMULATOR_SCHEDULES", 1000) {
-        run(Plan::draw(seed), &mut coverage);
+    for seed in start..start + cases("SIMULATOR_SCHEDULES", 100) {
+        let mut world = World::new(Plan { signed: true, ..Plan::draw(seed) });
+        world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
+        let vector = LedgerVector {
+            about: format!("simulator-{seed}"),
+            rule: "any".to_owned(),
+            kept: false,
+            expected: expected(&world.archive.union),
+            entries: world.archive.minted.into_iter().map(|minted| minted.raw).collect(),
+        };
+        std::fs::write(folder.join(format!("simulator-{seed}.json")), vector.to_json()).unwrap();
     }
-    println!("{coverage}");
 }

@@ -61,14 +61,17 @@ impl Server {
         self.past.push(self.sides[0].clone());
     }
 
+    /// From now on shows one thing to some and another to others; whether there are any of both.
+    pub fn fork(&mut self, side: Vec<usize>) -> bool {
+        self.sides.push(self.sides[0].clone());
+        self.side = side;
+        self.side.contains(&0) && self.side.contains(&1)
+    }
+
     /// Does one thing that no honest server does; none if there is nothing to do it with.
-    pub fn misbehave(&mut self, rng: &mut Rng, members: usize, lies: bool) -> Option<Mischief> {
+    pub fn misbehave(&mut self, rng: &mut Rng, (members, side): (usize, Vec<usize>), lies: bool) -> Option<Mischief> {
         match if lies { rng.below(4) } else { 1 } {
-            0 if self.sides.len() == 1 => {
-                self.sides.push(self.sides[0].clone());
-                self.side.iter_mut().for_each(|side| *side = rng.below(2));
-                (self.side.contains(&0) && self.side.contains(&1)).then_some(Mischief::Forked)
-            }
+            0 if self.sides.len() == 1 => self.fork(side).then_some(Mischief::Forked),
             1 if !self.past.is_empty() => {
                 let back = rng.pick(&self.past);
                 let side = rng.below(self.sides.len());

@@ -294,7 +294,7 @@ fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
 fn convict(play: &mut Play) -> Result<(), Failure> {
     play.step("evidence", "The two votes convict their author: the signed pair stays in the ledger for all to check.")?;
     play.run(&Cue::quorum("carol", &["sync"]))?;
-    play.show(&Cue::quorum("carol", &["status"]).prints(&["evidence against dave"]))?;
+    play.show(&Cue::quorum("carol", &["status"]).prints(&["equivocation (rule 7 (i))"]))?;
     let evidence = play.ask("carol", &["status"], "/evidence")?;
     play.fact("convicted", json!(convicted(&evidence)), convicted(&evidence) == BTreeSet::from([FAULTY.to_owned()]))?;
     let rules: BTreeSet<_> =

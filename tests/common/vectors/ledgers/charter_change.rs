@@ -21,15 +21,6 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Two rivals; nobody has said anything about them.
-fn two_proposals(members: &[&str]) -> (Story, EntryId, EntryId) {
-    let mut story = Story::new(members);
-    let genesis = story.genesis();
-    let p = story.propose("alice", genesis);
-    let q = story.propose(members.last().unwrap(), genesis);
-    (story, p, q)
-}
-
 /// Changes the charter to one of the same members, in which nothing that matters here is different.
 fn change(story: &mut Story, quorum: &[&str], members: &[&str]) -> EntryId {
     story.change_charter(quorum, protecting(members, &["refs/heads/*"]))
@@ -98,34 +89,33 @@ fn change_goes_on(rule: &'static str) -> Named {
     story.shows(rule, KEPT, "same-slot", about)
 }
 
-/// P is decided under the first charter by alice and bob, and the charter has changed since.
+/// P is decided under the first charter, and the charter has changed since.
 fn decided_and_changed() -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = two_proposals(&THREE);
-    story.decide(&TWO, p);
-    change(&mut story, &TWO, &THREE);
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
+    story.decide(&ALONE, p);
+    change(&mut story, &ALONE, &ALONE);
     (story, p, q)
 }
 
 fn decisions_stand() -> Vec<Named> {
     const RULE: &str = "6, decision stands";
-    let (mut story, p, _) = decided_and_changed();
-    story.prevotes(&TWO, p, 0);
+    let (mut story, p, q) = decided_and_changed();
+    let mut other = story.clone();
     let vote = story.precommit("alice", p, 0);
-    story.say("alice", vec![vote]);
+    story.say("alice", vec![prevote(p, 0), vote]);
     let about = "P was decided under the first charter; votes for it under the second need no approval";
     let same = story.shows(RULE, KEPT, "", about);
 
-    let (mut story, _, q) = decided_and_changed();
-    let vote = story.precommit("carol", q, 0);
+    let vote = other.precommit("alice", q, 0);
     let refused = [(1, "SLOT_DECIDED"), (2, "SLOT_DECIDED")];
-    story.say_in_vain("carol", vec![approve(q), prevote(q, 0), vote], &refused);
+    other.say_in_vain("alice", vec![approve(q), prevote(q, 0), vote], &refused);
     let about = "P was decided under the first charter; votes for its rival under the second do not count";
-    vec![same, story.shows(RULE, BROKEN, "", about)]
+    vec![same, other.shows(RULE, BROKEN, "", about)]
 }
 
 /// P has a prevote quorum under the first charter, of alice and bob, and the charter has changed since.
 fn quorum_and_change() -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     story.support(&TWO, p);
     change(&mut story, &TWO, &THREE);
     (story, p, q)
@@ -148,7 +138,7 @@ fn handed_down() -> Vec<Named> {
         "P had a prevote quorum under the first charter; carol approves and prevotes its rival under the second";
     let rival = story.shows(RULE, BROKEN, "", about);
 
-    let (mut story, p, q) = two_proposals(&ALONE);
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     story.support(&ALONE, p);
     change(&mut story, &ALONE, &ALONE);
     story.change_charter(&ALONE, charter(&ALONE));
@@ -164,7 +154,7 @@ fn handed_down() -> Vec<Named> {
 /// Alice and bob prevoted P under the first charter, but bob and carol, who change it, do not know of alice's vote. Under
 /// the second they prevote Q.
 fn unknown_quorum() -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     let hidden = story.entry("alice", &[p], vec![approve(p), prevote(p, 0)], &[]);
     story.hide(hidden);
     story.support(&["bob"], p);
@@ -187,7 +177,15 @@ fn releases() -> Vec<Named> {
 
     early.say_in_vain("alice", vec![prevote(q, 0)], &[(0, "HANDED_DOWN")]);
     let about = "P is handed down; a quorum for Q in round 0 of the new charter does not release alice in round 0";
-    vec![released, early.shows(RULE, BROKEN, "", about)]
+    let early = early.shows(RULE, BROKEN, "", about);
+
+    let (mut story, p, q) = quorum_and_change();
+    story.approvals(&TWO, &[q]);
+    story.prevotes(&TWO, p, 0);
+    story.say_in_vain("carol", vec![prevote(q, 1)], &[(0, "HANDED_DOWN")]);
+    let about =
+        "P is handed down; a quorum for P in round 0 of the new charter does not release carol to prevote Q in round 1";
+    vec![released, early, story.shows(RULE, BROKEN, "quorum-for-the-same", about)]
 }
 
 fn latest_charters() -> Vec<Named> {
@@ -207,12 +205,9 @@ fn latest_charters() -> Vec<Named> {
 
 fn highest_rounds() -> Vec<Named> {
     const RULE: &str = "6, highest round";
-    let (mut story, p, q) = two_proposals(&THREE);
-    for member in TWO {
-        story.say(member, vec![approve(p), approve(q), prevote(p, 0)]);
-    }
-    story.prevotes(&["bob", "carol"], q, 1);
-    change(&mut story, &TWO, &THREE);
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
+    story.say("alice", vec![approve(p), approve(q), prevote(p, 0), prevote(q, 1)]);
+    change(&mut story, &ALONE, &ALONE);
     let mut lower = story.clone();
     story.say("alice", vec![prevote(q, 0)]);
     let about = "P had a quorum in round 0 and Q in round 1 of the first charter: Q is handed down";
@@ -226,7 +221,7 @@ fn highest_rounds() -> Vec<Named> {
 
 /// Alice, who alone is a quorum, decides P on one branch of her lane; on the other she changes the charter and decides Q.
 fn decided_twice_over() -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = two_proposals(&ALONE);
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     let beside = story.decide_alone(&[q], p);
     let x = story.entry_proposing_charter("alice", &[q], known(protecting(&ALONE, &["refs/heads/*"])));
     let freeze = story.decide_alone(&[x], x);
@@ -256,7 +251,7 @@ fn latest_decisions() -> Vec<Named> {
 
 /// A ledger of alice alone, and two rivals, the one with the lower id first.
 fn by_id() -> (Story, [EntryId; 2], EntryId) {
-    let (story, p, q) = two_proposals(&ALONE);
+    let (story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     (story, [p.min(q), p.max(q)], q)
 }
 
@@ -326,7 +321,7 @@ fn lower_and_higher(
 
 fn rounds_start_anew() -> Vec<Named> {
     const RULE: &str = "6, rounds";
-    let (mut story, p, _) = two_proposals(&ALONE);
+    let (mut story, p, _) = Story::with_rivals(&ALONE, ["alice"; 2]);
     story.say("alice", vec![approve(p), prevote(p, 0), prevote(p, 1)]);
     change(&mut story, &ALONE, &ALONE);
     let mut goes_on = story.clone();

@@ -22,18 +22,9 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Two rivals; nobody has said anything about them.
-fn two_proposals(members: &[&str]) -> (Story, EntryId, EntryId) {
-    let mut story = Story::new(members);
-    let genesis = story.genesis();
-    let p = story.propose("alice", genesis);
-    let q = story.propose("alice", genesis);
-    (story, p, q)
-}
-
 fn equivocations() -> Vec<Named> {
     const RULE: &str = "7, equivocation";
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     let (mut branches, mut in_vain, mut blind) = (story.clone(), story.clone(), story.clone());
     story.support(&["alice"], q);
     story.say("carol", vec![approve(p), approve(q), prevote(p, 0)]);
@@ -62,7 +53,7 @@ fn equivocations() -> Vec<Named> {
 
 fn lock_violations() -> Vec<Named> {
     const RULE: &str = "7, lock violation";
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     story.say("alice", vec![approve(p), approve(q), prevote(q, 0)]);
     story.say("bob", vec![approve(p), approve(q), prevote(p, 0)]);
     let mut branches = story.clone();
@@ -78,23 +69,29 @@ fn lock_violations() -> Vec<Named> {
     let vote = branches.entry("carol", &own, vec![prevote(q, 1)], &[]);
     branches.expect_convicted("carol", "lock-violation", p, [lock, vote]);
     let about = "carol precommits P in round 0, and on a branch that does not know it prevotes Q in round 1: both count, and convict her";
-    vec![before, branches.shows(RULE, BROKEN, "", about), relocked(RULE)]
+    let branches = branches.shows(RULE, BROKEN, "", about);
+    [before, branches].into_iter().chain(relocked(RULE)).collect()
 }
 
-fn relocked(rule: &'static str) -> Named {
-    let (mut story, p, q) = two_proposals(&THREE);
+/// Alice precommits P in round 0, and Q, which the others choose in round 1, there.
+fn relocked(rule: &'static str) -> [Named; 2] {
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     for (member, choice) in [("alice", p), ("bob", p), ("carol", q)] {
         story.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
     }
     story.precommits(&["alice"], p, 0);
     let lock = story.tip("alice");
     story.prevotes(&["bob", "carol"], q, 1);
-    let vote = story.precommit("alice", q, 1);
-    let both = story.say("alice", vec![vote, prevote(q, 1)]);
-    story.expect_convicted("alice", "lock-violation", p, [lock, both]);
-    let about = "alice precommits P in round 0, and Q in round 1, which needs no prevote of hers; the prevote that follows counts, since Q \
-        is her lock by now, but no quorum of a round between releases her from P";
-    story.shows(rule, BROKEN, "relocked", about)
+    story.precommits(&["alice"], q, 1);
+    let mut prevoted = story.clone();
+    let about = "alice precommits P in round 0 and Q in round 1, where Q has a quorum: a precommit is bound by no lock, and is her lock by now";
+    let by_precommit = story.shows(rule, KEPT, "relocked", about);
+
+    let vote = prevoted.say("alice", vec![prevote(q, 1)]);
+    prevoted.expect_convicted("alice", "lock-violation", p, [lock, vote]);
+    let about = "alice precommits P in round 0, and Q in round 1; the prevote for Q in round 1 that follows counts, since Q is her lock by \
+        now, but no quorum of a round between releases her from P";
+    [by_precommit, prevoted.shows(rule, BROKEN, "relocked", about)]
 }
 
 fn freeze_violations() -> Vec<Named> {
@@ -121,7 +118,33 @@ fn freeze_violations() -> Vec<Named> {
     let vote = beside.entry("alice", &[own], vec![prevote(p, 0)], &[]);
     beside.expect_convicted("alice", "freeze-violation", p, [freeze, vote]);
     let about = "on a branch that her precommit of the change does not know, alice prevotes P: it counts there, and convicts her";
-    vec![known, beside.shows(RULE, BROKEN, "", about)]
+    vec![
+        known,
+        beside.shows(RULE, BROKEN, "", about),
+        freeze_in_one_entry(RULE, KEPT),
+        freeze_in_one_entry(RULE, BROKEN),
+    ]
+}
+
+/// Alice precommits the change and prevotes P in one entry: P first, or the change.
+fn freeze_in_one_entry(rule: &'static str, kept: bool) -> Named {
+    let mut story = Story::solo();
+    let p = story.propose("alice", story.genesis());
+    let x = story.propose_charter("alice", known(protecting(&ALONE, &["refs/heads/*"])));
+    story.say("alice", vec![approve(p), approve(x), prevote(x, 0)]);
+    let mut said = vec![prevote(p, 0), story.precommit("alice", x, 0)];
+    let about = if kept {
+        story.say("alice", said);
+        "alice prevotes P and precommits the change in one entry, in this order"
+    } else {
+        said.reverse();
+        let both = story.say_in_vain("alice", said, &[(1, "FROZEN")]);
+        story.expect_convicted("alice", "freeze-violation", p, [both, both]);
+        "alice precommits the change and prevotes P in one entry, in this order"
+    };
+    story.expect_decided(x, 0);
+    story.expect_in_force(x);
+    story.shows(rule, kept, "one-entry", about)
 }
 
 fn votes_of_all_kinds() -> Vec<Named> {
@@ -138,7 +161,7 @@ fn votes_of_all_kinds() -> Vec<Named> {
     twice.expect_convicted("dave", "equivocation", p, [both, both]);
     let twice = twice.shows(RULE, BROKEN, "", "dave, who does not vote, prevotes both rivals in one round");
 
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     let x = story.propose_charter("alice", known(charter(&FOUR)));
     story.speak_under(x);
     let refused = [(0, "CHARTER_NOT_DECIDED"), (1, "CHARTER_NOT_DECIDED")];
@@ -149,7 +172,7 @@ fn votes_of_all_kinds() -> Vec<Named> {
 }
 
 fn no_verdict_changes() -> Vec<Named> {
-    let (mut story, p, q) = two_proposals(&FOUR);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, ["alice"; 2]);
     story.support(&["alice", "bob"], p);
     let parents = story.above_all("dave");
     let votes = [p, q].map(|v| story.entry("dave", &parents, vec![approve(v), prevote(v, 0)], &[]));
@@ -238,7 +261,7 @@ fn broken_slots() -> Vec<Named> {
     let about = "P is decided under the first charter and again under the second: one decision, and nothing is broken";
     let one = story.shows(RULE, KEPT, "", about);
 
-    let (mut story, p, q) = two_proposals(&ALONE);
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     let branches = [p, q].map(|rival| story.decide_alone(&[q], rival));
     story.expect_broken(p);
     story.expect_convicted("alice", "equivocation", p, branches);
@@ -260,7 +283,7 @@ fn broken_slots() -> Vec<Named> {
 
 fn monotonicity() -> Vec<Named> {
     const RULE: &str = "section 7, monotonicity";
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     let early = story.above_all("carol");
     story.support(&TWO, p);
     story.precommits(&["alice"], p, 0);

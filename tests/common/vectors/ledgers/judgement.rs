@@ -1,11 +1,11 @@
 //! Sections 1 and 2 of `deciding.md`: what a statement knows, proposals and their slots, approvals and views.
 
-use git_quorum::charter::{Charter, Member, ProposedCharter};
+use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{RefProposal, Statement, Verdict, Withdraw};
 
-use super::story::{ALONE, BROKEN, FOUR, KEPT, MAIN, Named, Story, THREE, known, protecting, without};
-use crate::lab::{approve, charter, prevote, public_key, review, voter};
+use super::story::{ALONE, BROKEN, FOUR, KEPT, MAIN, Named, Story, THREE, TWO, known, protecting, without};
+use crate::lab::{approve, charter, name, prevote, public_key, review, voter};
 
 pub fn vectors() -> Vec<Named> {
     let groups = [
@@ -27,17 +27,9 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Alice has proposed P.
-fn proposed(members: &[&str]) -> (Story, EntryId) {
-    let mut story = Story::new(members);
-    let genesis = story.genesis();
-    let p = story.propose("alice", genesis);
-    (story, p)
-}
-
 fn what_is_known() -> Vec<Named> {
     const RULE: &str = "section 1, known";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let mut late = story.clone();
     story.say("bob", vec![approve(p), prevote(p, 0)]);
     let in_order =
@@ -47,14 +39,14 @@ fn what_is_known() -> Vec<Named> {
     let out_of_order =
         late.shows(RULE, BROKEN, "", "bob's approval stands behind his prevote in one entry: it is not known to it");
 
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     let genesis = story.genesis();
     story.approvals(&THREE, &[p]);
     story.entry("dave", &[genesis, p], vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
     let about = "three approve P, but dave's prevote builds on none of them";
     let unseen = story.shows(RULE, BROKEN, "other-lanes", about);
 
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.approvals(&["alice"], &[p]);
     let tips = ["bob", "carol"].map(|m| story.entry(m, &[genesis, p], vec![approve(p)], &[]));
     let branches = tips.map(|tip| story.entry("dave", &[genesis, tip], vec![], &[]));
@@ -68,7 +60,7 @@ fn what_is_known() -> Vec<Named> {
 
 /// Alice's chain of main: P is decided and `open` proposed after it; then main is unprotected, and protected again.
 fn unprotected_for_a_time() -> (Story, EntryId, EntryId, EntryId) {
-    let (mut story, p) = proposed(&ALONE);
+    let (mut story, p) = Story::with_proposal(&ALONE);
     story.decide(&ALONE, p);
     let open = story.propose("alice", p);
     story.change_charter(&ALONE, protecting(&ALONE, &["refs/heads/dev"]));
@@ -94,7 +86,7 @@ fn roots() -> Vec<Named> {
         "main was unprotected for a time; proposals go on with its old chain, and a vote is about one of the old chain";
     let goes_on = story.shows(RULE, BROKEN, "", about);
 
-    let (mut story, p) = proposed(&ALONE);
+    let (mut story, p) = Story::with_proposal(&ALONE);
     story.decide(&ALONE, p);
     let wider = story.change_charter(&ALONE, protecting(&ALONE, &["refs/heads/dev", MAIN]));
     let mut wrong = story.clone();
@@ -116,7 +108,7 @@ fn roots() -> Vec<Named> {
 
 fn decided_charters() -> Vec<Named> {
     const RULE: &str = "section 2, charter decided";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let mut early = story.clone();
     let x = story.change_charter(&["alice", "bob"], protecting(&THREE, &["refs/heads/*"]));
     let mut unseen = story.clone();
@@ -143,7 +135,16 @@ fn decided_charters() -> Vec<Named> {
     let change = early.change_to(known(charter(&THREE)));
     early.say_in_vain("alice", vec![change], &[(0, "CHARTER_NOT_DECIDED")]);
     let about = "every kind of statement under a charter that is proposed and not decided";
-    vec![decided, unseen, early.shows(RULE, BROKEN, "", about)]
+    vec![decided, unseen, early.shows(RULE, BROKEN, "", about), rival_charter(RULE)]
+}
+
+fn rival_charter(rule: &'static str) -> Named {
+    let (mut story, p) = Story::with_proposal(&TWO);
+    let rival = story.propose_charter("bob", known(charter(&THREE)));
+    story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
+    story.speak_under(rival);
+    story.say_in_vain("alice", vec![approve(p)], &[(0, "CHARTER_NOT_DECIDED")]);
+    story.shows(rule, BROKEN, "rival", "alice speaks under a charter whose rival is decided")
 }
 
 fn known_proposals() -> Vec<Named> {
@@ -156,7 +157,7 @@ fn known_proposals() -> Vec<Named> {
     let about = "alice proposes P and Q on two branches of her lane; bob knows both";
     let on_branches = story.shows(RULE, KEPT, "", about);
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let vote = story.precommit("bob", p, 0);
     let said = vec![approve(p), Statement::Withdraw(Withdraw { proposal: p }), prevote(p, 0), vote];
     let refused = [0, 1, 2, 3].map(|n| (n, "UNKNOWN_PROPOSAL"));
@@ -227,7 +228,7 @@ fn bases() -> Vec<Named> {
     let about = "bases that are nothing at all, another ref's decision, and a charter that is not the root";
     let wrong = story.shows(RULE, BROKEN, "", about);
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let said = story.move_of(MAIN, p);
     story.say_in_vain("bob", vec![said], &[(0, "BASE_NOT_DECIDED")]);
     story.decide(&["alice", "bob"], p);
@@ -238,7 +239,13 @@ fn bases() -> Vec<Named> {
     story.approvals(&["bob"], &[q]);
     let about =
         "bases that are not decided yet, and decided by votes that the proposal does not build on; then a good one";
-    vec![chain, wrong, story.shows(RULE, BROKEN, "undecided", about)]
+    let undecided = story.shows(RULE, BROKEN, "undecided", about);
+
+    let (mut story, p, q) = Story::with_rivals(&TWO, TWO);
+    story.decide(&TWO, p);
+    let said = story.move_of(MAIN, q);
+    story.say_in_vain("bob", vec![said], &[(0, "BASE_NOT_DECIDED")]);
+    vec![chain, wrong, undecided, story.shows(RULE, BROKEN, "rival", "the base is the rival of what was decided")]
 }
 
 /// Alice, bob and carol, who has another key.
@@ -266,7 +273,45 @@ fn successors() -> Vec<Named> {
         story.say_in_vain("bob", vec![approve(invalid)], &[(0, "UNKNOWN_PROPOSAL")]);
     }
     let about = "charters that forget carol, give her another key, and remove somebody who was no member";
-    vec![follows, story.shows(RULE, BROKEN, "", about)]
+    vec![follows, story.shows(RULE, BROKEN, "", about), removals_that_stay(RULE), removals_that_change(RULE)]
+}
+
+fn removals_that_stay(rule: &'static str) -> Named {
+    let mut story = Story::new(&TWO);
+    let without_bob = without(&TWO, &["bob"]);
+    let removed = without_bob.removed().to_vec();
+    story.change_charter(&TWO, without_bob);
+    let wider = protecting(&ALONE, &["refs/heads/*"]);
+    let next =
+        Charter::new(wider.members().to_vec(), wider.protected().to_vec(), removed, wider.rules().clone()).unwrap();
+    story.change_charter(&ALONE, next);
+    story.shows(rule, KEPT, "removals", "bob was removed, and the charter after the next one lists him still")
+}
+
+fn removals_that_change(rule: &'static str) -> Named {
+    let mut story = Story::new(&THREE);
+    story.change_charter(&["alice", "bob"], without(&THREE, &["carol"]));
+    let plain = without(&THREE, &["carol"]);
+    let removing = |removed: Vec<Removal>| {
+        Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap()
+    };
+    let carol = plain.removed()[0].clone();
+    let other_last = Removal { last: Some(story.genesis()), ..carol.clone() };
+    let other_key = Removal { key: public_key("mallory"), ..carol.clone() };
+    let bob = Removal { key: public_key("mallory"), last: None, name: name("bob") };
+    let alone = Charter::new(
+        vec![voter("alice")],
+        plain.protected().to_vec(),
+        vec![bob, carol],
+        charter(&ALONE).rules().clone(),
+    );
+    let charters = [removing(vec![]), removing(vec![other_last]), removing(vec![other_key]), alone.unwrap()];
+    for next in charters {
+        let said = story.change_to(known(next));
+        story.say_in_vain("alice", vec![said], &[(0, "NOT_A_SUCCESSOR")]);
+    }
+    let about = "carol was removed; the next charters forget it, or change her last entry or her key, or remove bob with a key that is not his";
+    story.shows(rule, BROKEN, "removals", about)
 }
 
 fn newer() -> ProposedCharter {
@@ -275,13 +320,13 @@ fn newer() -> ProposedCharter {
 
 fn versions() -> Vec<Named> {
     const RULE: &str = "section 2, version";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.propose_charter("carol", newer());
     story.support(&["carol"], x);
     story.decide(&["alice", "bob"], p);
     let open = story.shows(RULE, KEPT, "", "a charter of version 2 is proposed and not decided: everything goes on");
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.propose_charter("carol", newer());
     story.decide(&["bob", "carol"], x);
     story.support(&["alice"], p);
@@ -340,7 +385,7 @@ fn own_approvals() -> Vec<Named> {
 
 fn approvals_and_charters() -> Vec<Named> {
     const RULE: &str = "section 2, charter of an approval";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     story.approvals(&THREE, &[p]);
     story.change_charter(&["alice", "bob"], charter(&FOUR));
     let mut stale = story.clone();
@@ -359,7 +404,7 @@ fn approvals_and_charters() -> Vec<Named> {
 
 fn reviews() -> Vec<Named> {
     const RULE: &str = "section 2, reviews";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let q = story.propose("carol", story.genesis());
     story.say("bob", vec![review(p, Verdict::Reject), approve(p), approve(q)]);
     story.say("alice", vec![approve(p), review(p, Verdict::Reject), Statement::Withdraw(Withdraw { proposal: p })]);
@@ -370,7 +415,7 @@ fn reviews() -> Vec<Named> {
         and withdraws; P is decided";
     let counted = story.shows(RULE, KEPT, "", about);
 
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     story.say_in_vain("bob", vec![review(p, Verdict::Reject), prevote(p, 0)], &[(1, "NOT_APPROVED")]);
     story.say_in_vain("carol", vec![review(p, Verdict::Abstain), prevote(p, 0)], &[(1, "NOT_APPROVED")]);
     vec![counted, story.shows(RULE, BROKEN, "", "a rejection and an abstention are no approvals")]
@@ -378,7 +423,7 @@ fn reviews() -> Vec<Named> {
 
 fn withdrawals() -> Vec<Named> {
     const RULE: &str = "section 2, withdrawal";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let withdraw = || vec![Statement::Withdraw(Withdraw { proposal: p })];
     let mut other = story.clone();
     story.say("alice", withdraw());

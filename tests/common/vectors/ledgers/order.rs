@@ -2,7 +2,7 @@
 
 use git_quorum::id::EntryId;
 
-use super::story::{BROKEN, FOUR, KEPT, Named, Story, THREE};
+use super::story::{BROKEN, FOUR, KEPT, Named, Story, THREE, TWO};
 use crate::lab::{approve, prevote};
 
 pub fn vectors() -> Vec<Named> {
@@ -11,18 +11,9 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Two rivals; nobody has said anything about them.
-fn two_proposals(members: &[&str]) -> (Story, EntryId, EntryId) {
-    let mut story = Story::new(members);
-    let genesis = story.genesis();
-    let p = story.propose("alice", genesis);
-    let q = story.propose("bob", genesis);
-    (story, p, q)
-}
-
 fn rounds_go_up() -> Vec<Named> {
     const RULE: &str = "4, no round back";
-    let (mut story, p, _) = two_proposals(&FOUR);
+    let (mut story, p, _) = Story::with_rivals(&FOUR, TWO);
     story.support(&THREE, p);
     let mut back = story.clone();
     let vote = story.precommit("dave", p, 0);
@@ -38,7 +29,7 @@ fn rounds_go_up() -> Vec<Named> {
 
 fn one_proposal_a_round() -> Vec<Named> {
     const RULE: &str = "4, one proposal";
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     story.say("bob", vec![approve(p), approve(q)]);
     let mut second = story.clone();
     story.say("bob", vec![prevote(p, 0), prevote(p, 0)]);
@@ -63,7 +54,7 @@ fn one_proposal_a_round() -> Vec<Named> {
 
 /// All approve both rivals. Three prevote P in round 0 and alice precommits it; then the others choose Q in round 1.
 fn locked() -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = two_proposals(&FOUR);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
     for (member, choice) in [("bob", p), ("carol", p), ("dave", q)] {
         story.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
     }
@@ -89,12 +80,22 @@ fn locks() -> Vec<Named> {
     let vote = against.say_in_vain("alice", vec![prevote(q, 1)], &[(0, "LOCKED")]);
     against.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     let about = "alice precommits P in round 0 and prevotes Q in round 1: no quorum of a round between releases her";
-    vec![released, faithful, against.shows(RULE, BROKEN, "", about)]
+    vec![released, faithful, against.shows(RULE, BROKEN, "", about), locked_against_own_prevote(RULE)]
+}
+
+fn locked_against_own_prevote(rule: &'static str) -> Named {
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
+    story.say("alice", vec![approve(q), prevote(q, 0)]);
+    story.support(&["bob", "carol"], p);
+    let vote = story.precommit("alice", p, 0);
+    story.say("alice", vec![vote, prevote(p, 1)]);
+    let about = "alice prevotes Q in round 0 and precommits P there, which the others prevoted; her lock is P alone, and she prevotes it";
+    story.shows(rule, KEPT, "own-prevote", about)
 }
 
 /// Of three members, two are a quorum. Alice has precommitted P in round 0, with her own prevote and one of bob.
 fn lock_of_three() -> (Story, EntryId, EntryId) {
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     for member in ["alice", "bob"] {
         story.say(member, vec![approve(p), approve(q), prevote(p, 0)]);
     }
@@ -114,7 +115,15 @@ fn stubborn_locks() -> Vec<Named> {
     let about = "two of three prevote Q after alice's lock, one in round 1 and one in round 2: no quorum of one round releases her";
     let gathered = story.shows(RULE, BROKEN, "gathered", about);
 
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = lock_of_three();
+    let lock = story.tip("alice");
+    story.prevotes(&["bob", "carol"], p, 1);
+    let vote = story.say_in_vain("alice", vec![prevote(q, 2)], &[(0, "LOCKED")]);
+    story.expect_convicted("alice", "lock-violation", p, [lock, vote]);
+    let about = "a quorum for P in round 1 does not release alice to prevote Q in round 2";
+    let same = story.shows(RULE, BROKEN, "quorum-for-the-lock", about);
+
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     story.say("alice", vec![approve(p), approve(q), prevote(p, 0)]);
     story.say("bob", vec![approve(q), prevote(q, 0)]);
     let parents = story.above_all("carol");
@@ -126,12 +135,12 @@ fn stubborn_locks() -> Vec<Named> {
     story.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     story.expect_convicted("carol", "equivocation", p, branches);
     let about = "carol prevotes both, so both have a quorum in round 0; a quorum of the lock's own round does not release alice";
-    vec![gathered, story.shows(RULE, BROKEN, "own-round", about)]
+    vec![gathered, same, story.shows(RULE, BROKEN, "own-round", about)]
 }
 
 /// Of three members, two are a quorum. Carol prevotes and precommits both rivals in round 0, on two branches that she joins.
 fn two_locks() -> (Story, [EntryId; 2], [EntryId; 2]) {
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     story.say("alice", vec![approve(p), approve(q), prevote(p, 0)]);
     story.say("bob", vec![approve(p), approve(q), prevote(q, 0)]);
     let parents = story.above_all("carol");
@@ -164,7 +173,7 @@ fn several_locks() -> Vec<Named> {
 
 fn separate_branches() -> Vec<Named> {
     const RULE: &str = "4, separate branches";
-    let (mut story, p, q) = two_proposals(&THREE);
+    let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     story.say("alice", vec![approve(p), prevote(p, 0)]);
     story.say("bob", vec![approve(q), prevote(q, 0)]);
     let mut joined = story.clone();

@@ -14,13 +14,13 @@ use crate::ledger_form::{LedgerVector, expected};
 use crate::vectors::valid::moves;
 
 /// Members in the order in which stories call them up.
-pub const SEVEN: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"];
+pub const ALONE: [&str; 1] = ["alice"];
+pub const TWO: [&str; 2] = ["alice", "bob"];
+pub const THREE: [&str; 3] = ["alice", "bob", "carol"];
 pub const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 pub const FIVE: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 pub const SIX: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
-pub const TWO: [&str; 2] = ["alice", "bob"];
-pub const ALONE: [&str; 1] = ["alice"];
-pub const THREE: [&str; 3] = ["alice", "bob", "carol"];
+pub const SEVEN: [&str; 7] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace"];
 
 pub const MAIN: &str = "refs/heads/main";
 
@@ -36,7 +36,7 @@ pub struct Named {
     pub vector: LedgerVector,
 }
 
-/// A ledger in the making.
+/// A ledger in the making, and what is to be found in it.
 #[derive(Clone)]
 pub struct Story {
     lab: Lab,
@@ -50,6 +50,7 @@ pub struct Story {
     proposals: u8,
     /// What each proposal is about: a ref's name or `charter`, and its base.
     slots: BTreeMap<EntryId, (String, EntryId)>,
+    // What is expected, said by hand.
     in_force: EntryId,
     decided: BTreeMap<EntryId, (EntryId, u32)>,
     broken: Vec<EntryId>,
@@ -67,6 +68,22 @@ impl Story {
     /// A ledger of one member, who alone is a quorum and can break every promise.
     pub fn solo() -> Story {
         Story::new(&ALONE)
+    }
+
+    /// A ledger in which alice has proposed P.
+    pub fn with_proposal(members: &[&str]) -> (Story, EntryId) {
+        let mut story = Story::new(members);
+        let p = story.propose("alice", story.genesis());
+        (story, p)
+    }
+
+    /// A ledger in which these two have proposed P and its rival Q. Nobody has said anything about them.
+    pub fn with_rivals(members: &[&str], [first, second]: [&str; 2]) -> (Story, EntryId, EntryId) {
+        let mut story = Story::new(members);
+        let genesis = story.genesis();
+        let p = story.propose(first, genesis);
+        let q = story.propose(second, genesis);
+        (story, p, q)
     }
 
     /// A ledger under this charter, founded by its first member.

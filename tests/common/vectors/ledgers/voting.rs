@@ -28,23 +28,17 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-fn proposed(members: &[&str]) -> (Story, EntryId) {
-    let mut story = Story::new(members);
-    let p = story.propose("alice", story.genesis());
-    (story, p)
-}
-
-/// Two rivals that all approve.
-fn rivals(members: &[&str]) -> (Story, EntryId, EntryId) {
-    let (mut story, p) = proposed(members);
-    let q = story.propose("bob", story.genesis());
-    story.approvals(members, &[p, q]);
-    (story, p, q)
+/// The member says the same on two branches of its lane.
+fn say_twice(story: &mut Story, member: &str, said: &[Statement]) {
+    let parents = story.above_all(member);
+    for _ in 0..2 {
+        story.entry(member, &parents, said.to_vec(), &[]);
+    }
 }
 
 fn slots_of_refs() -> Vec<Named> {
     const RULE: &str = "section 3, slot of a ref";
-    let (mut story, p) = proposed(&TWO);
+    let (mut story, p) = Story::with_proposal(&TWO);
     let mut gone = story.clone();
     story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
     story.decide(&TWO, p);
@@ -84,7 +78,7 @@ fn slots_of_charters() -> Vec<Named> {
 
 fn voters() -> Vec<Named> {
     const RULE: &str = "section 3, voter";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.change_charter(&TWO, without(&THREE, &["carol"]));
     story.speak_under(story.genesis());
     story.say("carol", vec![approve(p), prevote(p, 0)]);
@@ -112,25 +106,35 @@ fn voters() -> Vec<Named> {
 
 fn round_0() -> Vec<Named> {
     const RULE: &str = "1, round 0";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     let mut others = story.clone();
     story.say("dave", vec![approve(p)]);
     story.say("dave", vec![prevote(p, 0)]);
     let own = story.shows(RULE, KEPT, "", "dave's own approval is enough for his prevote in round 0");
 
-    others.approvals(&["alice", "bob"], &[p]);
+    others.approvals(&["alice"], &[p]);
     let mut two = others.clone();
-    others.approvals(&["carol"], &[p]);
+    others.approvals(&["bob", "carol"], &[p]);
     others.say("dave", vec![prevote(p, 0)]);
     let others = others.shows(RULE, KEPT, "others", "three others approve P, which is enough for dave's prevote");
 
+    say_twice(&mut two, "bob", &[approve(p)]);
     two.say_in_vain("dave", vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
-    vec![own, others, two.shows(RULE, BROKEN, "", "two others approve P, which is not enough for dave's prevote")]
+    vec![
+        own,
+        others,
+        two.shows(
+            RULE,
+            BROKEN,
+            "",
+            "two others approve P, one of them twice on separate branches, which is not enough for dave's prevote",
+        ),
+    ]
 }
 
 fn later_rounds() -> Vec<Named> {
     const RULE: &str = "1, later round";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     let q = story.propose("dave", story.genesis());
     story.support(&["alice", "bob"], p);
     story.support(&["dave"], q);
@@ -146,8 +150,7 @@ fn later_rounds() -> Vec<Named> {
 
 /// Alice and bob have prevoted P under the first charter, and carol proposed Q; the charter has changed since.
 fn handed_down() -> (Story, EntryId, EntryId) {
-    let (mut story, p) = proposed(&THREE);
-    let q = story.propose("carol", story.genesis());
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     story.support(&["alice", "bob"], p);
     story.change_charter(&["alice", "bob"], protecting(&THREE, &["refs/heads/*"]));
     (story, p, q)
@@ -170,8 +173,10 @@ fn handed_down_needs_no_approval() -> Vec<Named> {
 
 fn prevote_quorums() -> Vec<Named> {
     const RULE: &str = "2, prevote quorum";
-    let (mut story, p) = proposed(&FOUR);
-    story.support(&["alice", "bob"], p);
+    let (mut story, p) = Story::with_proposal(&FOUR);
+    story.support(&["alice"], p);
+    let mut again = story.clone();
+    story.support(&["bob"], p);
     let two = story.clone();
     story.support(&["carol"], p);
     let unseen = story.clone();
@@ -185,9 +190,8 @@ fn prevote_quorums() -> Vec<Named> {
     };
     let parents = two.above_all("dave");
     let too_few = refuse(two.clone(), &parents, "", "two of four prevote P: no precommit counts");
-    let mut again = two.clone();
-    again.prevotes(&["bob", "bob"], p, 0);
-    let about = "two of four prevote P, one of them three times: a member counts once";
+    say_twice(&mut again, "bob", &[approve(p), prevote(p, 0)]);
+    let about = "two of four prevote P, one of them twice on separate branches: a member counts once";
     let parents = again.above_all("dave");
     let repeated = refuse(again, &parents, "repeated", about);
     let parents = [unseen.genesis(), unseen.tip("bob")];
@@ -197,9 +201,9 @@ fn prevote_quorums() -> Vec<Named> {
 }
 
 fn prevotes_of_two_rounds(rule: &'static str) -> Named {
-    let (mut story, p, q) = rivals(&FOUR);
-    story.prevotes(&["alice", "bob"], p, 0);
-    story.say("carol", vec![prevote(q, 0), prevote(p, 1)]);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
+    story.support(&["alice", "bob"], p);
+    story.say("carol", vec![approve(p), approve(q), prevote(q, 0), prevote(p, 1)]);
     let vote = story.precommit("dave", p, 1);
     story.say_in_vain("dave", vec![prevote(p, 1), vote], &[(1, "NO_PREVOTE_QUORUM")]);
     story.shows(
@@ -218,7 +222,7 @@ fn signed_as(vote: Statement, other: Statement) -> Statement {
 
 fn signatures() -> Vec<Named> {
     const RULE: &str = "2, signature";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     let mut forged = story.clone();
     story.precommits(&THREE, p, 0);
@@ -240,7 +244,7 @@ fn quorums_reached() -> Vec<Named> {
     let numbers: [(&str, &[&str], usize); 5] =
         [("three", &THREE, 2), ("", &FOUR, 3), ("five", &FIVE, 4), ("six", &SIX, 4), ("seven", &SEVEN, 5)];
     let decided = |(variant, members, q): (&str, &[&str], usize)| {
-        let (mut story, p) = proposed(members);
+        let (mut story, p) = Story::with_proposal(members);
         story.decide(&members[..q], p);
         let about = format!("{q} of {} members decide", members.len());
         story.shows("3, quorum", KEPT, variant, &about)
@@ -285,12 +289,22 @@ fn quorums_missed() -> Vec<Named> {
         );
         story.shows("3, quorum", BROKEN, variant, &about)
     };
-    all.into_iter().map(undecided).collect()
+    all.into_iter().map(undecided).chain([repeated_precommits()]).collect()
+}
+
+fn repeated_precommits() -> Named {
+    let (mut story, p) = Story::with_proposal(&FOUR);
+    story.support(&THREE, p);
+    story.precommits(&["alice"], p, 0);
+    let vote = story.precommit("bob", p, 0);
+    say_twice(&mut story, "bob", &[vote]);
+    let about = "two of four precommit P, one of them twice on separate branches: a member counts once";
+    story.shows("3, quorum", BROKEN, "repeated", about)
 }
 
 fn one_round() -> Vec<Named> {
     const RULE: &str = "3, one round";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     for member in ["alice", "bob"] {
         let vote = story.precommit(member, p, 0);
@@ -311,7 +325,7 @@ fn one_round() -> Vec<Named> {
 
 fn one_charter() -> Vec<Named> {
     const RULE: &str = "3, one charter";
-    let (mut story, p) = proposed(&THREE);
+    let (mut story, p) = Story::with_proposal(&THREE);
     story.support(&["alice", "bob"], p);
     story.precommits(&["alice"], p, 0);
     story.change_charter(&["bob", "carol"], protecting(&THREE, &["refs/heads/*"]));
@@ -329,18 +343,21 @@ fn one_charter() -> Vec<Named> {
 
 fn entering() -> Vec<Named> {
     const RULE: &str = "5a, entering";
-    let (mut story, p, q) = rivals(&FOUR);
-    story.prevotes(&["alice"], p, 0);
-    story.prevotes(&["bob"], q, 0);
+    let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
+    story.support(&["alice"], p);
+    story.approvals(&["carol", "dave"], &[p, q]);
     let mut two = story.clone();
+    story.support(&["bob"], q);
     story.prevotes(&["carol"], q, 0);
     story.say("dave", vec![prevote(p, 1)]);
     let three = story.shows(RULE, KEPT, "", "three have voted in round 0, whatever for: dave enters round 1");
 
+    say_twice(&mut two, "bob", &[approve(q), prevote(q, 0)]);
     two.say_in_vain("dave", vec![prevote(p, 1)], &[(0, "ROUND_NOT_ENTERED")]);
-    let two = two.shows(RULE, BROKEN, "", "two have voted in round 0: dave does not enter round 1");
+    let about = "two have voted in round 0, one of them twice on separate branches: dave does not enter round 1";
+    let two = two.shows(RULE, BROKEN, "", about);
 
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     let last = story.precommit("dave", p, u32::MAX);
     let refused = [0, 1, 2].map(|n| (n, "ROUND_NOT_ENTERED"));
@@ -354,7 +371,7 @@ fn entering() -> Vec<Named> {
 
 fn bare_signatures() -> Vec<Named> {
     const RULE: &str = "section 6, entry";
-    let (mut story, p) = proposed(&FOUR);
+    let (mut story, p) = Story::with_proposal(&FOUR);
     story.support(&THREE, p);
     story.precommits(&["alice", "bob"], p, 0);
     let mut bare = story.clone();

@@ -146,6 +146,11 @@ impl World {
                 self.later(at, Event::Mischief(server));
             }
         }
+        if self.plan.split {
+            let side = self.draw_sides();
+            self.servers[0].fork(side);
+            self.saw("server that shows a fork");
+        }
         self.later(self.plan.calm, Event::Calm);
     }
 
@@ -241,7 +246,8 @@ impl World {
         let pause = pause.max(self.seats.len() * 2);
         self.later(pause as u64, Event::Wake(seat));
         if liar {
-            return adversary::act(self, seat);
+            adversary::act(self, seat);
+            return Ok(());
         }
         if !self.is_calm() {
             self.misfortune(seat)?;
@@ -320,7 +326,8 @@ impl World {
         if !lies && !self.rng.chance(10) {
             return;
         }
-        let done = self.servers[server].misbehave(&mut self.rng, members, lies);
+        let side = self.draw_sides();
+        let done = self.servers[server].misbehave(&mut self.rng, (members, side), lies);
         let Some(done) = done else { return };
         self.note(|_| format!("s{server}: {done:?}"));
         self.saw(match done {
@@ -328,6 +335,19 @@ impl World {
             Mischief::RolledBack => "server rolled back",
             Mischief::Hid => "server that hides a lane",
         });
+    }
+
+    /// Who sees which side of a fork: half of the honest ones each, and the halves of a twin never the same.
+    fn draw_sides(&mut self) -> Vec<usize> {
+        let mut seats: Vec<_> = (0..self.seats.len()).collect();
+        self.rng.shuffle(&mut seats);
+        seats.sort_by_key(|seat| self.seats[*seat].fault.is_some());
+        let mut sides = vec![0; seats.len()];
+        seats.into_iter().enumerate().for_each(|(place, seat)| sides[seat] = place % 2);
+        for half in self.plan.n + self.plan.extra..sides.len() {
+            sides[half] = 1 - sides[self.seats[half].member];
+        }
+        sides
     }
 
     fn repent(&mut self) {

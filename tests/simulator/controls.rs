@@ -1,0 +1,55 @@
+//! The simulator sees what it is there to see: with a rule taken away, or without sign states, it finds a broken
+//! promise within so many seeds.
+
+use git_quorum::lifted::Rule;
+
+use crate::plan::Plan;
+use crate::rng::cases;
+use crate::timeline::{Violation, World};
+
+/// The first of these seeds at which a promise is broken.
+fn first_broken(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) -> Option<(u64, Violation)> {
+    seeds.into_iter().find_map(|seed| Some(seed).zip(World::new(plan(seed)).run().err()))
+}
+
+/// Rules, and what is broken without them.
+const WITHOUT: [(Rule, &str); 0] = [];
+
+#[test]
+fn without_a_rule_a_promise_is_broken() {
+    for (rule, promise) in WITHOUT {
+        let _lifted = rule.lift();
+        let found = first_broken(0..100, Plan::draw);
+        let found = found.unwrap_or_else(|| panic!("without {rule:?} nothing is broken"));
+        assert_eq!(found.1.promise, promise, "{rule:?}: {found:?}");
+    }
+}
+
+/// Finds the seeds for the table above: `SIMULATOR_CONTROLS=20000 cargo test … look_for_seeds -- --ignored`.
+#[test]
+#[ignore = "a search"]
+fn look_for_seeds() {
+    let all = [
+        Rule::Lock,
+        Rule::OneVoteARound,
+        Rule::PrecommitsOfOneRound,
+        Rule::Telling,
+        Rule::Guide,
+        Rule::TwoPatiences,
+        Rule::Freeze,
+        Rule::HandOver,
+        Rule::Entering,
+        Rule::MonotoneRounds,
+        Rule::UnlockByLater,
+        Rule::UnlockByQuorum,
+        Rule::UnlockByOneRound,
+        Rule::Approvals,
+        Rule::PrevoteQuorum,
+    ];
+    for rule in all {
+        let _lifted = rule.lift();
+        println!("{rule:?}: {:?}", first_broken(0..cases("SIMULATOR_CONTROLS", 1000), Plan::draw));
+    }
+    let forgets = |seed| Plan { remember: false, ..Plan::draw(seed) };
+    println!("sign state: {:?}", first_broken(0..cases("SIMULATOR_CONTROLS", 1000), forgets));
+}
