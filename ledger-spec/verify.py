@@ -6,7 +6,8 @@
 
 It shares no line with the program. It needs Python 3.11, stock git, and PyNaCl (pip install pynacl==1.6.2); --stock has
 ssh-keygen check every entry's signature as well. It reads entries only: not what protected refs hold, and not whether
-a proposal says what its objects say (change.md). Comments name the page and section that a rule is from.
+a proposal says what its objects say (change.md). Comments name the page and section that a rule is from. It is made to
+be read: its time grows with the square of the votes in a slot, its memory with the square of the entries.
 
 Exit status: 0 verified; 1 it failed; 2 called wrongly; 3 no ledger here; 7 agreement is broken, the clone is shallow or
 partial, it is another ledger, one that asks for a newer verifier (UPGRADE_NEEDED), or nobody said which is the right

@@ -89,7 +89,9 @@ const BROKEN_FORMS: [(&str, &str); 5] = [
 ];
 
 /// The same for what statements are worth, and for what is reported.
-const BROKEN_RULES: [(&str, &str); 19] = [
+const BROKEN_RULES: [(&str, &str); 21] = [
+    ("return listed and unchanged and", "return unchanged and"),
+    ("if r == quorums[-1][0])", "if True)"),
     ("return listed and unchanged and len(removed) ==", "return listed and unchanged and 0 <="),
     ("approved = len(approvers) >= charter.q", "approved = len(approvers) >= 1"),
     ("need((r, proposal) in quorums, \"NO_PREVOTE_QUORUM\")", "pass"),
