@@ -327,7 +327,7 @@ impl Loaded {
     pub fn follow(&mut self, tips: BTreeMap<String, Oid>) -> Result<Option<LaneProblem>, RepoError> {
         self.tips = tips;
         for (name, oid) in self.tips.clone() {
-            let Some(owner) = lane_owner(&self.refs, &name) else { continue };
+            let Some(owner) = self.refs.owner(&name) else { continue };
             if let Err(problem) = self.take_lane(&name, oid, &owner)? {
                 return Ok(Some(problem));
             }
