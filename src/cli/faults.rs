@@ -66,7 +66,7 @@ struct Found {
 pub fn run(args: FaultsArgs, json: bool) -> Answer {
     let repo = open_repo()?;
     check_whole(&repo)?;
-    let mut session = Session::open_afresh(repo)?;
+    let mut session = Session::open_afresh(repo, None)?;
     if let (Some(typed), Some(file)) = (&args.prove, &args.output) {
         return write_proof(&session, typed, file);
     }

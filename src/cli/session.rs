@@ -97,23 +97,23 @@ impl Session {
 
     /// Reads the ledger in this repository.
     pub fn open(repo: Repo) -> Result<Session, Failure> {
-        Session::open_with(repo, Trust::Cache)
+        Session::open_with(repo, None, Trust::Cache)
     }
 
-    /// The same, checking every signature, whatever was checked before.
-    pub fn open_afresh(repo: Repo) -> Result<Session, Failure> {
-        Session::open_with(repo, Trust::Nothing)
+    /// The same, checking every signature, whatever was checked before. Where several ledgers are and none is pinned, the
+    /// one that was asked for is read.
+    pub fn open_afresh(repo: Repo, asked: Option<&str>) -> Result<Session, Failure> {
+        Session::open_with(repo, asked, Trust::Nothing)
     }
 
-    fn open_with(repo: Repo, trust: Trust) -> Result<Session, Failure> {
+    fn open_with(repo: Repo, asked: Option<&str>, trust: Trust) -> Result<Session, Failure> {
         let pin = pinned_ledger(&repo)?;
-        let ledger = match pin {
-            Some(id) => id,
-            None => match find_ledgers(&repo)?.as_slice() {
-                [] => return Err(LoadError::NoLedger.into()),
-                [one] => *one,
-                several => return Err(LoadError::Several(several.to_vec()).into()),
-            },
+        let ledger = match (pin, find_ledgers(&repo)?.as_slice(), asked) {
+            (Some(id), _, _) => id,
+            (None, [], _) => return Err(LoadError::NoLedger.into()),
+            (None, [one], _) => *one,
+            (None, several, Some(asked)) => Session::find(asked, "ledger", several.iter().copied())?,
+            (None, several, None) => return Err(LoadError::Several(several.to_vec()).into()),
         };
         let loaded = load(&repo, ledger, trust)?;
         let problems = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject));

@@ -64,7 +64,7 @@ pub fn run(args: VerifyArgs) -> Answer {
             .hint("git fetch --unshallow, or clone again without --depth and --filter"));
     }
     let pin = pinned_ledger(&repo)?;
-    let session = Session::open_afresh(repo)?;
+    let session = Session::open_afresh(repo, args.genesis.as_deref())?;
     refuse_incomplete(&session)?;
     let ledger = session.loaded.tally.dag().ledger();
     if let Some(asked) = &args.genesis

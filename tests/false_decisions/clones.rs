@@ -256,4 +256,6 @@ fn a_second_ledger_is_never_taken_for_the_first() {
     assert!(text.contains(&genesis.to_string()[..16]), "{text}");
     stranger.git(&["fetch", "-q", "origin", "refs/quorum/*:refs/quorum/*"]);
     stranger.no(7, "SEVERAL_LEDGERS", &["verify"]);
+    let first = site.sound["ledger"].as_str().unwrap();
+    assert_eq!(stranger.ok(&["verify", "--genesis", first])["decisions"], site.sound["decisions"]);
 }
