@@ -438,6 +438,7 @@ class Vote(NamedTuple):
     round: int
     proposal: str
     counts: bool
+    decided: bool  # is its charter, by votes known to it
 
 
 class Charter:
@@ -571,7 +572,8 @@ class Ledger:
                 code = why.code
             entry.verdicts.append(code)
             if "round" in said and self.is_valid(said["proposal"], view):
-                vote = Vote(view, entry.member, said["kind"], said["round"], said["proposal"], code is None)
+                decided = code != "CHARTER_NOT_DECIDED"
+                vote = Vote(view, entry.member, said["kind"], said["round"], said["proposal"], code is None, decided)
                 self.votes[charter.id, self.slot(vote.proposal)].append(vote)
             if said.get("verdict") == "approve" and code is None:
                 self.approvals[charter.id, said["proposal"]].append(view)
@@ -697,8 +699,10 @@ class Ledger:
 
     def evidence(self) -> Iterator[tuple[str, str, str, str, Vote, Vote]]:
         """Every pair of rule 7: member, rule, charter, slot, one vote, the other."""
-        for (charter_id, slot), votes in list(self.votes.items()):
-            changes = self.votes[charter_id, Slot("charter", charter_id)]
+        for charter_id, slot in list(self.votes):
+            votes = [vote for vote in self.votes[charter_id, slot] if vote.decided]
+            change = Slot("charter", charter_id)
+            changes = [vote for vote in self.votes[charter_id, change] if vote.decided and slot != change]
             for a, b in ((a, b) for b in votes for a in votes if a.member == b.member and a.proposal != b.proposal):
                 if (a.round, a.phase) == (b.round, b.phase):
                     yield a.member, "equivocation", charter_id, slot.id, a, b
@@ -706,7 +710,7 @@ class Ledger:
                     quorums = self.quorums(b.at, charter_id, slot, "prevote")
                     if not any(p == b.proposal and a.round < r < b.round for r, p in quorums):
                         yield a.member, "lock-violation", charter_id, slot.id, a, b
-            for a, b in ((a, b) for b in votes for a in changes if a.member == b.member and changes is not votes):
+            for a, b in ((a, b) for b in votes for a in changes if a.member == b.member):
                 if a.phase == "precommit" and not a.at.knows(b.at):
                     yield a.member, "freeze-violation", charter_id, slot.id, a, b
 

@@ -400,7 +400,8 @@ impl Oracle {
     /// Rule 7: every pair that convicts.
     fn pairs(&self) -> BTreeSet<Evidence> {
         let all: BTreeSet<Place> = self.verdicts.keys().copied().collect();
-        let cast = self.cast(&all);
+        let mut cast = self.cast(&all);
+        cast.retain(|vote| self.verdicts[&vote.place] != Err("CHARTER_NOT_DECIDED"));
         let mut pairs = BTreeSet::new();
         for a in &cast {
             for b in cast.iter().filter(|b| b.member == a.member && b.charter == a.charter) {

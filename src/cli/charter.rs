@@ -15,6 +15,7 @@ use crate::charter::{Charter, Member, ProposedCharter, Removal};
 use crate::consensus::{Content, State};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Statement};
+use crate::store::own_tips;
 
 /// Show the charter in force, or propose the next one.
 #[derive(Debug, clap::Args)]
@@ -160,7 +161,7 @@ fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Re
     let dag = session.loaded.tally.dag();
     let gone = in_force.members().iter().filter(|old| !members.iter().any(|m| m.name == old.name));
     let last = |member: &Member| {
-        let tips = dag.tips(&member.name).into_iter().map(|tip| dag.entry(tip));
+        let tips = own_tips(&session.loaded.tally, &member.name).into_iter().map(|tip| dag.entry(tip));
         tips.max_by_key(|e| (e.seq, e.id)).map(|e| e.id)
     };
     let removal = |member: &Member| Removal { key: member.key, last: last(member), name: member.name.clone() };

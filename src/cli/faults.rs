@@ -18,7 +18,7 @@ use crate::audit::proof::{ProofError, prove};
 use crate::charter::MemberName;
 use crate::consensus::{BrokenSlot, Fault, Said};
 use crate::id::EntryId;
-use crate::store::{LaneEvent, LedgerRefs, last_shown};
+use crate::store::{LaneEvent, LedgerRefs, last_shown, own_tips};
 
 /// List what members did that no honest tool does, and prove it to others.
 ///
@@ -142,7 +142,8 @@ fn sight(refs: &LedgerRefs, remote: Option<&str>, event: LaneEvent) -> Sight {
 fn forks(session: &Session) -> Vec<(MemberName, Vec<EntryId>)> {
     let dag = session.loaded.tally.dag();
     let ends = |member: &MemberName| {
-        let mut ends: Vec<_> = dag.tips(member).into_iter().map(|tip| dag.entry(tip).id).collect();
+        let mut ends: Vec<_> =
+            own_tips(&session.loaded.tally, member).into_iter().map(|tip| dag.entry(tip).id).collect();
         ends.sort();
         (member.clone(), ends)
     };

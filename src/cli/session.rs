@@ -17,7 +17,7 @@ use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load,
+    Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, own_tips,
     parents_for, pass_on, push,
 };
 
@@ -345,7 +345,7 @@ impl Writer {
         if !proposes {
             tell = self.take_steps(&mut trial)?;
         }
-        let joins = self.session.loaded.tally.dag().tips(self.member()).len() > 1;
+        let joins = own_tips(&self.session.loaded.tally, self.member()).len() > 1;
         if trial.statements().is_empty() && !joins && !tell {
             return Ok(None);
         }

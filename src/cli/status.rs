@@ -12,6 +12,7 @@ use crate::consensus::{Content, ProposalReport, Subject};
 use crate::gate::path::landed;
 use crate::id::EntryId;
 use crate::ledger::{Entry, EntryIndex, Statement, Verdict};
+use crate::store::own_tips;
 
 /// Show protected refs and open proposals, or how far one proposal is.
 ///
@@ -154,7 +155,7 @@ fn overview(session: &Session, count: usize) -> Answer {
 
 fn forks(session: &Session) -> Vec<(String, usize)> {
     let dag = session.loaded.tally.dag();
-    let tips = dag.authors().map(|m| (m.to_string(), dag.tips(m).len()));
+    let tips = dag.authors().map(|m| (m.to_string(), own_tips(&session.loaded.tally, m).len()));
     tips.filter(|(_, tips)| *tips > 1).collect()
 }
 

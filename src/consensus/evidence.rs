@@ -81,11 +81,13 @@ impl Tally {
         found
     }
 
-    /// The pairs of votes that convict, among those that stand in entries that are wanted.
+    /// The pairs of votes that convict, among those that stand in entries that are wanted and whose charter is decided:
+    /// in one that is not, anybody's key may go by anybody's name.
     pub(super) fn pairs(&self, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Pair> {
         let mut found = Vec::new();
         for ((member, charter, slot), votes) in self.cast.iter() {
-            let votes = &self.in_fixed_order(votes.iter().filter(|vote| wanted(vote.place.entry)));
+            let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(*charter, vote.place);
+            let votes = &self.in_fixed_order(votes.iter().filter(bears));
             let mut convict = |rule, first: &Vote, second: &Vote| {
                 let (member, slot, votes) = (member.clone(), slot.clone(), [first.clone(), second.clone()]);
                 found.push(Pair { member, rule, charter: *charter, slot, votes });
@@ -150,7 +152,8 @@ impl Tally {
             return None;
         }
         let cast = self.cast.get(&(member.clone(), charter, change_slot))?;
-        let changes = self.first_precommits(cast.iter().filter(|vote| wanted(vote.place.entry)));
+        let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(charter, vote.place);
+        let changes = self.first_precommits(cast.iter().filter(bears));
         votes.iter().find_map(|vote| {
             let beside = changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?;
             Some((beside.clone(), vote))

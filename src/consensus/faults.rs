@@ -71,18 +71,17 @@ impl FaultKind {
     pub fn of_vote(reason: DiscountReason) -> Option<(FaultKind, &'static str)> {
         use DiscountReason as Code;
         Some(match reason {
-            Code::CharterNotDecided
-            | Code::UnknownProposal
-            | Code::NotProtected
-            | Code::WrongBase
-            | Code::BaseNotDecided
-            | Code::NotAVoter => (Self::UncitedVote, "section 3"),
+            Code::UnknownProposal | Code::NotProtected | Code::WrongBase | Code::BaseNotDecided | Code::NotAVoter => {
+                (Self::UncitedVote, "section 3")
+            }
             Code::RoundNotEntered => (Self::UncitedVote, "5a"),
             Code::NotApproved => (Self::UncitedVote, "1"),
             Code::NoPrevoteQuorum => (Self::UncitedVote, "2"),
             Code::RoundWentBack | Code::SecondVote | Code::Locked => (Self::ImpossibleOrder, "4"),
             Code::Frozen | Code::SlotDecided | Code::HandedDown => (Self::ImpossibleOrder, "6"),
             Code::BadAgreementSignature => (Self::BadAgreementSignature, "2"),
+            // Under a charter that is not decided a name is anybody's who proposed it.
+            Code::CharterNotDecided => return None,
             Code::NotASuccessor | Code::NotTheProposer | Code::OwnApproval => return None,
         })
     }

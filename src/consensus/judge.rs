@@ -41,10 +41,14 @@ impl Tally {
         known.ok_or_else(|| Discount::new(DiscountReason::UnknownProposal, id.to_string()))
     }
 
+    /// Whether a charter is decided among the ancestors of `at`.
+    pub(super) fn is_decided_at(&self, charter: EntryId, at: Place) -> bool {
+        charter == self.dag.ledger() || self.decided_before(charter, at)
+    }
+
     /// The charter of this id, if it is decided among the ancestors of `at`.
     fn electorate(&self, charter: EntryId, at: Place) -> Result<&Charter, Discount> {
-        let decided = charter == self.dag.ledger() || self.decided_before(charter, at);
-        let node = self.dag.charter(charter).filter(|_| decided);
+        let node = self.dag.charter(charter).filter(|_| self.is_decided_at(charter, at));
         node.map(|n| &n.charter).ok_or_else(|| DiscountReason::CharterNotDecided.into())
     }
 

@@ -62,7 +62,7 @@ pub enum AppendError {
 /// everybody else, as many as an entry may cite, taking one of each member in turn. There are no more tips than refs.
 pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
     let dag = tally.dag();
-    let mut parents = dag.tips(member);
+    let mut parents = own_tips(tally, member);
     parents.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
     let root = dag.find(dag.ledger());
     if parents.is_empty() {
@@ -83,6 +83,15 @@ pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
     parents.extend(in_turn);
     parents.truncate(limits::PARENTS);
     parents
+}
+
+/// The tips of a member's lane: those that its key signed, as the charter in force has it. Whoever proposes a charter can have
+/// a key of their own go by anybody's name in it, and sign entries under it that nobody counts; they are not the member's.
+pub fn own_tips(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
+    let dag = tally.dag();
+    let key = |charter| dag.charter(charter).and_then(|node| node.charter.member(member)).map(|m| m.key);
+    let own = key(tally.charter_in_force());
+    dag.tips(member).into_iter().filter(|tip| own.is_none() || key(dag.entry(*tip).charter) == own).collect()
 }
 
 /// Admitted entries that no other one builds on. Where a lane goes on after its member's removal, what it builds on there
@@ -150,7 +159,7 @@ impl Author {
     /// this one: what was signed is published as it is. A fork is left to the entry that joins it.
     pub fn follow(&self, repo: &Repo, loaded: &mut Loaded) -> Result<(), AppendError> {
         let dag = loaded.tally.dag();
-        let [tip] = dag.tips(&self.member)[..] else { return Ok(()) };
+        let [tip] = own_tips(&loaded.tally, &self.member)[..] else { return Ok(()) };
         let name = loaded.refs.lane(&self.member);
         let now = loaded.tips.get(&name).copied();
         if now.is_some_and(|oid| dag.find_oid(oid).is_none_or(|index| index == tip)) {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::append::own_tips;
 use super::load::{LaneProblem, Loaded, find_ledgers};
 use super::names::{LaneRef, LedgerRefs};
 use crate::charter::{MemberName, RefPattern};
@@ -380,7 +381,7 @@ fn others_on_remote(
     let leads_to = |ends: &[EntryIndex], entry| ends.iter().any(|end| dag.reaches(entry, *end));
     let mut lacking = BTreeMap::new();
     for other in dag.authors().filter(|other| *other != member) {
-        let [tip] = dag.tips(other)[..] else { continue };
+        let [tip] = own_tips(tally, other)[..] else { continue };
         let name = loaded.refs.lane(other);
         let shown = remote_refs.get(&name).map(|oid| dag.find_oid(*oid));
         let goes_on = shown.is_none_or(|shown| shown.is_some_and(|shown| dag.reaches(shown, tip)));

@@ -12,7 +12,7 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 
-pub use append::{AppendError, Author, parents_for};
+pub use append::{AppendError, Author, own_tips, parents_for};
 pub use exchange::{
     Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, last_shown, pass_on, push,
 };

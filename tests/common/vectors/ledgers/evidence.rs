@@ -165,10 +165,9 @@ fn votes_of_all_kinds() -> Vec<Named> {
     let x = story.propose_charter("alice", known(charter(&FOUR)));
     story.speak_under(x);
     let refused = [(0, "CHARTER_NOT_DECIDED"), (1, "CHARTER_NOT_DECIDED")];
-    let both = story.say_in_vain("carol", vec![prevote(p, 0), prevote(q, 0)], &refused);
-    story.expect_convicted("carol", "equivocation", p, [both, both]);
-    let about = "carol prevotes both rivals in one round under a charter that is not decided";
-    vec![once, twice, story.shows(RULE, BROKEN, "undecided-charter", about)]
+    story.say_in_vain("carol", vec![prevote(p, 0), prevote(q, 0)], &refused);
+    let about = "carol prevotes both rivals in one round under a charter that is not decided, where her name could be anybody's";
+    vec![once, twice, story.shows(RULE, KEPT, "undecided-charter", about)]
 }
 
 fn no_verdict_changes() -> Vec<Named> {
