@@ -72,7 +72,10 @@ pub const RULES: &[Rule] = &[
         "Votes of one member on separate branches, neither known to the other, each count for their own proposal.",
     ),
     rule("5a, entering", "The round has been entered (rule 5a: ROUND_NOT_ENTERED)"),
-    rule("6, freeze", "is known, whether or not it counts, its votes under C in other slots do not count (FROZEN)"),
+    rule(
+        "6, freeze",
+        "is known, whether or not it counts, the member's votes under C in other slots do not count (FROZEN)",
+    ),
     rule(
         "6, decision stands",
         "that stands: a vote for anything else does not count (SLOT_DECIDED), and one for it needs no new approval",
@@ -99,14 +102,14 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "7, any vote",
-        "Votes of members that do not vote, and under charters that are not decided, are votes here too.",
+        "Votes of members that do not vote are votes here too. Those whose charter is not decided by votes known to them are not",
     ),
     of_verifiers("7, no verdict", "Evidence names a member and changes no verdict."),
     rule("section 4, charter in force", "a slot decided twice puts neither in force"),
     of_verifiers("section 4, every decision", "Every decided proposal is reported, on whatever chain."),
     of_verifiers(
         "section 4, earliest",
-        "Of several (charter, round) that decide it, the earliest charter and its lowest round are named.",
+        "Of several (charter, round) that decide it, the earliest charter and its lowest round are named:",
     ),
     rule(
         "section 4, broken slot",
