@@ -113,8 +113,9 @@ impl Ground<'_> {
     /// Keeps what was judged, if it is so much that others would feel it to judge it again; once it is on the server.
     pub fn remember(&mut self) {
         if self.brought > MUCH {
-            let lanes = self.push.refs.iter().filter(|pushed| self.taken.contains_key(&pushed.name));
-            self.loaded.remember(lanes.filter_map(|pushed| Some((pushed.name.clone(), pushed.new?))));
+            let is_read = |name: &str| matches!(self.loaded.refs.read(name), Some(LaneRef::Genesis | LaneRef::Lane(_)));
+            let read: Vec<_> = self.push.refs.iter().filter(|pushed| is_read(&pushed.name)).collect();
+            self.loaded.remember(read.into_iter().filter_map(|pushed| Some((pushed.name.clone(), pushed.new?))));
         }
     }
 

@@ -88,11 +88,11 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
 /// Whether there is something for the gate to move, as far as can be told before the lock is had. Looks at all objects
 /// that will be asked about under it.
 fn can_move(repo: &Repo, ground: &Ground<'_>, scene: &Scene<'_>) -> bool {
-    // An entry that is none stays none whatever others push.
-    if ground.has_bad_entries() {
-        return false;
-    }
     let verdicts = scene.judge();
+    // An entry that is none stays none whatever others push, and lanes stand or fall together.
+    if ground.has_bad_entries() {
+        return verdicts.contains(&Verdict::Allow);
+    }
     let _ = plan(scene, &verdicts, lands_by_itself(repo).unwrap_or(true));
     verdicts.iter().any(|verdict| *verdict != Verdict::FallThrough)
 }
