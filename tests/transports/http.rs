@@ -196,8 +196,11 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
         assert!(world.command("chmod", &team.server).args(["-R", "a+rwX", what]).status().unwrap().success())
     };
     writable("objects");
+    // Ordinary branches are left to Git, which cannot write them; a lane is the gate's.
+    story::refused(&team, alice, &["origin", "HEAD:refs/heads/x"], &["Permission denied"]);
+    alice.ok(&["propose", "--delete", "--local", "-m", "x"]);
     let says = ["[GATE_UNAVAILABLE]", "quorum/gate.lock", "whoever runs the server"];
-    story::refused(&team, alice, &["origin", "HEAD:refs/heads/x"], &says);
+    story::refused(&team, alice, &["origin", &team.ledger_ref("lane/alice")], &says);
 
     // Who may write all of it runs the gate, whoever owns it.
     writable(".");
