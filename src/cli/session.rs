@@ -108,12 +108,14 @@ impl Session {
 
     fn open_with(repo: Repo, asked: Option<&str>, trust: Trust) -> Result<Session, Failure> {
         let pin = pinned_ledger(&repo)?;
-        let ledger = match (pin, find_ledgers(&repo)?.as_slice(), asked) {
-            (Some(id), _, _) => id,
-            (None, [], _) => return Err(LoadError::NoLedger.into()),
-            (None, [one], _) => *one,
-            (None, several, Some(asked)) => Session::find(asked, "ledger", several.iter().copied())?,
-            (None, several, None) => return Err(LoadError::Several(several.to_vec()).into()),
+        let ledger = match pin {
+            Some(id) => id,
+            None => match (find_ledgers(&repo)?.as_slice(), asked) {
+                ([], _) => return Err(LoadError::NoLedger.into()),
+                ([one], _) => *one,
+                (several, Some(asked)) => Session::find(asked, "ledger", several.iter().copied())?,
+                (several, None) => return Err(LoadError::Several(several.to_vec()).into()),
+            },
         };
         let loaded = load(&repo, ledger, trust)?;
         let problems = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject));
