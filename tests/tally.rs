@@ -3,6 +3,8 @@
 
 #[path = "common/lab.rs"]
 mod lab;
+#[path = "common/scenes.rs"]
+mod scenes;
 
 use std::collections::BTreeSet;
 
@@ -11,9 +13,7 @@ use git_quorum::consensus::{DiscountReason, EvidenceRule, Slot, Subject};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, RefProposal, Statement, Verdict, Withdraw, parse};
 use lab::*;
-
-const FOUR: [&str; 4] = ["a", "b", "c", "d"];
-const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
+use scenes::{FIVE, FOUR, locked, precommit, precommits, prevotes, propose_charter, proposed, rivals, with_observer};
 
 type Codes = Vec<Option<&'static str>>;
 
@@ -23,26 +23,6 @@ fn check(rule: &str, expected: &[Option<&str>], make: impl Fn() -> (Lab, EntryId
     let verdicts = lab.verdicts(last);
     assert_eq!(verdicts, expected, "{rule}");
     verdicts
-}
-
-fn prevotes(lab: &mut Lab, members: &[&str], p: EntryId, round: u32) {
-    for member in members {
-        let entry = lab.say(member, vec![prevote(p, round)]);
-        assert_eq!(lab.verdicts(entry), [None], "{member} prevotes in round {round}");
-    }
-}
-
-fn precommits(lab: &mut Lab, members: &[&str], p: EntryId, round: u32) {
-    for member in members {
-        let entry = say_precommit(lab, member, p, round);
-        assert_eq!(lab.verdicts(entry), [None], "{member} precommits in round {round}");
-    }
-}
-
-fn say_precommit(lab: &mut Lab, member: &str, p: EntryId, round: u32) -> EntryId {
-    let charter = lab.tally.charter_in_force();
-    let vote = lab.precommit(member, charter, p, round);
-    lab.say(member, vec![vote])
 }
 
 fn approvals(lab: &mut Lab, members: &[&str], p: EntryId) {
@@ -59,33 +39,6 @@ fn decide(lab: &mut Lab, members: &[&str], p: EntryId) {
     assert!(lab.tally.is_decided(p));
 }
 
-/// Four members, and a proposal that nobody has approved.
-fn proposed() -> (Lab, EntryId) {
-    let mut lab = Lab::new(&FOUR);
-    let p = lab.say("a", vec![propose(lab.ledger, 1)]);
-    (lab, p)
-}
-
-/// Four members, and two rivals that all approve; nobody has voted.
-fn rivals() -> (Lab, EntryId, EntryId) {
-    let (mut lab, p) = proposed();
-    let q = lab.say("b", vec![propose(lab.ledger, 2)]);
-    for proposal in [p, q] {
-        approvals(&mut lab, &FOUR, proposal);
-    }
-    (lab, p, q)
-}
-
-/// Three prevote P in round 0 and `a` precommits it; then the others choose Q in round 1.
-fn locked() -> (Lab, EntryId, EntryId) {
-    let (mut lab, p, q) = rivals();
-    prevotes(&mut lab, &["a", "b", "c"], p, 0);
-    precommits(&mut lab, &["a"], p, 0);
-    prevotes(&mut lab, &["d"], q, 0);
-    prevotes(&mut lab, &["b", "c", "d"], q, 1);
-    (lab, p, q)
-}
-
 fn charter_of(members: Vec<Member>, protect: &[&str], removed: &[&str], quorum: usize) -> Charter {
     let removal = |m: &&str| Removal { key: public_key(m), last: None, name: name(m) };
     let mut rules = charter(&FOUR).rules().clone();
@@ -98,16 +51,9 @@ fn voters(members: &[&str]) -> Vec<Member> {
     members.iter().map(|m| voter(m)).collect()
 }
 
-fn propose_charter(base: EntryId, charter: impl Into<Box<Charter>>) -> Statement {
-    let charter = ProposedCharter::Known(charter.into());
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "charter".into() })
-}
-
 /// A charter that nobody has voted on: the four and `e`.
-fn with_charter(mut lab: Lab) -> (Lab, EntryId) {
-    let base = lab.tally.charter_in_force();
-    let x = lab.say("a", vec![propose_charter(base, charter(&FIVE))]);
-    (lab, x)
+fn with_charter(lab: Lab) -> (Lab, EntryId) {
+    scenes::with_charter(lab, charter(&FIVE))
 }
 
 /// The same, decided by a, b and c.
@@ -141,16 +87,6 @@ fn propose_ref(base: EntryId, name: &str) -> Statement {
 
 fn withdraw(proposal: EntryId) -> Statement {
     Statement::Withdraw(Withdraw { proposal })
-}
-
-/// A ledger in which `d` is an observer and nobody's own approval counts.
-fn with_observer() -> Lab {
-    let mut members = voters(&FOUR);
-    members[3].vote = false;
-    let mut rules = charter(&FOUR).rules().clone();
-    (rules.quorum, rules.own_approval_counts) = (2, false);
-    let charter = Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap();
-    Lab::found("a", charter)
 }
 
 #[test]
@@ -296,7 +232,7 @@ fn precommits_needed() -> Codes {
         codes.extend(check("rule 2: a precommit needs a prevote quorum", &[expected], || {
             let (mut lab, p, _) = rivals();
             prevotes(&mut lab, &FOUR[..prevoting], p, 0);
-            let last = say_precommit(&mut lab, "d", p, 0);
+            let last = precommit(&mut lab, "d", p, 0);
             (lab, last)
         }));
     }
@@ -305,13 +241,13 @@ fn precommits_needed() -> Codes {
         prevotes(&mut lab, &["a", "b"], p, 0);
         prevotes(&mut lab, &["c"], q, 0);
         prevotes(&mut lab, &["c", "d"], p, 1);
-        let last = say_precommit(&mut lab, "c", p, 1);
+        let last = precommit(&mut lab, "c", p, 1);
         (lab, last)
     }));
     codes.extend(check("rule 2: a member's prevotes count once", &[Some("NO_PREVOTE_QUORUM")], || {
         let (mut lab, p, _) = rivals();
         prevotes(&mut lab, &["a", "b", "b", "b"], p, 0);
-        let last = say_precommit(&mut lab, "a", p, 0);
+        let last = precommit(&mut lab, "a", p, 0);
         (lab, last)
     }));
     codes.extend(check("rule 2: the signature is of this round", &[Some("BAD_AGREEMENT_SIGNATURE"), None], || {
@@ -590,7 +526,7 @@ fn as_many_decide_as_the_charter_says() {
         let p = lab.say("a", vec![propose(lab.ledger, 1)]);
         approvals(&mut lab, &all[..n], p);
         prevotes(&mut lab, &all[..q - 1], p, 0);
-        let early = say_precommit(&mut lab, "a", p, 0);
+        let early = precommit(&mut lab, "a", p, 0);
         assert_eq!(lab.verdicts(early), [Some("NO_PREVOTE_QUORUM")], "n = {n}");
         prevotes(&mut lab, &all[q - 1..q], p, 0);
         precommits(&mut lab, &all[..q - 1], p, 0);
@@ -618,7 +554,7 @@ fn votes_on_separate_branches_count_and_convict() {
     prevotes(&mut lab, &["a", "b"], p, 0);
     precommits(&mut lab, &["a"], p, 0);
     prevotes(&mut lab, &["c"], q, 0);
-    let last = say_precommit(&mut lab, "c", q, 0);
+    let last = precommit(&mut lab, "c", q, 0);
     assert_eq!(lab.verdicts(last), [Some("NO_PREVOTE_QUORUM")]);
     assert_eq!(convicted(&lab).len(), 1);
 }
@@ -706,7 +642,7 @@ fn identical_votes_on_two_branches_are_no_fault() {
     let joined = lab.entry("a", lab.ledger, &twins, vec![prevote(p, 0)]);
     assert_eq!(lab.verdicts(joined), [None]);
     prevotes(&mut lab, &["b"], p, 0);
-    let early = say_precommit(&mut lab, "b", p, 0);
+    let early = precommit(&mut lab, "b", p, 0);
     assert_eq!(lab.verdicts(early), [Some("NO_PREVOTE_QUORUM")], "three entries, one voice");
     assert!(lab.tally.evidence().is_empty());
 }

@@ -19,4 +19,5 @@ mod hostile;
 mod kinds;
 #[cfg(unix)]
 mod real;
+#[path = "../common/scenes.rs"]
 mod scenes;

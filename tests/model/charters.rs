@@ -24,7 +24,7 @@ use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Statement};
 
 use crate::lab::{approve, name, propose, public_key, voter};
 use crate::reduced::{Violation, orders};
-use crate::table::{NAMES, Phase, Table, main_slot, vote};
+use crate::table::{NAMES, Phase, Table, distinct, main_slot, vote};
 
 /// Who votes under a charter, and for how many rounds in the slot.
 #[derive(Debug, Clone)]
@@ -519,14 +519,4 @@ impl State {
             .map(|c| c.entry)
             .filter(|_| self.firsts.len() < search.stages[stage].quorum())
     }
-}
-
-fn distinct(entries: impl IntoIterator<Item = EntryIndex>) -> Vec<EntryIndex> {
-    let mut all = vec![];
-    for entry in entries {
-        if !all.contains(&entry) {
-            all.push(entry);
-        }
-    }
-    all
 }

@@ -15,7 +15,7 @@ use crate::lab::{approve, propose};
 use crate::long;
 use crate::reduced::{HONEST, ROUNDS, Row, Setup, Way, each_state, said_key};
 use crate::rng::{Rng, cases};
-use crate::table::{NAMES, Phase, Table, main_slot, vote};
+use crate::table::{NAMES, Phase, Table, distinct, main_slot, vote};
 
 struct Walk<'a> {
     setup: &'a Setup,
@@ -194,14 +194,4 @@ fn a_broken_slot_names_at_least_2q_less_n_and_nobody_honest() {
         total += broken;
     }
     assert!(total > 0, "no slot was broken");
-}
-
-fn distinct(entries: impl IntoIterator<Item = EntryIndex>) -> Vec<EntryIndex> {
-    let mut all = vec![];
-    for entry in entries {
-        if !all.contains(&entry) {
-            all.push(entry);
-        }
-    }
-    all
 }

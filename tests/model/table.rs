@@ -120,3 +120,14 @@ pub fn vote(phase: Phase, proposal: EntryId, round: u32) -> Statement {
         Phase::Precommit => Statement::Precommit(Precommit { proposal, round, signature: [0; 64] }),
     }
 }
+
+/// Each once, in the order in which they come first.
+pub fn distinct(entries: impl IntoIterator<Item = EntryIndex>) -> Vec<EntryIndex> {
+    let mut all = vec![];
+    for entry in entries {
+        if !all.contains(&entry) {
+            all.push(entry);
+        }
+    }
+    all
+}

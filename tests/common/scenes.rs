@@ -1,4 +1,5 @@
 //! Ledgers that several tests begin with.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::id::EntryId;
@@ -58,8 +59,8 @@ pub fn locked() -> (Lab, EntryId, EntryId) {
     (lab, p, q)
 }
 
-pub fn propose_charter(base: EntryId, charter: Charter) -> Statement {
-    let charter = ProposedCharter::Known(Box::new(charter));
+pub fn propose_charter(base: EntryId, charter: impl Into<Box<Charter>>) -> Statement {
+    let charter = ProposedCharter::Known(charter.into());
     Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "charter".into() })
 }
 
