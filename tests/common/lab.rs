@@ -125,10 +125,15 @@ impl Lab {
 
     /// Signs an entry without taking it in.
     pub fn make(&mut self, payload: &Payload) -> Made {
+        self.make_by(payload, payload.member.as_str())
+    }
+
+    /// The same, signed by somebody else's key.
+    pub fn make_by(&mut self, payload: &Payload, signer: &str) -> Made {
         self.time += 1;
         let parents: Vec<_> = payload.parents.iter().map(|p| self.oids[p]).collect();
         let unsigned = encode(payload, &parents, self.time).unwrap();
-        let raw = sign(&unsigned, payload.member.as_str());
+        let raw = sign(&unsigned, signer);
         Made { id: unsigned.id, oid: oid_of(&raw), raw }
     }
 

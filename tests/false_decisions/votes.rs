@@ -211,11 +211,7 @@ fn what_others_write_convicts_nobody() {
     assert!(lab.tally.evidence().iter().all(|e| e.member == name("d")), "{:?}", lab.tally.evidence());
     // In a's name it cannot write at all.
     let payload = lab.payload("a", lab.ledger, &lab.above_all("a"), vec![prevote(q, 0)]);
-    let parents: Vec<_> = payload.parents.iter().map(|id| lab.tally.dag().find(*id).unwrap()).collect();
-    let oids: Vec<_> = parents.iter().map(|p| lab.tally.dag().entry(*p).oid).collect();
-    let unsigned = git_quorum::ledger::encode(&payload, &oids, 1_700_000_000).unwrap();
-    let raw = sign(&unsigned, "d");
-    let forged = Made { id: unsigned.id, oid: oid_of(&raw), raw };
+    let forged = lab.make_by(&payload, "d");
     assert_eq!(lab.take(forged).unwrap_err().reason, RejectReason::BadSignature);
 }
 

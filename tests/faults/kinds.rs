@@ -356,11 +356,7 @@ fn who_takes_a_members_name_in_a_charter_of_its_own_accuses_nobody() {
     let never = lab.say("d", vec![propose_charter(lab.ledger, taken)]);
     for v in [p, q] {
         let payload = lab.payload("e", never, &[lab.ledger, never, p, q], vec![prevote(v, 0)]);
-        let oids: Vec<_> =
-            payload.parents.iter().map(|id| lab.made.iter().find(|m| m.id == *id).unwrap().oid).collect();
-        let unsigned = git_quorum::ledger::encode(&payload, &oids, 1_700_000_000).unwrap();
-        let raw = sign(&unsigned, "thief");
-        let made = Made { id: unsigned.id, oid: oid_of(&raw), raw };
+        let made = lab.make_by(&payload, "thief");
         let entry = lab.take(made).unwrap();
         assert_eq!(lab.verdicts(entry), [Some("CHARTER_NOT_DECIDED")]);
     }
