@@ -72,6 +72,8 @@ pub struct World {
     pub seen: Seen,
     /// The highest round that anyone has voted in.
     pub top_round: u32,
+    /// When anyone last proposed something.
+    last_proposal: u64,
     queue: BTreeMap<(u64, u64), Event>,
     sent: u64,
     /// What happened, line by line, if anyone wants to know.
@@ -110,6 +112,7 @@ impl World {
             servers: plan.servers.iter().map(|kind| Server::new(*kind, plan.seats())).collect(),
             seen: Seen::new(),
             top_round: 0,
+            last_proposal: 0,
             queue: BTreeMap::new(),
             sent: 0,
             trace: None,
@@ -176,10 +179,11 @@ impl World {
         self.now >= self.plan.calm
     }
 
-    /// When all that the plan asks for has been asked.
+    /// When all that the plan asks for has been asked, and nobody has proposed anything since: a liar's proposal opens a
+    /// slot like any other, and may come late.
     pub fn last_wish(&self) -> u64 {
         let last = self.plan.intents.iter().map(|intent| intent.at).max().unwrap_or(0);
-        last.max(self.plan.calm).max(self.plan.mild)
+        last.max(self.plan.calm).max(self.plan.mild).max(self.last_proposal)
     }
 
     /// Runs to the end; how long after the last wish everything was decided.
@@ -387,6 +391,9 @@ impl World {
         // A liar may name any round; only one that can be entered counts.
         let top = rounds.filter(|round| *round <= self.top_round + 1).max().unwrap_or(0);
         self.top_round = self.top_round.max(top);
+        if entry.statements.iter().any(Statement::proposes) {
+            self.last_proposal = self.now;
+        }
         Ok(no)
     }
 
