@@ -119,12 +119,13 @@ impl Objects {
         }
     }
 
-    /// Git hands it over piece by piece, which libgit2 does for loose objects only. Git checked it against its id when it
-    /// came in.
+    /// Git hands it over piece by piece, which libgit2 does for loose objects only. Unlike libgit2, `cat-file` does not
+    /// look whether what it reads has the id that it was asked for.
     fn digest_in_pieces(&self, oid: Oid, size: u64) -> Result<Digest, RepoError> {
         let command = self.repo.git("cat-file").config("core.bigFileThreshold", &LARGE_BLOB.to_string());
         let mut child = command.args(["blob", &oid.to_string()]).start()?;
         let (mut hash, mut piece, mut total) = (Sha256::new(), vec![0; 1 << 16], 0);
+        let mut id = sha1_checked::Sha1::new_with_prefix(format!("blob {size}\0"));
         let failed = |why: String| RepoError::Database { action: format!("read {oid}"), message: why };
         if let Some(mut stdout) = child.stdout.take() {
             loop {
@@ -132,14 +133,20 @@ impl Objects {
                 if count == 0 {
                     break;
                 }
-                hash.update(piece.get(..count).unwrap_or_default());
+                let piece = piece.get(..count).unwrap_or_default();
+                hash.update(piece);
+                id.update(piece);
                 total += count as u64;
             }
         }
         let status = child.wait().map_err(|error| failed(error.to_string()))?;
-        match status.success() && total == size {
+        if !status.success() || total != size {
+            return Err(failed(format!("{total} of {size} bytes came")));
+        }
+        let id = id.try_finalize();
+        match !id.has_collision() && id.hash().as_slice() == oid.bytes() {
             true => Ok(Digest::new(hash.finalize().into())),
-            false => Err(failed(format!("{total} of {size} bytes came"))),
+            false => Err(failed("what is stored under this id has another one".to_owned())),
         }
     }
 
@@ -333,5 +340,27 @@ mod tests {
         let fresh = repo.objects().unwrap();
         assert!(matches!(fresh.read(oid), Err(RepoError::Database { .. })));
         assert!(matches!(objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob), Err(RepoError::Malformed { .. })));
+    }
+
+    /// Two large files in each other's place: git streams what lies there, and says nothing.
+    #[test]
+    fn a_large_blob_that_is_another_one_is_no_blob() {
+        let sandbox = Sandbox::new();
+        let repo = sandbox.bare("r");
+        let objects = repo.objects().unwrap();
+        let large = |byte: u8| vec![byte; LARGE_BLOB as usize + 1];
+        let [one, other] = [b'1', b'2'].map(|byte| objects.write(ObjectKind::Blob, &large(byte)).unwrap());
+        assert_eq!(objects.blob_digest(one).unwrap(), Digest::of(&large(b'1')));
+        let place = |oid: Oid| {
+            let hex = oid.to_string();
+            repo.git_dir().join("objects").join(&hex[..2]).join(&hex[2..])
+        };
+        std::fs::remove_file(place(one)).unwrap();
+        std::fs::copy(place(other), place(one)).unwrap();
+        let config = format!("core.bigFileThreshold={LARGE_BLOB}");
+        let streamed = sandbox.git_bytes(repo.git_dir(), &["-c", &config, "cat-file", "blob", &one.to_string()], b"");
+        assert_eq!(streamed, large(b'2'), "what would be taken for it");
+        let error = objects.blob_digest(one).unwrap_err().to_string();
+        assert!(error.contains("has another one"), "{error}");
     }
 }
