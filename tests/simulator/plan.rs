@@ -224,6 +224,11 @@ impl Plan {
         self.cuts.clear();
         (self.crashes, self.restores) = (0, 0);
         self.mild = rng.below(100) as u64;
+        if self.split {
+            // Another server would tell each side of the other; and each takes its time to decide.
+            self.servers.truncate(1);
+            self.calm += 800;
+        }
         let all = 0..self.n;
         let propose = |seat| Intent { at: rng.below(80) as u64, seat, task: Task::Propose(0, 50 + seat as u8) };
         self.intents.extend(all.map(propose));
@@ -260,7 +265,8 @@ fn faults(rng: &mut Rng, n: usize, count: usize, hopeless: bool) -> BTreeMap<usi
     rng.shuffle(&mut members);
     let mut fault = || match rng.below(10) {
         0..3 => Fault::Twin,
-        3..9 if hopeless => Fault::Liar(Manner::BothWays),
+        3..7 if hopeless => Fault::Twin,
+        7..9 if hopeless => Fault::Liar(Manner::BothWays),
         _ => Fault::Liar(rng.pick(&Manner::ALL)),
     };
     members.into_iter().take(count).map(|member| (member, fault())).collect()
