@@ -98,3 +98,30 @@ fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize) {
     }
     println!("n = {}, {} starts, every {step}th: {all}", game.n, starts.len());
 }
+
+#[test]
+fn probe() {
+    let Ok(text) = std::env::var("PROBE") else { return };
+    let v: Vec<usize> = text.split(',').map(|x| x.parse().unwrap()).collect();
+    match v[0] {
+        0 => {
+            let way = if v[6] == 0 { Way::Eager } else { Way::Turns };
+            let found = crate::reduced::search(&Setup { way, folded: v[5] == 1, ..Setup::new(v[1], v[2], v[3], v[4]) });
+            println!("{v:?} {found}");
+        }
+        1 => {
+            let two = [crate::charters_stage(&[0, 1, 2], &[3], v[2]), crate::charters_stage(&[0, 1, 2, 4], &[3], v[2]), crate::charters_stage(&[1, 2, 4, 5], &[3], v[2])];
+            println!("{v:?} {}", crate::charters::search(&two[..v[3]], 2, true, None, v[1]));
+        }
+        _ => {
+            let game = Game { n: v[1], liars: v[2], rivals: 2, rounds: 4, shows: 1, most: v[3] };
+            let starts = starts(v[1], 1, Way::Eager);
+            println!("{} starts", starts.len());
+            let variants = variants(&game);
+            for (number, votes) in starts.iter().enumerate().skip(v[5]).step_by(v[4]) {
+                let (offset, rivals, members) = &variants[number * 7 % variants.len()];
+                println!("{number} {}", play(&game, votes, *offset, rivals, members));
+            }
+        }
+    }
+}
