@@ -135,7 +135,7 @@ fn the_fold_forgets_nothing() {
 }
 
 /// Liars, rivals, rounds, the way, and whether rounds behind are folded.
-const LONG: [(usize, usize, usize, usize, Way, bool); 9] = [
+const LONG: [(usize, usize, usize, usize, Way, bool); 10] = [
     (4, 1, 2, 2, Way::Free, false),
     (4, 1, 2, 3, Way::Turns, false),
     (4, 1, 3, 4, Way::Eager, true),
@@ -145,6 +145,7 @@ const LONG: [(usize, usize, usize, usize, Way, bool); 9] = [
     (4, 1, 3, 3, Way::Eager, false),
     (5, 1, 3, 3, Way::Eager, true),
     (7, 2, 2, 4, Way::Eager, true),
+    (7, 2, 3, 3, Way::Eager, true),
 ];
 
 #[test]

@@ -43,8 +43,8 @@ fn two_in_a_row_and_two_rounds() {
         return;
     }
     let two = [old(), stage(&[0, 1, 2, 4], &[3], 1), stage(&[1, 2, 4, 5], &[3], 1)];
-    holds("two changes in a row", &two, 2_000);
-    holds("two rounds under each charter", &[Stage { rounds: 2, ..old() }, stage(&[0, 1, 2, 4], &[3], 2)], 2_000);
+    holds("two changes in a row", &two, 100_000);
+    holds("two rounds under each charter", &[Stage { rounds: 2, ..old() }, stage(&[0, 1, 2, 4], &[3], 2)], 200_000);
 }
 
 #[test]

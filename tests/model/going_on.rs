@@ -1,5 +1,6 @@
 //! Honest members decide: with all rules always, and not without the guide, its two patiences, telling, or entering.
 
+use git_quorum::charter::Threshold;
 use git_quorum::lifted::Rule;
 
 use crate::long;
@@ -10,7 +11,7 @@ use crate::table::Phase;
 /// The votes of every ledger that a search reaches, at the ends of rounds.
 fn starts(n: usize, rounds: usize, way: Way) -> Vec<Vec<Vote>> {
     let mut starts = vec![];
-    let found = each_state(&Setup { way, ..Setup::new(n, 1, 2, rounds) }, |search, _| {
+    let found = each_state(&Setup { way, ..Setup::new(n, Threshold::of(n).f, 2, rounds) }, |search, _| {
         starts.push(search.path.clone());
         true
     });
@@ -25,7 +26,7 @@ fn split(round: usize, rivals: &[usize]) -> Vec<Vote> {
 }
 
 fn game(n: usize, shows: usize, rounds: usize) -> Game {
-    Game { n, liars: 1, rivals: 2, rounds, shows, most: 200_000 }
+    Game { n, liars: Threshold::of(n).f, rivals: 2, rounds, shows, most: 200_000 }
 }
 
 /// Plays with each guide first, and tells what was lost.
@@ -78,6 +79,8 @@ fn they_decide() {
         from_all(&game(4, 1, 4), &starts(4, 2, Way::Eager), 29);
         from_all(&game(4, 1, 4), &starts(4, 1, Way::Turns), 5);
         from_all(&game(5, 1, 4), &starts(5, 1, Way::Eager), 29);
+        from_all(&game(6, 1, 4), &starts(6, 1, Way::Eager), 60);
+        from_all(&game(7, 1, 4), &starts(7, 1, Way::Eager), 300);
     } else {
         from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 9);
     }
@@ -97,31 +100,4 @@ fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize) {
         all.time += played.time;
     }
     println!("n = {}, {} starts, every {step}th: {all}", game.n, starts.len());
-}
-
-#[test]
-fn probe() {
-    let Ok(text) = std::env::var("PROBE") else { return };
-    let v: Vec<usize> = text.split(',').map(|x| x.parse().unwrap()).collect();
-    match v[0] {
-        0 => {
-            let way = if v[6] == 0 { Way::Eager } else { Way::Turns };
-            let found = crate::reduced::search(&Setup { way, folded: v[5] == 1, ..Setup::new(v[1], v[2], v[3], v[4]) });
-            println!("{v:?} {found}");
-        }
-        1 => {
-            let two = [crate::charters_stage(&[0, 1, 2], &[3], v[2]), crate::charters_stage(&[0, 1, 2, 4], &[3], v[2]), crate::charters_stage(&[1, 2, 4, 5], &[3], v[2])];
-            println!("{v:?} {}", crate::charters::search(&two[..v[3]], 2, true, None, v[1]));
-        }
-        _ => {
-            let game = Game { n: v[1], liars: v[2], rivals: 2, rounds: 4, shows: 1, most: v[3] };
-            let starts = starts(v[1], 1, Way::Eager);
-            println!("{} starts", starts.len());
-            let variants = variants(&game);
-            for (number, votes) in starts.iter().enumerate().skip(v[5]).step_by(v[4]) {
-                let (offset, rivals, members) = &variants[number * 7 % variants.len()];
-                println!("{number} {}", play(&game, votes, *offset, rivals, members));
-            }
-        }
-    }
 }

@@ -21,6 +21,3 @@ mod table;
 fn long() -> bool {
     std::env::var_os("MODEL").is_some_and(|form| form == "long")
 }
-fn charters_stage(honest: &[usize], liars: &[usize], rounds: usize) -> charters::Stage {
-    charters::Stage { honest: honest.to_vec(), liars: liars.to_vec(), rounds }
-}
