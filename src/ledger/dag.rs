@@ -2,9 +2,10 @@
 //!
 //! Each lane is cut into *chains*: runs of entries each of which has the one before as its first
 //! parent; without forks a lane is one chain. Each entry has a table of how many entries of every other
-//! chain it knows, which shares with those of its parents what they have in common (`known.rs`). So "is an
+//! chain it knows, which shares with those of all others what they have in common (`known.rs`). So "is an
 //! ancestor of" takes a step for each digit of the number of chains, however the forks stand on each other,
 //! and memory grows with what entries newly cite: never with entries times members, nor with forks times forks.
+//! Only entries that join forks which no other entry joins alike need more, up to four bytes for each fork; that is counted.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -330,6 +331,12 @@ impl Dag {
     #[allow(clippy::expect_used, reason = "an index is only made together with its entry, and none is removed")]
     pub fn entry(&self, index: EntryIndex) -> &Entry {
         self.entries.get(index.0 as usize).expect("the bytes that a dag is read from are as they were written")
+    }
+
+    /// What it has cost to keep what entries know of each other, in bytes, since the ledger was founded or read from
+    /// bytes. For most entries it is less than their own bytes.
+    pub fn knowing_cost(&self) -> usize {
+        self.known.cost()
     }
 
     /// All entries, parents first, the genesis among them.

@@ -1,7 +1,13 @@
 //! What entries know of chains, as tables that share what they have in common: each maps a chain's number to how many of
-//! its entries are known. A table is a tree of sixteen branches a node, and one that comes from others holds
-//! new nodes only where it differs from each of them. So to look a chain up takes a step for each hexadecimal digit of the
-//! number of chains, and to join tables takes no longer than they differ. Knows nothing of entries.
+//! its entries are known. A table is a tree of sixteen branches a node, and a node is kept once, whatever tables it
+//! belongs to. So to look a chain up takes a step for each hexadecimal digit of the number of chains, to join tables
+//! takes no longer than they differ, and to join the same again takes no room. Knows nothing of entries.
+//!
+//! Tables that come from many different ones can differ from them all: then each costs up to a node for every sixteen chains.
+//! What joins have cost is counted, so that whoever takes them in can set a bound.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +35,17 @@ pub(super) type Upto = (u32, u32);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tables {
     nodes: List<Node>,
+    /// Where nodes stand, by a keyed hash of what they hold. Not those that were read from bytes: to look for them
+    /// would decode them all.
+    places: HashMap<u64, u32>,
+    hashing: RandomState,
+    cost: usize,
 }
+
+/// Bytes of memory for a new node: itself, its place in the list, and what finds it again.
+const MADE: usize = size_of::<Node>() + 48;
+/// What it costs to look at a node of a table that is joined, in bytes as well: about as long as a hash takes for them.
+const LOOKED_AT: usize = 8;
 
 /// The branch that leads to a chain at a level.
 fn branch(chain: u32, level: u8) -> usize {
@@ -85,6 +101,7 @@ impl Tables {
             ([only], []) if only.level == level => return only.node,
             _ => {}
         }
+        self.cost = self.cost.saturating_add(LOOKED_AT * (all.len() + named.len()));
         let joined = match level.checked_sub(1) {
             None => self.greatest(all, named),
             Some(lower) => std::array::from_fn(|number| {
@@ -123,9 +140,23 @@ impl Tables {
         below
     }
 
+    /// The place of a node that holds this.
     fn add(&mut self, node: Node) -> u32 {
-        self.nodes.push(node);
-        self.nodes.len() as u32
+        let hash = self.hashing.hash_one(node);
+        let same = self.places.get(&hash).copied().filter(|place| self.node(*place) == Some(&node));
+        same.unwrap_or_else(|| {
+            self.nodes.push(node);
+            self.cost = self.cost.saturating_add(MADE);
+            let place = self.nodes.len() as u32;
+            self.places.insert(hash, place);
+            place
+        })
+    }
+
+    /// What joins have cost since these tables were made or read, in bytes: those that they keep, and some for the
+    /// time that they took.
+    pub(super) fn cost(&self) -> usize {
+        self.cost
     }
 
     pub(super) fn freeze(&self, freezer: &mut Freezer) {
@@ -133,7 +164,7 @@ impl Tables {
     }
 
     pub(super) fn thaw(thawer: &mut Thawer) -> Option<Self> {
-        Some(Self { nodes: thawer.list()? })
+        Some(Self { nodes: thawer.list()?, ..Self::default() })
     }
 }
 
@@ -205,5 +236,60 @@ mod tests {
         some.push(Known::default());
         assert_eq!(tables.join(some, &[(17, 1)]), known);
         assert_eq!(tables.nodes.len(), before);
+    }
+
+    /// Tables that each know every so-manieth chain, as those who cite forks by turns do.
+    fn by_turns(tables: &mut Tables, chains: u32, turns: u32) -> Vec<Known> {
+        let every = |turn: u32| (turn..chains).step_by(turns as usize).map(|chain| (chain, 1)).collect::<Vec<_>>();
+        (0..turns).map(|turn| tables.join(vec![], &every(turn))).collect()
+    }
+
+    /// Whoever joins all forks again, or all but a few, says little new and keeps little new.
+    #[test]
+    fn the_same_joined_again_takes_no_room() {
+        const CHAINS: u32 = 4_096;
+        let mut tables = Tables::default();
+        let parts = by_turns(&mut tables, CHAINS, 64);
+        let all = tables.join(parts.clone(), &[]);
+        let (nodes, cost) = (tables.nodes.len(), tables.cost());
+        assert!(nodes < 2_000, "{nodes} nodes");
+        for _ in 0..100 {
+            assert_eq!(tables.join(parts.clone(), &[]), all);
+        }
+        assert_eq!(tables.nodes.len(), nodes);
+        assert!(tables.cost() > cost, "it takes time all the same");
+        for without in 0..64 {
+            let most: Vec<_> = parts.iter().enumerate().filter(|(part, _)| *part != without).map(|(_, p)| *p).collect();
+            let known = tables.join(most, &[]);
+            assert!((0..CHAINS).all(|c| (tables.count(known, c) == 1) == (c % 64 != without as u32)));
+        }
+        let more = tables.nodes.len() - nodes;
+        assert!(more < 64 * 24, "{more} nodes for 64 tables of 4,096 chains");
+    }
+
+    /// What no sharing helps against is counted: two of many that know different things, joined.
+    #[test]
+    fn what_differs_from_all_others_is_paid_for() {
+        const CHAINS: u32 = 4_096;
+        let mut tables = Tables::default();
+        let mut dice = 1_u64;
+        let mut some = || {
+            let mut roll = || {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (dice >> 33) as u32
+            };
+            (0..CHAINS).map(|chain| (chain, roll() % 3)).filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+        };
+        let parts: Vec<_> = (0..16).map(|_| some()).collect();
+        let parts: Vec<_> = parts.iter().map(|named| tables.join(vec![], named)).collect();
+        let (nodes, cost) = (tables.nodes.len(), tables.cost());
+        for (place, one) in parts.iter().enumerate() {
+            for other in parts.iter().take(place) {
+                tables.join(vec![*one, *other], &[]);
+            }
+        }
+        let (nodes, cost) = (tables.nodes.len() - nodes, tables.cost() - cost);
+        assert!(nodes > 120 * 200, "{nodes} nodes: sharing helps, and the module's word of it is wrong");
+        assert!(cost >= nodes * size_of::<Node>(), "{cost} for {nodes} nodes");
     }
 }

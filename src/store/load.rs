@@ -217,7 +217,7 @@ const WORTH_A_SNAPSHOT: usize = 64;
 /// Bytes of entries whose signatures are checked together.
 const BATCH_BYTES: usize = 1 << 23;
 
-/// How many bytes of entries may still be read; any number where none is said. Zero is none: who uses up the last one is over.
+/// How many bytes of entries may still be taken in; any number where none is said. Zero is none: who uses up the last one is over.
 #[derive(Debug, Clone, Copy, Default)]
 struct Room(Option<usize>);
 
@@ -343,7 +343,8 @@ impl Loaded {
         }
     }
 
-    /// Lets so many bytes of entries be taken in from now on. What would bring more is not.
+    /// Lets so many bytes of entries be taken in from now on. What would bring more is not. An entry counts with its bytes
+    /// or, if it is more, with what it costs to keep what it knows.
     pub fn limit(&mut self, bytes: usize) {
         self.room = Room(Some(bytes));
     }
@@ -452,8 +453,15 @@ impl Loaded {
         let unchecked = descent.batch.iter_mut().filter(|u| !self.cache.contains(&u.digest));
         check_ahead(unchecked.map(|u| &mut u.entry).collect());
         descent.batched = 0;
-        for Unknown { oid, entry, digest, .. } in descent.batch.drain(..) {
+        for Unknown { oid, entry, size, digest } in std::mem::take(&mut descent.batch) {
+            if self.room.is_used_up() {
+                return;
+            }
+            let before = self.tally.dag().knowing_cost();
             self.insert(oid, entry, digest);
+            // Its own bytes have been taken.
+            let cost = self.tally.dag().knowing_cost().saturating_sub(before);
+            self.room.take(cost.saturating_sub(size));
             descent.judged += 1;
             self.watcher.at("Judging entries", descent.judged, Some(descent.opened.len()));
         }

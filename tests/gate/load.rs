@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use git_quorum::charter::Charter;
-use git_quorum::id::{EntryId, Oid};
+use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{Review, Statement, Verdict};
 
 use crate::lab::*;
@@ -274,6 +274,43 @@ fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
     for bad in ["much", "0", "-1"] {
         site.set("quorum.maxPush", bad);
         site.refused_late(&["--force"], &[&format!("{first}:refs/heads/x")], &["GATE_UNAVAILABLE", "quorum.maxPush"]);
+    }
+}
+
+/// Few bytes can ask for much memory: entries that join many forks, each others. They count with what they ask for.
+#[test]
+fn entries_that_join_many_forks_count_with_what_they_ask_for() {
+    let (mut site, _) = Site::new();
+    let ledger = site.lab.ledger;
+    let root = site.lab.entry("d", ledger, &[ledger], vec![]);
+    let forks: Vec<_> = (0..1_000).map(|_| site.lab.entry("d", ledger, &[root], vec![])).collect();
+    // Each part knows others of the forks, and no two know the same.
+    let knows = |n: usize, fork: &EntryId| Digest::of(format!("{n} {fork}").as_bytes()).bytes()[0] < 50;
+    let parts: Vec<_> = (0..12)
+        .map(|n| {
+            let cited: Vec<_> = forks.iter().copied().filter(|fork| knows(n, fork)).collect();
+            site.lab.entry("d", ledger, &cited, vec![])
+        })
+        .collect();
+    let all = site.lab.entry("d", ledger, &parts, vec![]);
+    let lane = site.lane_at("d", all);
+    site.accepted(&[&lane]);
+    let before = site.lab.tally.dag().knowing_cost();
+    let pairs: Vec<_> =
+        parts.iter().enumerate().flat_map(|(place, one)| parts[..place].iter().map(|other| [*one, *other])).collect();
+    let joins: Vec<_> = pairs.iter().map(|pair| site.lab.entry("d", ledger, pair, vec![])).collect();
+    let cost = site.lab.tally.dag().knowing_cost() - before;
+    let bytes: usize = site.lab.made.iter().rev().take(joins.len()).map(|made| made.raw.len()).sum();
+    assert!(cost > 3 * bytes, "{cost} for {bytes} bytes of entries");
+    site.set("quorum.maxPush", &(2 * bytes).to_string());
+    let tip = site.lab.entry("d", ledger, &[&[all], &joins[..]].concat(), vec![]);
+    let lane = site.lane_at("d", tip);
+    site.refused(&[&lane], &["TOO_MUCH"]);
+    let mut at = all;
+    for few in joins.chunks(10) {
+        at = site.lab.entry("d", ledger, &[&[at], few].concat(), vec![]);
+        let lane = site.lane_at("d", at);
+        site.accepted(&[&lane]);
     }
 }
 
