@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use git_quorum::consensus::DiscountReason;
+use git_quorum::consensus::{DiscountReason, FaultKind};
 
 /// The files of a folder, by name; none if there is no such folder.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -50,4 +50,10 @@ fn the_kept_ledgers_come_as_far_as_there_is_to_come() {
     let missing: Vec<_> =
         DiscountReason::ALL.into_iter().map(DiscountReason::code).filter(|c| !refused.contains(c)).collect();
     assert_eq!(missing, ["BAD_AGREEMENT_SIGNATURE"], "which `dsse` meets: nothing is signed in the lanes");
+}
+
+#[test]
+fn the_kept_proofs_convict_of_every_kind_of_fault() {
+    let proved: BTreeSet<_> = inputs("proof").iter().flat_map(|(_, input)| checks::proof::proved(input)).collect();
+    assert_eq!(proved, FaultKind::ALL.into_iter().collect());
 }

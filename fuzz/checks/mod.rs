@@ -8,6 +8,7 @@ pub mod hook_input;
 pub mod known;
 pub mod lanes;
 pub mod proc_receive;
+pub mod proof;
 pub mod seeds;
 pub mod sshsig;
 
@@ -15,7 +16,7 @@ pub mod sshsig;
 pub type Check = fn(&[u8]);
 
 /// The targets, by name.
-pub const TARGETS: [(&str, Check); 7] = [
+pub const TARGETS: [(&str, Check); 8] = [
     ("entry", entry::check),
     ("charter", charter::check),
     ("sshsig", sshsig::check),
@@ -23,4 +24,5 @@ pub const TARGETS: [(&str, Check); 7] = [
     ("lanes", lanes::check),
     ("proc_receive", proc_receive::check),
     ("hook_input", hook_input::check),
+    ("proof", proof::check),
 ];

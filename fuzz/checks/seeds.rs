@@ -11,7 +11,7 @@ use git_quorum::consensus::{Trial, agreement_statement, pre_authentication_encod
 use git_quorum::id::Oid;
 use serde_json::{Value, json};
 
-use super::{dsse, known};
+use super::{dsse, known, proof};
 
 /// Larger vectors are left to the tests of limits: a search wants many small inputs.
 const MOST: usize = 4096;
@@ -26,6 +26,7 @@ pub fn of(target: &str, spec: &Path) -> Vec<Vec<u8>> {
         "lanes" => lanes(),
         "proc_receive" => conversations(),
         "hook_input" => lines(),
+        "proof" => proofs(),
         _ => panic!("{target} is no target"),
     }
 }
@@ -295,4 +296,41 @@ fn lines() -> Vec<Vec<u8>> {
     seeds.push(format!("HEAD@{{1 day ago}} {two} refs/heads/main {one}\n"));
     seeds.extend([String::new(), "\n".to_owned(), format!("{one} {two}")]);
     seeds.into_iter().map(String::into_bytes).collect()
+}
+
+// ---------------------------------------------------------------- proofs
+
+/// Each pair of entries of each ledger as a proof; small ones as files, whole, cut and damaged; and files that are none.
+fn proofs() -> Vec<Vec<u8>> {
+    let mut recipes = Vec::new();
+    for ledger in 0..proof::LEDGERS_KNOWN {
+        let places = || 1..proof::entries(ledger) as u8;
+        let pairs = places().flat_map(|one| (one + 1..=places().end).map(move |two| (one, two)));
+        let pairs = pairs.map(|(one, two)| (one, if two == places().end { proof::NONE } else { two }));
+        recipes.extend(pairs.map(|(one, two)| vec![ledger as u8, one, two, 0]));
+    }
+    let is_proof = |recipe: &&Vec<u8>| !proof::proved(recipe).is_empty();
+    let good: Vec<_> = recipes.iter().filter(is_proof).cloned().collect();
+    let changes = [[1, 1, 0, 0], [2, 0, 3, 2], [3, 2, 200, 1], [4, 1, 0, 0], [5, 0, 90, 1], [6, 9, 0, 0], [7, 1, 1, 0]];
+    let changed = good.iter().step_by(3).flat_map(|recipe| changes.map(|change| [&recipe[..], &change].concat()));
+    let mut seeds: Vec<_> = recipes.iter().chain([&vec![0, 0, proof::NONE, 0]]).cloned().chain(changed).collect();
+    let files: Vec<_> = good.iter().map(|recipe| proof::made(recipe)).filter(|file| file.len() <= MOST).collect();
+    for file in files.iter().take(3) {
+        seeds.extend([file.clone(), file[..file.len() / 2].to_vec(), file[..file.len() - 1].to_vec()]);
+    }
+    let pack = |rest: &[u8]| [b"# v2 git bundle\n\nPACK\0\0\0\x02", rest].concat();
+    seeds.extend([
+        b"# v3 git bundle\n@object-format=sha1\n\n".to_vec(),
+        format!("# v2 git bundle\n-{} x\n\n", oid(1)).into_bytes(),
+        format!("# v2 git bundle\n{0} refs/quorum-proof/1\n{0} refs/quorum-proof/genesis\n\nPACK", oid(1)).into_bytes(),
+        pack(b"\xff\xff\xff\xff"),
+        // A size that goes on for ever; a blob; deltas; a stream that is compressed; more in a block than there is.
+        pack(b"\0\0\0\x01\x9f\xff\xff\xff\xff\xff\xff"),
+        pack(b"\0\0\0\x01\x30\x78\x01\x01\0\0\xff\xff\0\0\0\x01"),
+        pack(b"\0\0\0\x01\x61\x05\x78\x9c"),
+        pack(b"\0\0\0\x01\x71aaaaaaaaaaaaaaaaaaaa\x78\x9c"),
+        pack(b"\0\0\0\x01\x9f\x7f\x78\x9c\x4b\x4c\x04\x02"),
+        pack(b"\0\0\0\x01\x9f\x7f\x78\x01\x01\xff\xff\0\0a"),
+    ]);
+    seeds
 }

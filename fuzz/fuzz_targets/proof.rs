@@ -1,0 +1,11 @@
+#![no_main]
+
+use std::path::Path;
+
+#[path = "../checks/mod.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(
+    init: checks::seeds::write_if_asked("proof", Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../ledger-spec"))),
+    |input: &[u8]| checks::proof::check(input)
+);
