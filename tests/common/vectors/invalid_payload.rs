@@ -195,6 +195,8 @@ fn add_vote_shapes(cases: &mut Cases<'_>) {
         ("ref-control", "a control character in a ref name", "refs/heads/a\u{7f}"),
         ("ref-reserved", "a ref of the ledger itself", "refs/quorum/0123456789abcdef/genesis"),
         ("ref-replace", "a replacement ref", "refs/replace/4b825dc642cb6eb9a060e54bf8d69288fbee4904"),
+        ("ref-namespaces", "a ref in another namespace of Git's", "refs/namespaces/x/refs/heads/main"),
+        ("ref-reserved-in-another-case", "a ref that some file systems take for one of a ledger", "refs/Quorum/x"),
     ] {
         add(name, why, &|v| v["ref"] = json!(with));
     }
