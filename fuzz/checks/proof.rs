@@ -43,7 +43,8 @@ struct Ledger {
 struct Commit {
     raw: Vec<u8>,
     oid: Oid,
-    parents: Vec<String>,
+    /// Its parents, by their places.
+    parents: Vec<usize>,
     payload: Value,
 }
 
@@ -52,8 +53,10 @@ static LEDGERS: LazyLock<Vec<Ledger>> = LazyLock::new(|| VECTORS.iter().map(|tex
 impl Ledger {
     fn read(text: &str) -> Ledger {
         let mut vector: Value = serde_json::from_str(text).expect("a vector");
-        let entries = vector["entries"].as_array().expect("entries").iter();
-        let commits = entries.map(|entry| Commit::read(entry.as_str().expect("a text"))).collect();
+        let mut commits: Vec<Commit> = Vec::new();
+        for entry in vector["entries"].as_array().expect("entries") {
+            commits.push(Commit::read(entry.as_str().expect("a text"), &commits));
+        }
         let expected = &mut vector["expected"];
         Ledger { commits, discounted: expected["discounted"].take(), evidence: expected["evidence"].take() }
     }
@@ -65,13 +68,15 @@ impl Ledger {
 }
 
 impl Commit {
-    fn read(text: &str) -> Commit {
+    fn read(text: &str, before: &[Commit]) -> Commit {
         let (header, message) = text.split_once("\n\n").expect("a header");
         let (_, payload) = message.split_once("\n\n").expect("a payload");
+        let place = |id: &str| before.iter().position(|commit| commit.oid.to_string() == id).expect("a parent");
+        let parent = |line: &str| line.strip_prefix("parent ").map(place);
         Commit {
             raw: text.as_bytes().to_vec(),
             oid: oid_of(text.as_bytes()),
-            parents: header.lines().filter_map(|line| line.strip_prefix("parent ")).map(str::to_owned).collect(),
+            parents: header.lines().filter_map(parent).collect(),
             payload: serde_json::from_str(payload).expect("JSON"),
         }
     }
@@ -91,7 +96,7 @@ pub fn entries(ledger: usize) -> usize {
 
 /// The file that an input is or says. A recipe: the ledger; the places of the entries `1` and `2` and of the genesis;
 /// and changes of four bytes: what (see [`change`] and [`damage`]), of which entry, and two more.
-fn file(input: &[u8]) -> Vec<u8> {
+pub fn file(input: &[u8]) -> Vec<u8> {
     let Some((&[ledger, one, two, genesis], changes)) = input.split_first_chunk().filter(|(head, _)| head[0] < 0x20)
     else {
         return input.to_vec();
@@ -111,13 +116,12 @@ fn file(input: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Entries with all that they build on. Parents stand before their children.
 fn closure(commits: &[Commit], named: impl Iterator<Item = usize>) -> BTreeSet<usize> {
     let mut needed: BTreeSet<usize> = named.collect();
-    // Parents stand before their children.
-    for place in (0..commits.len()).rev().filter(|place| *place > 0) {
+    for place in (0..commits.len()).rev() {
         if needed.contains(&place) {
-            let is_parent = |commit: &Commit| commits[place].parents.contains(&commit.oid.to_string());
-            needed.extend((0..place).filter(|n| is_parent(&commits[*n])));
+            needed.extend(&commits[place].parents);
         }
     }
     needed
@@ -180,11 +184,6 @@ fn object(kind: u8, raw: &[u8]) -> Vec<u8> {
     }
     let sum = (b << 16 | a).to_be_bytes();
     [&head[..], b"\x78\x01\x01", &length.to_le_bytes(), &(!length).to_le_bytes(), raw, &sum].concat()
-}
-
-/// The file that a recipe makes.
-pub fn made(recipe: &[u8]) -> Vec<u8> {
-    file(recipe)
 }
 
 // ---------------------------------------------------------------- checking

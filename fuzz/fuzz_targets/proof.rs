@@ -4,6 +4,7 @@ use std::path::Path;
 
 #[path = "../checks/mod.rs"]
 mod checks;
+mod untraced;
 
 libfuzzer_sys::fuzz_target!(
     init: checks::seeds::write_if_asked("proof", Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../ledger-spec"))),
