@@ -573,7 +573,7 @@ class Ledger:
 
     def report(self) -> dict:
         decided: dict[str, tuple[str, int]] = {}
-        for slot in list(self.votes):
+        for slot in self.votes:
             for _, by, r, proposal in self.quorums(slot, "precommit", None):
                 decided.setdefault(proposal, (by, r))
         newer = [p for p in sorted(decided) if "charter" in self.proposals[p].said and p not in self.charters]
