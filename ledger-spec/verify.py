@@ -373,7 +373,7 @@ class Ledger:
         need(genesis.is_genesis, "BAD_GENESIS")
         self.id = genesis.id
         self.entries, self.commits = {genesis.id: genesis}, {genesis.oid: genesis.id}
-        self.next_bit = 2
+        self.next_bit = 2  # the genesis has 1, which everybody knows
         self.proposals: dict[str, Statement] = {}
         # The first charter, and those that are proposed and could follow one another down to it.
         self.charters = {genesis.id: Charter(genesis.id, genesis.known, None, genesis.payload["charter"])}
@@ -418,7 +418,7 @@ class Ledger:
         lineage = [earlier.id for earlier in self.charters[entry.charter].lineage]
         need(all(parent.charter in lineage for parent in own), "CHARTER_WENT_BACK")
 
-    # -- deciding.md, section 2. To somebody who is None the whole ledger is known
+    # -- deciding.md, section 2. Where `at` is None the whole ledger is known
 
     def is_valid(self, proposal: str, at: Statement) -> bool:
         """Valid, and known to a statement."""
