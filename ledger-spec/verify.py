@@ -340,6 +340,7 @@ class Charter:
         self.protects = re.compile("|".join(re.escape(ref).replace(r"\*", ".+") for ref in body["protect"])).fullmatch
 
     def root(self, ref: str) -> str | None:
+        """deciding.md, section 2."""
         protecting = list(takewhile(lambda earlier: earlier.protects(ref), self.lineage))
         return protecting[-1].id if protecting else None
 
@@ -354,10 +355,12 @@ class Slot(NamedTuple):
         return sha256(f"git-quorum slot v1\n{self.subject}\n{self.base}\n".encode())
 
 class Statement:
+    """What an entry says, in its place (deciding.md, section 1), with what is known there (entry.md, section 5)."""
+
     def __init__(self, entry: Entry, charter: Charter, said: dict, bit: int) -> None:
         self.entry, self.charter, self.said, self.member = entry, charter, said, entry.member
         self.kind, self.proposal, self.round = said["kind"], said.get("proposal"), said.get("round")
-        self.bit, self.known = bit, entry.known  # one of its own, and those of what it knows (entry.md, section 5)
+        self.bit, self.known = bit, entry.known  # one of its own, and those of the statements that it knows
         self.code: str | None = None  # why it does not count
         if "base" in said:
             self.slot = Slot(said.get("ref", "charter"), said["base"])
@@ -373,7 +376,7 @@ class Ledger:
         need(genesis.is_genesis, "BAD_GENESIS")
         self.id = genesis.id
         self.entries, self.commits = {genesis.id: genesis}, {genesis.oid: genesis.id}
-        self.next_bit = 2
+        self.next_bit = 2  # the genesis has 1, which everybody knows
         self.proposals: dict[str, Statement] = {}
         # The first charter, and those that are proposed and could follow one another down to it.
         self.charters = {genesis.id: Charter(genesis.id, genesis.known, None, genesis.payload["charter"])}
@@ -418,7 +421,7 @@ class Ledger:
         lineage = [earlier.id for earlier in self.charters[entry.charter].lineage]
         need(all(parent.charter in lineage for parent in own), "CHARTER_WENT_BACK")
 
-    # -- deciding.md, section 2. To somebody who is None the whole ledger is known
+    # -- deciding.md, section 2. Where `at` is None the whole ledger is known
 
     def is_valid(self, proposal: str, at: Statement) -> bool:
         """Valid, and known to a statement."""
@@ -573,7 +576,7 @@ class Ledger:
 
     def report(self) -> dict:
         decided: dict[str, tuple[str, int]] = {}
-        for slot in list(self.votes):
+        for slot in self.votes:
             for _, by, r, proposal in self.quorums(slot, "precommit", None):
                 decided.setdefault(proposal, (by, r))
         newer = [p for p in sorted(decided) if "charter" in self.proposals[p].said and p not in self.charters]
@@ -609,6 +612,8 @@ ENVIRONMENT = {word: value for word, value in os.environ.items() if not word.sta
 ENVIRONMENT |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 
 class Clone:
+    """A repository in which nothing is believed: every object is read raw, and judged by its own bytes."""
+
     def __init__(self, path: str) -> None:
         self.git = ["git", "-C", path]
         partial = self.run("config", "--get-regexp", r"^(extensions\.partialclone|remote\..*\.promisor)$")
@@ -635,8 +640,8 @@ class Clone:
     def parse(self, oid: str) -> Entry:
         """What is no commit, or too large, is not read."""
         _, kind, *size = self.ask("info", oid)
-        # deciding.md, section 4
-        need(kind != "missing", "INCOMPLETE_CLONE", f"{oid} is missing: nothing is certified from here", Stop)
+        missing = f"{oid} is missing: nothing is certified from here"  # deciding.md, section 4
+        need(kind != "missing", "INCOMPLETE_CLONE", missing, Stop)
         need(kind == "commit", "NOT_A_COMMIT", f"{oid}: {kind}")
         need(int(size[0]) <= 262144, "TOO_LARGE", oid)
         self.ask("contents", oid)

@@ -449,12 +449,18 @@ fn it_agrees_in_real_clones() {
     let found = both_agree(&python, &team, bob);
     assert_eq!(found["charter"], json!(change), "{found}");
 
-    // The server's lane of Dave ends in what is no entry; a bare repository, of which nobody said which ledger is the right one.
-    let junk = team.world.store(&team.server, "commit", b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\nno entry\n");
+    // The server's lane of Dave ends in what is no entry, and so does that of a remote whose name would end a line elsewhere;
+    // a bare repository, of which nobody said which ledger is the right one.
+    let [junk, other] = ["no entry", "none either"].map(|text| {
+        let raw = format!("tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n\n{text}\n");
+        team.world.store(&team.server, "commit", raw.as_bytes())
+    });
     team.place("dave", &junk);
+    let remote = team.ledger_ref("remote/a\u{2028}b/dave");
+    team.world.git(&team.server, &["update-ref", &remote, &other]);
     let (found, exit) = second(&python, &team, &team.server, &["--stock"]);
     assert_eq!((exit, &found["pinned"]), (7, &json!(false)), "{found}");
-    assert_eq!(found["no_entries"], json!({junk: "BAD_TEMPLATE"}));
+    assert_eq!(found["no_entries"], json!({junk: "BAD_TEMPLATE", other: "BAD_TEMPLATE"}));
     let ledger = alice.git(&["config", "quorum.ledger"]);
     assert_eq!(second(&python, &team, &team.server, &["--ledger", &ledger]).1, 0);
     no_verdict(&python, &team, &ledger);

@@ -41,6 +41,11 @@ fn add_broken(cases: &mut Cases<'_>) {
     add("-nested-deeply", "100000 brackets", &"[".repeat(100_000));
     add("-version-is-text", "a version that is no integer", &json.replace("\"v\":1}", "\"v\":\"1\"}"));
     add("-version-is-1.0", "a version that is no integer", &json.replace("\"v\":1}", "\"v\":1.0}"));
+    add(
+        "-version-is-minus-0",
+        "a version that is not written as an integer is",
+        &json.replace("\"v\":1}", "\"v\":-0}"),
+    );
     add("-no-version", "no version", &json.replace(",\"v\":1}", "}"));
     let mut version = |name: &str, why: &str, with: &str| {
         let raw = base.clone().payload(&json.replace("\"v\":1}", with)).sign("dave");

@@ -92,6 +92,8 @@ fn add_lanes(cases: &mut Cases<'_>) {
         &["genesis", "abstain"],
         None,
     );
+    let why = "the genesis first, which is no entry of its founder's lane, and an own entry behind it";
+    add("BAD_LANE-genesis-and-own-founder", why, "alice", &["genesis", "propose"], None);
     add("BAD_LANE-genesis-second", "another member's entry before the genesis", "dave", &["propose", "genesis"], None);
     add("BAD_SEQUENCE", "a number left out", "dave", &["abstain"], Some(3));
     add("BAD_SEQUENCE-again", "the number of the entry before", "dave", &["abstain"], Some(1));
