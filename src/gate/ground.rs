@@ -15,7 +15,9 @@ use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
-use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load, load_unfounded};
+use crate::store::{
+    Admission, LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load, load_unfounded,
+};
 
 /// The setting that pins the ledger.
 pub const LEDGER_KEY: &str = "quorum.ledger";
@@ -62,6 +64,7 @@ impl Ground<'_> {
             before: self.before.charter.as_ref(),
             broken_before: &self.before.broken,
             tally: &self.loaded.tally,
+            admission: &Admission::of(&self.loaded.tally),
             refs: &self.loaded.refs,
             values: &self.values,
             pushed: &self.push.refs,

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::admission::Admission;
 use super::cache::VerifiedCache;
 use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
-use crate::charter::{Charter, MemberName};
+use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
@@ -507,9 +508,9 @@ impl Loaded {
         Ok(None)
     }
 
-    /// Whether an entry's author may still be taken in.
+    /// Whether an entry's author may still be taken in. For one entry; of many an [`Admission`] tells.
     pub fn is_admitted(&self, index: EntryIndex) -> bool {
-        is_admitted(&self.tally, index)
+        Admission::of(&self.tally).admits(index)
     }
 
     /// The object database that the ledger was read from.
@@ -521,31 +522,6 @@ impl Loaded {
     pub fn save_cache(&self) {
         self.cache.save();
     }
-}
-
-/// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
-/// author's removal names, or than a vote of the author's that a decision stands on.
-pub fn is_admitted(tally: &Tally, index: EntryIndex) -> bool {
-    let dag = tally.dag();
-    let member = &dag.entry(index).member;
-    let Some(node) = dag.charter(tally.charter_in_force()) else { return true };
-    let Some(removal) = node.charter.removed().iter().find(|r| r.name == *member) else { return true };
-    let reaches = |last: EntryId| dag.find(last).is_some_and(|last| dag.reaches(index, last));
-    removal.last.is_some_and(reaches) || needed_votes(tally, &node.charter, member).any(reaches)
-}
-
-/// The precommits of a former member in decisions for which too few of those who stay precommitted. Whoever does not take
-/// them in does not know the decision, and nothing that it builds on it counts.
-fn needed_votes<'a>(
-    tally: &'a Tally,
-    charter: &'a Charter,
-    member: &'a MemberName,
-) -> impl Iterator<Item = EntryId> + 'a {
-    tally.proposals().filter_map(|proposal| tally.decision(proposal.id)).filter_map(move |decision| {
-        let staying = decision.precommits.keys().filter(|m| charter.member(m).is_some()).count();
-        let quorum = tally.dag().charter(decision.charter)?.charter.threshold().q;
-        decision.precommits.get(member).copied().filter(|_| staying < quorum)
-    })
 }
 
 #[cfg(test)]
