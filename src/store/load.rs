@@ -75,6 +75,19 @@ pub struct Loaded {
     watcher: Watcher,
 }
 
+/// What came of taking in what refs lead to now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// All is in.
+    All,
+    /// There was more than could be taken in.
+    TooMuch,
+    /// The refs do not lead to all that they led to before.
+    WentBack,
+    /// A lane with something wrong.
+    Damaged(LaneProblem),
+}
+
 /// The ids of the ledgers whose genesis entry is here.
 pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
     let objects = repo.objects()?;
@@ -324,16 +337,52 @@ impl Loaded {
         Ok(())
     }
 
-    /// Takes in what the ledger's refs lead to now; gives the first lane with something wrong.
-    pub fn follow(&mut self, tips: BTreeMap<String, Oid>) -> Result<Option<LaneProblem>, RepoError> {
-        self.tips = tips;
+    /// Takes in what the ledger's refs lead to now, here and in the tally of nothing but what they led to before. Of neither
+    /// more than so many bytes.
+    pub fn follow(
+        &mut self,
+        tips: BTreeMap<String, Oid>,
+        of_refs: &mut Tally,
+        bytes: usize,
+    ) -> Result<Followed, RepoError> {
+        let before = std::mem::replace(&mut self.tips, tips);
+        std::mem::swap(&mut self.tally, of_refs);
+        let followed = self.follow_refs(bytes).map(|followed| match followed {
+            Followed::All if !self.builds_on(&before) => Followed::WentBack,
+            followed => followed,
+        });
+        std::mem::swap(&mut self.tally, of_refs);
+        match followed? {
+            Followed::All => self.follow_refs(bytes),
+            other => Ok(other),
+        }
+    }
+
+    fn follow_refs(&mut self, bytes: usize) -> Result<Followed, RepoError> {
+        self.limit(bytes);
         for (name, oid) in self.tips.clone() {
             let Some(owner) = self.refs.owner(&name) else { continue };
-            if let Err(problem) = self.take_lane(&name, oid, &owner)? {
-                return Ok(Some(problem));
+            let taken = self.take_lane(&name, oid, &owner)?;
+            if self.is_over_limit() {
+                return Ok(Followed::TooMuch);
+            }
+            if let Err(problem) = taken {
+                return Ok(Followed::Damaged(problem));
             }
         }
-        Ok(None)
+        Ok(Followed::All)
+    }
+
+    /// Whether the refs lead to every entry that these led to.
+    fn builds_on(&self, before: &BTreeMap<String, Oid>) -> bool {
+        let dag = self.tally.dag();
+        let led_to = |tips: &BTreeMap<String, Oid>| {
+            let of_ledger = tips.iter().filter(|(name, _)| self.refs.owner(name).is_some());
+            of_ledger.map(|(_, oid)| dag.find_oid(*oid)).collect::<Vec<_>>()
+        };
+        let (now, before) = (led_to(&self.tips), led_to(before));
+        let is_held = |tip| now.iter().flatten().any(|now| dag.reaches(tip, *now));
+        before.into_iter().all(|tip| tip.is_some_and(is_held))
     }
 
     /// Keeps what was judged, once lanes have moved to these.

@@ -19,7 +19,7 @@ pub use exchange::{
     Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, last_shown, pass_on, push,
 };
 pub use incoming::load_with_incoming;
-pub use load::{LaneProblem, LoadError, Loaded, Trust, find_ledgers, load, load_unfounded};
+pub use load::{Followed, LaneProblem, LoadError, Loaded, Trust, find_ledgers, load, load_unfounded};
 pub use names::{LaneRef, LedgerRefs};
 pub use proposals::{BindingError, Bound, bind, check_binding};
 
