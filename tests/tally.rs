@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::consensus::{DiscountReason, EvidenceRule, Slot, Subject};
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{CharterProposal, RefProposal, Statement, Verdict, Withdraw, parse};
+use git_quorum::ledger::{CharterProposal, RefProposal, Statement, Verdict, Withdraw, parse, steps};
 use lab::*;
 use scenes::{FIVE, FOUR, locked, precommit, precommits, prevotes, propose_charter, proposed, rivals, with_observer};
 
@@ -716,4 +716,52 @@ fn a_slot_can_be_broken_after_the_tally_was_written() {
     chains[1].rivals.sort_by_key(|id| *id == second);
     let found = chains.map(|chain| (chain.decided, chain.rivals));
     assert_eq!(found, [(vec![first], vec![]), (vec![], vec![first, second])]);
+}
+
+/// Steps that it takes to judge a vote on each of so many forks of d's lane.
+fn steps_for(forks: usize) -> u64 {
+    let (mut lab, p) = proposed();
+    approvals(&mut lab, &["b"], p);
+    let (base, charter) = (lab.above_all("d"), lab.ledger);
+    let root = lab.entry("d", charter, &base, vec![]);
+    let before = steps::taken();
+    for _ in 0..forks {
+        let entry = lab.entry("d", charter, &[root], vec![approve(p), prevote(p, 0)]);
+        assert_eq!(lab.verdicts(entry), [None, None]);
+    }
+    steps::taken() - before
+}
+
+/// Votes of one slot on twice as many separate branches are twice the work, and not four times.
+#[test]
+fn votes_on_many_forks_cost_in_proportion_to_them() {
+    let [few, many] = [100, 400].map(steps_for);
+    println!("{few} steps for 100, {many} for 400");
+    assert!(few > 100 && many < 6 * few, "{few} steps for 100, {many} for 400");
+}
+
+/// A change of the charter that is precommitted on many branches costs the votes on others no more than on one.
+#[test]
+fn freezes_on_many_forks_cost_in_proportion_to_them() {
+    let steps = |forks: usize| {
+        let (mut lab, p) = proposed();
+        let change = propose_charter(lab.ledger, charter(&FIVE));
+        let change = lab.say("a", vec![change]);
+        let (base, charter) = (lab.above_all("d"), lab.ledger);
+        let root = lab.entry("d", charter, &base, vec![]);
+        for _ in 0..forks {
+            let vote = lab.precommit("d", charter, change, 0);
+            let entry = lab.entry("d", charter, &[root], vec![vote]);
+            assert_eq!(lab.verdicts(entry), [Some("NO_PREVOTE_QUORUM")]);
+        }
+        let before = steps::taken();
+        for _ in 0..forks {
+            let entry = lab.entry("d", charter, &[root], vec![approve(p), prevote(p, 0)]);
+            assert_eq!(lab.verdicts(entry), [None, None]);
+        }
+        steps::taken() - before
+    };
+    let [few, many] = [50, 200].map(steps);
+    println!("{few} steps for 50, {many} for 200");
+    assert!(few > 50 && many < 6 * few, "{few} steps for 50, {many} for 200");
 }

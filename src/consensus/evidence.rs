@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::slot::{Slot, Subject};
-use super::tally::{Phase, Tally, Vote};
+use super::slot::Slot;
+use super::tally::{Phase, Tally, Vote, change_of};
 use crate::charter::MemberName;
 use crate::id::EntryId;
-use crate::ledger::EntryIndex;
+use crate::ledger::{EntryIndex, Marks};
 
 /// What a pair of votes shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -137,7 +137,8 @@ impl Tally {
         let quorum = self.quorum(charter);
         between
             .into_iter()
-            .any(|(_, votes)| self.supporters_before(&votes.prevotes, prevote.proposal, prevote.place).len() >= quorum)
+            .map(|(_, votes)| votes.prevotes.supporters_before(&self.dag, prevote.proposal, prevote.place))
+            .any(|members| members.count() >= quorum)
     }
 
     /// A vote under the charter, outside its own slot, that is no ancestor of a precommit of its change.
@@ -147,7 +148,7 @@ impl Tally {
         votes: &'a [Vote],
         wanted: impl Fn(EntryIndex) -> bool,
     ) -> Option<(Vote, &'a Vote)> {
-        let change_slot = Slot { subject: Subject::Charter, base: charter };
+        let change_slot = change_of(charter);
         if *slot == change_slot {
             return None;
         }
@@ -162,11 +163,12 @@ impl Tally {
 
     /// The precommits that no other of these precedes: what these know, the later ones know too.
     fn first_precommits<'a>(&self, votes: impl Iterator<Item = &'a Vote>) -> Vec<Vote> {
-        let mut first: Vec<Vote> = Vec::new();
+        let (mut first, mut places): (Vec<Vote>, Marks<()>) = (Vec::new(), Marks::default());
         let mut in_order: Vec<_> = votes.filter(|v| v.phase == Phase::Precommit).collect();
         in_order.sort_by_key(|v| v.place);
         for vote in in_order {
-            if !first.iter().any(|earlier| self.dag.precedes(earlier.place, vote.place)) {
+            if !self.dag.knows(vote.place, &places, |()| true) {
+                self.dag.mark(&mut places, vote.place, ());
                 first.push(vote.clone());
             }
         }

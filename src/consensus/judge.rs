@@ -1,12 +1,12 @@
 //! Whether a statement counts. Each check reads the statement, its own entry's charter, and what
 //! stands among its ancestors: nothing else, so nothing that arrives later changes the answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::agreement::{agreement_statement, pre_authentication_encoding};
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
-use super::tally::{Ballot, Cast, Phase, Proposal, Round, Tally};
+use super::tally::{Ballot, Phase, Proposal, Round, Tally};
 use crate::charter::{Charter, MemberName, ProposedCharter};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Place, Precommit, Prevote, RefProposal, Statement};
@@ -198,8 +198,7 @@ impl Tally {
             return Err(DiscountReason::NotAVoter.into());
         }
         let is_charter_slot = slot.subject == Subject::Charter;
-        let mut changes = self.freezes(member, charter);
-        if !is_charter_slot && !Rule::Freeze.is_lifted() && changes.any(|place| self.dag.precedes(place, at)) {
+        if !is_charter_slot && !Rule::Freeze.is_lifted() && self.is_frozen(member, charter, at) {
             return Err(DiscountReason::Frozen.into());
         }
         let inheritance = self.inheritance(charter, slot, at);
@@ -226,7 +225,7 @@ impl Tally {
 
     /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
-        let voted_in = |votes: &Round| votes.prevotes.iter().chain(&votes.precommits).any(|c| self.is_own(case, c));
+        let voted_in = |votes: &Round| self.has_voted(case.member, votes, case.at);
         let mut later = case.ballot.into_iter().flatten().filter(|(voted, _)| **voted > round);
         if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes))
             && !Rule::MonotoneRounds.is_lifted()
@@ -234,25 +233,24 @@ impl Tally {
             let detail = format!("round {voted} before round {round}");
             return Err(Discount::new(DiscountReason::RoundWentBack, detail));
         }
-        let votes = case.ballot.and_then(|b| b.get(&round)).map_or(&[][..], |votes| votes.phase(phase));
-        let is_second = votes.iter().any(|c| c.proposal != case.proposal.id && self.is_own(case, c));
+        let votes = case.ballot.and_then(|b| b.get(&round)).map(|votes| votes.phase(phase));
+        let is_second = votes.is_some_and(|v| v.is_raised(&self.dag, case.member, case.at, |p| p != case.proposal.id));
         if is_second && !Rule::OneVoteARound.is_lifted() { DiscountReason::SecondVote.into() } else { Ok(()) }
     }
 
-    fn is_own(&self, case: &Case<'_>, cast: &Cast) -> bool {
-        cast.member == *case.member && self.dag.precedes(cast.place, case.at)
+    /// Whether a vote of the member, of either phase, is known to the statement at `at`.
+    fn has_voted(&self, member: &MemberName, votes: &Round, at: Place) -> bool {
+        [&votes.prevotes, &votes.precommits].iter().any(|casts| casts.is_raised(&self.dag, member, at, |_| true))
     }
 
     /// Rule 5a, first half: q members have voted in the round before.
     fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some(before) = round.checked_sub(1) else { return Ok(()) };
         let votes = case.ballot.and_then(|b| b.get(&before));
-        let members: BTreeSet<_> = votes
-            .into_iter()
-            .flat_map(|v| v.prevotes.iter().chain(&v.precommits))
-            .filter(|c| self.dag.precedes(c.place, case.at))
-            .map(|c| &c.member)
-            .collect();
+        let voters: BTreeSet<_> =
+            votes.into_iter().flat_map(|v| v.prevotes.members().chain(v.precommits.members())).collect();
+        let members: Vec<_> =
+            voters.into_iter().filter(|member| votes.is_some_and(|v| self.has_voted(member, v, case.at))).collect();
         if members.len() >= case.electorate.threshold().q || Rule::Entering.is_lifted() {
             return Ok(());
         }
@@ -264,8 +262,9 @@ impl Tally {
     /// enough in round 0 only.
     fn check_approved(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let id = case.proposal.id;
-        let casts = self.approvals.get(&(case.charter, id)).map_or(&[][..], Vec::as_slice);
-        let approvers = self.supporters_before(casts, id, case.at);
+        let casts = self.approvals.get(&(case.charter, id));
+        let approvers: BTreeSet<_> =
+            casts.into_iter().flat_map(|casts| casts.supporters_before(&self.dag, id, case.at)).collect();
         let vouched = approvers.len() >= case.electorate.threshold().q
             || (round == 0 && approvers.contains(case.member))
             || self.own_lock(case).is_some_and(|(_, locked)| locked.contains(&id))
@@ -281,7 +280,8 @@ impl Tally {
     /// twice on separate branches; then each of them binds, whichever arrived first.
     fn own_lock(&self, case: &Case<'_>) -> Option<(u32, BTreeSet<EntryId>)> {
         let own = |votes: &Round| -> BTreeSet<EntryId> {
-            votes.precommits.iter().filter(|c| self.is_own(case, c)).map(|c| c.proposal).collect()
+            let is_known = |id: &EntryId| votes.precommits.is_raised(&self.dag, case.member, case.at, |p| p == *id);
+            votes.precommits.raised_by(case.member).filter(is_known).collect()
         };
         let mut rounds = case.ballot.into_iter().flatten().rev().map(|(round, votes)| (*round, own(votes)));
         rounds.find(|(_, locked)| !locked.is_empty())
@@ -325,8 +325,8 @@ impl Tally {
 
     /// What releases a lock where a test has taken a part of the rule away.
     fn has_weak_release<'a>(&self, case: &Case<'_>, rounds: impl Iterator<Item = &'a Round>) -> bool {
-        let by_round = rounds.map(|votes| self.supporters_before(&votes.prevotes, case.proposal.id, case.at));
-        let by_round: Vec<_> = by_round.collect();
+        let by_round = rounds.map(|votes| votes.prevotes.supporters_before(&self.dag, case.proposal.id, case.at));
+        let by_round: Vec<BTreeSet<_>> = by_round.map(Iterator::collect).collect();
         let together = by_round.iter().flatten().collect::<BTreeSet<_>>().len();
         let most = by_round.iter().map(BTreeSet::len).max().unwrap_or(0);
         let q = case.electorate.threshold().q - usize::from(Rule::UnlockByQuorum.is_lifted());
@@ -337,8 +337,8 @@ impl Tally {
     fn has_prevote_quorum(&self, case: &Case<'_>, round: u32) -> bool {
         let votes = case.ballot.and_then(|b| b.get(&round));
         votes.is_some_and(|v| {
-            let prevoted = self.supporters_before(&v.prevotes, case.proposal.id, case.at);
-            prevoted.len() >= case.electorate.threshold().q
+            let prevoted = v.prevotes.supporters_before(&self.dag, case.proposal.id, case.at);
+            prevoted.count() >= case.electorate.threshold().q
         })
     }
 
@@ -352,29 +352,18 @@ impl Tally {
         let earlier = || self.dag.lineage(charter).skip(1).filter_map(|(id, _)| Some((id, ballots.get(&id)?)));
         for (id, ballot) in earlier() {
             for votes in ballot.values() {
-                if let Some(value) = self.quorum_value(&votes.precommits, id, at) {
+                if let Some(value) = votes.precommits.quorum_value(&self.dag, self.quorum(id), at) {
                     return Inheritance::Decided(value);
                 }
             }
         }
         for (id, ballot) in earlier() {
             for votes in ballot.values().rev() {
-                if let Some(value) = self.quorum_value(&votes.prevotes, id, at) {
+                if let Some(value) = votes.prevotes.quorum_value(&self.dag, self.quorum(id), at) {
                     return Inheritance::Bound(value);
                 }
             }
         }
         Inheritance::Nothing
-    }
-
-    /// The proposal for which a quorum of `charter` stands among these votes; the lowest id of several,
-    /// of which there is more than one only if more than f members are faulty.
-    pub(super) fn quorum_value(&self, casts: &[Cast], charter: EntryId, at: Place) -> Option<EntryId> {
-        let mut support: BTreeMap<EntryId, BTreeSet<&MemberName>> = BTreeMap::new();
-        for cast in casts.iter().filter(|c| self.dag.precedes(c.place, at)) {
-            support.entry(cast.proposal).or_default().insert(&cast.member);
-        }
-        let quorum = self.quorum(charter);
-        support.into_iter().find(|(_, members)| members.len() >= quorum).map(|(proposal, _)| proposal)
     }
 }

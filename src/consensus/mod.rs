@@ -3,6 +3,7 @@
 //! Git, files, clocks, keys or output. The rules are those of `ledger-spec/deciding.md`, by number.
 
 mod agreement;
+mod casts;
 mod discount;
 mod evidence;
 mod faults;
@@ -19,4 +20,4 @@ pub use faults::{BrokenSlot, Fault, FaultKind, Said};
 pub use next::{Due, Patience, Step, Timer, TimerEvent, Trial, Waiting};
 pub use report::{Opinion, ProposalReport, RoundReport, State};
 pub use slot::{Slot, Subject};
-pub use tally::{Cast, Chain, Content, Decision, Discounted, Phase, Proposal, Tally, Vote};
+pub use tally::{Chain, Content, Decision, Discounted, Phase, Proposal, Tally, Vote};

@@ -171,8 +171,8 @@ impl Trial {
         let votes =
             ballots.iter().flat_map(|(charter, ballot)| ballot.iter().map(|(round, v)| ((*charter, *round), v)));
         let later = votes.filter(|((charter, round), _)| (depth(*charter), *round) > after).map(|(_, votes)| votes);
-        let mut casts = later.flat_map(|v| v.prevotes.iter().chain(&v.precommits));
-        casts.any(|c| c.member != self.member && !tally.decided_before(proposal, c.place))
+        let mut casts = later.flat_map(|v| v.prevotes.iter().chain(v.precommits.iter()));
+        casts.any(|c| *c.member != self.member && !tally.decided_before(proposal, c.place))
     }
 
     fn place(&self) -> Place {
@@ -186,7 +186,7 @@ impl Trial {
         let subjects: Vec<_> = tally.subjects().collect();
         let chains = subjects.into_iter().rev().filter_map(|subject| tally.chain(subject));
         let next = chains.filter(|chain| chain.rivals.is_empty()).map(|chain| chain.next);
-        let is_frozen = tally.freezes(&self.member, self.charter).any(|p| tally.dag.precedes(p, self.place()));
+        let is_frozen = tally.is_frozen(&self.member, self.charter, self.place());
         next.filter(|slot| tally.rivals(slot).next().is_some())
             .filter(|slot| !is_frozen || slot.subject == Subject::Charter)
             .collect()
@@ -199,7 +199,7 @@ impl Trial {
         let mut view = View::default();
         for (round, votes) in ballot.into_iter().flatten() {
             for phase in [Phase::Prevote, Phase::Precommit] {
-                for cast in votes.phase(phase).iter().filter(|c| self.tally.dag.precedes(c.place, at)) {
+                for cast in votes.phase(phase).known(&self.tally.dag, at) {
                     let seen = view.rounds.entry(*round).or_default();
                     seen.voters.insert(cast.member.clone());
                     let by_phase = match phase {
@@ -393,8 +393,9 @@ impl Desk<'_> {
     fn approved(&self) -> impl Iterator<Item = EntryId> {
         let Trial { tally, charter, .. } = self.trial;
         let enough = |id: &EntryId| {
-            let casts = tally.approvals.get(&(*charter, *id)).map_or(&[][..], Vec::as_slice);
-            tally.supporters_before(casts, *id, self.trial.place()).len() >= self.threshold.q
+            let casts = tally.approvals.get(&(*charter, *id));
+            let at = self.trial.place();
+            casts.is_some_and(|c| c.supporters_before(&tally.dag, *id, at).count() >= self.threshold.q)
         };
         tally.rivals(&self.slot).map(|p| p.id).filter(enough)
     }

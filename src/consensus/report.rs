@@ -163,7 +163,7 @@ impl Tally {
         let report = |(round, votes): (&u32, &super::tally::Round)| {
             let by_proposal = |phase| {
                 let mut members: BTreeMap<EntryId, BTreeSet<MemberName>> = BTreeMap::new();
-                for cast in votes.phase(phase) {
+                for cast in votes.phase(phase).iter() {
                     members.entry(cast.proposal).or_default().insert(cast.member.clone());
                 }
                 members

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::casts::Casts;
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
 use crate::charter::{MemberName, ProposedCharter};
 use crate::frozen::{Freezer, List, Map, Thawer};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{
-    CharterProposal, Dag, EntryIndex, ParsedEntry, Place, RefProposal, Reject, Review, Statement, Verdict,
+    CharterProposal, Dag, EntryIndex, Marks, ParsedEntry, Place, RefProposal, Reject, Review, Statement, Verdict,
 };
 use crate::lifted::Rule;
 
@@ -51,17 +52,6 @@ pub enum Content<'a> {
     Charter(&'a CharterProposal),
 }
 
-/// A member's voice for a proposal, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cast {
-    /// Whose.
-    pub member: MemberName,
-    /// For what.
-    pub proposal: EntryId,
-    /// Where.
-    pub place: Place,
-}
-
 /// What a member thinks of a proposal. Of several words the one of the highest rank is the last.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Word {
@@ -73,12 +63,12 @@ pub(super) struct Word {
 /// Valid votes of one round.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Round {
-    pub(super) prevotes: Vec<Cast>,
-    pub(super) precommits: Vec<Cast>,
+    pub(super) prevotes: Casts,
+    pub(super) precommits: Casts,
 }
 
 impl Round {
-    pub(super) fn phase(&self, phase: Phase) -> &Vec<Cast> {
+    pub(super) fn phase(&self, phase: Phase) -> &Casts {
         match phase {
             Phase::Prevote => &self.prevotes,
             Phase::Precommit => &self.precommits,
@@ -155,13 +145,16 @@ pub struct Tally {
     proposals: Map<EntryId, Proposal>,
     pub(super) by_slot: Map<Slot, BTreeSet<EntryId>>,
     broken: BTreeSet<Slot>,
-    pub(super) approvals: Map<(EntryId, EntryId), Vec<Cast>>,
+    /// Approvals that count, by charter and proposal.
+    pub(super) approvals: Map<(EntryId, EntryId), Casts>,
     /// The last word of each member on each proposal.
     pub(super) reviews: Map<EntryId, BTreeMap<MemberName, Word>>,
     pub(super) withdrawals: Map<EntryId, Place>,
     pub(super) ballots: Map<Slot, BTreeMap<EntryId, Ballot>>,
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
     pub(super) cast: Map<(MemberName, EntryId, Slot), Vec<Vote>>,
+    /// Where a member precommitted a change of a charter, whether or not it counts.
+    changes: Map<(MemberName, EntryId), Marks<()>>,
     /// For each decided proposal, the charters and rounds in which it was.
     pub(super) sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: List<Discounted>,
@@ -184,6 +177,7 @@ impl Tally {
             withdrawals: Map::default(),
             ballots: Map::default(),
             cast: Map::default(),
+            changes: Map::default(),
             sources: Map::default(),
             discounted: List::default(),
             decided: Map::default(),
@@ -272,8 +266,7 @@ impl Tally {
         self.record_word(&member, review, place);
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
-            let casts = self.approvals.or_default((charter, proposal));
-            file(&self.dag, casts, Cast { member, proposal, place });
+            self.approvals.or_default((charter, proposal)).file(&self.dag, member, proposal, place);
         }
         Ok(())
     }
@@ -298,15 +291,18 @@ impl Tally {
         let Ok(slot) = self.known_proposal(proposal, place).map(|p| p.slot.clone()) else { return verdict };
         let vote = Vote { phase, round, proposal, place, counts: verdict.is_ok() };
         self.cast.or_default((member.clone(), charter, slot.clone())).push(vote);
+        if phase == Phase::Precommit && slot == change_of(charter) {
+            self.record_change(&member, charter, place);
+        }
         verdict?;
         let ballot = self.ballots.or_default(slot.clone()).entry(charter).or_default();
         let votes = ballot.entry(round).or_default();
-        let cast = Cast { member, proposal, place };
         match phase {
-            Phase::Prevote => file(&self.dag, &mut votes.prevotes, cast),
+            Phase::Prevote => votes.prevotes.file(&self.dag, member, proposal, place),
             Phase::Precommit => {
-                file(&self.dag, &mut votes.precommits, cast);
-                let precommitted = supporters(precommits_of(ballot, round), proposal).len();
+                votes.precommits.file(&self.dag, member, proposal, place);
+                let all = precommits_of(ballot, round).flat_map(|casts| casts.supporters(proposal));
+                let precommitted = all.collect::<BTreeSet<_>>().len();
                 if precommitted >= self.quorum(charter) {
                     self.sources.or_default(proposal).insert((charter, round));
                     self.record_decision(slot, proposal);
@@ -314,6 +310,13 @@ impl Tally {
             }
         }
         Ok(())
+    }
+
+    fn record_change(&mut self, member: &MemberName, charter: EntryId, place: Place) {
+        let places = self.changes.or_default((member.clone(), charter));
+        if !self.dag.knows(place, places, |()| true) {
+            self.dag.mark(places, place, ());
+        }
     }
 
     fn record_decision(&mut self, slot: Slot, proposal: EntryId) {
@@ -382,6 +385,7 @@ impl Tally {
         freezer.map(&self.withdrawals);
         freezer.map(&self.ballots);
         freezer.map(&self.cast);
+        freezer.map(&self.changes);
         freezer.map(&self.sources);
         freezer.list(&self.discounted);
         freezer.map(&self.decided);
@@ -400,6 +404,7 @@ impl Tally {
             withdrawals: thawer.map()?,
             ballots: thawer.map()?,
             cast: thawer.map()?,
+            changes: thawer.map()?,
             sources: thawer.map()?,
             discounted: thawer.list()?,
             decided: thawer.map()?,
@@ -449,7 +454,7 @@ impl Tally {
 
     /// Members whose approvals of a proposal count under a charter.
     pub fn approvers(&self, charter: EntryId, proposal: EntryId) -> BTreeSet<&MemberName> {
-        self.approvals.get(&(charter, proposal)).map(|casts| supporters(casts, proposal)).unwrap_or_default()
+        self.approvals.get(&(charter, proposal)).into_iter().flat_map(|casts| casts.supporters(proposal)).collect()
     }
 
     /// Whether a proposal is decided.
@@ -463,20 +468,10 @@ impl Tally {
         let Some(ballots) = self.ballots.get(&proposed.slot) else { return false };
         let reached = |(charter, round): &(EntryId, u32)| {
             let votes = ballots.get(charter).into_iter().flat_map(|ballot| precommits_of(ballot, *round));
-            self.supporters_before(votes, proposal, at).len() >= self.quorum(*charter)
+            let known: BTreeSet<_> = votes.flat_map(|casts| casts.supporters_before(&self.dag, proposal, at)).collect();
+            known.len() >= self.quorum(*charter)
         };
         self.sources.get(&proposal).into_iter().flatten().any(reached)
-    }
-
-    /// The members with a voice for the proposal among the ancestors of `at`: a set, never a count of votes.
-    pub(super) fn supporters_before<'a>(
-        &self,
-        casts: impl IntoIterator<Item = &'a Cast>,
-        proposal: EntryId,
-        at: Place,
-    ) -> BTreeSet<&'a MemberName> {
-        let counted = casts.into_iter().filter(|c| c.proposal == proposal && self.dag.precedes(c.place, at));
-        counted.map(|c| &c.member).collect()
     }
 
     /// How a proposal was decided.
@@ -584,33 +579,22 @@ impl Tally {
         slots.flat_map(|(_, rivals)| rivals).filter(|id| self.is_decided(**id)).find_map(asked)
     }
 
-    /// Places of the member's precommits of a change of this charter.
-    pub(super) fn freezes<'a>(&'a self, member: &MemberName, charter: EntryId) -> impl Iterator<Item = Place> + 'a {
-        let slot = Slot { subject: Subject::Charter, base: charter };
-        let votes = self.cast.get(&(member.clone(), charter, slot)).into_iter().flatten();
-        votes.filter(|v| v.phase == Phase::Precommit).map(|v| v.place)
+    /// Whether a precommit by the member of a change of this charter is known to the statement at `at`.
+    pub(super) fn is_frozen(&self, member: &MemberName, charter: EntryId, at: Place) -> bool {
+        self.changes.get(&(member.clone(), charter)).is_some_and(|places| self.dag.knows(at, places, |()| true))
     }
 }
 
-/// Files a voice, unless the member raised it before: whoever knows this one knows that one. So saying it
-/// again and again makes no work.
-fn file(dag: &Dag, casts: &mut Vec<Cast>, cast: Cast) {
-    let is_same = |c: &Cast| c.member == cast.member && c.proposal == cast.proposal;
-    if !casts.iter().any(|c| is_same(c) && dag.precedes(c.place, cast.place)) {
-        casts.push(cast);
-    }
+/// The slot of a charter's change.
+pub(super) fn change_of(charter: EntryId) -> Slot {
+    Slot { subject: Subject::Charter, base: charter }
 }
 
 /// The precommits that count together: those of one round (rule 3).
-fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Cast> {
+fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Casts> {
     let one = ballot.range(round..=round);
     let rounds = if Rule::PrecommitsOfOneRound.is_lifted() { ballot.range(..) } else { one };
-    rounds.flat_map(|(_, votes)| &votes.precommits)
-}
-
-/// The members among `casts` with a voice for the proposal.
-pub(super) fn supporters<'a>(casts: impl IntoIterator<Item = &'a Cast>, proposal: EntryId) -> BTreeSet<&'a MemberName> {
-    casts.into_iter().filter(|c| c.proposal == proposal).map(|c| &c.member).collect()
+    rounds.map(|(_, votes)| &votes.precommits)
 }
 
 impl From<DiscountReason> for Result<(), Discount> {

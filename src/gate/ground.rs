@@ -10,12 +10,15 @@ use super::names::{MAKE_OWN, counterparts, delete_link};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
 use crate::charter::{Charter, RefPattern};
-use crate::consensus::Slot;
+use crate::consensus::{Slot, Tally};
 use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
-use crate::store::{LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load, load_unfounded};
+use crate::store::{
+    Admission, Followed, LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load,
+    load_unfounded,
+};
 
 /// The setting that pins the ledger.
 pub const LEDGER_KEY: &str = "quorum.ledger";
@@ -35,6 +38,8 @@ const MUCH: usize = 1000;
 pub(super) struct Ground<'a> {
     push: &'a Push,
     bindings: &'a Bindings,
+    /// The ledger without what the push brings. It shares with the other what both have.
+    server: Tally,
     loaded: Loaded,
     /// How many entries the push brings.
     brought: usize,
@@ -62,6 +67,7 @@ impl Ground<'_> {
             before: self.before.charter.as_ref(),
             broken_before: &self.before.broken,
             tally: &self.loaded.tally,
+            admission: &Admission::of(&self.loaded.tally),
             refs: &self.loaded.refs,
             values: &self.values,
             pushed: &self.push.refs,
@@ -73,21 +79,26 @@ impl Ground<'_> {
     }
 
     /// What was read before the lock was had, with the values that refs have now and with what others have moved
-    /// meanwhile. So what the push brings is taken in once, and others do not wait for that.
-    pub fn renewed(mut self, repo: &Repo, links: &Links) -> Result<Option<Self>, Refusal> {
+    /// meanwhile. So what the push brings is taken in once, and others do not wait for that. None if the others' entries
+    /// have more than so many bytes, or if the refs went back: then all is to be read again, without the lock.
+    pub fn renewed(mut self, repo: &Repo, links: &Links, bytes: usize) -> Result<Option<Self>, Refusal> {
         self.values = read_values(repo, &self.loaded, &self.push.refs).map_err(|e| unreadable(&e))?;
         let now = self.values.iter().filter(|(name, _)| name.starts_with(self.loaded.refs.prefix()));
         if now.eq(&self.loaded.tips) {
             return Ok(Some(self));
         }
-        let ledger = self.loaded.tally.dag().ledger();
-        let Some((server, before)) = read_server(repo, ledger, &self.push.refs, Trust::Cache)? else { return Ok(None) };
-        self.loaded.limit(usize::MAX);
-        if let Some(problem) = self.loaded.follow(server.tips).map_err(|e| unreadable(&e))? {
-            return Err(damaged(&problem));
+        let tips = repo.list(&[self.loaded.refs.prefix()]).map_err(|e| unreadable(&e))?;
+        let genesis = self.loaded.refs.genesis();
+        if tips.get(&genesis).is_none_or(|oid| self.loaded.tips.get(&genesis) != Some(oid)) {
+            return Ok(None);
         }
-        let Self { push, bindings, loaded, brought, taken, .. } = self;
-        Self::above(repo, (push, links), bindings, before, (loaded, brought, taken)).map(Some)
+        match self.loaded.follow(tips, &mut self.server, bytes).map_err(|e| unreadable(&e))? {
+            Followed::All => {}
+            Followed::TooMuch | Followed::WentBack => return Ok(None),
+            Followed::Damaged(problem) => return Err(damaged(&problem)),
+        }
+        let Self { push, bindings, server, loaded, brought, taken, .. } = self;
+        Self::above(repo, (push, links), bindings, server, (loaded, brought, taken)).map(Some)
     }
 
     /// The ground that is made by these entries: the server's, and of the push.
@@ -95,19 +106,22 @@ impl Ground<'_> {
         repo: &Repo,
         (push, links): (&'a Push, &Links),
         bindings: &'a Bindings,
-        before: Before,
+        server: Tally,
         (loaded, brought, taken): (Loaded, usize, Taken),
     ) -> Result<Ground<'a>, Refusal> {
         if let Some(version) = loaded.tally.upgrade_needed() {
             return Err(upgrade(&LoadError::UpgradeNeeded(version)));
         }
+        let founded = loaded.tips.contains_key(&loaded.refs.genesis());
+        let charter = in_force(&server).filter(|_| founded).cloned();
+        let before = Before { charter, broken: broken_slots(&server) };
         let values = read_values(repo, &loaded, &push.refs).map_err(|e| unreadable(&e))?;
-        let charters = [before.charter.as_ref(), in_force(&loaded)].into_iter().flatten();
+        let charters = [before.charter.as_ref(), in_force(&loaded.tally)].into_iter().flatten();
         let guarded = guarded_links(repo, &loaded.refs, charters)?;
         let mut links = links.clone();
         links.add(repo, guarded).map_err(|e| unreadable(&e))?;
         let twice = push.named_twice();
-        Ok(Ground { push, bindings, loaded, brought, before, values, links, twice, taken })
+        Ok(Ground { push, bindings, server, loaded, brought, before, values, links, twice, taken })
     }
 
     /// Keeps what was judged, if it is so much that others would feel it to judge it again; once it is on the server.
@@ -179,7 +193,8 @@ pub(super) fn read_ground<'a>(
     bindings: &'a Bindings,
     trust: Trust,
 ) -> Result<Option<Ground<'a>>, Refusal> {
-    let Some((mut loaded, before)) = read_server(repo, ledger, &push.refs, trust)? else { return Ok(None) };
+    let Some(mut loaded) = read_server(repo, ledger, &push.refs, trust)? else { return Ok(None) };
+    let server = loaded.tally.clone();
     let known = loaded.tally.dag().entries().len();
     let most = max_push(repo)?;
     loaded.limit(most);
@@ -189,23 +204,16 @@ pub(super) fn read_ground<'a>(
     }
     loaded.save_cache();
     let brought = loaded.tally.dag().entries().len() - known;
-    Ground::above(repo, (push, links), bindings, before, (loaded, brought, taken)).map(Some)
+    Ground::above(repo, (push, links), bindings, server, (loaded, brought, taken)).map(Some)
 }
 
 /// The ledger as the server holds it. None before the genesis.
-fn read_server(
-    repo: &Repo,
-    ledger: EntryId,
-    pushed: &[PushedRef],
-    trust: Trust,
-) -> Result<Option<(Loaded, Before)>, Refusal> {
-    let Some((loaded, founded)) = read_ledger(repo, ledger, pushed, trust)? else { return Ok(None) };
-    if let Some(problem) = loaded.problems.first() {
-        return Err(damaged(problem));
+fn read_server(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust) -> Result<Option<Loaded>, Refusal> {
+    let Some(loaded) = read_ledger(repo, ledger, pushed, trust)? else { return Ok(None) };
+    match loaded.problems.first() {
+        Some(problem) => Err(damaged(problem)),
+        None => Ok(Some(loaded)),
     }
-    let charter = in_force(&loaded).filter(|_| founded).cloned();
-    let before = Before { charter, broken: broken_slots(&loaded.tally) };
-    Ok(Some((loaded, before)))
 }
 
 fn damaged(problem: &LaneProblem) -> Refusal {
@@ -233,8 +241,8 @@ fn too_much(most: usize, pushed: &[PushedRef], refs: &LedgerRefs) -> Refusal {
     Refusal::new(RefusalCode::TooMuch, reason, help).then(command)
 }
 
-fn in_force(loaded: &Loaded) -> Option<&Charter> {
-    loaded.tally.dag().charter(loaded.tally.charter_in_force()).map(|node| &node.charter)
+fn in_force(tally: &Tally) -> Option<&Charter> {
+    tally.dag().charter(tally.charter_in_force()).map(|node| &node.charter)
 }
 
 /// The symbolic refs at protected names. There may be none where the ledger is: a lane would hold what another ref does.
@@ -277,15 +285,10 @@ fn links_at(repo: &Repo, pattern: &RefPattern) -> Result<BTreeMap<String, Target
     Ok(found)
 }
 
-/// The ledger, and whether it was founded before this push.
-fn read_ledger(
-    repo: &Repo,
-    ledger: EntryId,
-    pushed: &[PushedRef],
-    trust: Trust,
-) -> Result<Option<(Loaded, bool)>, Refusal> {
+/// The ledger; of one that is not founded yet, the genesis that the push brings.
+fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust) -> Result<Option<Loaded>, Refusal> {
     match load(repo, ledger, trust) {
-        Ok(loaded) => return Ok(Some((loaded, true))),
+        Ok(loaded) => return Ok(Some(loaded)),
         Err(LoadError::NoLedger) => {}
         Err(error @ LoadError::UpgradeNeeded(_)) => return Err(upgrade(&error)),
         Err(error) => return Err(unavailable(error.to_string(), "whoever runs the server must look into it")),
@@ -293,7 +296,7 @@ fn read_ledger(
     let refs = LedgerRefs::of(ledger);
     let genesis = pushed.iter().find(|p| p.name == refs.genesis()).and_then(|p| p.new);
     match genesis.map(|oid| load_unfounded(repo, ledger, oid, trust)) {
-        Some(Ok(loaded)) => Ok(Some((loaded, false))),
+        Some(Ok(loaded)) => Ok(Some(loaded)),
         // Nothing is protected yet, or it was and cannot be told: a wrong genesis changes neither.
         _ if was_founded(repo, &refs)? => {
             let what = format!("the genesis of ledger {} was here and is gone", ledger.short());
@@ -302,6 +305,12 @@ fn read_ledger(
         }
         _ => Ok(None),
     }
+}
+
+/// Whether the genesis is here.
+pub(super) fn is_founded(repo: &Repo, ledger: EntryId) -> Result<bool, Refusal> {
+    let genesis = LedgerRefs::of(ledger).genesis();
+    Ok(repo.list(&[&genesis]).map_err(|e| unreadable(&e))?.contains_key(&genesis))
 }
 
 fn was_founded(repo: &Repo, refs: &LedgerRefs) -> Result<bool, Refusal> {

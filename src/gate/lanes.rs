@@ -6,7 +6,7 @@ use crate::charter::MemberName;
 use crate::consensus::State;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{Entry, EntryIndex, RefProposal};
-use crate::store::{LaneProblem, is_admitted};
+use crate::store::LaneProblem;
 
 pub(super) fn judge_lane(scene: &Scene<'_>, pushed: &PushedRef, owner: &MemberName) -> Result<(), Refusal> {
     if pushed.new.is_none() {
@@ -91,7 +91,7 @@ fn has_a_lane(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<
         let reason = format!("{owner} is no member under the charter in force, with the key that signed");
         return Err(Refusal::new(RefusalCode::NotAMember, reason, "a new member comes by a charter proposal"));
     };
-    if is_admitted(scene.tally, tip) {
+    if scene.admission.admits(tip) {
         return Ok(());
     }
     let upto =

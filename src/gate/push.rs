@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bindings::Bindings;
 use super::commands::Push;
-use super::ground::{Ground, check_repository, read_ground, unavailable, unreadable};
+use super::ground::{Ground, check_repository, is_founded, read_ground, unavailable, unreadable};
 use super::links::Links;
 use super::names::Names;
 use super::ordinary;
@@ -48,14 +48,18 @@ fn refused(refusal: &Refusal) -> Answer {
 }
 
 /// How often a push is judged again because others have moved the ledger meanwhile.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: u32 = 5;
+
+/// So many bytes of entries that others have moved meanwhile are taken in under the lock; twice as many each time that
+/// the push comes again. About a thousand entries: what members say while a push is judged, and no flood.
+const UNDER_LOCK: usize = if cfg!(debug_assertions) { 1 << 16 } else { 1 << 20 };
 
 fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     let ledger = check_repository(repo)?;
     let links = links_of(repo, push)?;
     let bindings = Bindings::default();
     let read = || read_ground(repo, ledger, (push, &links), &bindings, Trust::Cache);
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
         // What takes long is done before the lock, so that nobody need wait for it: signatures, and objects of proposals.
         // Else anyone could hold the lock with a long line of entries, or with trees that nobody can walk.
         bindings.open();
@@ -70,10 +74,12 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
         fault::point("gate.locked");
         bindings.close();
         let ground = match foreseen {
-            Some(ground) => ground.renewed(repo, &links)?,
-            None => read()?,
+            Some(ground) => ground.renewed(repo, &links, UNDER_LOCK << attempt)?,
+            None if is_founded(repo, ledger)? => None,
+            None => return Ok(before_genesis(push, ledger, &links)),
         };
-        let Some(mut ground) = ground else { return Ok(before_genesis(push, ledger, &links)) };
+        // What came is too much to be judged while others wait: the lock goes back, and all is read again.
+        let Some(mut ground) = ground else { continue };
         if let Some(ruling) = ground.with_scene(|scene| settle(repo, push, &ground, scene))? {
             drop(lock);
             if ruling.answers.contains(&Answer::Moved) {

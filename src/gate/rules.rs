@@ -11,7 +11,7 @@ use crate::charter::{Charter, RefName};
 use crate::consensus::{Chain, Content, Slot, Subject, Tally};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
-use crate::store::{LaneProblem, LaneRef, LedgerRefs};
+use crate::store::{Admission, LaneProblem, LaneRef, LedgerRefs};
 
 /// A ref of a push, with the value that the push says it has and the one that it should get.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Scene<'a> {
     pub broken_before: &'a BTreeSet<Slot>,
     /// The ledger with the push's entries.
     pub tally: &'a Tally,
+    /// Whose entries may still be taken in, by that.
+    pub admission: &'a Admission<'a>,
     /// The names of its refs.
     pub refs: &'a LedgerRefs,
     /// The values that refs have: of all pushed ones and all of the ledger.

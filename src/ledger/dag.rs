@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::canonical::to_canonical;
 use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
 use super::known::{Known, Tables, Upto};
+use super::marks::{Mark, Marks};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
@@ -386,6 +387,21 @@ impl Dag {
             return earlier.statement < later.statement;
         }
         self.reaches(earlier.entry, later.entry)
+    }
+
+    /// Adds a statement's place to others.
+    pub fn mark<T>(&self, marks: &mut Marks<T>, place: Place, what: T) {
+        let Entry { chain, position, .. } = *self.entry(place.entry);
+        marks.add(Mark { chain, position, statement: place.statement, what });
+    }
+
+    /// Whether a marked statement that is wanted precedes the one at `later`. Takes no longer than there are marks on
+    /// chains of which the later one's entry knows something, however many others there are.
+    pub fn knows<T>(&self, later: Place, marks: &Marks<T>, wanted: impl Fn(&T) -> bool) -> bool {
+        let above = self.entry(later.entry);
+        let here = (above.position, later.statement);
+        let is_before = |mark: &Mark<T>| (mark.position, mark.statement) < here && wanted(&mark.what);
+        marks.on(above.chain).iter().any(is_before) || self.known.meets(above.known, marks.in_order(), &wanted)
     }
 
     /// The charter of this id, if it is one that follows from the first.

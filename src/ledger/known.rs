@@ -11,6 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
 
+use super::marks::Mark;
 use crate::frozen::{Freezer, List, Thawer};
 
 /// Branches of a node; four bits of a chain's number choose among them.
@@ -69,11 +70,13 @@ impl Known {
 
 impl Tables {
     fn node(&self, place: u32) -> Option<&Node> {
+        steps::take(1);
         self.nodes.get(place.checked_sub(1)? as usize)
     }
 
     /// How many entries of the chain are known.
     pub(super) fn count(&self, known: Known, chain: u32) -> u32 {
+        steps::take(1);
         if known.is_nothing() || level_for(chain) > known.level {
             return 0;
         }
@@ -82,6 +85,38 @@ impl Tables {
             .rev()
             .try_fold(known.node, |place, level| step(place, level).filter(|next| *next > 0))
             .unwrap_or(0)
+    }
+
+    /// Whether one of these marks, in order, is known and wanted. Goes down only where both the table and the marks have
+    /// something.
+    pub(super) fn meets<T>(&self, known: Known, marks: &[Mark<T>], wanted: &impl Fn(&T) -> bool) -> bool {
+        match marks {
+            [only] => self.count(known, only.chain) > only.position && wanted(&only.what),
+            _ => {
+                let within = marks.partition_point(|mark| level_for(mark.chain) <= known.level);
+                self.meets_at(known.node, known.level, marks.get(..within).unwrap_or_default(), wanted)
+            }
+        }
+    }
+
+    fn meets_at<T>(&self, place: u32, level: u8, marks: &[Mark<T>], wanted: &impl Fn(&T) -> bool) -> bool {
+        let Some(node) = self.node(place).filter(|_| !marks.is_empty()) else { return false };
+        let Some(lower) = level.checked_sub(1) else {
+            steps::take(marks.len() as u64);
+            let count = |mark: &Mark<T>| node.get(branch(mark.chain, 0)).copied().unwrap_or(0);
+            return marks.iter().any(|mark| count(mark) > mark.position && wanted(&mark.what));
+        };
+        let mut rest = marks;
+        while let Some(first) = rest.first() {
+            let number = branch(first.chain, level);
+            let (here, others) = rest.split_at(rest.partition_point(|mark| branch(mark.chain, level) <= number));
+            let next = node.get(number).copied().unwrap_or(0);
+            if next > 0 && self.meets_at(next, lower, here, wanted) {
+                return true;
+            }
+            rest = others;
+        }
+        false
     }
 
     /// What is known to any of these or named here; in order of chains, each once.
@@ -166,6 +201,31 @@ impl Tables {
     pub(super) fn thaw(thawer: &mut Thawer) -> Option<Self> {
         Some(Self { nodes: thawer.list()?, ..Self::default() })
     }
+}
+
+/// Steps in tables, counted in debug builds, on each thread: for tests that say how work may grow.
+#[cfg(debug_assertions)]
+pub mod steps {
+    use std::cell::Cell;
+
+    thread_local! {
+        static TAKEN: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// How many this thread has taken.
+    pub fn taken() -> u64 {
+        TAKEN.get()
+    }
+
+    pub(super) fn take(steps: u64) {
+        TAKEN.set(TAKEN.get().wrapping_add(steps));
+    }
+}
+
+/// This build counts nothing.
+#[cfg(not(debug_assertions))]
+mod steps {
+    pub(super) fn take(_: u64) {}
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod canonical;
 mod dag;
 mod entry;
 mod known;
+mod marks;
 mod reject;
 mod sshsig;
 mod statement;
@@ -12,6 +13,9 @@ mod statement;
 pub use canonical::to_canonical;
 pub use dag::{CharterNode, Dag, Entry, EntryIndex, Place};
 pub use entry::{GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again};
+#[cfg(debug_assertions)]
+pub use known::steps;
+pub use marks::Marks;
 pub use reject::{Reject, RejectReason};
 pub use sshsig::{armour, signed_data, unarmour};
 pub use statement::{CharterProposal, Precommit, Prevote, RefProposal, Review, Statement, Verdict, Withdraw};

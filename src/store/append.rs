@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::{Loaded, is_admitted};
+use super::admission::Admission;
+use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::consensus::{Content, Tally};
 use crate::fault;
@@ -97,13 +98,13 @@ pub fn own_tips(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
 /// Admitted entries that no other one builds on. Where a lane goes on after its member's removal, what it builds on there
 /// may be known from nowhere else: those entries are ends, too.
 fn ends(tally: &Tally) -> Vec<EntryIndex> {
-    let dag = tally.dag();
-    let (ends, mut refused): (Vec<_>, Vec<_>) = dag.childless().partition(|tip| is_admitted(tally, *tip));
+    let (dag, admission) = (tally.dag(), Admission::of(tally));
+    let (ends, mut refused): (Vec<_>, Vec<_>) = dag.childless().partition(|tip| admission.admits(*tip));
     let mut visited: BTreeSet<EntryIndex> = refused.iter().copied().collect();
     let mut below = BTreeSet::new();
     while let Some(index) = refused.pop() {
         for parent in dag.entry(index).parents.iter().filter(|p| visited.insert(**p)) {
-            match is_admitted(tally, *parent) {
+            match admission.admits(*parent) {
                 true => drop(below.insert(*parent)),
                 false => refused.push(*parent),
             }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::admission::Admission;
 use super::append::own_tips;
 use super::load::{LaneProblem, Loaded, find_ledgers};
 use super::names::{LaneRef, LedgerRefs};
@@ -375,7 +376,7 @@ fn others_on_remote(
     remote_refs: &BTreeMap<String, Oid>,
     member: &MemberName,
 ) -> Result<BTreeMap<String, Oid>, RepoError> {
-    let (tally, dag) = (&loaded.tally, loaded.tally.dag());
+    let (tally, dag, admission) = (&loaded.tally, loaded.tally.dag(), Admission::of(&loaded.tally));
     let lanes = remote_refs.iter().filter(|(name, _)| matches!(loaded.refs.read(name), Some(LaneRef::Lane(_))));
     let mut ends: Vec<_> = lanes.filter_map(|(_, oid)| dag.find_oid(*oid)).collect();
     let leads_to = |ends: &[EntryIndex], entry| ends.iter().any(|end| dag.reaches(entry, *end));
@@ -385,7 +386,7 @@ fn others_on_remote(
         let name = loaded.refs.lane(other);
         let shown = remote_refs.get(&name).map(|oid| dag.find_oid(*oid));
         let goes_on = shown.is_none_or(|shown| shown.is_some_and(|shown| dag.reaches(shown, tip)));
-        if goes_on && !leads_to(&ends, tip) && dag.entry(tip).id != dag.ledger() && loaded.is_admitted(tip) {
+        if goes_on && !leads_to(&ends, tip) && dag.entry(tip).id != dag.ledger() && admission.admits(tip) {
             lacking.insert(name, dag.entry(tip).oid);
             ends.push(tip);
         }

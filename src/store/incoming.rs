@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::admission::Admission;
 use super::load::{LoadError, Loaded, Trust, load};
 use crate::id::EntryId;
 use crate::repo::{Repo, RepoError};
@@ -34,6 +35,7 @@ fn take_incoming(loaded: &mut Loaded, without: &BTreeSet<String>) -> Result<BTre
         }
     }
     // Only when all is in it is known who was removed, and when.
-    let refused = taken.into_iter().filter(|(_, index)| !loaded.is_admitted(*index));
+    let admission = Admission::of(&loaded.tally);
+    let refused = taken.into_iter().filter(|(_, index)| !admission.admits(*index));
     Ok(refused.map(|(name, _)| name).collect())
 }

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::admission::Admission;
 use super::cache::VerifiedCache;
 use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
-use crate::charter::{Charter, MemberName};
+use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
@@ -72,6 +73,19 @@ pub struct Loaded {
     objects: Objects,
     cache: VerifiedCache,
     watcher: Watcher,
+}
+
+/// What came of taking in what refs lead to now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// All is in.
+    All,
+    /// There was more than could be taken in.
+    TooMuch,
+    /// The refs do not lead to all that they led to before.
+    WentBack,
+    /// A lane with something wrong.
+    Damaged(LaneProblem),
 }
 
 /// The ids of the ledgers whose genesis entry is here.
@@ -323,16 +337,52 @@ impl Loaded {
         Ok(())
     }
 
-    /// Takes in what the ledger's refs lead to now; gives the first lane with something wrong.
-    pub fn follow(&mut self, tips: BTreeMap<String, Oid>) -> Result<Option<LaneProblem>, RepoError> {
-        self.tips = tips;
+    /// Takes in what the ledger's refs lead to now, here and in the tally of nothing but what they led to before. Of neither
+    /// more than so many bytes.
+    pub fn follow(
+        &mut self,
+        tips: BTreeMap<String, Oid>,
+        of_refs: &mut Tally,
+        bytes: usize,
+    ) -> Result<Followed, RepoError> {
+        let before = std::mem::replace(&mut self.tips, tips);
+        std::mem::swap(&mut self.tally, of_refs);
+        let followed = self.follow_refs(bytes).map(|followed| match followed {
+            Followed::All if !self.builds_on(&before) => Followed::WentBack,
+            followed => followed,
+        });
+        std::mem::swap(&mut self.tally, of_refs);
+        match followed? {
+            Followed::All => self.follow_refs(bytes),
+            other => Ok(other),
+        }
+    }
+
+    fn follow_refs(&mut self, bytes: usize) -> Result<Followed, RepoError> {
+        self.limit(bytes);
         for (name, oid) in self.tips.clone() {
             let Some(owner) = self.refs.owner(&name) else { continue };
-            if let Err(problem) = self.take_lane(&name, oid, &owner)? {
-                return Ok(Some(problem));
+            let taken = self.take_lane(&name, oid, &owner)?;
+            if self.is_over_limit() {
+                return Ok(Followed::TooMuch);
+            }
+            if let Err(problem) = taken {
+                return Ok(Followed::Damaged(problem));
             }
         }
-        Ok(None)
+        Ok(Followed::All)
+    }
+
+    /// Whether the refs lead to every entry that these led to.
+    fn builds_on(&self, before: &BTreeMap<String, Oid>) -> bool {
+        let dag = self.tally.dag();
+        let led_to = |tips: &BTreeMap<String, Oid>| {
+            let of_ledger = tips.iter().filter(|(name, _)| self.refs.owner(name).is_some());
+            of_ledger.map(|(_, oid)| dag.find_oid(*oid)).collect::<Vec<_>>()
+        };
+        let (now, before) = (led_to(&self.tips), led_to(before));
+        let is_held = |tip| now.iter().flatten().any(|now| dag.reaches(tip, *now));
+        before.into_iter().all(|tip| tip.is_some_and(is_held))
     }
 
     /// Keeps what was judged, once lanes have moved to these.
@@ -507,9 +557,9 @@ impl Loaded {
         Ok(None)
     }
 
-    /// Whether an entry's author may still be taken in.
+    /// Whether an entry's author may still be taken in. For one entry; of many an [`Admission`] tells.
     pub fn is_admitted(&self, index: EntryIndex) -> bool {
-        is_admitted(&self.tally, index)
+        Admission::of(&self.tally).admits(index)
     }
 
     /// The object database that the ledger was read from.
@@ -521,31 +571,6 @@ impl Loaded {
     pub fn save_cache(&self) {
         self.cache.save();
     }
-}
-
-/// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
-/// author's removal names, or than a vote of the author's that a decision stands on.
-pub fn is_admitted(tally: &Tally, index: EntryIndex) -> bool {
-    let dag = tally.dag();
-    let member = &dag.entry(index).member;
-    let Some(node) = dag.charter(tally.charter_in_force()) else { return true };
-    let Some(removal) = node.charter.removed().iter().find(|r| r.name == *member) else { return true };
-    let reaches = |last: EntryId| dag.find(last).is_some_and(|last| dag.reaches(index, last));
-    removal.last.is_some_and(reaches) || needed_votes(tally, &node.charter, member).any(reaches)
-}
-
-/// The precommits of a former member in decisions for which too few of those who stay precommitted. Whoever does not take
-/// them in does not know the decision, and nothing that it builds on it counts.
-fn needed_votes<'a>(
-    tally: &'a Tally,
-    charter: &'a Charter,
-    member: &'a MemberName,
-) -> impl Iterator<Item = EntryId> + 'a {
-    tally.proposals().filter_map(|proposal| tally.decision(proposal.id)).filter_map(move |decision| {
-        let staying = decision.precommits.keys().filter(|m| charter.member(m).is_some()).count();
-        let quorum = tally.dag().charter(decision.charter)?.charter.threshold().q;
-        decision.precommits.get(member).copied().filter(|_| staying < quorum)
-    })
 }
 
 #[cfg(test)]

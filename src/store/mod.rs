@@ -1,6 +1,7 @@
 //! A ledger in a repository: which refs hold it, reading and checking its lanes, appending to one's
 //! own, and exchanging lanes with a remote. Knows formats and Git; decides nothing.
 
+mod admission;
 mod append;
 mod cache;
 mod exchange;
@@ -12,12 +13,13 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 
+pub use admission::Admission;
 pub use append::{AppendError, Author, own_tips, parents_for};
 pub use exchange::{
     Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, last_shown, pass_on, push,
 };
 pub use incoming::load_with_incoming;
-pub use load::{LaneProblem, LoadError, Loaded, Trust, find_ledgers, is_admitted, load, load_unfounded};
+pub use load::{Followed, LaneProblem, LoadError, Loaded, Trust, find_ledgers, load, load_unfounded};
 pub use names::{LaneRef, LedgerRefs};
 pub use proposals::{BindingError, Bound, bind, check_binding};
 

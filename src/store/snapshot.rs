@@ -17,7 +17,7 @@ use crate::id::{EntryId, Oid};
 
 /// Another program version reads and judges anew: its rules or its layout might differ. The number behind it is the
 /// layout's, which can change between two versions.
-const HEADER: &str = concat!("git-quorum snapshot ", env!("CARGO_PKG_VERSION"), " layout 2\n");
+const HEADER: &str = concat!("git-quorum snapshot ", env!("CARGO_PKG_VERSION"), " layout 3\n");
 /// How the files that are not finished yet begin.
 const UNFINISHED: &str = "snapshot-";
 /// What has not been finished for so long never will be: its writer was killed.

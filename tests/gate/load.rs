@@ -352,6 +352,26 @@ fn a_flood_is_judged_once() {
     assert_eq!(entries["data"]["entries"], site.lab.made.len());
 }
 
+/// Others do not wait while much that came in between is judged: the push gives the lock back, and comes again.
+#[test]
+fn little_is_judged_under_the_lock_and_for_more_the_push_comes_again() {
+    let (mut site, first) = Site::new();
+    let (p, specs) = proposing(&mut site, first);
+    site.accepted(&parts(&specs));
+    chatter(&mut site, "d", p, 1);
+    for (count, rounds) in [(1, 1), (150, 2)] {
+        chatter(&mut site, "b", p, count);
+        let (own, other) = ([site.lane("d")], site.lane("b"));
+        let (ok, points) = trace(&mut site, &own, |site| {
+            let (server, desk) = (site.server(), site.desk());
+            site.git(&server, &["fetch", "-q", desk.to_str().unwrap(), &other], b"");
+        });
+        assert!(ok);
+        assert_eq!((times(&points, "gate.locked"), times(&points, "gate.marked")), (rounds, 1), "{points:?}");
+        chatter(&mut site, "d", p, 1);
+    }
+}
+
 /// A lane that is cut into forks, each of which votes, is taken in, and others vote on.
 #[test]
 fn a_lane_in_pieces_is_a_lane() {

@@ -11,7 +11,7 @@ use crate::gate::{PushedRef, Refusal, RefusalCode};
 use crate::id::{EntryId, Oid};
 use crate::ledger::RefProposal;
 use crate::repo::{Repo, RepoError};
-use crate::store::{LoadError, Loaded, load_with_incoming};
+use crate::store::{Admission, LoadError, Loaded, load_with_incoming};
 
 /// The ledger as it is known here.
 pub(super) struct Known {
@@ -53,6 +53,7 @@ impl Known {
             before: None,
             broken_before: &BTreeSet::new(),
             tally: &self.loaded.tally,
+            admission: &Admission::of(&self.loaded.tally),
             refs: &self.loaded.refs,
             values,
             pushed: moves,

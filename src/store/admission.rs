@@ -1,0 +1,91 @@
+//! Whose entries may still be taken in under the charter in force: what it takes to tell is found once, however many
+//! entries are asked about. Knows nothing of refs or remotes.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use crate::charter::{Charter, MemberName};
+use crate::consensus::Tally;
+use crate::id::EntryId;
+use crate::ledger::{Dag, EntryIndex};
+
+/// Who may still be taken in.
+pub struct Admission<'a> {
+    tally: &'a Tally,
+    /// Of each former member the entries up to which it is; found when first asked for.
+    lasts: OnceCell<BTreeMap<&'a MemberName, Vec<EntryIndex>>>,
+}
+
+impl<'a> Admission<'a> {
+    /// By what this tally knows.
+    pub fn of(tally: &'a Tally) -> Self {
+        Self { tally, lasts: OnceCell::new() }
+    }
+
+    /// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
+    /// author's removal names, or than a vote of the author's that a decision stands on.
+    pub fn admits(&self, index: EntryIndex) -> bool {
+        let dag = self.tally.dag();
+        let author = &dag.entry(index).member;
+        let in_force = dag.charter(self.tally.charter_in_force());
+        if in_force.is_none_or(|node| node.charter.removed().iter().all(|removal| removal.name != *author)) {
+            return true;
+        }
+        let lasts = self.lasts.get_or_init(|| lasts(self.tally)).get(author);
+        lasts.into_iter().flatten().any(|last| dag.reaches(index, *last))
+    }
+}
+
+fn lasts(tally: &Tally) -> BTreeMap<&MemberName, Vec<EntryIndex>> {
+    let mut named: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let Some(node) = tally.dag().charter(tally.charter_in_force()) else { return BTreeMap::new() };
+    for removal in node.charter.removed() {
+        named.entry(&removal.name).or_insert_with(|| removal.last.into_iter().collect());
+    }
+    add_needed_votes(tally, &node.charter, &mut named);
+    let dag = tally.dag();
+    let found = |ids: Vec<EntryId>| latest(dag, ids.into_iter().filter_map(|id| dag.find(id)).collect());
+    named.into_iter().map(|(member, ids)| (member, found(ids))).collect()
+}
+
+/// The precommits of former members in decisions for which too few of those who stay precommitted. Whoever does not take
+/// them in does not know the decision, and nothing that it builds on it counts.
+fn add_needed_votes(tally: &Tally, charter: &Charter, named: &mut BTreeMap<&MemberName, Vec<EntryId>>) {
+    for decision in tally.proposals().filter_map(|proposal| tally.decision(proposal.id)) {
+        let Some(under) = tally.dag().charter(decision.charter) else { continue };
+        let staying = decision.precommits.keys().filter(|member| charter.member(member).is_some()).count();
+        if staying < under.charter.threshold().q {
+            for (member, entry) in &decision.precommits {
+                named.get_mut(member).into_iter().for_each(|ids| ids.push(*entry));
+            }
+        }
+    }
+}
+
+/// Those of these entries that no other one of them builds on: of a lane without forks the last.
+fn latest(dag: &Dag, mut entries: Vec<EntryIndex>) -> Vec<EntryIndex> {
+    // What comes later in this order builds on nothing that comes before.
+    entries.sort_unstable_by(|a, b| b.cmp(a));
+    let mut latest: Vec<EntryIndex> = Vec::new();
+    for entry in entries {
+        if !latest.iter().any(|later| dag.reaches(entry, *later)) {
+            latest.push(entry);
+        }
+    }
+    latest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::line;
+
+    #[test]
+    fn of_a_lane_only_the_last_entries_are_kept() {
+        let (_sandbox, repo, ledger) = line(50, None);
+        let loaded = crate::store::load(&repo, ledger, crate::store::Trust::Nothing).unwrap();
+        let dag = loaded.tally.dag();
+        let all: Vec<_> = dag.entries().map(|(index, _)| index).collect();
+        assert_eq!(latest(dag, all.clone()), all.last().copied().into_iter().collect::<Vec<_>>());
+    }
+}
