@@ -11,7 +11,7 @@ use git_quorum::id::EntryId;
 use git_quorum::ledger::{
     CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict, Withdraw, limits,
 };
-use git_quorum::store::{is_admitted, parents_for};
+use git_quorum::store::{Admission, parents_for};
 
 use crate::archive::{Archive, No, Replica};
 use crate::checks;
@@ -396,7 +396,7 @@ impl World {
     fn lacking(&self, seat: usize, clone: usize, shown: &Lanes) -> Vec<(usize, No)> {
         let Seat { member, clones, .. } = &self.seats[seat];
         let tally = &clones[clone].tally;
-        let dag = tally.dag();
+        let (dag, admission) = (tally.dag(), Admission::of(tally));
         let index = |no: No| dag.find(self.archive.minted[no].id);
         let mut ends: Vec<_> = shown.values().filter_map(|no| index(*no)).collect();
         let mut lacking = vec![];
@@ -406,7 +406,7 @@ impl World {
             let goes_on =
                 there.is_none_or(|there| there.is_some_and(|there| there != *tip && dag.reaches(there, *tip)));
             let is_new = lane == *member || !ends.iter().any(|end| dag.reaches(*tip, *end));
-            if goes_on && is_new && dag.entry(*tip).seq > 0 && is_admitted(tally, *tip) {
+            if goes_on && is_new && dag.entry(*tip).seq > 0 && admission.admits(*tip) {
                 lacking.push((lane, self.archive.number(dag.entry(*tip).id)));
                 ends.push(*tip);
             }
@@ -435,7 +435,7 @@ impl World {
     /// author's removal, and no charter under which too many would be faulty.
     pub fn is_wanted(&self, tally: &Tally, proposal: &Proposal) -> bool {
         let next = tally.chain(&proposal.slot.subject).is_some_and(|c| c.next == proposal.slot && c.rivals.is_empty());
-        next && is_admitted(tally, proposal.place.entry)
+        next && Admission::of(tally).admits(proposal.place.entry)
             && tally.state(proposal.id) != Some(State::Withdrawn)
             && match tally.content(proposal) {
                 Content::Ref(_) => true,

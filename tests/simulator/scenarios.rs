@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::consensus::{Patience, Slot, Subject, Trial};
 use git_quorum::ledger::{CharterProposal, Statement};
-use git_quorum::store::{is_admitted, parents_for};
+use git_quorum::store::{Admission, parents_for};
 
 use crate::checks::last_round;
 use crate::lab::{Lab, approve, charter, name, prevote, propose, public_key};
@@ -193,13 +193,14 @@ fn the_vote_by_which_a_member_removed_itself_is_taken_in() {
     let vote = lab.tip("d");
     let after = lab.entry("d", lab.ledger, &[vote], vec![]);
     let index = |lab: &Lab, id| lab.tally.dag().find(id).unwrap();
-    assert!(is_admitted(&lab.tally, index(&lab, vote)) && !is_admitted(&lab.tally, index(&lab, after)));
+    let admission = Admission::of(&lab.tally);
+    assert!(admission.admits(index(&lab, vote)) && !admission.admits(index(&lab, after)));
     // What d's last entry hides is still cited.
     assert_eq!(says(&lab, "a"), Ok(()));
     let late = lab.precommit("c", lab.ledger, lab.tally.charter_in_force(), 0);
     let parents = lab.above("c", &[lab.tip("a"), lab.tip("b")]);
     lab.entry("c", lab.ledger, &parents, vec![late]);
-    assert!(!is_admitted(&lab.tally, index(&lab, vote)), "those who stay decide it without d");
+    assert!(!Admission::of(&lab.tally).admits(index(&lab, vote)), "those who stay decide it without d");
 }
 
 /// Of a, b, c and d, the first two and d decide p; the first three decide that d leaves, without its vote on p. Else nobody
