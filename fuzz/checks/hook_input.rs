@@ -12,7 +12,7 @@ use git_quorum::gate::links::Links;
 use git_quorum::gate::rules::is_ledger_name;
 use git_quorum::gate::{PushedRef, Scene, Verdict};
 use git_quorum::id::Oid;
-use git_quorum::store::LedgerRefs;
+use git_quorum::store::{Admission, LedgerRefs};
 
 use super::known;
 
@@ -102,6 +102,7 @@ impl Gate {
             before: Some(self.charter()),
             broken_before: &BTreeSet::new(),
             tally: &self.tally,
+            admission: &Admission::of(&self.tally),
             refs: &self.refs,
             values: &self.values,
             pushed: &push.refs,

@@ -88,7 +88,7 @@ impl Shares {
     fn get(self, check: Dear) -> bool {
         match self {
             Shares::All => true,
-            Shares::ByHash(hash) => (hash >> (8 * check as u32)) % check.one_in() == 0,
+            Shares::ByHash(hash) => (hash >> (8 * check as u32)).is_multiple_of(check.one_in()),
         }
     }
 }
