@@ -16,6 +16,10 @@ const PREFIX: &str = "refs/quorum-proof/";
 
 /// Bytes of a proof that is looked at.
 pub const PROOF_BYTES: usize = 1 << 27;
+/// Bytes that it may take to keep what its entries know of each other. The entries of an honest member take less than
+/// their own bytes; small ones that join many forks can take a thousand times as much. Whoever makes a proof has judged
+/// these entries before, and sets no bound.
+pub const KNOWING_BYTES: usize = 1 << 29;
 
 /// Why a file proves nothing, or no proof was made.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +30,11 @@ pub enum ProofError {
     /// It is too long to be looked at, or would be.
     #[error("a proof has at most {PROOF_BYTES} bytes")]
     TooLarge,
+    /// To check it would take more memory than a file from a stranger gets.
+    #[error(
+        "this is not looked at: its entries join so many forks that it would take more than {0} bytes to keep what they know"
+    )]
+    TooDear(usize),
     /// Its refs are others.
     #[error("this is no proof: its refs are not {GENESIS} and {PREFIX}1, or these and {PREFIX}2")]
     Refs,
@@ -63,7 +72,7 @@ pub struct Proof {
     pub faults: Vec<Fault>,
 }
 
-/// The bytes of a proof of this fault, checked as a stranger will.
+/// The bytes of a proof of this fault, checked as a stranger will, but for the bound of memory.
 pub fn prove(tally: &Tally, objects: &Objects, fault: &Fault) -> Result<Vec<u8>, ProofError> {
     let dag = tally.dag();
     let genesis = dag.find(dag.ledger()).map(|index| dag.entry(index).oid);
@@ -77,7 +86,7 @@ pub fn prove(tally: &Tally, objects: &Objects, fault: &Fault) -> Result<Vec<u8>,
     refs.push((GENESIS.to_owned(), genesis));
     let commits = closure(refs.iter().map(|(_, commit)| *commit).collect(), |oid| Ok(objects.parents(oid)?))?;
     let bytes = objects.repo().bundle(&refs, commits.into_iter().chain([Oid::EMPTY_TREE]))?;
-    let convicts = check(&bytes)?.faults.iter().any(|found| found.id == fault.id);
+    let convicts = check_within(&bytes, usize::MAX)?.faults.iter().any(|found| found.id == fault.id);
     if convicts { Ok(bytes) } else { Err(ProofError::Nothing) }
 }
 
@@ -97,6 +106,11 @@ fn closure(
 
 /// What the bytes of a file prove. A failure says why they prove nothing.
 pub fn check(bytes: &[u8]) -> Result<Proof, ProofError> {
+    check_within(bytes, KNOWING_BYTES)
+}
+
+/// The same, with another bound than [`KNOWING_BYTES`].
+pub fn check_within(bytes: &[u8], knowing: usize) -> Result<Proof, ProofError> {
     if bytes.len() > PROOF_BYTES {
         return Err(ProofError::TooLarge);
     }
@@ -115,7 +129,7 @@ pub fn check(bytes: &[u8]) -> Result<Proof, ProofError> {
     if let Some(extra) = entries.keys().find(|oid| !needed.contains(oid)) {
         return Err(ProofError::Extra(*extra));
     }
-    let tally = judge(genesis, entries)?;
+    let tally = judge(genesis, entries, knowing)?;
     if let Some(version) = tally.upgrade_needed() {
         return Err(ProofError::UpgradeNeeded(version));
     }
@@ -136,7 +150,7 @@ fn parse_all(commits: Vec<Vec<u8>>) -> Result<BTreeMap<Oid, ParsedEntry>, ProofE
 }
 
 /// The tally of these entries, each taken in after its parents with every check.
-fn judge(genesis: Oid, mut entries: BTreeMap<Oid, ParsedEntry>) -> Result<Tally, ProofError> {
+fn judge(genesis: Oid, mut entries: BTreeMap<Oid, ParsedEntry>, knowing: usize) -> Result<Tally, ProofError> {
     let first = entries.remove(&genesis).ok_or_else(|| ProofError::Missing("the genesis".to_owned()))?;
     let refused = |oid| move |reject| ProofError::NoEntry { oid, reject };
     let mut tally = Tally::found(first, genesis).map_err(refused(genesis))?;
@@ -151,6 +165,9 @@ fn judge(genesis: Oid, mut entries: BTreeMap<Oid, ParsedEntry>) -> Result<Tally,
     while let Some(oid) = ready.pop() {
         let Some(entry) = entries.remove(&oid) else { continue };
         tally.insert(entry, oid).map_err(refused(oid))?;
+        if tally.dag().knowing_cost() > knowing {
+            return Err(ProofError::TooDear(knowing));
+        }
         for child in children.remove(&oid).into_iter().flatten() {
             let Some(count) = missing.get_mut(&child) else { continue };
             *count = count.saturating_sub(1);

@@ -12,7 +12,7 @@ use super::output::tell;
 use super::style::{Role, Text};
 use super::view::{describe_fault, names};
 use super::{Answer, Exit, Failure, Outcome};
-use crate::audit::proof::{PROOF_BYTES, Proof, check};
+use crate::audit::proof::{KNOWING_BYTES, PROOF_BYTES, Proof, check_within};
 use crate::charter::PublicKey;
 use crate::consensus::Fault;
 use crate::id::EntryId;
@@ -30,11 +30,14 @@ pub struct CheckProofArgs {
     /// The ledger's id, whole, as you know it from elsewhere.
     #[arg(long, value_name = "ID")]
     ledger: Option<String>,
+    /// How many bytes of memory it may take to keep what the entries in the file know of each other.
+    #[arg(long, value_name = "BYTES", default_value_t = KNOWING_BYTES)]
+    memory: usize,
 }
 
 pub fn run(args: CheckProofArgs, json: bool) -> Answer {
     let asked = args.ledger.as_deref().map(parse_ledger).transpose()?;
-    let proof = check(&read(&args.file)?).map_err(proof_failure)?;
+    let proof = check_within(&read(&args.file)?, args.memory).map_err(proof_failure)?;
     let ledger = proof.tally.dag().ledger();
     if let Some(asked) = asked.filter(|asked| *asked != ledger) {
         return Err(Failure::new("OTHER_LEDGER", format!("the proof is about ledger {ledger}, not {asked}"))

@@ -295,6 +295,9 @@ pub fn proof_failure(error: ProofError) -> Failure {
         ProofError::Nothing => {
             Failure::new("NOTHING_PROVED", message).hint("believe nothing that was said about this file")
         }
+        ProofError::TooDear(_) => Failure::new("BAD_PROOF", message).hint(
+            "few ledgers have forks like that; to look at it all the same: git quorum check-proof FILE --memory BYTES",
+        ),
         _ => Failure::new("BAD_PROOF", message)
             .hint("ask for the file again, as `git quorum faults --prove ID -o FILE` writes it"),
     };

@@ -1,6 +1,6 @@
 //! Files that are no proof: none convicts anybody of what it did not do, and each is refused for what is wrong.
 
-use git_quorum::audit::proof::{PROOF_BYTES, ProofError, check, prove};
+use git_quorum::audit::proof::{PROOF_BYTES, ProofError, check, check_within, prove};
 use git_quorum::charter::{Charter, Member};
 use git_quorum::consensus::Fault;
 use git_quorum::id::{EntryId, Oid};
@@ -102,6 +102,18 @@ fn an_entry_that_nothing_needs_is_not_carried_along() {
     let extra = lab.made.iter().map(|made| made.oid).find(|o| !all.contains(o)).unwrap();
     let error = verdict(&shelf.bundle(&[("1", one), ("2", two), ("genesis", genesis)], &[&all[..], &[extra]].concat()));
     assert!(matches!(error, Err(ProofError::Extra(oid)) if oid == extra), "{error:?}");
+}
+
+/// How much memory a small file asks for is in the hand of whoever wrote it.
+#[test]
+fn a_proof_that_takes_too_much_memory_is_not_looked_at() {
+    let (lab, fault) = guilty();
+    let shelf = Shelf::of(&[&lab]);
+    let (bytes, ..) = proof(&lab, &shelf, &fault);
+    let cost = check(&bytes).unwrap().tally.dag().knowing_cost();
+    assert!(check_within(&bytes, cost).is_ok());
+    let error = check_within(&bytes, cost - 1);
+    assert!(matches!(error, Err(ProofError::TooDear(bound)) if bound == cost - 1), "{error:?}");
 }
 
 #[test]
