@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::consensus::{DiscountReason, EvidenceRule, Slot, Subject};
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{CharterProposal, RefProposal, Statement, Verdict, Withdraw, parse, steps};
+#[cfg(debug_assertions)]
+use git_quorum::ledger::steps;
+use git_quorum::ledger::{CharterProposal, RefProposal, Statement, Verdict, Withdraw, parse};
 use lab::*;
 use scenes::{FIVE, FOUR, locked, precommit, precommits, prevotes, propose_charter, proposed, rivals, with_observer};
 
@@ -719,6 +721,7 @@ fn a_slot_can_be_broken_after_the_tally_was_written() {
 }
 
 /// Steps that it takes to judge a vote on each of so many forks of d's lane.
+#[cfg(debug_assertions)]
 fn steps_for(forks: usize) -> u64 {
     let (mut lab, p) = proposed();
     approvals(&mut lab, &["b"], p);
@@ -733,6 +736,7 @@ fn steps_for(forks: usize) -> u64 {
 }
 
 /// Votes of one slot on twice as many separate branches are twice the work, and not four times.
+#[cfg(debug_assertions)]
 #[test]
 fn votes_on_many_forks_cost_in_proportion_to_them() {
     let [few, many] = [100, 400].map(steps_for);
@@ -741,6 +745,7 @@ fn votes_on_many_forks_cost_in_proportion_to_them() {
 }
 
 /// A change of the charter that is precommitted on many branches costs the votes on others no more than on one.
+#[cfg(debug_assertions)]
 #[test]
 fn freezes_on_many_forks_cost_in_proportion_to_them() {
     let steps = |forks: usize| {

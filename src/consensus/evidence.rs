@@ -85,9 +85,14 @@ impl Tally {
     /// in one that is not, anybody's key may go by anybody's name.
     pub(super) fn pairs(&self, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Pair> {
         let mut found = Vec::new();
+        // Found once for all slots of a member and charter, which stand together.
+        let mut frozen: Option<(&MemberName, EntryId, Vec<Vote>)> = None;
         for ((member, charter, slot), votes) in self.cast.iter() {
             let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(*charter, vote.place);
             let votes = &self.in_fixed_order(votes.iter().filter(bears));
+            if votes.is_empty() {
+                continue;
+            }
             let mut convict = |rule, first: &Vote, second: &Vote| {
                 let (member, slot, votes) = (member.clone(), slot.clone(), [first.clone(), second.clone()]);
                 found.push(Pair { member, rule, charter: *charter, slot, votes });
@@ -98,8 +103,14 @@ impl Tally {
             for (first, second) in self.lock_violations(*charter, slot, votes) {
                 convict(EvidenceRule::LockViolation, first, second);
             }
-            if let Some((first, second)) = self.freeze_violation((member, *charter, slot), votes, &wanted) {
-                convict(EvidenceRule::FreezeViolation, &first, second);
+            if *slot == change_of(*charter) {
+                continue;
+            }
+            let known = frozen.take().filter(|(of, under, _)| *of == member && *under == *charter);
+            let (.., changes) =
+                frozen.insert(known.unwrap_or_else(|| (member, *charter, self.changes_of(member, *charter, &wanted))));
+            if let Some((first, second)) = self.freeze_violation(votes, changes) {
+                convict(EvidenceRule::FreezeViolation, first, second);
             }
         }
         found
@@ -141,23 +152,18 @@ impl Tally {
             .any(|members| members.count() >= quorum)
     }
 
-    /// A vote under the charter, outside its own slot, that is no ancestor of a precommit of its change.
-    fn freeze_violation<'a>(
-        &self,
-        (member, charter, slot): (&MemberName, EntryId, &Slot),
-        votes: &'a [Vote],
-        wanted: impl Fn(EntryIndex) -> bool,
-    ) -> Option<(Vote, &'a Vote)> {
-        let change_slot = change_of(charter);
-        if *slot == change_slot {
-            return None;
-        }
-        let cast = self.cast.get(&(member.clone(), charter, change_slot))?;
+    /// The first precommits of the member to a change of the charter.
+    fn changes_of(&self, member: &MemberName, charter: EntryId, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Vote> {
+        let cast = self.cast.get(&(member.clone(), charter, change_of(charter)));
         let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(charter, vote.place);
-        let changes = self.first_precommits(cast.iter().filter(bears));
+        self.first_precommits(cast.into_iter().flatten().filter(bears))
+    }
+
+    /// A vote outside the slot of the change that is no ancestor of a precommit of it.
+    fn freeze_violation<'a>(&self, votes: &'a [Vote], changes: &'a [Vote]) -> Option<(&'a Vote, &'a Vote)> {
         votes.iter().find_map(|vote| {
             let beside = changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?;
-            Some((beside.clone(), vote))
+            Some((beside, vote))
         })
     }
 

@@ -232,8 +232,9 @@ fn max_push(repo: &Repo) -> Result<usize, Refusal> {
 
 /// What is to be done about a push of more entries than are judged in one go.
 fn too_much(most: usize, pushed: &[PushedRef], refs: &LedgerRefs) -> Refusal {
-    let reason =
-        format!("it brings {most} bytes or more of entries that are not here, too many to be judged in one go");
+    let reason = format!(
+        "the entries that it brings and that are not here count as {most} bytes or more: too many to judge in one go"
+    );
     let help =
         format!("push an older entry of the lane first; or whoever runs the server lets in more ({MAX_PUSH_KEY})");
     let lane = pushed.iter().find(|p| matches!(refs.read(&p.name), Some(LaneRef::Lane(_)))).map(|p| &p.name);
@@ -307,13 +308,8 @@ fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust)
     }
 }
 
-/// Whether the genesis is here.
-pub(super) fn is_founded(repo: &Repo, ledger: EntryId) -> Result<bool, Refusal> {
-    let genesis = LedgerRefs::of(ledger).genesis();
-    Ok(repo.list(&[&genesis]).map_err(|e| unreadable(&e))?.contains_key(&genesis))
-}
-
-fn was_founded(repo: &Repo, refs: &LedgerRefs) -> Result<bool, Refusal> {
+/// Whether there is a ledger, or was one: also where its founding was broken off.
+pub(super) fn was_founded(repo: &Repo, refs: &LedgerRefs) -> Result<bool, Refusal> {
     let there = || Ok(repo.config(FOUNDED_KEY)?.is_some() || !repo.list(&[refs.prefix()])?.is_empty());
     there().map_err(|e: RepoError| unreadable(&e))
 }

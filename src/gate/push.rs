@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bindings::Bindings;
 use super::commands::Push;
-use super::ground::{Ground, check_repository, is_founded, read_ground, unavailable, unreadable};
+use super::ground::{Ground, check_repository, read_ground, unavailable, unreadable, was_founded};
 use super::links::Links;
 use super::names::Names;
 use super::ordinary;
@@ -75,7 +75,7 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
         bindings.close();
         let ground = match foreseen {
             Some(ground) => ground.renewed(repo, &links, UNDER_LOCK << attempt)?,
-            None if is_founded(repo, ledger)? => None,
+            None if was_founded(repo, &LedgerRefs::of(ledger))? => None,
             None => return Ok(before_genesis(push, ledger, &links)),
         };
         // What came is too much to be judged while others wait: the lock goes back, and all is read again.

@@ -340,6 +340,11 @@ impl Dag {
         self.known.cost()
     }
 
+    /// The share of it that stands for the time that it took, and not for memory.
+    pub fn looking_cost(&self) -> usize {
+        self.known.looking_cost()
+    }
+
     /// All entries, parents first, the genesis among them.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = (EntryIndex, &Entry)> {
         let indices = (0..self.entries.len()).map(|i| EntryIndex(i as u32));
@@ -396,7 +401,8 @@ impl Dag {
     }
 
     /// Whether a marked statement that is wanted precedes the one at `later`. Takes no longer than there are marks on
-    /// chains of which the later one's entry knows something, however many others there are.
+    /// chains of which the later one's entry knows something, and on the few that lie beside them, however many others
+    /// there are.
     pub fn knows<T>(&self, later: Place, marks: &Marks<T>, wanted: impl Fn(&T) -> bool) -> bool {
         let above = self.entry(later.entry);
         let here = (above.position, later.statement);

@@ -40,7 +40,8 @@ pub(super) struct Tables {
     /// would decode them all.
     places: HashMap<u64, u32>,
     hashing: RandomState,
-    cost: usize,
+    made: usize,
+    looked_at: usize,
 }
 
 /// Bytes of memory for a new node: itself, its place in the list, and what finds it again.
@@ -136,7 +137,7 @@ impl Tables {
             ([only], []) if only.level == level => return only.node,
             _ => {}
         }
-        self.cost = self.cost.saturating_add(LOOKED_AT * (all.len() + named.len()));
+        self.looked_at = self.looked_at.saturating_add(LOOKED_AT * (all.len() + named.len()));
         let joined = match level.checked_sub(1) {
             None => self.greatest(all, named),
             Some(lower) => std::array::from_fn(|number| {
@@ -181,7 +182,7 @@ impl Tables {
         let same = self.places.get(&hash).copied().filter(|place| self.node(*place) == Some(&node));
         same.unwrap_or_else(|| {
             self.nodes.push(node);
-            self.cost = self.cost.saturating_add(MADE);
+            self.made = self.made.saturating_add(MADE);
             let place = self.nodes.len() as u32;
             self.places.insert(hash, place);
             place
@@ -191,7 +192,12 @@ impl Tables {
     /// What joins have cost since these tables were made or read, in bytes: those that they keep, and some for the
     /// time that they took.
     pub(super) fn cost(&self) -> usize {
-        self.cost
+        self.made.saturating_add(self.looked_at)
+    }
+
+    /// The share of it that stands for time alone.
+    pub(super) fn looking_cost(&self) -> usize {
+        self.looked_at
     }
 
     pub(super) fn freeze(&self, freezer: &mut Freezer) {

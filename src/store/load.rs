@@ -10,7 +10,7 @@ use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
-use crate::ledger::{EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
+use crate::ledger::{Dag, EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Watcher};
 
 /// What keeps a ledger from being read at all.
@@ -231,17 +231,42 @@ const WORTH_A_SNAPSHOT: usize = 64;
 /// Bytes of entries whose signatures are checked together.
 const BATCH_BYTES: usize = 1 << 23;
 
-/// How many bytes of entries may still be taken in; any number where none is said. Zero is none: who uses up the last one is over.
+/// How much may still be taken in; any number of bytes where none is said. Zero is none: who uses up the last one is over.
 #[derive(Debug, Clone, Copy, Default)]
-struct Room(Option<usize>);
+struct Room {
+    left: Option<usize>,
+    measure: Measure,
+}
+
+/// What an entry counts with, if it is more than its bytes.
+#[derive(Debug, Clone, Copy, Default)]
+enum Measure {
+    /// What it costs to keep what it knows.
+    #[default]
+    Memory,
+    /// The time that it takes to find that.
+    Time,
+}
 
 impl Room {
+    fn of(bytes: usize, measure: Measure) -> Self {
+        Self { left: Some(bytes), measure }
+    }
+
     fn take(&mut self, bytes: usize) {
-        self.0 = self.0.map(|left| left.saturating_sub(bytes));
+        self.left = self.left.map(|left| left.saturating_sub(bytes));
     }
 
     fn is_used_up(self) -> bool {
-        self.0 == Some(0)
+        self.left == Some(0)
+    }
+
+    /// What entries have cost so far, beside their bytes.
+    fn cost(self, dag: &Dag) -> usize {
+        match self.measure {
+            Measure::Memory => dag.knowing_cost(),
+            Measure::Time => dag.looking_cost(),
+        }
     }
 }
 
@@ -338,7 +363,7 @@ impl Loaded {
     }
 
     /// Takes in what the ledger's refs lead to now, here and in the tally of nothing but what they led to before. Of neither
-    /// more than so many bytes.
+    /// more than so many bytes; an entry counts with its bytes or, if it is more, with the time that it takes.
     pub fn follow(
         &mut self,
         tips: BTreeMap<String, Oid>,
@@ -359,7 +384,7 @@ impl Loaded {
     }
 
     fn follow_refs(&mut self, bytes: usize) -> Result<Followed, RepoError> {
-        self.limit(bytes);
+        self.room = Room::of(bytes, Measure::Time);
         for (name, oid) in self.tips.clone() {
             let Some(owner) = self.refs.owner(&name) else { continue };
             let taken = self.take_lane(&name, oid, &owner)?;
@@ -396,7 +421,7 @@ impl Loaded {
     /// Lets so many bytes of entries be taken in from now on. What would bring more is not. An entry counts with its bytes
     /// or, if it is more, with what it costs to keep what it knows.
     pub fn limit(&mut self, bytes: usize) {
-        self.room = Room(Some(bytes));
+        self.room = Room::of(bytes, Measure::Memory);
     }
 
     /// Whether there were more.
@@ -507,10 +532,10 @@ impl Loaded {
             if self.room.is_used_up() {
                 return;
             }
-            let before = self.tally.dag().knowing_cost();
+            let before = self.room.cost(self.tally.dag());
             self.insert(oid, entry, digest);
             // Its own bytes have been taken.
-            let cost = self.tally.dag().knowing_cost().saturating_sub(before);
+            let cost = self.room.cost(self.tally.dag()).saturating_sub(before);
             self.room.take(cost.saturating_sub(size));
             descent.judged += 1;
             self.watcher.at("Judging entries", descent.judged, Some(descent.opened.len()));

@@ -14,10 +14,10 @@ fn first_broken(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) -> Opti
 
 /// Rules, the seeds that show what they are for, and what is broken there without them.
 const WITHOUT: [(Rule, std::ops::Range<u64>, &str); 5] = [
-    (Rule::Lock, 40..100, "no honest conviction"),
-    (Rule::UnlockByLater, 340..380, "no honest conviction"),
-    (Rule::UnlockByQuorum, 490..530, "no honest conviction"),
-    (Rule::UnlockByOneRound, 340..380, "no honest conviction"),
+    (Rule::Lock, 50..80, "no honest conviction"),
+    (Rule::UnlockByLater, 50..80, "no honest conviction"),
+    (Rule::UnlockByQuorum, 50..80, "no honest conviction"),
+    (Rule::UnlockByOneRound, 50..80, "no honest conviction"),
     (Rule::Approvals, 1800..1830, "validity"),
 ];
 
