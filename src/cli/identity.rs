@@ -61,20 +61,20 @@ impl Identity {
         Ok(Identity { member, key: args.key.clone().or(stored), agent })
     }
 
-    /// The member's key as the charter in force has it, and something that signs with it.
+    /// The member's key as the charter in force has it, and something that signs with it. Of a former member too, which
+    /// may have to hand over what it signed while it was one.
     pub fn signer(&self, session: &Session) -> Result<(PublicKey, Signer), Failure> {
         let (_, charter) = session.charter()?;
-        let member = charter.member(&self.member).ok_or_else(|| not_a_member(&self.member))?;
-        let signer = self.open(member.key)?;
-        if signer.public() != *member.key.bytes() {
-            return Err(Failure::new(
-                "WRONG_KEY",
-                format!("this is not the key of {}, which is {}", self.member, member.key),
-            )
-            .exit(Exit::Usage)
-            .hint("give the right one with --key FILE"));
+        let former = || charter.removed().iter().find(|removal| removal.name == self.member).map(|removal| removal.key);
+        let key = charter.member(&self.member).map(|member| member.key).or_else(former);
+        let key = key.ok_or_else(|| not_a_member(&self.member))?;
+        let signer = self.open(key)?;
+        if signer.public() != *key.bytes() {
+            return Err(Failure::new("WRONG_KEY", format!("this is not the key of {}, which is {key}", self.member))
+                .exit(Exit::Usage)
+                .hint("give the right one with --key FILE"));
         }
-        Ok((member.key, signer))
+        Ok((key, signer))
     }
 
     fn open(&self, key: PublicKey) -> Result<Signer, Failure> {

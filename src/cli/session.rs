@@ -17,8 +17,8 @@ use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load, own_tips,
-    parents_for, pass_on, push,
+    Admission, Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load,
+    own_tips, parents_for, pass_on, push,
 };
 
 /// How long to wait for another process that signs with the same key.
@@ -313,6 +313,7 @@ impl Writer {
         }
         // What was fetched may have brought another charter into force.
         if self.session.charter()?.1.member(self.member()).is_none() {
+            self.hand_over()?;
             return Err(not_a_member(self.member()));
         }
         if self.author.catch_up(&self.session.repo, &mut self.session.loaded)? {
@@ -322,6 +323,23 @@ impl Writer {
         }
         self.author.follow(&self.session.repo, &mut self.session.loaded)?;
         Ok(self.author.keep_proposals(&self.session.repo, &mut self.session.loaded, &self.remote_refs)?)
+    }
+
+    /// Gives the remote what the member signed while it was one, as far as that is still taken in. The charter that
+    /// removes it may stand on a vote of its own that nobody else has yet.
+    fn hand_over(&mut self) -> Result<(), Failure> {
+        let member = self.author.member.clone();
+        self.author.catch_up(&self.session.repo, &mut self.session.loaded)?;
+        let tally = &self.session.loaded.tally;
+        let (admission, tips) = (Admission::of(tally), own_tips(tally, &member));
+        let is_admitted = tips.iter().all(|tip| admission.admits(*tip));
+        let Some(remote) = self.remote.clone().filter(|_| is_admitted) else { return Ok(()) };
+        let Session { repo, loaded, .. } = &mut self.session;
+        match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), &[]))? {
+            PushOutcome::Done => Ok(()),
+            PushOutcome::Behind { reasons, lines } => Err(busy(&remote, &reasons, &lines)),
+            PushOutcome::Refused { reasons, lines } => Err(refused(&remote, &reasons, &lines)),
+        }
     }
 
     /// Appends these statements, in one entry with the votes that they make due, and pushes. Without

@@ -271,7 +271,15 @@ impl Desk<'_> {
         let voted = self.view.rounds.iter().rev().find(|(_, seen)| seen.voters.contains(member)).map(|(r, _)| *r);
         let mine = |t: &&Timer| t.charter == self.trial.charter && t.slot == self.slot;
         let entered = self.patience.elapsed.keys().filter(mine).filter(|t| t.event == TimerEvent::Entered);
+        let entered = entered.filter(|t| self.is_open_to_all(t.round));
         voted.unwrap_or(0).max(entered.map(|t| t.round).max().unwrap_or(0))
+    }
+
+    /// Whether q members have voted in the round before. A timer may tell of a round that is not open: if the command that
+    /// started it died before it signed the last vote that was needed. Nobody else could ever follow there.
+    fn is_open_to_all(&self, round: u32) -> bool {
+        let before = round.checked_sub(1).map(|before| self.view.rounds.get(&before));
+        before.is_none_or(|seen| seen.is_some_and(|seen| seen.voters.len() >= self.threshold.q))
     }
 
     /// Rule 2, and rule 5d: in the rounds from the one reached on, the highest with a prevote quorum.

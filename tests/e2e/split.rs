@@ -203,3 +203,26 @@ fn the_charter_changes_while_a_slot_is_open() {
     team.seats[0].ok(&["land"]);
     team.seats[0].verify();
 }
+
+/// The charter that lets dave go stands on dave's own vote, and his command dies before anybody has it: then his tool still
+/// hands it over, though he is no member any more.
+#[test]
+fn who_votes_itself_out_hands_its_vote_over() {
+    let team = Team::new(&FOUR);
+    team.patience("3600");
+    let file = charter_without(&team, "dave", "");
+    let change = id(&team.seats[0].ok(&["charter", "propose", "--file", &file, "-m", "dave goes"]));
+    let dave = &team.seats[3];
+    dave.approve(&change);
+    team.seats[1].approve(&change);
+    team.seats[0].sync();
+    let mut command = dave.world.command(env!("CARGO_BIN_EXE_git-quorum"), &dave.dir);
+    command.env("GIT_QUORUM_STATE", &dave.state).envs(dave.env.iter().cloned());
+    let died = command.env("GIT_QUORUM_FAULT", "append.moved").arg("sync").status().unwrap();
+    assert!(!died.success());
+    let is_decided = || team.world.load(&team.server).tally.is_decided(change.parse().unwrap());
+    assert!(!is_decided(), "nobody else has the deciding vote");
+    dave.no(6, "NOT_A_MEMBER", &["sync"]);
+    assert!(is_decided());
+    team.assert_honest();
+}

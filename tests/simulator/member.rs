@@ -188,10 +188,11 @@ impl World {
                 self.seats[seat].clones[clone].take(&self.archive, *no);
             }
         }
-        if !self.caught_up(seat, clone) || !self.is_member(seat, clone) {
+        if !self.caught_up(seat, clone) {
             return Ok(());
         }
-        if self.work(seat, clone, crash)? == Said::Crashed {
+        // Who is no member any more says nothing, and hands over what it said before.
+        if self.is_member(seat, clone) && self.work(seat, clone, crash)? == Said::Crashed {
             return Ok(());
         }
         if let Some((server, shown)) = remote {
