@@ -90,6 +90,16 @@ fn schedules() {
     assert!(missed.is_empty(), "never happened: {missed:?}");
 }
 
+/// Seeds of long searches in which nobody went on: a crash between timers and vote (twice), and a deciding vote that was not
+/// handed over by whom it let go.
+#[test]
+fn schedules_that_stood_still_once() {
+    let mut coverage = Coverage::default();
+    for seed in [733_704, 843_016, 815_196] {
+        run(Plan::draw(seed), &mut coverage).unwrap();
+    }
+}
+
 /// Writes the ledgers of some schedules, signed for real, in the form of the vectors, for another verifier to read:
 /// `SIMULATOR_LEDGERS=DIR cargo test --test simulator ledgers -- --ignored`.
 #[test]
