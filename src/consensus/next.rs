@@ -278,8 +278,12 @@ impl Desk<'_> {
     /// Whether q members have voted in the round before. A timer may tell of a round that is not open: if the command that
     /// started it died before it signed the last vote that was needed. Nobody else could ever follow there.
     fn is_open_to_all(&self, round: u32) -> bool {
-        let before = round.checked_sub(1).map(|before| self.view.rounds.get(&before));
-        before.is_none_or(|seen| seen.is_some_and(|seen| seen.voters.len() >= self.threshold.q))
+        round.checked_sub(1).is_none_or(|before| self.quorum_voted(before))
+    }
+
+    /// Whether q members have voted in the round.
+    fn quorum_voted(&self, round: u32) -> bool {
+        self.view.rounds.get(&round).is_some_and(|seen| seen.voters.len() >= self.threshold.q)
     }
 
     /// Rule 2, and rule 5d: in the rounds from the one reached on, the highest with a prevote quorum.
@@ -297,8 +301,7 @@ impl Desk<'_> {
     fn enter(&self, reached: u32, due: &mut Due) -> u32 {
         let mut round = reached;
         while let Some(next) = round.checked_add(1) {
-            let voters = self.view.rounds.get(&round).map_or(0, |seen| seen.voters.len());
-            if voters < self.threshold.q {
+            if !self.quorum_voted(round) {
                 break;
             }
             let waited = self.elapsed(round, TimerEvent::Voted, due);

@@ -239,7 +239,7 @@ fn take(
             last_good.filter(|index| loaded.tally.dag().entry(*index).member == *member)
         }
     };
-    if now.is_some_and(|index| !loaded.is_admitted(index)) {
+    if now.is_some_and(|index| !Admission::of(&loaded.tally).admits(index)) {
         events.push(LaneEvent::AfterRemoval { member: member.clone() });
         return Ok(Vec::new());
     }

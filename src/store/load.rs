@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::admission::Admission;
 use super::cache::VerifiedCache;
 use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
@@ -580,11 +579,6 @@ impl Loaded {
             }
         }
         Ok(None)
-    }
-
-    /// Whether an entry's author may still be taken in. For one entry; of many an [`Admission`] tells.
-    pub fn is_admitted(&self, index: EntryIndex) -> bool {
-        Admission::of(&self.tally).admits(index)
     }
 
     /// The object database that the ledger was read from.
