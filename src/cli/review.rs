@@ -6,14 +6,15 @@ use super::identity::WriteArgs;
 use super::session::Writer;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::ProposedCharter;
-use crate::consensus::Content;
+use crate::consensus::{Content, State};
 use crate::id::EntryId;
 use crate::ledger::{Review, Statement, Verdict, Withdraw};
 use crate::store::{BindingError, check_binding};
 
 /// Approve or reject a proposal, or abstain, and push.
 ///
-/// Votes that become due are cast at once. An approval is given only when all that the proposal binds is here and is what the proposal says.
+/// Votes that become due are cast at once. An approval is given only when all that the proposal binds is here and is what the proposal says,
+/// and no other proposal was decided in its place.
 /// The same review again adds nothing.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("verdict").required(true).args(["approve", "reject", "abstain"]))]
@@ -66,6 +67,7 @@ pub fn run(args: ReviewArgs) -> Answer {
     let review = Review { evidence: args.evidence, proposal: id, text, verdict };
     if !is_said(&writer, &review)? {
         if verdict == Verdict::Approve {
+            check_not_superseded(&writer, id)?;
             check_whole(&writer, id)?;
         }
         writer.say(vec![Statement::Review(review)], |_| Vec::new())?;
@@ -84,6 +86,18 @@ fn is_said(writer: &Writer, review: &Review) -> Result<bool, Failure> {
     };
     let same = entry.statements.iter().any(|s| matches!(s, Statement::Review(old) if old == review));
     Ok(same && entry.charter == charter)
+}
+
+/// An approval of what has lost to another proposal would be of no use, and its objects may be gone from the remote.
+fn check_not_superseded(writer: &Writer, id: EntryId) -> Result<(), Failure> {
+    let tally = &writer.session.loaded.tally;
+    let Some(slot) = tally.proposal(id).map(|p| &p.slot).filter(|_| tally.state(id) == Some(State::Superseded)) else {
+        return Ok(());
+    };
+    let winner = tally.decided_in(slot).first().map(|winner| winner.short()).unwrap_or_default();
+    Err(Failure::new("SUPERSEDED", format!("{winner} was decided in its place, so an approval would have no effect"))
+        .exit(Exit::No)
+        .hint(format!("git quorum status {winner}; what is still wanted must be proposed again")))
 }
 
 /// Tools approve only what they hold whole.

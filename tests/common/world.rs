@@ -307,6 +307,12 @@ impl Seat {
         self.ok(&["review", proposal, "--approve"])
     }
 
+    /// Approves one of several rivals, unless another one has been decided.
+    pub fn approve_rival(&self, proposal: &str) {
+        let (run, envelope) = self.envelope(&["review", proposal, "--approve"]);
+        assert!(run.code == 0 || envelope["code"] == "SUPERSEDED", "{envelope}");
+    }
+
     pub fn sync(&self) -> Value {
         self.ok(&["sync"])
     }
@@ -404,10 +410,18 @@ impl Team {
 
     /// Everybody syncs until all know that the proposal is decided.
     pub fn settle(&self, proposal: &str) {
+        assert!(self.settle_rival(proposal), "{}", self.seats[0].ok(&["show", proposal]));
+    }
+
+    /// Everybody syncs until all know what is decided in the proposal's slot; whether it is this proposal.
+    pub fn settle_rival(&self, proposal: &str) -> bool {
         for _ in 0..30 {
             self.sync(1);
-            if self.seats.iter().all(|seat| ["decided", "landed"].contains(&seat.state(proposal).as_str())) {
-                return;
+            let states: Vec<_> = self.seats.iter().map(|seat| seat.state(proposal)).collect();
+            if states.iter().all(|state| ["decided", "landed", "superseded"].contains(&state.as_str())) {
+                let lost = states.iter().filter(|state| *state == "superseded").count();
+                assert!([0, states.len()].contains(&lost), "all know the same: {states:?}");
+                return lost == 0;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }

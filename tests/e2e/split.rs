@@ -44,8 +44,8 @@ fn two_against_two_is_decided_in_a_later_round() {
     team.sync(2);
     // All approve both, so either can win; round 0 is stuck at two against two.
     for seat in [alice, bob, carol, dave] {
-        seat.approve(&first);
-        seat.approve(&second);
+        seat.approve_rival(&first);
+        seat.approve_rival(&second);
     }
     let round = &alice.ok(&["status", &first])["rounds"][0];
     assert_eq!(round["prevotes"][&first], json!(["alice", "carol"]));
@@ -67,8 +67,8 @@ fn a_silent_member_stops_nobody() {
         seat.sync();
     }
     for seat in [alice, bob, carol] {
-        seat.approve(&first);
-        seat.approve(&second);
+        seat.approve_rival(&first);
+        seat.approve_rival(&second);
     }
     let (_, decision) = decided(&team, &[first, second]);
     assert!(decision["round"].as_u64().unwrap() >= 1, "one against one against nobody: {decision}");
@@ -96,10 +96,10 @@ fn a_liar_and_an_entry_that_arrives_late_change_nothing() {
     team.place("dave", lies[0].1);
     carol.approve(&second);
     for seat in [alice, bob] {
-        seat.approve(&first);
-        seat.approve(&second);
+        seat.approve_rival(&first);
+        seat.approve_rival(&second);
     }
-    carol.approve(&first);
+    carol.approve_rival(&first);
     let (winner, _) = decided(&team, &[first.clone(), second.clone()]);
     let decision = alice.ok(&["show", [&first, &second][winner]])["decision"].clone();
 

@@ -160,6 +160,8 @@ fn states_from_open_to_superseded() {
     team.settle(&third);
     assert_eq!(bob.ok(&["wait", &third, "--timeout", "5"])["proposal"]["state"], "decided");
     assert_eq!(alice.state(&first), "superseded");
+    let too_late = bob.no(6, "SUPERSEDED", &["review", &first, "--approve"]);
+    assert!(too_late["message"].as_str().unwrap().starts_with(&third[..12]), "{too_late}");
     assert_eq!(alice.state(&third), "decided");
     bob.ok(&["land"]);
     assert_eq!(bob.state(&third), "landed");

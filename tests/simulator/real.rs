@@ -170,15 +170,19 @@ impl Real {
                 seat.ok(&["sync"]);
             }
         }
-        // A decision that nobody has landed is what the next proposal has to build on.
-        self.team.seats[0].run(&["land"]);
-        let last = self.team.seats[0].propose("last");
-        for seat in &self.team.seats[1..] {
-            seat.approve(&last);
-        }
-        self.team.settle(&last);
-        if self.team.seats[0].state(&last) == "decided" {
-            self.team.seats[0].ok(&["land", &last]);
+        let first = &self.team.seats[0];
+        // The votes on an older proposal may be so far that it is decided in the place of the next one; nothing is in the
+        // way of the one after it.
+        let last = ["last", "one more"].into_iter().find_map(|title| {
+            // A decision that nobody has landed is what the next proposal has to build on.
+            first.run(&["land"]);
+            let proposal = first.propose(title);
+            self.team.seats[1..].iter().for_each(|seat| seat.approve_rival(&proposal));
+            self.team.settle_rival(&proposal).then_some(proposal)
+        });
+        let last = last.unwrap();
+        if first.state(&last) == "decided" {
+            first.ok(&["land", &last]);
         }
         for seat in self.seats() {
             seat.ok(&["sync"]);
