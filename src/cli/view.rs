@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Failure;
 use super::session::Session;
 use super::style::{Role, Text};
-use super::sync::first;
+use super::sync::{SHOWN, first};
 use crate::audit::steps;
 use crate::charter::MemberName;
 use crate::consensus::{Content, Evidence, Fault, ProposalReport, State, Subject};
@@ -44,8 +44,10 @@ pub struct ProposalView {
     pub needs: &'static str,
     /// From whom.
     pub missing: BTreeSet<MemberName>,
-    /// Rivals for the same slot.
-    pub rivals: BTreeSet<EntryId>,
+    /// Rivals for the same slot: the first fifty, by id.
+    pub rivals: Vec<EntryId>,
+    /// How many more there are.
+    pub more_rivals: usize,
 }
 
 impl Session {
@@ -70,6 +72,9 @@ impl Session {
             Content::Ref(change) => (change.title.clone(), change.from, change.to),
             Content::Charter(change) => (change.title.clone(), None, None),
         };
+        let others = tally.rivals(&proposal.slot).map(|rival| rival.id).filter(|rival| *rival != id);
+        let rivals: Vec<_> = others.take(SHOWN).collect();
+        let more_rivals = tally.rival_count(&proposal.slot).saturating_sub(1 + rivals.len());
         let against = report.opinions.iter().filter(|o| o.verdict == Verdict::Reject).map(|o| o.member.clone());
         Ok(ProposalView {
             id,
@@ -84,7 +89,8 @@ impl Session {
             approvals: report.approvals,
             needs: report.needs,
             missing: report.missing,
-            rivals: report.rivals,
+            rivals,
+            more_rivals,
         })
     }
 
@@ -169,7 +175,7 @@ impl Standing<'_> {
     }
 }
 
-/// How many rivals are named to people; JSON has them all.
+/// How many rivals are named to people; JSON has more of them.
 const RIVALS_SHOWN: usize = 8;
 
 impl ProposalView {
@@ -190,16 +196,16 @@ impl ProposalView {
             text.push_str(&format!("; needs {} from {}", self.needs, names(&self.missing)));
         }
         if !self.rivals.is_empty() {
-            text.push_str(&format!("\n    rivals: {}", first_of(&self.rivals)));
+            text.push_str(&format!("\n    rivals: {}", first_of(&self.rivals, self.more_rivals)));
         }
         text
     }
 }
 
 /// The first few ids in a row, and how many more there are: anybody may make a thousand proposals for one slot.
-fn first_of(ids: &BTreeSet<EntryId>) -> String {
+fn first_of(ids: &[EntryId], more: usize) -> String {
     let first: Vec<_> = ids.iter().take(RIVALS_SHOWN).map(EntryId::short).collect();
-    let more = match ids.len().saturating_sub(RIVALS_SHOWN) {
+    let more = match more + ids.len().saturating_sub(RIVALS_SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -238,9 +244,9 @@ mod tests {
 
     #[test]
     fn a_line_of_rivals_has_an_end() {
-        let ids = |count: u8| (0..count).map(|n| EntryId::new([n; 32])).collect::<BTreeSet<_>>();
-        assert_eq!(first_of(&ids(2)), "000000000000, 010101010101");
-        assert!(!first_of(&ids(8)).contains("more"));
-        assert!(first_of(&ids(200)).ends_with("070707070707 and 192 more"));
+        let ids = |count: u8| (0..count).map(|n| EntryId::new([n; 32])).collect::<Vec<_>>();
+        assert_eq!(first_of(&ids(2), 0), "000000000000, 010101010101");
+        assert!(!first_of(&ids(8), 0).contains("more"));
+        assert!(first_of(&ids(50), 150).ends_with("070707070707 and 192 more"));
     }
 }

@@ -74,8 +74,6 @@ pub struct ProposalReport {
     pub missing: BTreeSet<MemberName>,
     /// What is missing.
     pub needs: &'static str,
-    /// Rival proposals of the slot.
-    pub rivals: BTreeSet<EntryId>,
 }
 
 impl Tally {
@@ -154,7 +152,6 @@ impl Tally {
             rounds,
             missing,
             needs,
-            rivals: self.rivals(&proposal.slot).map(|p| p.id).filter(|rival| *rival != id).collect(),
         })
     }
 

@@ -432,6 +432,11 @@ impl Tally {
         self.by_slot.get(slot).into_iter().flatten().filter_map(|id| self.proposals.get(id))
     }
 
+    /// How many these are.
+    pub fn rival_count(&self, slot: &Slot) -> usize {
+        self.by_slot.get(slot).map_or(0, BTreeSet::len)
+    }
+
     /// What a proposal would change.
     #[allow(clippy::unreachable, reason = "a Proposal is made from a propose statement, and entries do not change")]
     pub fn content(&self, proposal: &Proposal) -> Content<'_> {

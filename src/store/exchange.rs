@@ -414,11 +414,13 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::RemoteRejected(why) => {
-                // What Git says of a lock or of a value that changed, and what the gate says of the same.
+                // What Git says of a lock, of a value that changed and of housekeeping that took a folder away which it
+                // was writing to, and what the gate says of the same.
                 let signs = [
                     "failed to update ref",
                     "cannot lock ref",
                     "fetch first",
+                    "unable to migrate objects",
                     "gate: STALE",
                     "gate: LANE_WENT_BACK",
                     "gate: CONFLICT",
@@ -457,6 +459,7 @@ mod tests {
             ("gate: LANE_WENT_BACK", "x"),
             ("gate: CONFLICT", "x"),
             ("failed to update ref", "x"),
+            ("unable to migrate objects to permanent storage", "x"),
             (early, "refs/heads/main: refused [STALE]"),
             (early, "refs/quorum/0123456789abcdef/lane/a: refused [LANE_WENT_BACK]"),
         ] {
