@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use git_quorum::id::EntryId;
-use git_quorum::ledger::Verdict;
+use git_quorum::id::{Digest, EntryId, Oid};
+use git_quorum::ledger::{Statement, Verdict};
 use serde_json::{Value, json};
 
-use crate::lab::{approve, prevote, review};
+use crate::lab::{approve, prevote, propose, review};
+use crate::scenes::propose_charter;
 use crate::world::{Run, Seat, Team, World};
 
 const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
@@ -295,37 +296,144 @@ fn by_hand() -> String {
     block.split_once("```").expect("the block ends").0.to_owned()
 }
 
-fn run_by_hand(stranger: &Seat, ledger: &str) -> Run {
+/// Whether the block, pasted into a shell, proves something.
+fn run_by_hand(stranger: &Seat, ledger: &str) -> (bool, Run) {
     let _ = std::fs::remove_dir_all(stranger.dir.join("proof.git"));
     let mut command = stranger.world.command("sh", &stranger.dir);
-    let output = command.env("LEDGER", ledger).args(["-euc", &by_hand()]).output().unwrap();
-    Run {
+    let output = command.env("LEDGER", ledger).args(["-c", &by_hand()]).output().unwrap();
+    let run = Run {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert_eq!(run.code == 0, run.out.lines().last().is_some_and(|line| line.starts_with("PROVED: ")), "{run:?}");
+    (run.code == 0, run)
+}
+
+/// Puts these objects of the server into the stranger's file instead.
+fn replace_proof(team: &Team, stranger: &Seat, refs: &[(&str, &str)]) {
+    let file = stranger.dir.join("dave.proof");
+    std::fs::remove_file(&file).unwrap();
+    let mut args = vec!["bundle", "create", "-q", file.to_str().unwrap()];
+    for (name, oid) in refs {
+        team.world.git(&team.server, &["update-ref", name, oid]);
+        args.push(name);
+    }
+    team.world.git(&team.server, &args);
+    for (name, _) in refs {
+        team.world.git(&team.server, &["update-ref", "-d", name]);
     }
 }
+
+const PLACES: [&str; 3] = ["refs/quorum-proof/genesis", "refs/quorum-proof/1", "refs/quorum-proof/2"];
 
 #[test]
 fn the_page_checks_a_proof_by_hand_with_stock_tools() {
     let team = lied();
     let (ledger, stranger) = proved(&team);
-    let run = run_by_hand(&stranger, &ledger);
-    assert_eq!(run.code, 0, "{run:?}");
-    assert!(run.out.contains("\"member\":\"dave\" prevoted "), "{run:?}");
-    // Another ledger id, and the votes of somebody else.
-    assert_ne!(run_by_hand(&stranger, &"7".repeat(64)).code, 0);
-    let lane = |member: &str| team.world.git(&team.server, &["rev-parse", &team.ledger_ref(&format!("lane/{member}"))]);
-    let (dave, bob) = (lane("dave"), lane("bob"));
-    let genesis = team.world.git(&team.server, &["rev-parse", &team.ledger_ref("genesis")]);
-    for (name, oid) in [("1", &dave), ("2", &bob), ("genesis", &genesis)] {
-        team.world.git(&team.server, &["update-ref", &format!("refs/quorum-proof/{name}"), oid]);
-    }
-    let file = stranger.dir.join("dave.proof");
-    std::fs::remove_file(&file).unwrap();
-    let refs = ["genesis", "1", "2"].map(|name| format!("refs/quorum-proof/{name}"));
-    let args = ["bundle", "create", "-q", file.to_str().unwrap(), &refs[0], &refs[1], &refs[2]];
-    team.world.git(&team.server, &args);
-    assert_ne!(run_by_hand(&stranger, &ledger).code, 0, "it convicts nobody");
+    let (is_proved, run) = run_by_hand(&stranger, &ledger);
+    assert!(
+        is_proved && run.out.contains("PROVED: dave prevoted ") && run.out.contains(" for refs/heads/main"),
+        "{run:?}"
+    );
+    // Another ledger id, and the votes of two members.
+    assert!(!run_by_hand(&stranger, &"7".repeat(64)).0);
+    let of = |name: &str| team.world.git(&team.server, &["rev-parse", &team.ledger_ref(name)]);
+    let (dave, bob, genesis) = (of("lane/dave"), of("lane/bob"), of("genesis"));
+    replace_proof(&team, &stranger, &[(PLACES[0], &genesis), (PLACES[1], &dave), (PLACES[2], &bob)]);
+    assert!(!run_by_hand(&stranger, &ledger).0, "it convicts nobody");
     stranger.no(7, "BAD_PROOF", &["check-proof", "dave.proof", "--ledger", &ledger]);
+}
+
+/// A commit of these bytes without their signature, signed by this member's key.
+fn signed_by(world: &World, server: &Path, content: &str, member: &str) -> String {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let mut keygen = world.command("ssh-keygen", server);
+    keygen.args(["-q", "-Y", "sign", "-n", "git", "-f"]).arg(world.key(member));
+    let mut child = keygen.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(content.as_bytes()).unwrap();
+    let signature = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let (headers, body) = content.split_once("\n\n").unwrap();
+    let raw = format!("{headers}\ngpgsig {}\n\n{body}", signature.trim_end().replace('\n', "\n "));
+    world.store(server, "commit", raw.as_bytes())
+}
+
+/// What its signature covers.
+fn content_of(world: &World, server: &Path, commit: &str) -> String {
+    let raw = world.git(server, &["cat-file", "commit", commit]) + "\n";
+    let (before, rest) = raw.split_once("gpgsig ").unwrap();
+    before.to_owned() + rest.split_once(" -----END SSH SIGNATURE-----\n").unwrap().1
+}
+
+/// Files of strangers by which the page would convict alice, who has signed nothing of it or nothing wrong.
+#[test]
+fn the_page_convicts_nobody_by_what_others_made() {
+    let team = Team::with_seats(&FOUR, 3);
+    let (world, server) = (&team.world, &team.server);
+    let proposals = two_proposals(&team, |_, _| {}).map(|p| p.parse::<EntryId>().unwrap());
+    let stranger = team.seats[1].at(nowhere(world));
+    std::fs::write(stranger.dir.join("dave.proof"), "").unwrap();
+    let (ledger, charter) = {
+        let loaded = world.load(server);
+        (loaded.tally.dag().ledger(), loaded.tally.dag().charter(loaded.tally.dag().ledger()).unwrap().charter.clone())
+    };
+    let genesis = world.git(server, &["rev-parse", &team.ledger_ref("genesis")]);
+    let says = |said: [Vec<Statement>; 2], known: &[EntryId]| {
+        said.map(|said| world.forge(server, "alice", &[&[ledger], known].concat(), said).1.to_string())
+    };
+    let is_proved = |genesis: &str, votes: &[String; 2]| {
+        replace_proof(&team, &stranger, &[(PLACES[0], genesis), (PLACES[1], &votes[0]), (PLACES[2], &votes[1])]);
+        run_by_hand(&stranger, &ledger.to_string()).0
+    };
+    let votes = says(proposals.map(|p| vec![approve(p), prevote(p, 0)]), &proposals);
+    assert!(is_proved(&genesis, &votes), "alice's own key does convict her");
+
+    for author in ["carol", "alice"] {
+        let copies = votes.clone().map(|vote| {
+            let content = content_of(world, server, &vote).replace("alice <alice@", &format!("{author} <{author}@"));
+            signed_by(world, server, &content, "carol")
+        });
+        assert!(!is_proved(&genesis, &copies), "carol's key signs for alice, as {author}");
+    }
+
+    // A genesis with the same id for who takes all behind `gpgsig` for the signature, and another key in its last line. What
+    // builds on it is signed by that key.
+    let content = content_of(world, server, &genesis);
+    let key = |member: &str| {
+        let line = std::fs::read_to_string(world.key(member).with_extension("pub")).unwrap();
+        line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
+    };
+    let last = content.lines().last().unwrap().replace(&key("alice"), &key("mallory"));
+    assert!(last.contains(&key("mallory")));
+    let false_genesis = signed_by(world, server, &format!("{content}gpgsig \n{last}\n"), "mallory");
+    let mut moved = vec![(genesis.clone(), false_genesis.clone())];
+    let mut again = |(id, commit): (EntryId, Oid)| {
+        let content = content_of(world, server, &commit.to_string());
+        let content = moved.iter().fold(content, |text, (old, new)| text.replace(old, new));
+        let copy = signed_by(world, server, &content, "mallory");
+        moved.push((id.to_string(), Digest::of(content.as_bytes()).to_string()));
+        moved.push((commit.to_string(), copy.clone()));
+        copy
+    };
+    let rivals = [7, 8].map(|n| {
+        let (id, oid) = world.forge(server, "alice", &[ledger], vec![propose(ledger, n)]);
+        world.git(server, &["update-ref", &team.ledger_ref(&format!("fork/alice/{id}")), &oid.to_string()]);
+        again((id, oid));
+        id
+    });
+    let known = [&[ledger], &rivals[..]].concat();
+    let votes_there = rivals.map(|id| again(world.forge(server, "alice", &known, vec![prevote(id, 0)])));
+    assert!(!is_proved(&false_genesis, &votes_there), "another genesis");
+
+    let other = |n: u8| EntryId::new([n; 32]);
+    let several = says([0, 1].map(|n| vec![prevote(proposals[n], 0), prevote(other(n as u8), 0)]), &proposals);
+    let unknown = says([1, 2].map(|n| vec![prevote(other(n), 0)]), &proposals);
+    assert!(!is_proved(&genesis, &unknown), "votes for what is not there");
+    assert!(!is_proved(&genesis, &several), "which of two votes in an entry meets which, the page does not tell");
+
+    let (change, oid) = world.forge(server, "carol", &[ledger], vec![propose_charter(ledger, charter)]);
+    team.place("carol", &oid.to_string());
+    let slots = says([proposals[0], change].map(|p| vec![prevote(p, 0)]), &[proposals[0], change]);
+    assert!(!is_proved(&genesis, &slots), "two slots");
 }
