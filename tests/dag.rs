@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use git_quorum::charter::FORMAT_VERSION;
 use git_quorum::consensus::Tally;
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{Dag, GenesisPayload, encode_genesis, parse};
+use git_quorum::ledger::{Dag, GenesisPayload, Place, encode_genesis, parse};
 use lab::*;
 use rng::{Rng, cases};
 
@@ -81,6 +81,20 @@ fn check(dag: &Dag, ancestors: &Ancestors, seed: u64) {
     }
 }
 
+/// What several statements all know is what each of them knows.
+fn check_common(dag: &Dag, rng: &mut Rng, seed: u64) {
+    let entries: Vec<_> = dag.entries().map(|(index, _)| index).skip(1).collect();
+    let place = |entry, statement| Place { entry, statement };
+    for _ in 0..10 {
+        let some: Vec<_> = (0..1 + rng.below(4)).map(|_| place(rng.pick(&entries), rng.below(3))).collect();
+        let common = dag.common(some.iter().copied());
+        for below in entries.iter().flat_map(|entry| (0..3).map(|number| place(*entry, number))) {
+            let expected = some.iter().all(|above| dag.precedes(below, *above));
+            assert_eq!(dag.is_common(below, &common), expected, "seed {seed}: {below:?} below {some:?}");
+        }
+    }
+}
+
 /// `DAG_CASES=1000 cargo test --test dag` runs more.
 #[test]
 fn reaches_is_the_closure_of_the_parents_in_any_order_of_arrival() {
@@ -95,6 +109,7 @@ fn reaches_is_the_closure_of_the_parents_in_any_order_of_arrival() {
             waiting.retain(|(entry, oid)| other.insert_checked(entry.clone(), *oid).is_err());
         }
         check(other.dag(), &ancestors, seed);
+        check_common(other.dag(), &mut rng, seed);
     }
 }
 

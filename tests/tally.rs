@@ -770,3 +770,36 @@ fn freezes_on_many_forks_cost_in_proportion_to_them() {
     println!("{few} steps for 50, {many} for 200");
     assert!(few > 50 && many < 6 * few, "{few} steps for 50, {many} for 200");
 }
+
+/// Each vote stands before each precommit of the change, so that no pair convicts: all would have to be looked at.
+#[test]
+#[cfg(debug_assertions)]
+fn evidence_of_many_votes_and_freezes_costs_in_proportion_to_them() {
+    let steps = |forks: usize, knows_all: bool| {
+        let (mut lab, p) = proposed();
+        let change = propose_charter(lab.ledger, charter(&FIVE));
+        let change = lab.say("a", vec![change]);
+        let (base, charter) = (lab.above_all("d"), lab.ledger);
+        let root = lab.entry("d", charter, &base, vec![]);
+        let votes: Vec<_> =
+            (0..forks).map(|_| lab.entry("d", charter, &[root], vec![approve(p), prevote(p, 0)])).collect();
+        let mut top = root;
+        for some in votes.chunks(200) {
+            top = lab.entry("d", charter, &[&[top], some].concat(), vec![]);
+        }
+        for number in 0..forks {
+            let vote = lab.precommit("d", charter, change, 0);
+            let last = number + 1 == forks;
+            lab.entry("d", charter, &[if last && !knows_all { root } else { top }], vec![vote]);
+        }
+        let before = steps::taken();
+        let rules: Vec<_> = lab.tally.evidence().iter().map(|evidence| evidence.rule).collect();
+        assert_eq!(rules, if knows_all { vec![] } else { vec![EvidenceRule::FreezeViolation] });
+        steps::taken() - before
+    };
+    for knows_all in [true, false] {
+        let [few, many] = [50, 200].map(|forks| steps(forks, knows_all));
+        println!("{few} steps for 50, {many} for 200");
+        assert!(few > 50 && many < 6 * few, "{few} steps for 50, {many} for 200");
+    }
+}

@@ -6,7 +6,7 @@ use super::slot::Slot;
 use super::tally::{Phase, Tally, Vote, change_of};
 use crate::charter::MemberName;
 use crate::id::EntryId;
-use crate::ledger::{EntryIndex, Marks};
+use crate::ledger::{Common, EntryIndex, Marks};
 
 /// What a pair of votes shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,6 +64,13 @@ pub(super) struct Pair {
     pub(super) votes: [Vote; 2],
 }
 
+/// The first precommits of a member to a change of a charter, and what all of them know: outside the slot of the change it
+/// may have voted for that, and for nothing else.
+struct Freeze {
+    changes: Vec<Vote>,
+    common: Common,
+}
+
 impl Tally {
     /// All evidence in the ledger, sorted; one pair for each rule, round and phase broken.
     pub fn evidence(&self) -> Vec<Evidence> {
@@ -86,7 +93,7 @@ impl Tally {
     pub(super) fn pairs(&self, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Pair> {
         let mut found = Vec::new();
         // Found once for all slots of a member and charter, which stand together.
-        let mut frozen: Option<(&MemberName, EntryId, Vec<Vote>)> = None;
+        let mut frozen: Option<(&MemberName, EntryId, Freeze)> = None;
         for ((member, charter, slot), votes) in self.cast.iter() {
             let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(*charter, vote.place);
             let votes = &self.in_fixed_order(votes.iter().filter(bears));
@@ -107,9 +114,9 @@ impl Tally {
                 continue;
             }
             let known = frozen.take().filter(|(of, under, _)| *of == member && *under == *charter);
-            let (.., changes) =
-                frozen.insert(known.unwrap_or_else(|| (member, *charter, self.changes_of(member, *charter, &wanted))));
-            if let Some((first, second)) = self.freeze_violation(votes, changes) {
+            let (.., freeze) =
+                frozen.insert(known.unwrap_or_else(|| (member, *charter, self.freeze_of(member, *charter, &wanted))));
+            if let Some((first, second)) = self.freeze_violation(votes, freeze) {
                 convict(EvidenceRule::FreezeViolation, first, second);
             }
         }
@@ -153,18 +160,20 @@ impl Tally {
     }
 
     /// The first precommits of the member to a change of the charter.
-    fn changes_of(&self, member: &MemberName, charter: EntryId, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Vote> {
+    fn freeze_of(&self, member: &MemberName, charter: EntryId, wanted: impl Fn(EntryIndex) -> bool) -> Freeze {
         let cast = self.cast.get(&(member.clone(), charter, change_of(charter)));
         let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(charter, vote.place);
-        self.first_precommits(cast.into_iter().flatten().filter(bears))
+        let changes = self.first_precommits(cast.into_iter().flatten().filter(bears));
+        let common = self.dag.common(changes.iter().map(|change| change.place));
+        Freeze { changes, common }
     }
 
-    /// A vote outside the slot of the change that is no ancestor of a precommit of it.
-    fn freeze_violation<'a>(&self, votes: &'a [Vote], changes: &'a [Vote]) -> Option<(&'a Vote, &'a Vote)> {
-        votes.iter().find_map(|vote| {
-            let beside = changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?;
-            Some((beside, vote))
-        })
+    /// A vote outside the slot of the change that is no ancestor of a precommit of it. There may be any number of either,
+    /// so they are not compared with each other.
+    fn freeze_violation<'a>(&self, votes: &'a [Vote], freeze: &'a Freeze) -> Option<(&'a Vote, &'a Vote)> {
+        let Freeze { changes, common } = freeze;
+        let vote = votes.iter().find(|vote| !changes.is_empty() && !self.dag.is_common(vote.place, common))?;
+        Some((changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?, vote))
     }
 
     /// The precommits that no other of these precedes: what these know, the later ones know too.

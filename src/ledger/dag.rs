@@ -73,6 +73,15 @@ pub struct CharterNode {
     pub depth: usize,
 }
 
+/// What several places in a ledger all know.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// So many entries of each chain.
+    counts: BTreeMap<u32, u32>,
+    /// The last ones of these that hold one of the places themselves, and the statement before which that is.
+    ends: BTreeMap<EntryIndex, usize>,
+}
+
 /// The well-formed entries of a ledger. Entries go in after their parents.
 #[derive(Debug, Clone)]
 pub struct Dag {
@@ -392,6 +401,28 @@ impl Dag {
             return earlier.statement < later.statement;
         }
         self.reaches(earlier.entry, later.entry)
+    }
+
+    /// What all of these places know.
+    pub fn common(&self, places: impl Iterator<Item = Place>) -> Common {
+        // Of those on one chain the first one knows the least.
+        let mut first: BTreeMap<u32, (u32, Place)> = BTreeMap::new();
+        for place in places {
+            let Entry { chain, position, .. } = *self.entry(place.entry);
+            let known = first.entry(chain).or_insert((position, place));
+            *known = (*known).min((position, place));
+        }
+        let own =
+            |(chain, (position, place)): (&u32, &(u32, Place))| (self.entry(place.entry).known, (*chain, position + 1));
+        let counts = self.known.least(&first.iter().map(own).collect::<Vec<_>>());
+        Common { counts, ends: first.into_values().map(|(_, place)| (place.entry, place.statement)).collect() }
+    }
+
+    /// Whether a statement is among those that all of some places build on.
+    pub fn is_common(&self, place: Place, common: &Common) -> bool {
+        let Entry { chain, position, .. } = *self.entry(place.entry);
+        let end = common.ends.get(&place.entry);
+        common.counts.get(&chain).is_some_and(|count| *count > position) && end.is_none_or(|end| place.statement < *end)
     }
 
     /// Adds a statement's place to others.

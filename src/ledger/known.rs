@@ -6,7 +6,7 @@
 //! Tables that come from many different ones can differ from them all: then each costs up to a node for every sixteen chains.
 //! What joins have cost is counted, so that whoever takes them in can set a bound.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,26 @@ fn branch(chain: u32, level: u8) -> usize {
 /// The level of the lowest table that has room for this chain.
 fn level_for(chain: u32) -> u8 {
     (chain.checked_ilog2().unwrap_or(0) / BITS) as u8
+}
+
+/// A chain of which more is known than a table says.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    chain: u32,
+    count: u32,
+    table: Known,
+}
+
+/// Each table once, with how many there are.
+fn counted(tables: impl Iterator<Item = (Known, usize)>) -> Vec<(Known, usize)> {
+    let mut tables: Vec<_> = tables.collect();
+    tables.sort_unstable();
+    tables.dedup_by(|next, kept| {
+        let is_same = next.0 == kept.0;
+        kept.1 += if is_same { next.1 } else { 0 };
+        is_same
+    });
+    tables
 }
 
 impl Known {
@@ -120,6 +140,70 @@ impl Tables {
         false
     }
 
+    /// What is known to all of these, by chain. Each comes with how much it knows of a chain of its own, whatever its table
+    /// says of that; no two have the same one. Takes no longer than there are nodes in the tables, each counted once.
+    pub(super) fn least(&self, all: &[(Known, Upto)]) -> BTreeMap<u32, u32> {
+        let mut own: Vec<_> =
+            all.iter().map(|(table, (chain, count))| Own { chain: *chain, count: *count, table: *table }).collect();
+        own.sort_unstable_by_key(|own| own.chain);
+        let needed = own.last().map_or(0, |own| level_for(own.chain));
+        let level = all.iter().map(|(table, _)| table.level).max().unwrap_or(0).max(needed);
+        let mut least = BTreeMap::new();
+        self.least_at(level, 0, &counted(all.iter().map(|(table, _)| (*table, 1))), &own, &mut least);
+        least
+    }
+
+    /// The same below one place, whose first chain is told; of tables there, each with how many have it.
+    fn least_at(&self, level: u8, first: u32, all: &[(Known, usize)], own: &[Own], least: &mut BTreeMap<u32, u32>) {
+        steps::take(all.len() as u64);
+        // Where one knows nothing, its own chain is the only one that all can know.
+        let alone = match all.iter().find(|(table, _)| table.is_nothing()) {
+            None => None,
+            Some((_, 1)) => match own.iter().find(|own| own.table.is_nothing()) {
+                Some(own) => Some(own),
+                None => return,
+            },
+            Some(_) => return,
+        };
+        let numbers = match alone {
+            Some(own) => branch(own.chain, level)..=branch(own.chain, level),
+            None => 0..=BRANCHES - 1,
+        };
+        for number in numbers {
+            let within = own.iter().filter(|own| branch(own.chain, level) == number);
+            let within = within.filter(|own| alone.is_none_or(|alone| alone.chain == own.chain));
+            let chains = first | (number as u32).unbounded_shl(u32::from(level) * BITS);
+            match level.checked_sub(1) {
+                None => {
+                    let count = self.least_of(all, number, within.copied().next());
+                    least.extend(Some((chains, count)).filter(|_| count > 0));
+                }
+                Some(lower) => {
+                    let below = counted(all.iter().map(|(table, count)| (self.step(*table, level, number), *count)));
+                    let within = within.map(|own| Own { table: self.step(own.table, level, number), ..*own });
+                    self.least_at(lower, chains, &below, &within.collect::<Vec<_>>(), least);
+                }
+            }
+        }
+    }
+
+    /// The least count of a branch at the lowest level, where the chain may be the own one of one of these.
+    fn least_of(&self, all: &[(Known, usize)], number: usize, own: Option<Own>) -> u32 {
+        let others = all.iter().filter(|(table, count)| own.is_none_or(|own| own.table != *table || *count > 1));
+        let counts =
+            others.map(|(table, _)| self.node(table.node).and_then(|node| node.get(number)).copied().unwrap_or(0));
+        counts.chain(own.map(|own| own.count)).min().unwrap_or(0)
+    }
+
+    /// What stands in one branch of a table. One that is lower stands in the first branch as a whole.
+    fn step(&self, table: Known, level: u8, number: usize) -> Known {
+        if table.level < level {
+            return if number == 0 { table } else { Known::default() };
+        }
+        let next = self.node(table.node).and_then(|node| node.get(number)).copied().unwrap_or(0);
+        if next == 0 { Known::default() } else { Known::at(next, level.saturating_sub(1)) }
+    }
+
     /// What is known to any of these or named here; in order of chains, each once.
     pub(super) fn join(&mut self, mut all: Vec<Known>, named: &[Upto]) -> Known {
         all.retain(|known| !known.is_nothing());
@@ -161,16 +245,10 @@ impl Tables {
         greatest
     }
 
-    /// What stands in one branch of these, each once. One that is lower stands in the first branch as a whole.
+    /// What stands in one branch of these, each once.
     fn below(&self, level: u8, all: &[Known], number: usize) -> Vec<Known> {
-        let step = |known: &Known| match known.level < level {
-            true => (number == 0).then_some(*known),
-            false => {
-                let next = self.node(known.node).and_then(|node| node.get(number)).copied().filter(|next| *next > 0);
-                next.map(|next| Known::at(next, level.saturating_sub(1)))
-            }
-        };
-        let mut below: Vec<_> = all.iter().filter_map(step).collect();
+        let below = all.iter().map(|known| self.step(*known, level, number));
+        let mut below: Vec<_> = below.filter(|known| !known.is_nothing()).collect();
         below.sort_unstable();
         below.dedup();
         below
@@ -284,6 +362,35 @@ mod tests {
                 let is_known = from.first().is_some_and(|(_, counts)| *counts == expected);
                 prop_assert!(!(is_one && is_known) || added == 0, "what is known already is not made anew");
                 made.push((known, expected));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_all_know_is_the_least_that_one_knows(
+            deeds in deeds(),
+            picked in prop::collection::vec((any::<prop::sample::Index>(), 0..40_u32, 1..9_u32), 1..9),
+        ) {
+            let (mut tables, mut made) = (Tables::default(), vec![Known::default()]);
+            for (from, named) in deeds {
+                let named: Vec<_> = in_order(&named).into_iter().collect();
+                let from = from.iter().map(|index| *index.get(&made)).collect();
+                made.push(tables.join(from, &named));
+            }
+            let own: BTreeMap<u32, _> = picked.iter().map(|(index, chain, more)| (*chain, (*index.get(&made), *more))).collect();
+            let all: Vec<_> = own
+                .iter()
+                .map(|(chain, (table, more))| (*table, (*chain, tables.count(*table, *chain) + more)))
+                .collect();
+            let least = tables.least(&all);
+            let knows = |(table, (own, count)): &(Known, Upto), chain| {
+                if chain == *own { *count } else { tables.count(*table, chain) }
+            };
+            prop_assert!(least.values().all(|count| *count > 0));
+            for chain in (0..300).chain(least.keys().copied()) {
+                let expected = all.iter().map(|one| knows(one, chain)).min().unwrap();
+                prop_assert_eq!(least.get(&chain).copied().unwrap_or(0), expected, "chain {}", chain);
             }
         }
     }

@@ -11,7 +11,7 @@ mod sshsig;
 mod statement;
 
 pub use canonical::to_canonical;
-pub use dag::{CharterNode, Dag, Entry, EntryIndex, Place};
+pub use dag::{CharterNode, Common, Dag, Entry, EntryIndex, Place};
 pub use entry::{GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again};
 #[cfg(debug_assertions)]
 pub use known::steps;

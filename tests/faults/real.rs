@@ -433,7 +433,7 @@ fn the_page_convicts_nobody_by_what_others_made() {
     assert!(!is_proved(&genesis, &several), "which of two votes in an entry meets which, the page does not tell");
 
     let (change, oid) = world.forge(server, "carol", &[ledger], vec![propose_charter(ledger, charter)]);
-    team.place("carol", &oid.to_string());
+    team.place("carol", oid.to_string());
     let slots = says([proposals[0], change].map(|p| vec![prevote(p, 0)]), &[proposals[0], change]);
     assert!(!is_proved(&genesis, &slots), "two slots");
 }
