@@ -132,6 +132,42 @@ fn a_rule_that_is_taken_away_is_missed() {
     }
 }
 
+/// The program without one of its rules, on the ledgers of the vectors: where it judges otherwise, the verifier says so.
+#[cfg(debug_assertions)]
+#[test]
+fn a_program_that_judges_wrongly_is_caught() {
+    use git_quorum::lifted::Rule;
+    let Some(python) = python() else { return };
+    let files = std::fs::read_dir(Path::new(VECTORS).join("ledgers")).unwrap().map(|file| file.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let ledgers: Vec<_> = files.map(|path| LedgerVector::from_json(&std::fs::read(path).unwrap())).collect();
+    for rule in [
+        Rule::Approvals,
+        Rule::PrevoteQuorum,
+        Rule::PrecommitsOfOneRound,
+        Rule::OneVoteARound,
+        Rule::Lock,
+        Rule::Freeze,
+        Rule::Entering,
+        Rule::HandOver,
+        Rule::RoundInStatement,
+    ] {
+        let lifted = rule.lift();
+        let place = TempDir::new().unwrap();
+        let folder = place.path().join("ledgers");
+        std::fs::create_dir(&folder).unwrap();
+        let judged = ledgers.iter().map(|ledger| (ledger, expected(&ledger_form::tally_of(&ledger.entries))));
+        let wrong: Vec<_> = judged.filter(|(ledger, judged)| *judged != ledger.expected).collect();
+        for (number, (ledger, judged)) in wrong.iter().enumerate() {
+            let claimed = LedgerVector { expected: judged.clone(), ..(*ledger).clone() };
+            std::fs::write(folder.join(format!("{number}.json")), claimed.to_json()).unwrap();
+        }
+        drop(lifted);
+        let (_, text) = check(&python, Path::new(VERIFIER), &[folder]);
+        assert!(!wrong.is_empty() && text.contains(&format!(": {} differ", wrong.len())), "{rule:?}: {text}");
+    }
+}
+
 // ---------------------------------------------------------------- random ledgers
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];

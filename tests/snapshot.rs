@@ -235,6 +235,29 @@ fn whatever_the_refs_do_it_is_as_if_everything_were_read() {
     assert!(problems > 5 && written > 5, "too tame: {problems} with problems, {written} snapshots");
 }
 
+/// Who writes to a repository's files can write a snapshot of what is not so, and a checksum that is right: this one comes
+/// from a program that lets precommits count without prevotes. Only who trusts nothing, as `verify` does, does not believe it.
+#[cfg(debug_assertions)]
+#[test]
+fn a_snapshot_that_lies_is_believed_by_all_but_who_trusts_nothing() {
+    let decisions = |loaded: &Loaded| loaded.tally.proposals().filter(|p| loaded.tally.is_decided(p.id)).count();
+    let lied = (0..40).any(|seed| {
+        let place = Place::new(&mut Rng::new(seed), 120);
+        place.set_refs(&place.refs_up_to(120));
+        {
+            let _lifted = git_quorum::lifted::Rule::PrevoteQuorum.lift();
+            place.load(Trust::Cache);
+        }
+        let (believed, judged) = (place.load(Trust::Cache), place.load(Trust::Nothing));
+        assert_eq!(
+            decisions(&judged),
+            place.lab.tally.proposals().filter(|p| place.lab.tally.is_decided(p.id)).count()
+        );
+        decisions(&believed) > decisions(&judged)
+    });
+    assert!(lied, "no ledger decides more without prevotes: nothing was tried");
+}
+
 /// Where the object of an entry lies.
 fn object(place: &Place, oid: Oid) -> PathBuf {
     let name = oid.to_string();

@@ -8,6 +8,7 @@ with_each_git!(
     nothing_but_a_decision_moves_the_branch_from_another_one,
     a_linked_worktree_is_no_way_round,
     a_symbolic_ref_is_no_way_round,
+    where_no_hook_is_asked_verify_finds_what_came_of_it,
     a_deletion_is_told_from_packing,
     what_the_remote_has_counts_only_before_the_first_decision,
     the_refusal_names_the_proposal_and_what_it_lacks,
@@ -134,6 +135,22 @@ fn a_linked_worktree_is_no_way_round(git: &Git) {
     linked.refused(&["merge", "side"], &["a merge made here"], &["merge", "--abort"]);
     linked.git(&["checkout", "-q", "-b", "other"]);
     linked.commit("more.txt", "more");
+}
+
+/// Git asks no hook that it was told not to look for, and none for what `branch -C` overwrites.
+fn where_no_hook_is_asked_verify_finds_what_came_of_it(git: &Git) {
+    let (_team, desk) = desk(git);
+    desk.git(&["checkout", "-q", "topic"]);
+    let (main, topic) = (desk.value(MAIN), desk.value("topic"));
+    for args in
+        [&["-c", "core.hooksPath=/dev/null", "update-ref", MAIN, "topic"][..], &["branch", "-C", "topic", "main"]]
+    {
+        desk.git(args);
+        assert_eq!(desk.value(MAIN), topic, "{args:?}");
+        desk.no(7, "VERIFICATION_FAILED", &["verify", "--backed", "main"]);
+        assert!(!desk.try_git(&["push", "origin", "main"]).ok, "{args:?}");
+        desk.git(&["-c", "core.hooksPath=/dev/null", "update-ref", MAIN, &main]);
+    }
 }
 
 fn a_symbolic_ref_is_no_way_round(git: &Git) {
