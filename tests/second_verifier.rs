@@ -16,12 +16,13 @@ mod needs;
 mod random_ledgers;
 #[path = "common/rng.rs"]
 mod rng;
+#[path = "common/verifier.rs"]
+mod verifier;
 #[path = "common/world.rs"]
 mod world;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use git_quorum::charter::{Charter, CharterRules, ProposedCharter, Threshold};
 use git_quorum::id::EntryId;
@@ -31,36 +32,10 @@ use ledger_form::{LedgerVector, expected};
 use rng::{Rng, cases};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use verifier::{VERIFIER, check, printed, python};
 use world::{Seat, Team, id};
 
-const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ledger-spec/verify.py");
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ledger-spec/vectors");
-
-// ---------------------------------------------------------------- the other program
-
-/// A Python that can run the verifier, unless this machine has none.
-fn python() -> Option<String> {
-    let python = std::env::var("GIT_QUORUM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import nacl.bindings"]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    needs::skip("second-verifier", &format!("{python} is missing or has no PyNaCl"));
-    None
-}
-
-/// Has a verifier check the vectors below these folders; how it ended, and its last line.
-fn check(python: &str, verifier: &Path, folders: &[PathBuf]) -> (bool, String) {
-    let output = Command::new(python).arg(verifier).arg("--vectors").args(folders).output().unwrap();
-    let text = printed(&output);
-    (output.status.success(), text)
-}
-
-fn printed(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(!text.contains("Traceback"), "{text}");
-    text
-}
 
 /// How many vectors there are in a folder.
 fn count(folder: &str) -> usize {
