@@ -64,7 +64,7 @@ const BROKEN_FORMS: [(&str, &str); 5] = [
 ];
 
 /// The same for what statements are worth, and for what is reported.
-const BROKEN_RULES: [(&str, &str); 21] = [
+const BROKEN_RULES: [(&str, &str); 22] = [
     ("return listed and unchanged and", "return unchanged and"),
     ("prevoted = [(-depth, -r, p)", "prevoted = [(-depth, 0, p)"),
     ("return listed and unchanged and len(removed) ==", "return listed and unchanged and 0 <="),
@@ -86,6 +86,11 @@ const BROKEN_RULES: [(&str, &str); 21] = [
     ("if a.kind == \"precommit\" and not a.knows(b):", "if a.kind == \"precommit\":"),
     ("sorted(slot.id for slot, count in Counter(slots.values()).items() if count > 1)", "[]"),
     ("in self.quorums(slot, \"precommit\", None):", "in self.quorums(slot, \"precommit\", None)[::-1]:"),
+    // Of equally short lineages the charter of the highest id.
+    (
+        "return sorted(choice for choice, who in voters.items() if len(who) >= self.charters[choice[1]].q)",
+        "return sorted((c for c, who in voters.items() if len(who) >= self.charters[c[1]].q), key=lambda c: (c[0], -int(c[1], 16)))",
+    ),
 ];
 
 #[test]
