@@ -338,6 +338,7 @@ fn of_other_votes() -> Vec<Proof> {
     let nothing = ("NOTHING_PROVED", "convict nobody");
     vec![
         bad("altered-vote", "the round of the vote was changed after it was signed", altered.as_bytes()),
+        bad("other-member", "carol's name stands where dave's did", text.replace("dave", "carol").as_bytes()),
         bad("other-key", "an entry in dave's name that bob's key signed", &by_bob),
         one.proves_nothing("one-of-two", "one vote of the pair alone, which is honest by itself", nothing),
         two_members.proves_nothing("two-members", "one vote of the pair, and an entry of carol's", nothing),
