@@ -13,7 +13,7 @@ mod vectors;
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/vectors");
-    for folder in ["valid", "invalid", "ledgers"] {
+    for folder in ["valid", "invalid", "ledgers", "proofs"] {
         // Left-overs of vectors that are no longer made would be taken for vectors.
         let _ = fs::remove_dir_all(root.join(folder));
         fs::create_dir_all(root.join(folder)).unwrap();

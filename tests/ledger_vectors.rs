@@ -18,7 +18,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use git_quorum::consensus::{DiscountReason, EvidenceRule, Tally, agreement_statement, pre_authentication_encoding};
+use git_quorum::consensus::{
+    DiscountReason, EvidenceRule, FaultKind, Tally, agreement_statement, pre_authentication_encoding,
+};
 use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{RejectReason, Statement, parse};
 #[cfg(debug_assertions)]
@@ -41,6 +43,10 @@ static VECTORS: LazyLock<BTreeMap<String, LedgerVector>> = LazyLock::new(|| {
     };
     paths.filter(|path| path.extension().is_some_and(|ending| ending == "json")).map(read).collect()
 });
+
+/// The faults of the ledgers that have any, by name.
+static FAULTS: LazyLock<Value> =
+    LazyLock::new(|| serde_json::from_slice(&fs::read(spec().join("vectors/faults.json")).unwrap()).unwrap());
 
 // ---------------------------------------------------------------- what is found
 
@@ -287,7 +293,23 @@ fn lacks(rule: &Rule, vectors: &BTreeMap<String, LedgerVector>) -> Vec<String> {
     lacks
 }
 
-/// What has no ledger that shows it: rules kept or broken, reasons, evidence, an upgrade.
+/// Kinds of faults, and codes for which a vote convicts, that none of these ledgers has. Of BASE_NOT_DECIDED no vote can be
+/// convicted (`faults.md`, section 1).
+fn faults_without_vector(vectors: &BTreeMap<String, LedgerVector>) -> Vec<String> {
+    let listed = vectors.keys().filter_map(|name| FAULTS[name]["faults"].as_array()).flatten();
+    let listed: Vec<_> = listed.map(|fault| (fault["kind"].clone(), fault["code"].clone())).collect();
+    let shown = |kind: FaultKind, code: Option<DiscountReason>| {
+        listed.iter().any(|(k, c)| *k == kind.code() && code.is_none_or(|code| *c == code.code()))
+    };
+    let kinds =
+        FaultKind::ALL.into_iter().filter(|kind| !shown(*kind, None)).map(|kind| format!("fault {}", kind.code()));
+    let codes = DiscountReason::ALL.into_iter().filter(|code| *code != DiscountReason::BaseNotDecided);
+    let codes = codes.filter_map(|code| Some((FaultKind::of_vote(code)?.0, code)));
+    let codes = codes.filter(|(kind, code)| !shown(*kind, Some(*code)));
+    kinds.chain(codes.map(|(kind, code)| format!("fault {}, {}", kind.code(), code.code()))).collect()
+}
+
+/// What has no ledger that shows it: rules kept or broken, reasons, evidence, faults, an upgrade.
 fn without_vector(vectors: &BTreeMap<String, LedgerVector>) -> Vec<String> {
     let occurs = |list: &str, field: &str, text: &str| {
         let items = vectors.values().filter_map(|v| v.expected[list].as_array()).flatten();
@@ -298,6 +320,7 @@ fn without_vector(vectors: &BTreeMap<String, LedgerVector>) -> Vec<String> {
     missing.extend(reasons.filter(|code| !occurs("discounted", "reason", code)).map(str::to_owned));
     let evidence = evidence_rules().map(text_of).into_iter();
     missing.extend(evidence.filter(|rule| !occurs("evidence", "rule", rule)));
+    missing.extend(faults_without_vector(vectors));
     if !vectors.values().any(|v| v.expected.get("upgrade").is_some()) {
         missing.push("UPGRADE_NEEDED".to_owned());
     }
@@ -321,11 +344,12 @@ fn no_reason_to_refuse_bytes_is_without_an_entry() {
 /// The count sees what is missing: each rule, each code and each kind of evidence once taken away.
 #[test]
 fn what_is_taken_away_is_missed() {
-    let keeping = |keep: &dyn Fn(&LedgerVector) -> bool| {
+    let kept = |keep: &dyn Fn(&str, &LedgerVector) -> bool| {
         let kept: BTreeMap<_, _> =
-            VECTORS.iter().filter(|(_, v)| keep(v)).map(|(n, v)| (n.clone(), v.clone())).collect();
+            VECTORS.iter().filter(|(n, v)| keep(n, v)).map(|(n, v)| (n.clone(), v.clone())).collect();
         without_vector(&kept)
     };
+    let keeping = |keep: &dyn Fn(&LedgerVector) -> bool| kept(&|_, vector| keep(vector));
     for rule in RULES {
         let missed = keeping(&|v| v.rule != rule.name);
         assert!(missed.contains(&format!("rule {} kept", rule.name)), "{}", rule.name);
@@ -337,6 +361,10 @@ fn what_is_taken_away_is_missed() {
         let missed = keeping(&|v| !v.expected.to_string().contains(&format!("\"{text}\"")));
         let text = if text == "upgrade" { "UPGRADE_NEEDED" } else { text.as_str() };
         assert!(missed.iter().any(|m| m == text), "{text}");
+    }
+    for kind in FaultKind::ALL.map(FaultKind::code) {
+        let missed = kept(&|name, _| !FAULTS[name].to_string().contains(&format!("\"{kind}\"")));
+        assert!(missed.contains(&format!("fault {kind}")), "{kind}");
     }
 }
 

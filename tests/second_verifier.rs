@@ -16,12 +16,13 @@ mod needs;
 mod random_ledgers;
 #[path = "common/rng.rs"]
 mod rng;
+#[path = "common/verifier.rs"]
+mod verifier;
 #[path = "common/world.rs"]
 mod world;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use git_quorum::charter::{Charter, CharterRules, ProposedCharter, Threshold};
 use git_quorum::id::EntryId;
@@ -31,36 +32,10 @@ use ledger_form::{LedgerVector, expected};
 use rng::{Rng, cases};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use verifier::{VERIFIER, check, printed, python};
 use world::{Seat, Team, id};
 
-const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ledger-spec/verify.py");
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ledger-spec/vectors");
-
-// ---------------------------------------------------------------- the other program
-
-/// A Python that can run the verifier, unless this machine has none.
-fn python() -> Option<String> {
-    let python = std::env::var("GIT_QUORUM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import nacl.bindings"]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    needs::skip("second-verifier", &format!("{python} is missing or has no PyNaCl"));
-    None
-}
-
-/// Has a verifier check the vectors below these folders; how it ended, and its last line.
-fn check(python: &str, verifier: &Path, folders: &[PathBuf]) -> (bool, String) {
-    let output = Command::new(python).arg(verifier).arg("--vectors").args(folders).output().unwrap();
-    let text = printed(&output);
-    (output.status.success(), text)
-}
-
-fn printed(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(!text.contains("Traceback"), "{text}");
-    text
-}
 
 /// How many vectors there are in a folder.
 fn count(folder: &str) -> usize {
@@ -89,7 +64,7 @@ const BROKEN_FORMS: [(&str, &str); 5] = [
 ];
 
 /// The same for what statements are worth, and for what is reported.
-const BROKEN_RULES: [(&str, &str); 21] = [
+const BROKEN_RULES: [(&str, &str); 22] = [
     ("return listed and unchanged and", "return unchanged and"),
     ("prevoted = [(-depth, -r, p)", "prevoted = [(-depth, 0, p)"),
     ("return listed and unchanged and len(removed) ==", "return listed and unchanged and 0 <="),
@@ -111,6 +86,11 @@ const BROKEN_RULES: [(&str, &str); 21] = [
     ("if a.kind == \"precommit\" and not a.knows(b):", "if a.kind == \"precommit\":"),
     ("sorted(slot.id for slot, count in Counter(slots.values()).items() if count > 1)", "[]"),
     ("in self.quorums(slot, \"precommit\", None):", "in self.quorums(slot, \"precommit\", None)[::-1]:"),
+    // Of equally short lineages the charter of the highest id.
+    (
+        "return sorted(choice for choice, who in voters.items() if len(who) >= self.charters[choice[1]].q)",
+        "return sorted((c for c, who in voters.items() if len(who) >= self.charters[c[1]].q), key=lambda c: (c[0], -int(c[1], 16)))",
+    ),
 ];
 
 #[test]

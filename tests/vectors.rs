@@ -25,7 +25,7 @@ fn root() -> PathBuf {
 /// The checked-in files, by their path below the folder.
 fn checked_in() -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    for folder in ["", "valid/", "invalid/", "ledgers/"] {
+    for folder in ["", "valid/", "invalid/", "ledgers/", "proofs/"] {
         for found in fs::read_dir(root().join(folder)).unwrap() {
             let path = found.unwrap().path();
             if path.is_file() {

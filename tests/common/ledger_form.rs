@@ -2,7 +2,7 @@
 //! form. Knows nothing of how the ledgers come about.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
-use git_quorum::consensus::{Slot, Tally};
+use git_quorum::consensus::{BrokenSlot, Fault, Said, Slot, Tally};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{ParsedEntry, parse};
 use serde_json::{Value, json};
@@ -111,4 +111,41 @@ fn discounted(tally: &Tally) -> Vec<Value> {
 fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
     items.sort();
     items
+}
+
+/// The faults of a ledger and its broken slots, in the form of `ledger-spec/vectors/faults.json`.
+pub fn faults(tally: &Tally) -> Value {
+    let found = tally.faults();
+    let mut broken: Vec<_> = tally.broken(&found).iter().map(broken_slot).collect();
+    let mut faults: Vec<_> = found.iter().map(fault).collect();
+    broken.sort_by_key(|slot| slot["slot"].to_string());
+    faults.sort_by_key(|fault| fault["id"].to_string());
+    json!({"broken": broken, "faults": faults})
+}
+
+/// A fault as the vectors have it.
+pub fn fault(fault: &Fault) -> Value {
+    let vote = |said: &Said| json!({"entry": said.entry, "statement": said.statement});
+    json!({
+        "charter": fault.charter,
+        "code": fault.code.map(|code| code.code()),
+        "id": fault.id,
+        "kind": fault.kind,
+        "member": fault.member,
+        "rule": fault.rule,
+        "slot": fault.slot,
+        "votes": fault.votes.iter().map(vote).collect::<Vec<_>>(),
+    })
+}
+
+fn broken_slot(broken: &BrokenSlot) -> Value {
+    json!({
+        "charter": broken.charter,
+        "convicted": broken.convicted,
+        "decisions": broken.decisions,
+        "least": broken.least,
+        "n": broken.n,
+        "quorum": broken.quorum,
+        "slot": broken.slot,
+    })
 }

@@ -13,8 +13,12 @@ mod aftermath;
 mod lab;
 #[path = "../common/ledger_form.rs"]
 mod ledger_form;
+#[path = "../common/needs.rs"]
+mod needs;
 #[path = "../common/rng.rs"]
 mod rng;
+#[path = "../common/verifier.rs"]
+mod verifier;
 #[path = "../common/world.rs"]
 mod world;
 
@@ -28,5 +32,6 @@ mod plan;
 mod real;
 mod scenarios;
 mod schedules;
+mod second;
 mod server;
 mod timeline;

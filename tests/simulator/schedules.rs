@@ -4,7 +4,6 @@ use coverage::Coverage;
 
 use crate::checks::last_round;
 use crate::coverage;
-use crate::ledger_form::{LedgerVector, expected};
 use crate::plan::Plan;
 use crate::rng::cases;
 use crate::timeline::{Violation, World};
@@ -97,26 +96,5 @@ fn schedules_that_stood_still_once() {
     let mut coverage = Coverage::default();
     for seed in [733_704, 843_016, 815_196] {
         run(Plan::draw(seed), &mut coverage).unwrap();
-    }
-}
-
-/// Writes the ledgers of some schedules, signed for real, in the form of the vectors, for another verifier to read:
-/// `SIMULATOR_LEDGERS=DIR cargo test --test simulator ledgers -- --ignored`.
-#[test]
-#[ignore = "makes files"]
-fn ledgers() {
-    let folder = std::path::PathBuf::from(std::env::var("SIMULATOR_LEDGERS").unwrap());
-    let start = cases("SIMULATOR_START", 0);
-    for seed in start..start + cases("SIMULATOR_SCHEDULES", 100) {
-        let mut world = World::new(Plan { signed: true, ..Plan::draw(seed) });
-        world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
-        let vector = LedgerVector {
-            about: format!("simulator-{seed}"),
-            rule: "any".to_owned(),
-            kept: false,
-            expected: expected(&world.archive.union),
-            entries: world.archive.minted.into_iter().map(|minted| minted.raw).collect(),
-        };
-        std::fs::write(folder.join(format!("simulator-{seed}.json")), vector.to_json()).unwrap();
     }
 }

@@ -2,6 +2,7 @@
 //! times and nonces are fixed. `examples/vectors.rs` writes them; `tests/vectors.rs` compares.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
+mod bundle;
 pub mod craft;
 pub mod invalid;
 mod invalid_form;
@@ -9,6 +10,7 @@ mod invalid_payload;
 mod invalid_place;
 mod invalid_signature;
 pub mod ledgers;
+pub mod proofs;
 pub mod valid;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::lab::{public_key, signing_key};
+use crate::ledger_form::{self, tally_of};
 
 /// Everybody who signs in the vectors. `mallory` is nobody's member.
 pub const PEOPLE: [&str; 8] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "mallory"];
@@ -39,11 +42,30 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
     }
     let ledgers = ledgers::all();
     files.insert("ledgers/README.md".to_owned(), ledgers::index(&ledgers).into_bytes());
+    files.insert("faults.json".to_owned(), pretty(&faults(&ledgers)));
     for ledger in ledgers {
         let twice = files.insert(format!("ledgers/{}.json", ledger.name), ledger.vector.to_json());
         assert!(twice.is_none(), "two ledgers named {}", ledger.name);
     }
+    let proofs = proofs::all();
+    files.insert("proofs/answers.json".to_owned(), pretty(&answers(&proofs)));
+    for proof in proofs {
+        let twice = files.insert(format!("proofs/{}.proof", proof.name), proof.bytes);
+        assert!(twice.is_none(), "two proofs named {}", proof.name);
+    }
     files
+}
+
+/// The faults and broken slots of the ledgers that have any, by name. Where no verdict is given, there is no fault either.
+fn faults(ledgers: &[ledgers::Named]) -> Value {
+    let given = ledgers.iter().filter(|ledger| ledger.vector.expected.get("upgrade").is_none());
+    let found = given.map(|ledger| (ledger.name.clone(), ledger_form::faults(&tally_of(&ledger.vector.entries))));
+    Value::Object(found.filter(|(_, found)| found["faults"] != json!([])).collect())
+}
+
+/// What `check-proof` answers, by the name of the file.
+fn answers(proofs: &[proofs::Proof]) -> Value {
+    Value::Object(proofs.iter().map(|proof| (format!("{}.proof", proof.name), proof.describe())).collect())
 }
 
 /// What Git's `gpg.ssh.allowedSignersFile` needs in order to know the members.

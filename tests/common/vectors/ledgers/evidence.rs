@@ -246,7 +246,29 @@ fn earliest_decisions() -> Vec<Named> {
     story.expect_decided(p, 0);
     story.expect_convicted("alice", "freeze-violation", p, [freeze, beside]);
     let about = "P is decided under the second charter and, beside the change, under the first, which is named";
-    vec![round, story.shows(RULE, KEPT, "charter", about)]
+    vec![round, story.shows(RULE, KEPT, "charter", about), decided_under_rivals(RULE)]
+}
+
+/// Alice, alone, decides two charters that both follow the first, on separate branches, and P under each.
+fn decided_under_rivals(rule: &'static str) -> Named {
+    let (mut story, p, own) = prevoted();
+    let x = story.entry_proposing_charter("alice", &[own], known(protecting(&ALONE, &["refs/heads/*"])));
+    let y = story.entry_proposing_charter("alice", &[x], known(protecting(&ALONE, &["refs/heads/m*"])));
+    // The one that is not named comes first, so that the order of arrival says nothing.
+    let branches = [x.max(y), x.min(y)].map(|change| {
+        let decided = story.decide_alone(&[y], change);
+        story.speak_under(change);
+        let vote = story.precommit("alice", p, 0);
+        story.entry("alice", &[decided], vec![prevote(p, 0), vote], &[]);
+        story.speak_under(story.genesis());
+        decided
+    });
+    story.speak_under(x.min(y));
+    story.expect_decided(p, 0);
+    story.expect_broken(x);
+    story.expect_convicted("alice", "equivocation", x, branches);
+    let about = "P is decided under two rival charters that follow the first: the one of the lowest id is named";
+    story.shows(rule, KEPT, "lowest id", about)
 }
 
 fn broken_slots() -> Vec<Named> {
@@ -277,7 +299,51 @@ fn broken_slots() -> Vec<Named> {
     abandoned.expect_broken(next);
     abandoned.expect_convicted("alice", "equivocation", next, branches);
     let about = "alice decides P and Q for one slot, where main's chain ends; and two more for the slot after P, which is broken too";
-    vec![one, unprotected, abandoned.shows(RULE, BROKEN, "abandoned", about)]
+    let mut all = vec![one, unprotected, abandoned.shows(RULE, BROKEN, "abandoned", about)];
+    all.extend(broken_across_charters(RULE));
+    all
+}
+
+/// Alice and bob decide Q, in entries above this one.
+fn decide_together(story: &mut Story, above: EntryId, q: EntryId) {
+    let said = || vec![approve(q), prevote(q, 0)];
+    let first = story.entry("alice", &[above], said(), &[]);
+    let (parents, vote) = (story.above("bob", &[first]), story.precommit("bob", q, 0));
+    let second = story.entry("bob", &parents, [said(), vec![vote]].concat(), &[]);
+    let vote = story.precommit("alice", q, 0);
+    story.entry("alice", &[first, second], vec![vote], &[]);
+    story.expect_decided(q, 0);
+}
+
+/// P is decided where alice alone is a quorum, Q where bob has to agree: `faults.md`, section 5, asks for one culprit.
+fn broken_across_charters(rule: &'static str) -> [Named; 2] {
+    let together = || known(protecting(&TWO, &["refs/heads/main"]));
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
+    let x = story.propose_charter("alice", together());
+    let freeze = story.decide_alone(&[x], x);
+    story.expect_in_force(x);
+    let beside = story.decide_alone(&[x], p);
+    story.speak_under(x);
+    decide_together(&mut story, freeze, q);
+    story.expect_broken(p);
+    story.expect_convicted("alice", "freeze-violation", p, [freeze, beside]);
+    let about =
+        "alice decides P under the first charter, of which it alone is a quorum, and with bob Q under the next one";
+    let later = story.shows(rule, BROKEN, "later charter", about);
+
+    let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
+    let x = story.propose_charter("alice", together());
+    let y = story.propose_charter("alice", known(protecting(&ALONE, &["refs/heads/*"])));
+    let branches = [x, y].map(|change| story.decide_alone(&[y], change));
+    story.speak_under(x);
+    decide_together(&mut story, branches[0], q);
+    story.speak_under(y);
+    story.decide_alone(&[branches[1]], p);
+    story.expect_broken(x);
+    story.expect_broken(p);
+    story.expect_convicted("alice", "equivocation", x, branches);
+    let about = "alice, alone, decides two charters after the first: P under one, and with bob Q under the other";
+    [later, story.shows(rule, BROKEN, "rival charters", about)]
 }
 
 fn monotonicity() -> Vec<Named> {
