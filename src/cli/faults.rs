@@ -65,7 +65,7 @@ struct Found {
 
 pub fn run(args: FaultsArgs, json: bool) -> Answer {
     let repo = open_repo()?;
-    check_whole(&repo)?;
+    check_whole(&repo).map_err(|failure| failure.exit(Exit::Unverified))?;
     let mut session = Session::open_afresh(repo, None)?;
     if let (Some(typed), Some(file)) = (&args.prove, &args.output) {
         return write_proof(&session, typed, file);

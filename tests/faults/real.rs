@@ -225,7 +225,7 @@ fn a_shallow_clone_accuses_nobody() {
     let bob = &team.seats[1];
     let head = bob.git(&["rev-parse", "HEAD"]);
     std::fs::write(bob.dir.join(".git/shallow"), format!("{head}\n")).unwrap();
-    let refused = bob.no(1, "INCOMPLETE_CLONE", &["faults"]);
+    let refused = bob.no(7, "INCOMPLETE_CLONE", &["faults"]);
     assert!(refused["data"].is_null());
 }
 
