@@ -68,7 +68,8 @@ pub(super) struct Pair {
 /// may have voted for that, and for nothing else.
 struct Freeze {
     changes: Vec<Vote>,
-    common: Common,
+    /// Where there are several, as there are for a member that has forked its lane.
+    common: Option<Common>,
 }
 
 impl Tally {
@@ -164,7 +165,7 @@ impl Tally {
         let cast = self.cast.get(&(member.clone(), charter, change_of(charter)));
         let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(charter, vote.place);
         let changes = self.first_precommits(cast.into_iter().flatten().filter(bears));
-        let common = self.dag.common(changes.iter().map(|change| change.place));
+        let common = (changes.len() > 1).then(|| self.dag.common(changes.iter().map(|change| change.place)));
         Freeze { changes, common }
     }
 
@@ -172,7 +173,12 @@ impl Tally {
     /// so they are not compared with each other.
     fn freeze_violation<'a>(&self, votes: &'a [Vote], freeze: &'a Freeze) -> Option<(&'a Vote, &'a Vote)> {
         let Freeze { changes, common } = freeze;
-        let vote = votes.iter().find(|vote| !changes.is_empty() && !self.dag.is_common(vote.place, common))?;
+        let is_free = |vote: &Vote| match (common, changes.first()) {
+            (Some(common), _) => self.dag.is_common(vote.place, common),
+            (None, Some(only)) => self.dag.precedes(vote.place, only.place),
+            (None, None) => true,
+        };
+        let vote = votes.iter().find(|vote| !is_free(vote))?;
         Some((changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?, vote))
     }
 
