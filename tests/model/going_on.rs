@@ -31,7 +31,7 @@ fn split(round: usize, rivals: &[usize]) -> Vec<Vote> {
 }
 
 fn game(n: usize, shows: usize, rounds: usize) -> Game {
-    Game { n, liars: Threshold::of(n).f, rivals: 2, rounds, shows, most: 200_000 }
+    Game { n, liars: Threshold::of(n).f, rivals: 2, rounds, shows, behind: 1, most: 200_000 }
 }
 
 /// Plays with rivals and members in their order.
@@ -130,6 +130,13 @@ fn they_decide_whatever_is_shown_twice_a_round() {
 }
 
 #[test]
+fn they_decide_whatever_old_votes_are_shown() {
+    if long() {
+        from_all(&Game { behind: 4, ..game(4, 1, 4) }, &starts(4, 2, Way::Eager), 29, 1);
+    }
+}
+
+#[test]
 fn they_decide_between_three() {
     if long() {
         let game = Game { rivals: 3, ..game(4, 1, 4) };
@@ -167,7 +174,9 @@ fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize, orders: usize) {
             all.time += played.time;
         }
     }
-    let Game { n, shows, rivals, .. } = game;
+    let Game { n, shows, rivals, behind, .. } = game;
     let starts = starts.len();
-    println!("n = {n}, {rivals} rivals, {shows} shows, {starts} starts, every {step}th, {games} games: {all}");
+    println!(
+        "n = {n}, {rivals} rivals, {shows} shows from {behind} behind, {starts} starts, every {step}th, {games} games: {all}"
+    );
 }

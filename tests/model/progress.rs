@@ -9,8 +9,8 @@
 //! another said. Of those whose time has come at the same moment, the guide speaks last. Before each of these turns the
 //! liar may show a vote to any of them (to some, not only to all), at most [`Game::shows`] times while the honest votes
 //! are of the same highest round. Its votes are those for every rival in every round and phase, made as soon as they would
-//! count, each on a branch of its own; it shows those of the round that members have gone to, of the one before, and of
-//! later ones. All that it can do so is searched; a position that was there before is not searched again.
+//! count, each on a branch of its own; it shows those of the round that members have gone to, of the one before (or
+//! [`Game::behind`]), and of later ones. All that it can do so is searched; a position that was there before is not searched again.
 //!
 //! **Lost** is a position in which nobody waits for anything and somebody knows no decision, or in which somebody has
 //! gone so many rounds beyond where it began ([`Game::rounds`]).
@@ -38,6 +38,8 @@ pub struct Game {
     pub rounds: usize,
     /// How many votes the liar shows, to some or all, in one round at most.
     pub shows: usize,
+    /// How many rounds behind the one that members have gone to a vote may be that it shows.
+    pub behind: usize,
     pub most: usize,
 }
 
@@ -420,7 +422,7 @@ impl<'a> Arena<'a> {
         }
         let known = self.known(position);
         let round = self.gone_to(position);
-        let at_hand = position.held.iter().filter(|(lie, _)| lie.3 + 1 >= round);
+        let at_hand = position.held.iter().filter(|(lie, _)| lie.3 + self.game.behind >= round);
         for (lie, id) in at_hand {
             let others: Vec<_> = (0..self.honest()).filter(|m| !known[*m].contains(lie)).collect();
             let brings = builds_on(position, *id);
