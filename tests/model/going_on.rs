@@ -125,7 +125,7 @@ fn they_decide_after_withheld_prevotes() {
 #[test]
 fn they_decide_whatever_is_shown_twice_a_round() {
     if long() {
-        from_all(&Game { most: 2_000_000, ..game(4, 2, 4) }, &starts(4, 1, Way::Eager), 9, 1);
+        from_all(&Game { most: 2_000_000, ..game(4, 2, 4) }, &starts(4, 1, Way::Eager), 60, 1);
     }
 }
 
