@@ -348,7 +348,7 @@ impl Search<'_> {
         if is_last && all_changed {
             return self.leak_or_end(stage, state);
         }
-        if turn % (2 * honest) == 0 && !is_last {
+        if turn.is_multiple_of(2 * honest) && !is_last {
             state = self.liars_prevote(stage, state, round);
         }
         let mut ways = self.ways(stage, &state, turn);

@@ -59,7 +59,7 @@ fn stalls(rule: Rule, game: &Game, votes: &[Vote]) {
     assert!(with.whole || !long(), "with {rule:?}: {with}");
 }
 
-/// So many rounds without a decision are a stall: two more than with all rules in the same place.
+/// More rounds than these without a decision are a stall: with all rules it takes two in the same place.
 fn far() -> usize {
     if long() { 5 } else { 3 }
 }

@@ -10,7 +10,8 @@
 //! liar may show a vote to any of them (to some, not only to all), at most [`Game::shows`] times while the honest votes
 //! are of the same highest round. Its votes are those for every rival in every round and phase, made as soon as they would
 //! count, each on a branch of its own; it shows those of the round that members have gone to, of the one before (or
-//! [`Game::behind`]), and of later ones. All that it can do so is searched; a position that was there before is not searched again.
+//! [`Game::behind`]), and of later ones. All that it can do so is searched; a position that was there before is not
+//! searched again.
 //!
 //! **Lost** is a position in which nobody waits for anything and somebody knows no decision, or in which somebody has
 //! gone so many rounds beyond where it began ([`Game::rounds`]).
