@@ -12,18 +12,25 @@
 //!
 //! **The liars** have every prevote for every rival, each precommit that counts, and precommits of the change that know
 //! nothing but it, or one prevote quorum of the slot.
+//!
+//! **Keys that leak.** Once q precommits of the change exist, the keys of [`Stage::leaked`] may leak: from then on they do
+//! under that charter what a liar's does, on branches that know nothing of what their owners said. Members that have not
+//! precommitted the change yet may go on, and see that.
+//!
+//! **Walks.** Where there is too much to search, [`walk`] goes one way through it, by a seed.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use git_quorum::charter::{Charter, CharterRules, ProposedCharter, Removal, Threshold};
+use git_quorum::charter::{Charter, CharterRules, MemberName, ProposedCharter, Removal, Threshold};
 use git_quorum::consensus::{Slot, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Statement};
 
 use crate::lab::{approve, name, propose, public_key, voter};
 use crate::reduced::{Violation, orders};
+use crate::rng::Rng;
 use crate::table::{NAMES, Phase, Table, distinct, main_slot, vote};
 
 /// Who votes under a charter, and for how many rounds in the slot.
@@ -31,6 +38,8 @@ use crate::table::{NAMES, Phase, Table, distinct, main_slot, vote};
 pub struct Stage {
     pub honest: Vec<usize>,
     pub liars: Vec<usize>,
+    /// Honest members whose keys leak when the charter has been changed.
+    pub leaked: Vec<usize>,
     pub rounds: usize,
 }
 
@@ -58,11 +67,13 @@ pub struct Outcome {
     pub time: Duration,
     pub whole: bool,
     pub violation: Option<(Violation, Vec<String>)>,
+    /// Whom the evidence names in the ledger of the violation.
+    pub convicted: BTreeSet<MemberName>,
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { ledgers, decided, judged, time, whole, violation } = self;
+        let Outcome { ledgers, decided, judged, time, whole, violation, convicted: _ } = self;
         let whole = if *whole { "" } else { " (cut short)" };
         write!(
             f,
@@ -84,6 +95,8 @@ struct Cast {
     rival: usize,
     round: usize,
     entry: EntryIndex,
+    /// Cast by a liar, or with a key that leaked.
+    lies: bool,
 }
 
 #[derive(Clone)]
@@ -95,6 +108,8 @@ struct State {
     casts: Vec<Cast>,
     changes: Vec<(usize, EntryIndex)>,
     change: Option<EntryIndex>,
+    /// Members whose keys have leaked.
+    leaked: BTreeSet<usize>,
 }
 
 pub struct Search<'a> {
@@ -107,6 +122,8 @@ pub struct Search<'a> {
     most: usize,
     /// Only the order in which things are tried.
     votes_first: bool,
+    /// Goes one way only, which this chooses.
+    walk: Option<Rng>,
     /// By stage.
     charters: Vec<EntryId>,
     path: Vec<String>,
@@ -117,6 +134,22 @@ pub struct Search<'a> {
 
 /// Searches what members may do under these charters.
 pub fn search(stages: &[Stage], rivals: usize, votes_first: bool, seek: Option<Violation>, most: usize) -> Outcome {
+    run(stages, rivals, votes_first, seek, most, None)
+}
+
+/// Goes one way through it.
+pub fn walk(stages: &[Stage], rivals: usize, seed: u64) -> Outcome {
+    run(stages, rivals, true, None, usize::MAX, Some(Rng::new(seed)))
+}
+
+fn run(
+    stages: &[Stage],
+    rivals: usize,
+    votes_first: bool,
+    seek: Option<Violation>,
+    most: usize,
+    walk: Option<Rng>,
+) -> Outcome {
     let start = Instant::now();
     let first = &stages[0];
     let mut table = Table::found(first.members().len());
@@ -137,13 +170,15 @@ pub fn search(stages: &[Stage], rivals: usize, votes_first: bool, seek: Option<V
         seek,
         most,
         votes_first,
+        walk,
         charters: vec![ledger],
         path: vec![],
         seen: HashSet::new(),
         handed: HashSet::new(),
         outcome: Outcome { whole: true, ..Outcome::default() },
     };
-    let state = State { table, lanes, firsts: vec![], casts: vec![], changes: vec![], change: None };
+    let state =
+        State { table, lanes, firsts: vec![], casts: vec![], changes: vec![], change: None, leaked: BTreeSet::new() };
     search.begin(0, state, &[]);
     search.outcome.time = start.elapsed();
     search.outcome
@@ -172,8 +207,9 @@ impl Search<'_> {
     /// A charter comes into force for those who know q precommits of it. One of them proposes the next, if there is one.
     fn begin(&mut self, stage: usize, mut state: State, certificates: &[Vec<EntryIndex>]) {
         if stage + 1 < self.stages.len() {
-            // A liar proposes it, from a branch of its own that knows as little as can be.
-            let proposer = self.stages[stage].liars[0];
+            // A liar proposes it, if there is one, from a branch of its own that knows as little as can be.
+            let Stage { honest, liars, .. } = &self.stages[stage];
+            let proposer = *liars.first().unwrap_or(&honest[0]);
             let charter = ProposedCharter::Known(Box::new(self.charter_of(stage + 1)));
             let (base, title) = (self.charters[stage], format!("charter {}", stage + 1));
             let said = Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title });
@@ -184,6 +220,9 @@ impl Search<'_> {
             self.charters.truncate(stage + 1);
             self.charters.push(state.table.id(entry));
             state.change = Some(entry);
+            if self.stages[stage].liars.is_empty() {
+                state.lanes.insert(proposer, entry);
+            }
         }
         let members: Vec<_> = self.stages[stage].honest.clone();
         let state = State { firsts: vec![], casts: vec![], changes: vec![], ..state };
@@ -214,7 +253,10 @@ impl Search<'_> {
         };
         let mut seen = BTreeSet::new();
         let none = vec![vec![]];
-        let options = if stage == 0 { &none } else { certificates };
+        let mut options: Vec<_> = if stage == 0 { &none } else { certificates }.iter().collect();
+        if let Some(rng) = &mut self.walk {
+            rng.shuffle(&mut options);
+        }
         for known in options {
             let mut next = state.clone();
             let charter = self.charters[stage];
@@ -234,7 +276,7 @@ impl Search<'_> {
             if seen.insert(lets) {
                 self.first_entries(stage, next, left, certificates);
             }
-            if self.is_over() {
+            if self.is_over() || self.walk.is_some() {
                 return;
             }
         }
@@ -247,30 +289,46 @@ impl Search<'_> {
     }
 
     /// The liars approve all, and prevote all and the change, on branches of their own.
-    fn liars_begin(&mut self, stage: usize, mut state: State, certificates: &[Vec<EntryIndex>]) -> State {
+    fn liars_begin(&mut self, stage: usize, state: State, certificates: &[Vec<EntryIndex>]) -> State {
         let none = vec![vec![]];
         let options = if stage == 0 { &none } else { certificates };
-        for liar in self.stages[stage].liars.clone() {
-            for rival in 0..self.rivals.len() {
-                for known in options {
-                    let mut next = state.table.clone();
-                    let known: Vec<_> = known.iter().copied().chain(state.change).collect();
-                    let parents = self.branch(&state, liar, &known);
-                    let mut said = vec![approve(self.rivals[rival])];
-                    if let Some(change) = state.change.map(|c| state.table.id(c)) {
-                        said.extend([approve(change), Statement::Prevote(Prevote { proposal: change, round: 0 })]);
-                    }
-                    said.push(vote(Phase::Prevote, self.rivals[rival], 0));
-                    let entry = next.say(liar, self.charters[stage], &parents, said);
-                    if next.counts(entry) {
-                        state.table = next;
-                        state.casts.push(Cast { member: liar, phase: Phase::Prevote, rival, round: 0, entry });
-                        break;
-                    }
+        let liars = &self.stages[stage].liars;
+        liars.iter().fold(state, |state, liar| self.begin_lying(stage, state, *liar, options))
+    }
+
+    fn begin_lying(&self, stage: usize, mut state: State, liar: usize, options: &[Vec<EntryIndex>]) -> State {
+        for rival in 0..self.rivals.len() {
+            for known in options {
+                let mut next = state.table.clone();
+                let known: Vec<_> = known.iter().copied().chain(state.change).collect();
+                let parents = self.branch(&state, liar, &known);
+                let mut said = vec![approve(self.rivals[rival])];
+                if let Some(change) = state.change.map(|c| state.table.id(c)) {
+                    said.extend([approve(change), Statement::Prevote(Prevote { proposal: change, round: 0 })]);
+                }
+                said.push(vote(Phase::Prevote, self.rivals[rival], 0));
+                let entry = next.say(liar, self.charters[stage], &parents, said);
+                if next.counts(entry) {
+                    state.table = next;
+                    state.casts.push(Cast { member: liar, phase: Phase::Prevote, rival, round: 0, entry, lies: true });
+                    break;
                 }
             }
         }
         state
+    }
+
+    /// The keys that may leak have leaked, if q members can have precommitted the change by now.
+    fn leak(&self, stage: usize, state: &State) -> Option<State> {
+        let Stage { leaked, liars, .. } = &self.stages[stage];
+        let changed: BTreeSet<_> = state.changes.iter().map(|(m, _)| m).chain(liars).collect();
+        let has_leaked = leaked.iter().any(|m| state.leaked.contains(m));
+        if leaked.is_empty() || has_leaked || changed.len() < self.stages[stage].quorum() {
+            return None;
+        }
+        let mut next = state.clone();
+        next.leaked.extend(leaked);
+        Some(leaked.iter().fold(next, |state, member| self.begin_lying(stage, state, *member, &[vec![]])))
     }
 
     /// An entry that builds on its author's lane, and on these.
@@ -280,43 +338,90 @@ impl Search<'_> {
         distinct([first].into_iter().chain(self.roots.iter().copied()).chain(known))
     }
 
-    fn turn(&mut self, stage: usize, state: State, turn: usize) {
+    fn turn(&mut self, stage: usize, mut state: State, turn: usize) {
         if self.is_over() {
             return;
         }
+        let honest = self.stages[stage].honest.len();
+        let (round, is_last) = (turn / honest / 2, turn / honest / 2 == self.stages[stage].rounds);
+        let all_changed = turn / honest % 2 == 1 || stage + 1 == self.stages.len();
+        if is_last && all_changed {
+            return self.leak_or_end(stage, state);
+        }
+        if turn.is_multiple_of(2 * honest) && !is_last {
+            state = self.liars_prevote(stage, state, round);
+        }
+        let mut ways = self.ways(stage, &state, turn);
+        let pass = (None, state, turn + 1);
+        match self.walk.as_mut().map(|rng| (rng.chance(10), rng.below(ways.len()))) {
+            None => ways.push(pass),
+            Some((false, place)) if place < ways.len() => ways = vec![ways.swap_remove(place)],
+            Some(_) => ways = vec![pass],
+        }
+        for (what, next, turn) in ways {
+            let depth = self.path.len();
+            self.path.extend(what);
+            self.turn(stage, next, turn);
+            self.path.truncate(depth);
+        }
+    }
+
+    /// Everybody had a turn. If keys leak now, those that have not gone on to the next charter have another.
+    fn leak_or_end(&mut self, stage: usize, state: State) {
+        let leaked = self.leak(stage, &state);
+        let walks = self.walk.as_mut().map(|rng| rng.chance(50));
+        if let Some(next) = leaked.filter(|_| walks != Some(false)) {
+            self.path.push(format!("keys of {stage} leak"));
+            self.turn(stage, next, 0);
+            self.path.pop();
+            if walks.is_some() || self.is_over() {
+                return;
+            }
+        }
+        self.end(stage, state);
+    }
+
+    /// What the member whose turn it is may do: what it is, where that leads, and whose turn it is then.
+    fn ways(&mut self, stage: usize, state: &State, turn: usize) -> Vec<(Option<String>, State, usize)> {
         let honest = &self.stages[stage].honest;
         let (round, phase) = (turn / honest.len() / 2, turn / honest.len() % 2);
         let member = honest[turn % honest.len()];
         let phase = if phase == 0 { Phase::Prevote } else { Phase::Precommit };
-        let is_last = round == self.stages[stage].rounds;
-        if is_last && (phase == Phase::Precommit || stage + 1 == self.stages.len()) {
-            return self.end(stage, state);
-        }
         let precommitted = state.changes.iter().any(|(m, _)| *m == member);
-        let may_change = !precommitted && stage + 1 < self.stages.len();
-        if may_change && !self.votes_first {
-            self.precommit_change(stage, &state, member, turn);
+        if state.leaked.contains(&member) {
+            return vec![];
         }
-        if !is_last {
-            for rival in 0..self.rivals.len() {
-                self.outcome.judged += 1;
-                let Some(next) = self.cast(stage, &state, (member, phase, rival, round)) else { continue };
-                let verb = if phase == Phase::Prevote { "prevotes" } else { "precommits" };
-                self.path.push(format!("{} {verb} P{rival} in {round} under {stage}", NAMES[member]));
-                self.turn(stage, next, turn + 1);
-                self.path.pop();
-            }
+        let changes = match !precommitted && stage + 1 < self.stages.len() {
+            true => self.precommit_change(stage, state, member, turn),
+            false => vec![],
+        };
+        let said = |rival: usize| {
+            let mut votes = state.casts.iter().map(|c| (c.member, c.phase, c.rival, c.round));
+            votes.any(|vote| vote == (member, phase, rival, round))
+        };
+        let rounds = self.stages[stage].rounds;
+        let mut votes = vec![];
+        for rival in (0..self.rivals.len()).filter(|rival| round < rounds && !said(*rival)) {
+            self.outcome.judged += 1;
+            let Some(next) = self.cast(stage, state, (member, phase, rival, round)) else { continue };
+            let verb = if phase == Phase::Prevote { "prevotes" } else { "precommits" };
+            votes.push((Some(format!("{} {verb} P{rival} in {round} under {stage}", NAMES[member])), next, turn + 1));
         }
-        if may_change && self.votes_first {
-            self.precommit_change(stage, &state, member, turn);
-        }
-        self.turn(stage, state, turn + 1);
+        let [first, then] = if self.votes_first { [votes, changes] } else { [changes, votes] };
+        first.into_iter().chain(then).collect()
     }
 
     /// The member precommits the change, knowing little or all; then it is its turn again.
-    fn precommit_change(&mut self, stage: usize, state: &State, member: usize, turn: usize) {
+    fn precommit_change(
+        &mut self,
+        stage: usize,
+        state: &State,
+        member: usize,
+        turn: usize,
+    ) -> Vec<(Option<String>, State, usize)> {
         let quorum: Vec<_> = state.firsts.clone();
         let all: Vec<_> = state.lanes.values().copied().chain(state.casts.iter().map(|c| c.entry)).collect();
+        let mut ways = vec![];
         for (known, much) in [(vec![], ""), (all, ", knowing all")] {
             let mut next = state.clone();
             let parents =
@@ -327,12 +432,31 @@ impl Search<'_> {
             if next.table.counts(entry) {
                 next.lanes.insert(member, entry);
                 next.changes.push((member, entry));
-                self.path.push(format!("{} precommits the change of {stage}{much}", NAMES[member]));
                 // Where nothing freezes it, it goes on where it stands; else it has nothing more to say here.
-                self.turn(stage, next, turn);
-                self.path.pop();
+                ways.push((Some(format!("{} precommits the change of {stage}{much}", NAMES[member])), next, turn));
             }
         }
+        ways
+    }
+
+    /// Who lies under the charter: the liars, and keys that have leaked.
+    fn lying(&self, stage: usize, state: &State) -> BTreeSet<usize> {
+        let leaked = self.stages[stage].leaked.iter().filter(|m| state.leaked.contains(m));
+        self.stages[stage].liars.iter().chain(leaked).copied().collect()
+    }
+
+    /// What liars may prevote in a round, each on a branch of its own.
+    fn liars_prevote(&self, stage: usize, mut state: State, round: usize) -> State {
+        for liar in self.lying(stage, &state) {
+            for rival in 0..self.rivals.len() {
+                let is_there =
+                    |c: &Cast| (c.member, c.phase, c.rival, c.round) == (liar, Phase::Prevote, rival, round) && c.lies;
+                if !state.casts.iter().any(is_there) {
+                    state = self.cast(stage, &state, (liar, Phase::Prevote, rival, round)).unwrap_or(state);
+                }
+            }
+        }
+        state
     }
 
     /// The state with the vote, if it counts. It builds on the votes of its kind that it may need, and no others.
@@ -348,7 +472,7 @@ impl Search<'_> {
         };
         let approvals = state.firsts.iter().copied().filter(|_| phase == Phase::Prevote && round > 0);
         let known: Vec<_> = state.casts.iter().filter(needed).map(|c| c.entry).chain(approvals).collect();
-        let liar = self.stages[stage].liars.contains(&member);
+        let liar = self.lying(stage, state).contains(&member);
         if liar && known.is_empty() {
             return None;
         }
@@ -362,13 +486,13 @@ impl Search<'_> {
         if !liar {
             next.lanes.insert(member, entry);
         }
-        next.casts.push(Cast { member, phase, rival, round, entry });
+        next.casts.push(Cast { member, phase, rival, round, entry, lies: liar });
         Some(next)
     }
 
     /// All have voted under the charter who will. The liars precommit; what must hold is looked at; the next one begins.
     fn end(&mut self, stage: usize, mut state: State) {
-        for liar in self.stages[stage].liars.clone() {
+        for liar in self.lying(stage, &state) {
             for rival in 0..self.rivals.len() {
                 for round in 0..self.stages[stage].rounds {
                     state = self.cast(stage, &state, (liar, Phase::Precommit, rival, round)).unwrap_or(state);
@@ -381,6 +505,7 @@ impl Search<'_> {
         }
         if let Some(violation) = self.violation(stage, &state) {
             self.outcome.violation = Some((violation, self.path.clone()));
+            self.outcome.convicted = state.table.tally.evidence().into_iter().map(|e| e.member).collect();
             return;
         }
         if stage + 1 < self.stages.len() {
@@ -426,7 +551,8 @@ impl Search<'_> {
     fn said(&self, state: &State) -> Said {
         let dag = state.table.tally.dag();
         let members = &self.stages[0].honest;
-        let alike = |a: usize, b: usize| self.stages.iter().all(|s| s.honest.contains(&a) == s.honest.contains(&b));
+        let same = |of: &[usize], a: usize, b: usize| of.contains(&a) == of.contains(&b);
+        let alike = |a, b| self.stages.iter().all(|s| same(&s.honest, a, b) && same(&s.leaked, a, b));
         let same_kind = |order: &Vec<usize>| order.iter().enumerate().all(|(a, b)| alike(members[a], members[*b]));
         let mut all = vec![];
         for order in orders(members.len()).into_iter().filter(same_kind) {
@@ -457,7 +583,7 @@ impl Search<'_> {
             votes.map(|c| c.entry).collect()
         };
         let options: Vec<_> = [vec![]].into_iter().chain(quorums.map(|q| votes_for(&state, q))).collect();
-        for liar in self.stages[stage].liars.clone() {
+        for liar in self.lying(stage, &state) {
             for known in &options {
                 let firsts = state.firsts.iter().copied().chain(state.liar_firsts(self, stage));
                 let known: Vec<_> = firsts.chain(known.iter().copied()).collect();
@@ -492,7 +618,8 @@ impl Search<'_> {
 
     fn violation(&self, stage: usize, state: &State) -> Option<Violation> {
         let tally = &state.table.tally;
-        let honest: BTreeSet<_> = self.stages.iter().flat_map(|s| &s.honest).map(|m| name(NAMES[*m])).collect();
+        let honest = self.stages.iter().flat_map(|s| &s.honest).filter(|m| !state.leaked.contains(m));
+        let honest: BTreeSet<_> = honest.map(|m| name(NAMES[*m])).collect();
         let decided = tally.decided_in(&self.slot);
         let approved = |p: &EntryId| {
             let charters = self.charters[..=stage].iter().zip(self.stages);

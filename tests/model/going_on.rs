@@ -10,8 +10,13 @@ use crate::table::Phase;
 
 /// The votes of every ledger that a search reaches, at the ends of rounds.
 fn starts(n: usize, rounds: usize, way: Way) -> Vec<Vec<Vote>> {
+    starts_of(&game(n, 1, 0), rounds, way)
+}
+
+fn starts_of(game: &Game, rounds: usize, way: Way) -> Vec<Vec<Vote>> {
     let mut starts = vec![];
-    let found = each_state(&Setup { way, ..Setup::new(n, Threshold::of(n).f, 2, rounds) }, |search, _| {
+    let setup = Setup { way, ..Setup::new(game.n, game.liars, game.rivals, rounds) };
+    let found = each_state(&setup, |search, _| {
         starts.push(search.path.clone());
         true
     });
@@ -26,23 +31,35 @@ fn split(round: usize, rivals: &[usize]) -> Vec<Vote> {
 }
 
 fn game(n: usize, shows: usize, rounds: usize) -> Game {
-    Game { n, liars: Threshold::of(n).f, rivals: 2, rounds, shows, most: 200_000 }
+    Game { n, liars: Threshold::of(n).f, rivals: 2, rounds, shows, behind: 1, most: 200_000 }
 }
 
-/// Plays with each guide first, and tells what was lost.
-fn lost_with_some_guide(rule: Rule, game: &Game, votes: &[Vote]) -> Option<Played> {
+/// Plays with rivals and members in their order.
+fn played(game: &Game, votes: &[Vote], offset: usize) -> Option<Played> {
+    play(game, votes, offset, &[0, 1], &[0, 1, 2])
+}
+
+/// With which guide first the game is lost without the rule, and after how many positions.
+fn lost_without(rule: Rule, game: &Game, votes: &[Vote]) -> (usize, usize) {
     let lifted = rule.lift();
-    let games = (0..game.n).map(|offset| play(game, votes, offset, &[0, 1], &[0, 1, 2]));
-    let lost = games.into_iter().inspect(|p| println!("without {rule:?}: {p}")).find(|p| p.lost.is_some());
+    let games = (0..game.n).map(|offset| (offset, played(game, votes, offset).expect("all of the start counts")));
+    let lost = games.inspect(|(_, p)| println!("without {rule:?}: {p}")).find(|(_, p)| p.lost.is_some());
     drop(lifted);
-    lost
+    let (offset, lost) = lost.unwrap_or_else(|| panic!("without {rule:?} they decide all the same"));
+    (offset, lost.positions)
 }
 
+/// Without the rule the game is lost, and with it the same game is not: in the short form not in twice as many positions.
 fn stalls(rule: Rule, game: &Game, votes: &[Vote]) {
-    assert!(lost_with_some_guide(rule, game, votes).is_some(), "without {rule:?} they decide all the same");
+    let (offset, positions) = lost_without(rule, game, votes);
+    let most = if long() { game.most } else { 2 * positions };
+    let with = played(&Game { most, ..game.clone() }, votes, offset).expect("all of the start counts");
+    println!("with {rule:?}: {with}");
+    assert!(with.lost.is_none() && with.decided > 0, "with {rule:?} it is lost too: {with}");
+    assert!(with.whole || !long(), "with {rule:?}: {with}");
 }
 
-/// So many rounds without a decision are a stall: two more than with all rules in the same place.
+/// More rounds than these without a decision are a stall: with all rules it takes two in the same place.
 fn far() -> usize {
     if long() { 5 } else { 3 }
 }
@@ -64,40 +81,102 @@ fn without_telling() {
     stalls(Rule::Telling, &game(4, 1, 3), &votes);
 }
 
-/// `a` jumps to round 1; the others cannot go there without it, nor it go back to them, and the liar is silent.
+/// `a` jumps to round 1; the others cannot go there without it, nor it go back to them, and the liar is silent. With the
+/// rule that vote does not count, and without it they decide.
 #[test]
 fn without_entering() {
     let votes = [Vote { member: 0, phase: Phase::Prevote, rival: 0, round: 1 }];
-    stalls(Rule::Entering, &game(4, 0, 3), &votes);
+    let silent = game(4, 0, 3);
+    let (offset, _) = lost_without(Rule::Entering, &silent, &votes);
+    assert!(played(&silent, &votes, offset).is_none(), "the vote counts with the rule too");
+    let with = played(&silent, &[], offset).unwrap();
+    assert!(with.lost.is_none() && with.whole && with.decided > 0, "{with}");
 }
 
 /// From every ledger that honest members can reach in one round, by whatever counts.
 #[test]
 fn they_decide() {
+    let step = if long() { 1 } else { 9 };
+    from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), step, 1);
+}
+
+/// The same, each with several orders of guides, rivals and members.
+#[test]
+fn they_decide_whoever_guides() {
     if long() {
-        from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 1);
-        from_all(&game(4, 1, 4), &starts(4, 2, Way::Eager), 29);
-        from_all(&game(4, 1, 4), &starts(4, 1, Way::Turns), 5);
-        from_all(&game(5, 1, 4), &starts(5, 1, Way::Eager), 29);
-        from_all(&game(6, 1, 4), &starts(6, 1, Way::Eager), 60);
-        from_all(&game(7, 1, 4), &starts(7, 1, Way::Eager), 300);
-    } else {
-        from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 9);
+        from_all(&game(4, 1, 4), &starts(4, 1, Way::Eager), 1, VARIANTS);
     }
 }
 
-/// Plays from every `step`th start, each with another order of guides, rivals and members.
-fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize) {
+#[test]
+fn they_decide_after_two_rounds() {
+    if long() {
+        from_all(&game(4, 1, 4), &starts(4, 2, Way::Eager), 1, 1);
+    }
+}
+
+#[test]
+fn they_decide_after_withheld_prevotes() {
+    if long() {
+        from_all(&game(4, 1, 4), &starts(4, 1, Way::Turns), 5, 1);
+    }
+}
+
+#[test]
+fn they_decide_whatever_is_shown_twice_a_round() {
+    if long() {
+        from_all(&Game { most: 2_000_000, ..game(4, 2, 4) }, &starts(4, 1, Way::Eager), 60, 1);
+    }
+}
+
+#[test]
+fn they_decide_whatever_old_votes_are_shown() {
+    if long() {
+        from_all(&Game { behind: 4, ..game(4, 1, 4) }, &starts(4, 2, Way::Eager), 29, 1);
+    }
+}
+
+#[test]
+fn they_decide_between_three() {
+    if long() {
+        let game = Game { rivals: 3, ..game(4, 1, 4) };
+        from_all(&game, &starts_of(&game, 1, Way::Eager), 1, 1);
+    }
+}
+
+#[test]
+fn more_members_decide() {
+    if long() {
+        from_all(&game(5, 1, 4), &starts(5, 1, Way::Eager), 29, 1);
+        from_all(&game(6, 1, 4), &starts(6, 1, Way::Eager), 60, 1);
+        from_all(&game(7, 1, 4), &starts(7, 1, Way::Eager), 300, 1);
+    }
+}
+
+/// So many of the orders are played from each start, spread over all.
+const VARIANTS: usize = 12;
+
+/// Plays from every `step`th start, with so many orders of guides, rivals and members, from another one on each time.
+fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize, orders: usize) {
     let variants = variants(game);
     let mut all = Played { whole: true, ..Played::default() };
+    let mut games = 0;
     for (number, votes) in starts.iter().enumerate().step_by(step) {
-        let (offset, rivals, members) = &variants[number * 7 % variants.len()];
-        let played = play(game, votes, *offset, rivals, members);
-        assert!(played.lost.is_none() && played.whole, "{votes:?} {offset} {rivals:?} {members:?}: {played}");
-        all.positions += played.positions;
-        all.decided += played.decided;
-        all.rounds = all.rounds.max(played.rounds);
-        all.time += played.time;
+        for turn in 0..orders {
+            let place = number * 7 + turn * variants.len() / orders;
+            let (offset, rivals, members) = &variants[place % variants.len()];
+            let played = play(game, votes, *offset, rivals, members).expect("all of the start counts");
+            assert!(played.lost.is_none() && played.whole, "{votes:?} {offset} {rivals:?} {members:?}: {played}");
+            games += 1;
+            all.positions += played.positions;
+            all.decided += played.decided;
+            all.rounds = all.rounds.max(played.rounds);
+            all.time += played.time;
+        }
     }
-    println!("n = {}, {} starts, every {step}th: {all}", game.n, starts.len());
+    let Game { n, shows, rivals, behind, .. } = game;
+    let starts = starts.len();
+    println!(
+        "n = {n}, {rivals} rivals, {shows} shows from {behind} behind, {starts} starts, every {step}th, {games} games: {all}"
+    );
 }

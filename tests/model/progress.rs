@@ -9,8 +9,9 @@
 //! another said. Of those whose time has come at the same moment, the guide speaks last. Before each of these turns the
 //! liar may show a vote to any of them (to some, not only to all), at most [`Game::shows`] times while the honest votes
 //! are of the same highest round. Its votes are those for every rival in every round and phase, made as soon as they would
-//! count, each on a branch of its own; it shows those of the round that members have gone to, of the one before, and of
-//! later ones. All that it can do so is searched; a position that was there before is not searched again.
+//! count, each on a branch of its own; it shows those of the round that members have gone to, of the one before (or
+//! [`Game::behind`]), and of later ones. All that it can do so is searched; a position that was there before is not
+//! searched again.
 //!
 //! **Lost** is a position in which nobody waits for anything and somebody knows no decision, or in which somebody has
 //! gone so many rounds beyond where it began ([`Game::rounds`]).
@@ -38,6 +39,8 @@ pub struct Game {
     pub rounds: usize,
     /// How many votes the liar shows, to some or all, in one round at most.
     pub shows: usize,
+    /// How many rounds behind the one that members have gone to a vote may be that it shows.
+    pub behind: usize,
     pub most: usize,
 }
 
@@ -113,8 +116,9 @@ pub struct Arena<'a> {
     played: Played,
 }
 
-/// Plays from these votes, with the guides beginning at this place, and rivals and members in these orders.
-pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], members: &[usize]) -> Played {
+/// Plays from these votes, with the guides beginning at this place, and rivals and members in these orders. Nothing is
+/// played if one of the votes does not count.
+pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], members: &[usize]) -> Option<Played> {
     let start = Instant::now();
     let (mut arena, mut position) = Arena::seat(game, offset);
     let votes: Vec<_> =
@@ -126,7 +130,9 @@ pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], member
             round = vote.round;
         }
         arena.hold(&mut position, round);
-        arena.replay(&mut position, *vote);
+        if !arena.replay(&mut position, *vote) {
+            return None;
+        }
     }
     arena.hold(&mut position, round);
     arena.first_round = round;
@@ -137,7 +143,7 @@ pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], member
     arena.explore(position);
     arena.played.time = start.elapsed();
     arena.played.whole = arena.played.positions < game.most;
-    arena.played
+    Some(arena.played)
 }
 
 /// All places of guides, orders of rivals and orders of honest members.
@@ -261,8 +267,9 @@ impl<'a> Arena<'a> {
         }
     }
 
-    /// A vote of the start: it knows the honest ones before it, and as few of the liars' as it can.
-    fn replay(&mut self, position: &mut Position, cast: Vote) {
+    /// A vote of the start: it knows the honest ones before it, and as few of the liars' as it can. False if it does not
+    /// count whatever it knows.
+    fn replay(&mut self, position: &mut Position, cast: Vote) -> bool {
         let held: Vec<_> = position.held.iter().filter(|(lie, _)| lie.1 == Phase::Prevote).map(|(_, id)| *id).collect();
         let singles = held.iter().map(|id| vec![*id]);
         let pairs = held.iter().flat_map(|a| held.iter().map(|b| vec![*a, *b]));
@@ -283,10 +290,10 @@ impl<'a> Arena<'a> {
             if table.counts(entry) {
                 position.all = table;
                 position.said.insert(cast);
-                return;
+                return true;
             }
         }
-        panic!("{cast} does not count when it is said again");
+        false
     }
 
     /// What honest members have said, with what that builds on.
@@ -379,10 +386,11 @@ impl<'a> Arena<'a> {
     }
 
     fn explore(&mut self, position: Position) {
-        if self.played.lost.is_some()
-            || self.played.positions >= self.game.most
-            || !self.seen.insert(self.key(&position))
-        {
+        if self.played.lost.is_some() || self.played.positions >= self.game.most {
+            return;
+        }
+        let key = self.key(&position, position.shown, &self.known(&position));
+        if !self.seen.insert(key) {
             return;
         }
         self.played.positions += 1;
@@ -413,14 +421,20 @@ impl<'a> Arena<'a> {
         if position.shown >= self.game.shows {
             return;
         }
-        let knows = |seat: &Seat, id: EntryId| seat.table.tally.dag().find(id).is_some();
+        let known = self.known(position);
         let round = self.gone_to(position);
-        let at_hand = position.held.iter().filter(|(lie, _)| lie.3 + 1 >= round);
+        let at_hand = position.held.iter().filter(|(lie, _)| lie.3 + self.game.behind >= round);
         for (lie, id) in at_hand {
-            let others: Vec<_> = (0..self.honest()).filter(|m| !knows(&position.seats[*m], *id)).collect();
+            let others: Vec<_> = (0..self.honest()).filter(|m| !known[*m].contains(lie)).collect();
+            let brings = builds_on(position, *id);
             for subset in 1..1usize << others.len() {
-                let mut next = position.clone();
                 let to: Vec<_> = (0..others.len()).filter(|i| subset >> i & 1 == 1).map(|i| others[i]).collect();
+                let mut then = known.clone();
+                to.iter().for_each(|m| then[*m].extend(&brings));
+                if self.seen.contains(&self.key(position, position.shown + 1, &then)) {
+                    continue;
+                }
+                let mut next = position.clone();
                 for member in &to {
                     self.deliver(&mut next.seats[*member].table, *id);
                 }
@@ -454,15 +468,21 @@ impl<'a> Arena<'a> {
         self.moves.pop();
     }
 
+    /// Which votes of liars each member knows.
+    fn known(&self, position: &Position) -> Vec<BTreeSet<Lie>> {
+        let known = |seat: &Seat| {
+            let dag = seat.table.tally.dag();
+            position.held.iter().filter(|(_, id)| dag.find(**id).is_some()).map(|(lie, _)| *lie).collect()
+        };
+        position.seats.iter().map(known).collect()
+    }
+
     /// What the game can still depend on: honest votes, which votes of liars each member knows, and what its timers show.
-    fn key(&self, position: &Position) -> u64 {
+    fn key(&self, position: &Position, shown: usize, known: &[BTreeSet<Lie>]) -> u64 {
         let mut hasher = DefaultHasher::new();
         position.said.hash(&mut hasher);
-        position.shown.hash(&mut hasher);
-        for seat in &position.seats {
-            let dag = seat.table.tally.dag();
-            let known: Vec<_> =
-                position.held.iter().filter(|(_, id)| dag.find(**id).is_some()).map(|(lie, _)| lie).collect();
+        shown.hash(&mut hasher);
+        for (seat, known) in position.seats.iter().zip(known) {
             known.hash(&mut hasher);
             for (timer, start) in &seat.timers {
                 let enough = 2 * (u64::from(timer.round) + 1);
@@ -472,6 +492,14 @@ impl<'a> Arena<'a> {
         }
         hasher.finish()
     }
+}
+
+/// The votes of liars that come with this one, itself among them. (What honest members said is known to all.)
+fn builds_on(position: &Position, id: EntryId) -> BTreeSet<Lie> {
+    let dag = position.all.tally.dag();
+    let shown = dag.find(id).unwrap();
+    let is_below = |other: &EntryId| dag.find(*other).is_some_and(|other| dag.reaches(other, shown));
+    position.held.iter().filter(|(_, other)| is_below(other)).map(|(lie, _)| *lie).collect()
 }
 
 fn distinct(own: EntryIndex, others: &[EntryIndex]) -> Vec<EntryIndex> {
