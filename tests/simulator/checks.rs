@@ -144,10 +144,10 @@ fn broken_slots_name_their_breakers(world: &mut World, evidence: &[Evidence]) ->
     Ok(())
 }
 
-/// Chains of decisions, as a tally has them.
+/// Chains of decisions, as a tally has them. Subjects without one do not count: of those a liar can show each member others.
 fn chains(tally: &Tally) -> BTreeMap<Subject, Vec<EntryId>> {
     let chain = |subject: &Subject| Some((subject.clone(), tally.chain(subject)?.decided));
-    tally.subjects().filter_map(chain).collect()
+    tally.subjects().filter_map(chain).filter(|(_, decided)| !decided.is_empty()).collect()
 }
 
 /// A voter whose tool may sign.
