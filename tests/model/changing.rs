@@ -87,8 +87,8 @@ fn two_in_a_row_and_two_rounds() {
         let count = cases("MODEL_WALKS", 2000);
         walks("two changes in a row", &two_in_a_row(), count);
         walks("two rounds under each charter", &two_rounds_each(), count);
-        holds("two changes in a row", &two_in_a_row(), 20_000);
-        holds("two rounds under each charter", &two_rounds_each(), 40_000);
+        holds("two changes in a row", &two_in_a_row(), 100_000);
+        holds("two rounds under each charter", &two_rounds_each(), 200_000);
     }
 }
 
