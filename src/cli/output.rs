@@ -36,7 +36,7 @@ pub const STATUSES: &[(u8, &str)] = &[
     (Exit::NotFound as u8, "not found"),
     (Exit::Conflict as u8, "conflict: something else changed, try again"),
     (Exit::No as u8, "the answer is no: refused, or no quorum"),
-    (Exit::Unverified as u8, "verification failed, or the ledger is UNPINNED"),
+    (Exit::Unverified as u8, "verification failed, faults were found, or what is there is UNPINNED"),
 ];
 
 /// What a command did or found.
