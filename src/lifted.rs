@@ -41,6 +41,8 @@ pub enum Rule {
     TwoPatiences,
     /// Rule 5e: a decision that others miss is told.
     Telling,
+    /// Rule 5e: votes that let a member go on, and that others may miss, are told.
+    TellingOfVotes,
     /// Section 6: the agreement statement names its round.
     RoundInStatement,
     /// Rule 2: a precommit carries its author's signature. Taken away where only speed counts.

@@ -104,7 +104,7 @@ fn said(dag: &Dag, entry: &Entry) -> String {
     match (said.is_empty(), entry.seq) {
         (true, 0) => "founds the ledger".to_owned(),
         (true, _) if tips > 1 => "joins a fork".to_owned(),
-        (true, _) => "tells of a decision".to_owned(),
+        (true, _) => "tells what it knows".to_owned(),
         _ => said.join("; "),
     }
 }

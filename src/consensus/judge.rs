@@ -225,7 +225,7 @@ impl Tally {
 
     /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
-        let voted_in = |votes: &Round| self.has_voted(case.member, votes, case.at);
+        let voted_in = |votes: &Round| votes.has_voted(&self.dag, case.member, case.at);
         let mut later = case.ballot.into_iter().flatten().filter(|(voted, _)| **voted > round);
         if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes))
             && !Rule::MonotoneRounds.is_lifted()
@@ -238,23 +238,15 @@ impl Tally {
         if is_second && !Rule::OneVoteARound.is_lifted() { DiscountReason::SecondVote.into() } else { Ok(()) }
     }
 
-    /// Whether a vote of the member, of either phase, is known to the statement at `at`.
-    fn has_voted(&self, member: &MemberName, votes: &Round, at: Place) -> bool {
-        [&votes.prevotes, &votes.precommits].iter().any(|casts| casts.is_raised(&self.dag, member, at, |_| true))
-    }
-
     /// Rule 5a, first half: q members have voted in the round before.
     fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some(before) = round.checked_sub(1) else { return Ok(()) };
         let votes = case.ballot.and_then(|b| b.get(&before));
-        let voters: BTreeSet<_> =
-            votes.into_iter().flat_map(|v| v.prevotes.members().chain(v.precommits.members())).collect();
-        let members: Vec<_> =
-            voters.into_iter().filter(|member| votes.is_some_and(|v| self.has_voted(member, v, case.at))).collect();
-        if members.len() >= case.electorate.threshold().q || Rule::Entering.is_lifted() {
+        let voters = votes.map_or(0, |votes| votes.voters_before(&self.dag, case.at));
+        if voters >= case.electorate.threshold().q || Rule::Entering.is_lifted() {
             return Ok(());
         }
-        let detail = format!("{} voted in round {before}", members.len());
+        let detail = format!("{voters} voted in round {before}");
         Err(Discount::new(DiscountReason::RoundNotEntered, detail))
     }
 

@@ -46,10 +46,20 @@ pub struct Timer {
 /// Milliseconds since the timers that run were started, and the unit of patience.
 #[derive(Debug, Clone, Default)]
 pub struct Patience {
-    /// Patience for round 0, in milliseconds; for round r it is r + 1 times as long.
+    /// Patience for round 0, in milliseconds.
     pub unit: u64,
     /// How long each started timer has run, in milliseconds.
     pub elapsed: BTreeMap<Timer, u64>,
+}
+
+impl Patience {
+    /// Patience for the round, in milliseconds: 1 + r (r + 1) / 2 units. It outgrows the one for the round before, by r
+    /// units, because what a guide waits for is members that are still in the round before, and their messages
+    /// (`ledger-spec/deciding.md`, section 8).
+    pub fn of(&self, round: u32) -> u64 {
+        let round = u64::from(round);
+        self.unit.saturating_mul(1 + round * (round + 1) / 2)
+    }
 }
 
 /// What a member waits for before it votes.
@@ -74,7 +84,8 @@ pub struct Due {
     pub start: Vec<Timer>,
     /// What is waited for in slots without a vote that is due.
     pub waiting: Vec<Waiting>,
-    /// Whether an entry is due though it has nothing to say: it tells others of a decision (5e).
+    /// Whether an entry is due though it has nothing to say: it tells others of a decision, or of votes that let the
+    /// member go on (5e).
     pub tell: bool,
 }
 
@@ -143,7 +154,7 @@ impl Trial {
                 break;
             }
         }
-        due.tell = self.has_news() && !Rule::Telling.is_lifted();
+        due.tell |= self.has_news() && !Rule::Telling.is_lifted();
         due
     }
 
@@ -152,8 +163,8 @@ impl Trial {
     /// alone, nobody else would ever hear of it.
     fn has_news(&self) -> bool {
         let tally = &self.tally;
-        let Some(own) = tally.dag.entry(self.draft).parents.first() else { return false };
-        let lane = Place { entry: *own, statement: usize::MAX };
+        let Some(own) = self.own_last() else { return false };
+        let lane = Place { entry: own, statement: usize::MAX };
         let mut chains = tally.subjects().filter_map(|subject| tally.chain(subject));
         chains.any(|chain| {
             let mut news = chain.decided.iter().rev().take_while(|p| !tally.decided_before(**p, lane));
@@ -173,6 +184,11 @@ impl Trial {
         let later = votes.filter(|((charter, round), _)| (depth(*charter), *round) > after).map(|(_, votes)| votes);
         let mut casts = later.flat_map(|v| v.prevotes.iter().chain(v.precommits.iter()));
         casts.any(|c| *c.member != self.member && !tally.decided_before(proposal, c.place))
+    }
+
+    /// The member's own last entry.
+    fn own_last(&self) -> Option<EntryIndex> {
+        self.tally.dag.entry(self.draft).parents.first().copied()
     }
 
     fn place(&self) -> Place {
@@ -261,6 +277,7 @@ impl Desk<'_> {
         let reached = self.reached();
         self.precommit(reached).or_else(|| {
             let round = self.enter(reached, due);
+            due.tell |= self.went_unseen(round) && !Rule::TellingOfVotes.is_lifted();
             self.prevote(round, inheritance, due)
         })
     }
@@ -305,7 +322,7 @@ impl Desk<'_> {
                 break;
             }
             let waited = self.elapsed(round, TimerEvent::Voted, due);
-            let patience = self.patience_for(round);
+            let patience = self.patience.of(round);
             if !(self.many_above(round) || self.is_stuck(round) || waited >= patience) {
                 self.wait(round, None, patience - waited, due);
                 break;
@@ -314,6 +331,27 @@ impl Desk<'_> {
             self.elapsed(round, TimerEvent::Entered, due);
         }
         round
+    }
+
+    /// Rule 5e: whether the member is in the round by votes that others may never see: neither its own last entry builds
+    /// on votes of the round before by q members, nor do entries of f + 1 others, one of them honest.
+    fn went_unseen(&self, round: u32) -> bool {
+        let Some(before) = round.checked_sub(1) else { return false };
+        let Trial { tally, member, .. } = self.trial;
+        let told = self.trial.own_last().is_none_or(|own| self.tells_of_quorum(own, before));
+        if told || !self.quorum_voted(before) {
+            return false;
+        }
+        let tells = |m: &&MemberName| tally.dag.tips(m).iter().any(|tip| self.tells_of_quorum(*tip, before));
+        self.guides.iter().filter(|m| *m != member).filter(tells).count() <= self.threshold.f
+    }
+
+    /// Whether the entry builds on votes of q members in the round.
+    fn tells_of_quorum(&self, entry: EntryIndex, round: u32) -> bool {
+        let Trial { tally, charter, .. } = self.trial;
+        let at = Place { entry, statement: usize::MAX };
+        let votes = tally.ballots.get(&self.slot).and_then(|b| b.get(charter)).and_then(|b| b.get(&round));
+        votes.is_some_and(|votes| votes.voters_before(&tally.dag, at) >= self.threshold.q)
     }
 
     /// Whether f + 1 members, one of them honest, have voted above the round.
@@ -365,7 +403,7 @@ impl Desk<'_> {
     /// Rule 5c: the guide's values first, then the member's own preference; none while it is time to wait.
     fn guided_choice(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Vec<EntryId>> {
         let waited = self.elapsed(round, TimerEvent::Entered, due);
-        let patience = self.patience_for(round);
+        let patience = self.patience.of(round);
         let own = self.preference(round, inheritance);
         let guide = self.guides.get(self.slot.guide_place(round, self.guides.len()))?;
         if *guide == self.trial.member || Rule::Guide.is_lifted() {
@@ -417,10 +455,6 @@ impl Desk<'_> {
         !tally.withdrawals.contains_key(&proposal.id) && !tally.is_rejected(self.trial.charter, proposal.id)
     }
 
-    fn patience_for(&self, round: u32) -> u64 {
-        self.patience.unit.saturating_mul(u64::from(round) + 1)
-    }
-
     /// How long the timer has run; asks for its start if it has not been started.
     fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> u64 {
         let timer = Timer { charter: self.trial.charter, slot: self.slot.clone(), round, event };
@@ -441,5 +475,18 @@ impl Trial {
     fn stands_behind(&self, proposal: EntryId) -> bool {
         self.tally.approvers(self.charter, proposal).contains(&self.member)
             && self.tally.opinion(&self.member, proposal) == Some(Verdict::Approve)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Patience;
+
+    #[test]
+    fn patience_outgrows_that_of_the_round_before_by_more_each_time() {
+        let patience = Patience { unit: 10, ..Patience::default() };
+        assert_eq!([0, 1, 2, 3, 4].map(|round| patience.of(round)), [10, 20, 40, 70, 110]);
+        assert_eq!(patience.of(u32::MAX), u64::MAX);
+        assert_eq!(Patience { unit: 1, ..patience }.of(u32::MAX), 1 + (u64::from(u32::MAX) << 31));
     }
 }

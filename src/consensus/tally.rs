@@ -74,6 +74,17 @@ impl Round {
             Phase::Precommit => &self.precommits,
         }
     }
+
+    /// Whether a vote of the member, of either phase, is known to the statement at `at`.
+    pub(super) fn has_voted(&self, dag: &Dag, member: &MemberName, at: Place) -> bool {
+        [&self.prevotes, &self.precommits].iter().any(|casts| casts.is_raised(dag, member, at, |_| true))
+    }
+
+    /// How many members have a vote, of either phase, that is known to the statement at `at`.
+    pub(super) fn voters_before(&self, dag: &Dag, at: Place) -> usize {
+        let voters: BTreeSet<_> = self.prevotes.members().chain(self.precommits.members()).collect();
+        voters.into_iter().filter(|member| self.has_voted(dag, member, at)).count()
+    }
 }
 
 /// Valid votes of one slot under one charter, by round.

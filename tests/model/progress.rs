@@ -14,13 +14,15 @@
 //! searched again.
 //!
 //! **Lost** is a position in which nobody waits for anything and somebody knows no decision, or in which somebody has
-//! gone so many rounds beyond where it began ([`Game::rounds`]).
+//! voted in a round above those that a decision may take ([`Game::guided`]), or above the next one if somebody knows a
+//! decision, who tells of it when it sees such a vote.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+use git_quorum::charter::Threshold;
 use git_quorum::consensus::{Patience, Slot, Step, Timer, TimerEvent, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{EntryIndex, Statement};
@@ -35,8 +37,8 @@ pub struct Game {
     pub n: usize,
     pub liars: usize,
     pub rivals: usize,
-    /// So many rounds beyond the highest one of the start are lost.
-    pub rounds: usize,
+    /// A decision is made in this one, at the latest, of the rounds beyond the start's highest that an honest member guides.
+    pub guided: usize,
     /// How many votes the liar shows, to some or all, in one round at most.
     pub shows: usize,
     /// How many rounds behind the one that members have gone to a vote may be that it shows.
@@ -49,7 +51,7 @@ pub struct Game {
 pub struct Played {
     pub positions: usize,
     pub decided: usize,
-    /// The most rounds that a decision took beyond the start's highest.
+    /// The most rounds beyond the start's highest until all knew the decision.
     pub rounds: usize,
     pub time: Duration,
     pub whole: bool,
@@ -136,7 +138,7 @@ pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], member
     }
     arena.hold(&mut position, round);
     arena.first_round = round;
-    arena.limit = round + game.rounds;
+    arena.limit = (round + 1..).filter(|r| arena.guide(*r) < arena.honest()).nth(game.guided - 1).unwrap();
     for seat in 0..arena.honest() {
         position.seats[seat].table = arena.known_to_all(&position);
     }
@@ -244,7 +246,7 @@ impl<'a> Arena<'a> {
 
     fn hold_one(&mut self, position: &mut Position, lie: Lie) {
         let (liar, phase, rival, round) = lie;
-        if position.held.contains_key(&lie) {
+        if position.held.contains_key(&lie) || !self.could_count(position, lie) {
             return;
         }
         let own = |p, v, r| position.held.get(&(liar, p, v, r)).copied();
@@ -265,6 +267,17 @@ impl<'a> Arena<'a> {
                 return;
             }
         }
+    }
+
+    /// Whether enough honest members have voted for it to count with all liars: what is asked for before an entry is made.
+    fn could_count(&self, position: &Position, (_, phase, rival, round): Lie) -> bool {
+        let honest = |votes: &dyn Fn(&&Vote) -> bool| {
+            let members: BTreeSet<_> = position.said.iter().filter(votes).map(|v| v.member).collect();
+            members.len() + self.game.liars >= Threshold::of(self.game.n).q
+        };
+        let entered = round == 0 || honest(&|v| v.round + 1 == round);
+        entered
+            && (phase == Phase::Prevote || honest(&|v| (v.phase, v.rival, v.round) == (Phase::Prevote, rival, round)))
     }
 
     /// A vote of the start: it knows the honest ones before it, and as few of the liars' as it can. False if it does not
@@ -310,10 +323,8 @@ impl<'a> Arena<'a> {
 
     /// Somebody does what is due now; false if nothing is due. The guide of the round that comes is the last.
     fn step(&mut self, position: &mut Position) -> bool {
-        let number = u64::from_be_bytes(self.slot.id().bytes()[..8].try_into().unwrap()) % self.game.n as u64;
         loop {
-            let round = self.gone_to(position);
-            let guide = (number as usize + round) % self.game.n;
+            let guide = self.guide(self.gone_to(position));
             let mut order: Vec<_> = (0..self.honest()).collect();
             order.sort_by_key(|m| (*m == guide, *m));
             let mut started = false;
@@ -332,6 +343,12 @@ impl<'a> Arena<'a> {
                 return false;
             }
         }
+    }
+
+    /// The guide of the round.
+    fn guide(&self, round: usize) -> usize {
+        let number = u64::from_be_bytes(self.slot.id().bytes()[..8].try_into().unwrap());
+        ((number % self.game.n as u64) as usize + round) % self.game.n
     }
 
     /// The highest round that an honest member has gone to.
@@ -370,6 +387,13 @@ impl<'a> Arena<'a> {
         let entry = self.say(&mut table, member, &parents, said);
         assert!(table.counts(entry), "what is due does not count: {:?}", table.tally.discounted());
         let id = table.id(entry);
+        self.moves.push(match cast {
+            None => format!("{} tells", NAMES[member]),
+            Some((phase, proposal, round)) => {
+                let rival = self.rivals.iter().position(|p| *p == proposal).unwrap();
+                format!("{} {phase:?}s P{rival} in {round}", NAMES[member])
+            }
+        });
         if let Some((phase, proposal, round)) = cast {
             let rival = self.rivals.iter().position(|p| *p == proposal).unwrap();
             let before = self.highest(position);
@@ -401,7 +425,8 @@ impl<'a> Arena<'a> {
             self.played.rounds = self.played.rounds.max(self.highest(&position).saturating_sub(self.first_round));
             return;
         }
-        if self.highest(&position) > self.limit {
+        let is_known = decisions.iter().any(|d| !d.is_empty());
+        if self.highest(&position) > self.limit + usize::from(is_known) {
             self.played.lost = Some(self.moves.clone());
             return;
         }
@@ -412,6 +437,7 @@ impl<'a> Arena<'a> {
         let mut next = position.clone();
         if self.step(&mut next) {
             self.explore(next);
+            self.moves.pop();
         } else {
             self.let_time_pass(next);
         }
@@ -485,7 +511,7 @@ impl<'a> Arena<'a> {
         for (seat, known) in position.seats.iter().zip(known) {
             known.hash(&mut hasher);
             for (timer, start) in &seat.timers {
-                let enough = 2 * (u64::from(timer.round) + 1);
+                let enough = 2 * Patience { unit: 1, ..Patience::default() }.of(timer.round);
                 let event = timer.event == TimerEvent::Voted;
                 (timer.round, event, (position.now - start).min(enough)).hash(&mut hasher);
             }
