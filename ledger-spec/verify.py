@@ -526,7 +526,8 @@ class Ledger:
         approvals = [said for said in self.approvals[at.proposal] if said.charter is charter and at.knows(said)]
         approvers = {said.member for said in approvals}
         approved = len(approvers) >= charter.q or (r == 0 and at.member in approvers)
-        need(approved or at.proposal in locks | {decided, handed_down}, "NOT_APPROVED")  # rule 1
+        approved = approved or at.proposal in locks | {decided, handed_down} or any(s < r for s in quorums)
+        need(approved, "NOT_APPROVED")  # rule 1
         need(locks <= {at.proposal} or any(lock_round < s < r for s in quorums), "LOCKED")  # rule 4
         need(handed_down in (None, at.proposal) or any(s < r for s in quorums), "HANDED_DOWN")  # rule 6
 

@@ -11,15 +11,15 @@
 (*                                                                                                                  *)
 (* Time is an order. First comes whatever is due at once; then patience for a round runs out in which q have voted   *)
 (* (5a); then the guide's for the round it has gone to; last, twice that, the others' (5c). The first two are one    *)
-(* round's patience apart and the last two another's. Members that went to a round at different times were apart by  *)
-(* no more than the patience for the round before, once they all voted when an honest guide spoke.                   *)
+(* round's patience apart and the last two another's. What has run out for a member stays so (`ripe`): who comes to a *)
+(* round after that waits while the others do not.                                                                  *)
 EXTENDS Integers, FiniteSets, TLC
 
 CONSTANTS Honest, Liar,
           Values,      \* numbers, ordered as ids are
           Q, F,
           Storm,       \* the last round of the storm
-          Blind,       \* TRUE: instead of a storm, all have prevoted in round 0 without seeing each other, as they like
+          Blind,       \* TRUE: instead of a storm, some have prevoted in round 0 without seeing each other, as they like
           Soon,        \* how many more rounds a decision may take
           Lies,        \* how often the liar may show somebody a vote in the calm
           LiarGuides,  \* a round whose guide the liar is
@@ -27,10 +27,11 @@ CONSTANTS Honest, Liar,
 
 VARIABLES pv, pc,      \* honest votes, by member and round
           at,          \* the round that each has voted in or gone to
+          ripe,        \* what each has waited for long enough in that round: to go on, to prevote
           open, shown, \* the liar's votes that all know, and that single members know
           order,       \* of the members: the guide of round r is order[r % n]
           since        \* the highest round when calm set in; -1 in the storm
-vars == <<pv, pc, at, open, shown, order, since>>
+vars == <<pv, pc, at, ripe, open, shown, order, since>>
 
 Members == Honest \cup {Liar}
 Max(S) == CHOOSE r \in S : \A s \in S : s <= r
@@ -45,9 +46,9 @@ Guide(r) == order[r % N]
 
 NoVotes == [m \in Honest |-> [r \in 0..MaxRound |-> None]]
 Init == /\ pc = NoVotes
-        /\ pv \in IF Blind THEN {[m \in Honest |-> [NoVotes[m] EXCEPT ![0] = first[m]]] : first \in [Honest -> Values]}
+        /\ pv \in IF Blind THEN {[m \in Honest |-> [NoVotes[m] EXCEPT ![0] = first[m]]] : first \in [Honest -> Values \cup {None}]}
                    ELSE {NoVotes}
-        /\ at = [m \in Honest |-> 0]
+        /\ at = [m \in Honest |-> 0] /\ ripe = [m \in Honest |-> {}]
         /\ open = {} /\ shown = [m \in Honest |-> {}]
         /\ order \in {o \in [0..N - 1 -> Members] : /\ o[LiarGuides % N] = Liar
                                                      /\ \A m \in Members : \E i \in 0..N - 1 : o[i] = m}
@@ -105,7 +106,7 @@ Choice(m, k, r) ==
 (* The next step: what, in which round, for what, and how soon: 1 at once, 2 after patience for the round that q have *)
 (* voted in, 3 after the guide's, 4 after the others'.                                                              *)
 ChoosesAfter(m, k, r) == IF r = 0 \/ ~Kept("guide") \/ (GuideSays(k, r) # {} /\ Guide(r) # m) THEN 1
-                         ELSE IF Guide(r) = m THEN (IF Kept("guide waits") THEN 3 ELSE 2)
+                         ELSE IF Guide(r) = m THEN (IF Kept("guide waits") THEN 3 ELSE 1)
                          ELSE IF Kept("two patiences") THEN 4 ELSE 3
 Steps(m, k) ==
    LET r == at[m]
@@ -118,7 +119,11 @@ Steps(m, k) ==
       ELSE (IF IsQuorum(Voters(k, r)) THEN {<<"go", r + 1, None, 2>>} ELSE {})
            \cup (IF Voted(m, r) \/ Choice(m, k, r) = None THEN {}
                  ELSE {<<"prevote", r, Choice(m, k, r), ChoosesAfter(m, k, r)>>})
-Soonest == LET all == UNION {Steps(m, K(m)) : m \in Honest} IN IF all = {} THEN 5 ELSE Min({step[4] : step \in all})
+DueIn(m, step) == IF step[1] \in ripe[m] THEN 1 ELSE step[4]
+Soonest == LET all == UNION {{DueIn(m, step) : step \in Steps(m, K(m))} : m \in Honest} IN IF all = {} THEN 5 ELSE Min(all)
+(* As many patiences have passed; at' says who has gone to another round. *)
+RipeAfter(soonest) == [m \in Honest |-> IF at'[m] # at[m] THEN {}
+   ELSE ripe[m] \cup {step[1] : step \in {step \in Steps(m, K(m)) : step[4] > 1 /\ step[4] <= soonest}}]
 
 (* What the liar may show m at that moment: nothing, a vote that counts on what m knows, or a precommit with the      *)
 (* prevote that it cites. It shows what changes what m does; before that it may as well wait.                       *)
@@ -130,16 +135,19 @@ Told == UNION {{<<m, vote>> : vote \in shown[m]} : m \in Honest}
 Shows(m) == IF Cardinality(Told) >= Lies \/ Decided(K(m)) THEN {{}}
             ELSE {{}} \cup {s \in Offer(K(m)) : Steps(m, K(m) \cup s) # Steps(m, K(m))}
 
-(* What m says builds on all it knows, and everyone hears it. To go to a round makes no entry. *)
+(* What m says builds on all it knows, and everyone hears it. To go to a round makes an entry only if the votes that   *)
+(* let m go would be missed: where honest entries hold q of them, everyone has these.                               *)
+IsMissed(r) == Kept("5e votes") /\ ~Entered(open, r)
 Take(m, k, step) ==
    /\ at' = IF step[1] = "tell" THEN at ELSE [at EXCEPT ![m] = step[2]]
    /\ pv' = IF step[1] = "prevote" THEN [pv EXCEPT ![m][step[2]] = step[3]] ELSE pv
    /\ pc' = IF step[1] = "precommit" THEN [pc EXCEPT ![m][step[2]] = step[3]] ELSE pc
-   /\ open' = IF step[1] = "go" THEN open ELSE open \cup k
+   /\ open' = IF step[1] = "go" /\ ~IsMissed(step[2]) THEN open ELSE open \cup k
 Acts(m, soonest) == \E s \in Shows(m) : LET k == K(m) \cup s IN
    /\ shown' = [shown EXCEPT ![m] = @ \cup s] /\ UNCHANGED <<order, since>>
-   /\ \/ \E step \in Steps(m, k) : step[4] <= soonest /\ step[2] <= MaxRound /\ Take(m, k, step)
+   /\ \/ \E step \in Steps(m, k) : DueIn(m, step) <= soonest /\ step[2] <= MaxRound /\ Take(m, k, step)
       \/ s # {} /\ Decided(k) /\ UNCHANGED <<pv, pc, at, open>> \* m falls silent
+   /\ ripe' = RipeAfter(soonest)
 
 ---------------------------------------------------------------------------
 (* In the storm the liar shows a vote to whoever needs it; what that one then says builds on it. *)
@@ -148,7 +156,7 @@ Offers(r) == {{}} \cup {{<<"prevote", s, v>>} : s \in {s \in 0..r : Entered(open
 Stormy(m) ==
    \/ \E v \in Values, r \in at[m]..Storm : InTurn(r) /\ \E offer \in Offers(r) :
       LET k == open \cup offer IN
-      /\ open' = k /\ at' = [at EXCEPT ![m] = r] /\ UNCHANGED <<shown, order, since>>
+      /\ open' = k /\ at' = [at EXCEPT ![m] = r] /\ UNCHANGED <<ripe, shown, order, since>>
       /\ \/ MayPrevote(k, m, v, r) /\ pc[m][r] = None /\ pv' = [pv EXCEPT ![m][r] = v] /\ UNCHANGED pc
             /\ (offer # {} => ~Entered(open, r))
          \/ MayPrecommit(k, m, v, r) /\ pc' = [pc EXCEPT ![m][r] = v] /\ UNCHANGED pv
@@ -156,16 +164,18 @@ Stormy(m) ==
    \/ \E offer \in Offers(at[m]) : /\ at[m] < Storm /\ Entered(open \cup offer, at[m] + 1)
                                   /\ (offer # {} => ~Entered(open, at[m] + 1))
                                   /\ shown' = [shown EXCEPT ![m] = @ \cup offer]
-                                  /\ at' = [at EXCEPT ![m] = @ + 1] /\ UNCHANGED <<pv, pc, open, order, since>>
-Calm == /\ since' = Max({at[m] : m \in Honest}) /\ UNCHANGED <<pv, pc, at, open, shown, order>>
+                                  /\ at' = [at EXCEPT ![m] = @ + 1] /\ UNCHANGED <<pv, pc, ripe, open, order, since>>
+Calm == /\ since' = Max({at[m] : m \in Honest}) /\ UNCHANGED <<pv, pc, at, ripe, open, shown, order>>
 
 Next == \/ since = -1 /\ (Calm \/ \E m \in Honest : Stormy(m))
         \/ since # -1 /\ LET soonest == Soonest IN \E m \in Honest : Acts(m, soonest)
 Spec == Init /\ [][Next]_vars
 
 ---------------------------------------------------------------------------
-DecidesSoon == since # -1 => \A m \in Honest : at[m] <= since + Soon
+(* Who knows a decision tells of it when others go on. *)
+DecidesSoon == since # -1 =>
+   LET told == IF \E m \in Honest : Decided(K(m)) THEN 1 ELSE 0 IN \A m \in Honest : at[m] <= since + Soon + told
 NobodyWaitsForEver == since = -1 \/ Soonest < 5 \/ \A m \in Honest : Decided(K(m))
 (* What the liar has shown to one is no more than what all know, once that one has built on it. *)
-View == <<pv, pc, at, open, [m \in Honest |-> shown[m] \ open], Cardinality(Told), order, since>>
+View == <<pv, pc, at, ripe, open, [m \in Honest |-> shown[m] \ open], Cardinality(Told), order, since>>
 =============================================================================

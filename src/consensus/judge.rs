@@ -238,7 +238,7 @@ impl Tally {
         if is_second && !Rule::OneVoteARound.is_lifted() { DiscountReason::SecondVote.into() } else { Ok(()) }
     }
 
-    /// Rule 5a, first half: q members have voted in the round before.
+    /// Rule 5a: q members have voted in the round before.
     fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some(before) = round.checked_sub(1) else { return Ok(()) };
         let votes = case.ballot.and_then(|b| b.get(&before));
@@ -250,14 +250,15 @@ impl Tally {
         Err(Discount::new(DiscountReason::RoundNotEntered, detail))
     }
 
-    /// Rule 1 and rule 5a, second half: the approvals that a prevote needs. The member's own is
-    /// enough in round 0 only.
+    /// Rule 1: the approvals that a prevote needs, or what stands for them. The member's own is enough in round 0 only.
     fn check_approved(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let id = case.proposal.id;
         let casts = self.approvals.get(&(case.charter, id));
         let approvers: BTreeSet<_> =
             casts.into_iter().flat_map(|casts| casts.supporters_before(&self.dag, id, case.at)).collect();
+        let mut below = case.ballot.into_iter().flat_map(|ballot| ballot.range(..round));
         let vouched = approvers.len() >= case.electorate.threshold().q
+            || below.any(|(round, _)| self.has_prevote_quorum(case, *round))
             || (round == 0 && approvers.contains(case.member))
             || self.own_lock(case).is_some_and(|(_, locked)| locked.contains(&id))
             || case.inheritance == Inheritance::Bound(id)

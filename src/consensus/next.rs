@@ -138,6 +138,7 @@ impl Trial {
     pub fn due(&self, patience: &Patience) -> Due {
         let mut due = Due::default();
         let electorate = self.tally.dag.charter(self.charter).map(|n| &n.charter);
+        due.tell = self.has_news() && !Rule::Telling.is_lifted();
         let Some(electorate) = electorate.filter(|e| e.votes(&self.member)) else { return due };
         let guides: Vec<_> = electorate.voters().map(|m| m.name.clone()).collect();
         for slot in self.open_slots() {
@@ -154,7 +155,6 @@ impl Trial {
                 break;
             }
         }
-        due.tell |= self.has_news() && !Rule::Telling.is_lifted();
         due
     }
 
@@ -342,7 +342,9 @@ impl Desk<'_> {
         if told || !self.quorum_voted(before) {
             return false;
         }
-        let tells = |m: &&MemberName| tally.dag.tips(m).iter().any(|tip| self.tells_of_quorum(*tip, before));
+        let tells = |m: &&MemberName| {
+            tally.own_tips(self.trial.charter, m).into_iter().any(|tip| self.tells_of_quorum(tip, before))
+        };
         self.guides.iter().filter(|m| *m != member).filter(tells).count() <= self.threshold.f
     }
 

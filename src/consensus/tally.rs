@@ -542,6 +542,16 @@ impl Tally {
         self.next_in(Subject::Charter, self.dag.ledger()).base
     }
 
+    /// The tips of a member's lane: those that its key signed, as this charter has it. Whoever proposes a charter can have a
+    /// key of their own go by anybody's name in it, and sign entries under it that nobody counts; they are not the member's.
+    /// Of who is no member under the charter, all tips.
+    pub fn own_tips(&self, charter: EntryId, member: &MemberName) -> Vec<EntryIndex> {
+        let key = |charter| self.dag.charter(charter).and_then(|node| node.charter.member(member)).map(|m| m.key);
+        let own = key(charter);
+        let tips = self.dag.tips(member).into_iter();
+        tips.filter(|tip| own.is_none() || key(self.dag.entry(*tip).charter) == own).collect()
+    }
+
     /// The chain of decisions of a subject under the charter in force; none if it does not protect the ref.
     pub fn chain(&self, subject: &Subject) -> Option<Chain> {
         Some(self.walk(subject.clone(), self.root(self.charter_in_force(), subject)?))

@@ -86,13 +86,9 @@ pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
     parents
 }
 
-/// The tips of a member's lane: those that its key signed, as the charter in force has it. Whoever proposes a charter can have
-/// a key of their own go by anybody's name in it, and sign entries under it that nobody counts; they are not the member's.
+/// The tips of a member's lane, by its key in the charter in force.
 pub fn own_tips(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
-    let dag = tally.dag();
-    let key = |charter| dag.charter(charter).and_then(|node| node.charter.member(member)).map(|m| m.key);
-    let own = key(tally.charter_in_force());
-    dag.tips(member).into_iter().filter(|tip| own.is_none() || key(dag.entry(*tip).charter) == own).collect()
+    tally.own_tips(tally.charter_in_force(), member)
 }
 
 /// Admitted entries that no other one builds on. Where a lane goes on after its member's removal, what it builds on there

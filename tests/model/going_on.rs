@@ -61,9 +61,9 @@ fn stalls(rule: Rule, game: &Game, votes: &[Vote]) {
     assert!(with.whole || !long(), "with {rule:?}: {with}");
 }
 
-/// More rounds than these without a decision are a stall: with all rules it takes two in the same place.
+/// A stall: no decision in the first rounds that honest members guide, so many. With all rules it takes one.
 fn far() -> usize {
-    if long() { 5 } else { 2 }
+    if long() { 5 } else { 3 }
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn without_entering() {
 /// From every ledger that honest members can reach in one round, by whatever counts.
 #[test]
 fn they_decide() {
-    let step = if long() { 1 } else { 9 };
+    let step = if long() { 1 } else { 3 };
     from_all(&game(4), &starts(4, 1, Way::Eager), step, 1);
 }
 
@@ -127,21 +127,21 @@ fn they_decide_after_two_rounds() {
 #[test]
 fn they_decide_after_withheld_prevotes() {
     if long() {
-        from_all(&game(4), &starts(4, 1, Way::Turns), 5, 1);
+        from_all(&game(4), &starts(4, 1, Way::Turns), 1, 1);
     }
 }
 
 #[test]
 fn they_decide_whatever_is_shown_twice_a_round() {
     if long() {
-        from_all(&Game { shows: 2, most: 2_000_000, ..game(4) }, &starts(4, 1, Way::Eager), 60, 1);
+        from_all(&Game { shows: 2, most: 2_000_000, ..game(4) }, &starts(4, 1, Way::Eager), 1, 1);
     }
 }
 
 #[test]
 fn they_decide_whatever_old_votes_are_shown() {
     if long() {
-        from_all(&Game { behind: 4, ..game(4) }, &starts(4, 2, Way::Eager), 29, 1);
+        from_all(&Game { behind: 4, ..game(4) }, &starts(4, 2, Way::Eager), 1, 1);
     }
 }
 
@@ -149,16 +149,18 @@ fn they_decide_whatever_old_votes_are_shown() {
 fn they_decide_between_three() {
     if long() {
         let game = Game { rivals: 3, most: 2_000_000, ..game(4) };
-        from_all(&game, &starts_of(&game, 1, Way::Eager), 1, 1);
+        let starts = starts_of(&game, 1, Way::Eager);
+        from_all(&game, &starts, 1, 1);
+        from_all(&Game { shows: 2, ..game.clone() }, &starts, 16, 1);
     }
 }
 
 #[test]
 fn more_members_decide() {
     if long() {
-        from_all(&game(5), &starts(5, 1, Way::Eager), 29, 1);
-        from_all(&game(6), &starts(6, 1, Way::Eager), 60, 1);
-        from_all(&game(7), &starts(7, 1, Way::Eager), 300, 1);
+        from_all(&game(5), &starts(5, 1, Way::Eager), 1, 1);
+        from_all(&game(6), &starts(6, 1, Way::Eager), 7, 1);
+        from_all(&game(7), &starts(7, 1, Way::Eager), 60, 1);
     }
 }
 

@@ -92,6 +92,8 @@ struct Position {
     held: BTreeMap<Lie, EntryId>,
     /// Votes of honest members.
     said: BTreeSet<Vote>,
+    /// For each of them, the rounds in which its last entry builds on votes of a quorum: what others must not be told (5e).
+    tells: Vec<BTreeSet<usize>>,
     now: u64,
     /// How many votes were shown since the highest round of honest votes was the one it is.
     shown: usize,
@@ -209,7 +211,8 @@ impl<'a> Arena<'a> {
             first_round: 0,
             played: Played::default(),
         };
-        let position = Position { seats, all, held: BTreeMap::new(), said: BTreeSet::new(), now: 0, shown: 0 };
+        let tells = vec![BTreeSet::new(); arena.honest()];
+        let position = Position { seats, all, held: BTreeMap::new(), said: BTreeSet::new(), tells, now: 0, shown: 0 };
         (arena, position)
     }
 
@@ -301,8 +304,10 @@ impl<'a> Arena<'a> {
                 vec![vote(cast.phase, self.rivals[cast.rival], cast.round as u32)],
             );
             if table.counts(entry) {
+                let id = table.id(entry);
                 position.all = table;
                 position.said.insert(cast);
+                self.note_entry(position, cast.member, &builds_on(position, id));
                 return true;
             }
         }
@@ -406,7 +411,18 @@ impl<'a> Arena<'a> {
             self.deliver(&mut seat.table, id);
         }
         self.deliver(&mut position.all, id);
+        let known = self.known(position);
+        self.note_entry(position, member, &known[member]);
         Act::Said
+    }
+
+    /// The member's last entry builds on these votes of liars and on what all honest members have said.
+    fn note_entry(&self, position: &mut Position, member: usize, lies: &BTreeSet<Lie>) {
+        let honest = position.said.iter().map(|v| (v.round, v.member));
+        let voters: BTreeSet<_> = honest.chain(lies.iter().map(|lie| (lie.3, lie.0))).collect();
+        let quorum = |round: &usize| voters.iter().filter(|v| v.0 == *round).count() >= Threshold::of(self.game.n).q;
+        let rounds = 0..=self.highest(position);
+        position.tells[member] = rounds.filter(quorum).collect();
     }
 
     fn explore(&mut self, position: Position) {
@@ -503,10 +519,11 @@ impl<'a> Arena<'a> {
         position.seats.iter().map(known).collect()
     }
 
-    /// What the game can still depend on: honest votes, which votes of liars each member knows, and what its timers show.
+    /// What the game can still depend on: honest votes, what last entries tell, which votes of liars each member knows, and what its timers show.
     fn key(&self, position: &Position, shown: usize, known: &[BTreeSet<Lie>]) -> u64 {
         let mut hasher = DefaultHasher::new();
         position.said.hash(&mut hasher);
+        position.tells.hash(&mut hasher);
         shown.hash(&mut hasher);
         for (seat, known) in position.seats.iter().zip(known) {
             known.hash(&mut hasher);

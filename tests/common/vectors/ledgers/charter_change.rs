@@ -11,6 +11,7 @@ pub fn vectors() -> Vec<Named> {
         decisions_stand(),
         handed_down(),
         releases(),
+        earlier_quorums(),
         latest_charters(),
         highest_rounds(),
         latest_decisions(),
@@ -186,6 +187,32 @@ fn releases() -> Vec<Named> {
     let about =
         "P is handed down; a quorum for P in round 0 of the new charter does not release carol to prevote Q in round 1";
     vec![released, early, story.shows(RULE, BROKEN, "quorum-for-the-same", about)]
+}
+
+/// Under the first charter P got a quorum in round 0 and Q one in round 1, which comes to be known late. Under the second nobody
+/// approves either.
+fn earlier_quorums() -> Vec<Named> {
+    const RULE: &str = "1, earlier quorum";
+    let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
+    story.support(&TWO, p);
+    story.approvals(&["bob", "carol"], &[q]);
+    story.prevotes(&["bob"], q, 1);
+    let hidden = story.entry("carol", &story.above_all("carol"), vec![prevote(q, 1)], &[]);
+    story.hide(hidden);
+    change(&mut story, &TWO, &THREE);
+    let mut late = story.clone();
+    story.prevotes(&TWO, p, 0);
+    story.show_hidden();
+    story.prevotes(&["alice"], p, 1);
+    let about =
+        "P is handed down and prevoted by q under the second charter; then Q is handed down: P may be prevoted on";
+    let quorum = story.shows(RULE, KEPT, "", about);
+
+    late.show_hidden();
+    late.prevotes(&TWO, q, 0);
+    late.say_in_vain("alice", vec![prevote(p, 1)], &[(0, "NOT_APPROVED")]);
+    let about = "Q is handed down and prevoted by q under the second charter: P, which nobody approves there, may not be prevoted";
+    vec![quorum, late.shows(RULE, BROKEN, "", about)]
 }
 
 fn latest_charters() -> Vec<Named> {

@@ -50,7 +50,8 @@ pub const RULES: &[Rule] = &[
     rule("section 3, slot of a charter", "for the charter, S's base is C (WRONG_BASE)"),
     rule("section 3, voter", "The member votes under C (NOT_A_VOTER)"),
     rule("1, round 0", "In round 0: the member's own approval of P (one that counts), or q approvals of P, are known."),
-    rule("1, later round", "In a later round: q approvals of P are known."),
+    rule("1, later round", "In a later round: q approvals of P, or valid prevotes"),
+    rule("1, earlier quorum", "or valid prevotes for P by q members under C, all of one round below r, are known."),
     rule(
         "1, lock or handed down",
         "In any round it is enough that P is the member's lock or was handed down (rule 6). (NOT_APPROVED)",
