@@ -239,7 +239,7 @@ pub const SETTINGS: &[Row] = &[
     ("quorum.remote", "The remote to exchange lanes with, in place of origin or the only one."),
     (
         "quorum.patience",
-        "How long a member waits for others before it goes on to another round, in seconds, or as 500ms; 60 by default.",
+        "How long a member waits for others before it goes on to another round, in seconds, or as 500ms; 60 by default. Best the same for all members.",
     ),
     ("color.quorum, color.ui", "Colours, as Git reads them: auto, always, never."),
 ];
