@@ -1,5 +1,6 @@
 //! What an honest member's tool owes the others (`ledger-spec/deciding.md`, section 5): told in single ledgers. That it
 //! is enough is searched in `tests/model/going_on.rs`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 #[path = "common/lab.rs"]
 mod lab;
