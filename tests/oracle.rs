@@ -335,7 +335,8 @@ impl Oracle {
             || (r == 0 && approvers.contains(&vote.member))
             || lock.contains(&p)
             || stands == Some(p)
-            || handed_down == Some(p);
+            || handed_down == Some(p)
+            || rounds.iter().any(|s| *s < r);
         if !approved {
             return Err("NOT_APPROVED");
         }

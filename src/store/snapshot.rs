@@ -15,9 +15,9 @@ use crate::fault;
 use crate::frozen::{Freezer, Thawer};
 use crate::id::{EntryId, Oid};
 
-/// Another program version reads and judges anew: its rules or its layout might differ. The number behind it is the
-/// layout's, which can change between two versions.
-const HEADER: &str = concat!("git-quorum snapshot ", env!("CARGO_PKG_VERSION"), " layout 3\n");
+/// Another program version reads and judges anew: its rules or its layout might differ. The number behind it is for
+/// changes of either between two versions.
+const HEADER: &str = concat!("git-quorum snapshot ", env!("CARGO_PKG_VERSION"), " form 4\n");
 /// How the files that are not finished yet begin.
 const UNFINISHED: &str = "snapshot-";
 /// What has not been finished for so long never will be: its writer was killed.
