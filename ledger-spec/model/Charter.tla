@@ -93,7 +93,7 @@ Prevote(c, m, v, r) ==
    /\ LET own == Lock(c, m) IN
       /\ own[1] \in {None, v} \/ QuorumBetween(c, v, own[2] + 1, r)
       /\ \E down \in Views(c) : /\ down[1] \in {None, v} \/ QuorumBetween(c, v, 0, r)
-                               /\ v \in approved[c] \cup {own[1], down[1]} \/ QuorumBetween(c, v, 0, r)
+                               /\ (v \in approved[c] \cup {own[1], down[1]} \/ QuorumBetween(c, v, 0, r))
    /\ pv' = [pv EXCEPT ![c][m][r] = v] /\ UNCHANGED <<approved, pc, changed, kept>>
 Precommit(c, m, v, r) ==
    /\ InForce(c) /\ Free(c, m) /\ LiteralVote(c, m) /\ OwnOrder(c, m, pc, r) /\ PrevoteQuorum(c, v, r)
