@@ -12,7 +12,7 @@ use git_quorum::consensus::{Due, Patience, Step, Timer, TimerEvent, Trial};
 use git_quorum::id::EntryId;
 use git_quorum::store::parents_for;
 use lab::*;
-use scenes::{FOUR, decide, precommits, prevotes, propose_charter};
+use scenes::{FIVE, FOUR, decide, precommits, prevotes, propose_charter};
 
 const LONG: Patience = Patience { unit: 1_000, elapsed: std::collections::BTreeMap::new() };
 
@@ -25,13 +25,12 @@ fn due(lab: &Lab, member: &str, patience: &Patience) -> Due {
 /// Three rivals that all four approve; a, b and d prevote one each, so none can win in round 0, and d's vote is known to c
 /// alone, who goes on by it.
 fn split(lab: &mut Lab) {
-    let charter = lab.tally.charter_in_force();
-    let rivals = [1, 2, 3].map(|n| lab.entry("a", charter, &lab.above_all("a"), vec![propose(lab.ledger, n)]));
+    let rivals = [1, 2, 3].map(|n| lab.say("a", vec![propose(lab.ledger, n)]));
     for member in FOUR {
-        lab.entry(member, charter, &lab.above_all(member), rivals.map(approve).to_vec());
+        lab.say(member, rivals.map(approve).to_vec());
     }
     for (member, rival) in ["a", "b", "d"].into_iter().zip(rivals) {
-        lab.entry(member, charter, &lab.above_all(member), vec![prevote(rival, 0)]);
+        lab.say(member, vec![prevote(rival, 0)]);
     }
 }
 
@@ -78,7 +77,7 @@ fn entries_in_the_names_of_others_tell_of_nothing() {
 #[test]
 fn who_votes_no_more_tells_of_the_decision_all_the_same() {
     let mut lab = Lab::new(&FOUR);
-    let five = charter(&["a", "b", "c", "d", "e"]);
+    let five = charter(&FIVE);
     let mut members = five.members().to_vec();
     members[0].vote = false;
     let next = Charter::new(members, five.protected().to_vec(), vec![], five.rules().clone()).unwrap();

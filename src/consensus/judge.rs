@@ -2,6 +2,7 @@
 //! stands among its ancestors: nothing else, so nothing that arrives later changes the answer.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::agreement::{agreement_statement, pre_authentication_encoding};
 use super::discount::{Discount, DiscountReason};
@@ -256,9 +257,8 @@ impl Tally {
         let casts = self.approvals.get(&(case.charter, id));
         let approvers: BTreeSet<_> =
             casts.into_iter().flat_map(|casts| casts.supporters_before(&self.dag, id, case.at)).collect();
-        let mut below = case.ballot.into_iter().flat_map(|ballot| ballot.range(..round));
         let vouched = approvers.len() >= case.electorate.threshold().q
-            || below.any(|(round, _)| self.has_prevote_quorum(case, *round))
+            || self.has_quorum_within(case, 0..round)
             || (round == 0 && approvers.contains(case.member))
             || self.own_lock(case).is_some_and(|(_, locked)| locked.contains(&id))
             || case.inheritance == Inheritance::Bound(id)
@@ -313,7 +313,12 @@ impl Tally {
         if Rule::UnlockByQuorum.is_lifted() || Rule::UnlockByOneRound.is_lifted() {
             return self.has_weak_release(case, ballot.range(from..below).map(|(_, votes)| votes));
         }
-        ballot.range(from..below).any(|(round, _)| self.has_prevote_quorum(case, *round))
+        self.has_quorum_within(case, from..below)
+    }
+
+    /// The same, whatever a test has taken away.
+    fn has_quorum_within(&self, case: &Case<'_>, rounds: Range<u32>) -> bool {
+        case.ballot.is_some_and(|b| b.range(rounds).any(|(round, _)| self.has_prevote_quorum(case, *round)))
     }
 
     /// What releases a lock where a test has taken a part of the rule away.

@@ -338,8 +338,7 @@ impl Desk<'_> {
     fn went_unseen(&self, round: u32) -> bool {
         let Some(before) = round.checked_sub(1) else { return false };
         let Trial { tally, member, .. } = self.trial;
-        let told = self.trial.own_last().is_none_or(|own| self.tells_of_quorum(own, before));
-        if told || !self.quorum_voted(before) {
+        if !self.quorum_voted(before) || self.trial.own_last().is_none_or(|own| self.tells_of_quorum(own, before)) {
             return false;
         }
         let tells = |m: &&MemberName| {

@@ -92,7 +92,7 @@ struct Position {
     held: BTreeMap<Lie, EntryId>,
     /// Votes of honest members.
     said: BTreeSet<Vote>,
-    /// For each of them, the rounds in which its last entry builds on votes of a quorum: what others must not be told (5e).
+    /// For each of them, the rounds in which its last entry builds on votes of a quorum, which nobody need tell then (5e).
     tells: Vec<BTreeSet<usize>>,
     now: u64,
     /// How many votes were shown since the highest round of honest votes was the one it is.
