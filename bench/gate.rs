@@ -1,6 +1,11 @@
 //! What the gate costs a push, beside the same push through an empty hook, and what it costs to have the ledger at
 //! hand, with a snapshot and without. See README.md.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../tests/common/lab.rs"]
 mod lab;
@@ -23,8 +28,16 @@ type Part = (&'static str, fn(Form));
 fn main() {
     let form = Form::of_process();
     describe_machine(form);
-    let only = std::env::args().nth(1).filter(|arg| arg != "--bench").unwrap_or_default();
-    let parts: [Part; 4] = [("load", loading), ("push", push), ("landing", landing), ("crowd", crowd)];
+    let only = std::env::args()
+        .nth(1)
+        .filter(|arg| arg != "--bench")
+        .unwrap_or_default();
+    let parts: [Part; 4] = [
+        ("load", loading),
+        ("push", push),
+        ("landing", landing),
+        ("crowd", crowd),
+    ];
     for (name, part) in parts {
         if only.is_empty() || only == name {
             println!();
@@ -35,23 +48,46 @@ fn main() {
 
 /// Reading a ledger: from scratch, with signatures remembered, with a snapshot.
 fn loading(form: Form) {
-    let all = [(4, 100), (4, 1_000), (4, 10_000), (4, 100_000), (100, 10_000)];
+    let all = [
+        (4, 100),
+        (4, 1_000),
+        (4, 10_000),
+        (4, 100_000),
+        (100, 10_000),
+    ];
     let some = [(4, 100), (4, 1_000)];
-    for (members, entries) in if form == Form::Quick { &some[..] } else { &all[..] } {
+    for (members, entries) in if form == Form::Quick {
+        &some[..]
+    } else {
+        &all[..]
+    } {
         println!("load {entries} entries, {members} members, packed");
         let world = World::new(*members, *entries, Storage::Packed);
         let repo = world.repo();
         let (signatures, snapshot) = remembered(&world);
-        let read = |trust| assert!(load(&repo, world.ledger, trust).unwrap().problems.is_empty());
+        let read = |trust| {
+            assert!(
+                load(&repo, world.ledger, trust)
+                    .unwrap()
+                    .problems
+                    .is_empty()
+            )
+        };
         let signed = || only(&world, "verified", &signatures);
         let tasks = vec![
             Task::new("from scratch", |_| read(Trust::Nothing)).seldom(),
-            Task::new("with all signatures remembered, no snapshot", |_| read(Trust::CacheReadOnly))
+            Task::new("with all signatures remembered, no snapshot", |_| {
+                read(Trust::CacheReadOnly)
+            })
+            .seldom()
+            .after(signed),
+            Task::new("the same, and writing a snapshot", |_| read(Trust::Cache))
                 .seldom()
                 .after(signed),
-            Task::new("the same, and writing a snapshot", |_| read(Trust::Cache)).seldom().after(signed),
-            Task::new("with a snapshot of all of it", |_| read(Trust::CacheReadOnly))
-                .after(|| only(&world, "snapshot", &snapshot)),
+            Task::new("with a snapshot of all of it", |_| {
+                read(Trust::CacheReadOnly)
+            })
+            .after(|| only(&world, "snapshot", &snapshot)),
         ];
         let medians = compare(form.pick(1, 9), tasks);
         ratio("no snapshot over snapshot", medians[1], medians[3]);
@@ -86,7 +122,11 @@ fn report(what: &str, flat: &[[Duration; 2]]) {
         ratio(name, flat[1][n], flat[0][n]);
     }
     let extra = |at: &[Duration; 2]| milliseconds(at[1]) - milliseconds(at[0]);
-    println!("  {:<62} {:>10.3} ms", "what the gate adds, more at the large one", extra(&flat[1]) - extra(&flat[0]));
+    println!(
+        "  {:<62} {:>10.3} ms",
+        "what the gate adds, more at the large one",
+        extra(&flat[1]) - extra(&flat[0])
+    );
 }
 
 /// Entries in a small and in a large ledger.
@@ -123,7 +163,11 @@ fn landing(form: Form) {
         let medians = side_by_side(repetitions, &mut world, &servers, |world| {
             let undecided = world.almost_decide();
             let proposal = LedgerRefs::of(world.ledger).proposal(undecided.proposal);
-            let mut before: Vec<_> = world.members().iter().map(|m| world.lane_refspec(m)).collect();
+            let mut before: Vec<_> = world
+                .members()
+                .iter()
+                .map(|m| world.lane_refspec(m))
+                .collect();
             before.push(format!("{}:{proposal}", undecided.to));
             world.decide(&undecided);
             let lane = world.lane_refspec(&undecided.voter);
@@ -145,6 +189,9 @@ fn crowd(form: Form) {
     for member in &all {
         world.say(member);
     }
-    let refspecs: Vec<_> = all.iter().map(|member| world.lane_refspec(member)).collect();
+    let refspecs: Vec<_> = all
+        .iter()
+        .map(|member| world.lane_refspec(member))
+        .collect();
     push_until_taken(&world, &servers, &refspecs);
 }

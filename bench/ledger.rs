@@ -1,5 +1,10 @@
 //! What appending, verifying and reading a ledger cost, beside stock Git in the same run. See README.md.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../tests/common/lab.rs"]
 mod lab;
@@ -30,7 +35,12 @@ type Part = (&'static str, fn(Form));
 fn run(only: &str) {
     let form = Form::of_process();
     describe_machine(form);
-    let parts: [Part; 4] = [("append", append), ("verify", verify), ("status", status), ("scale", scale)];
+    let parts: [Part; 4] = [
+        ("append", append),
+        ("verify", verify),
+        ("status", status),
+        ("scale", scale),
+    ];
     for (name, part) in parts {
         if only.is_empty() || only == name {
             println!();
@@ -55,7 +65,11 @@ fn append(form: Form) {
         flat.push(append_in(&world, repetitions));
     }
     println!("from the small ledger to the large one");
-    for (what, n) in [("stock Git", 0), ("the library", 1), ("the whole command", 2)] {
+    for (what, n) in [
+        ("stock Git", 0),
+        ("the library", 1),
+        ("the whole command", 2),
+    ] {
         ratio(what, flat[1][n], flat[0][n]);
     }
 }
@@ -74,11 +88,21 @@ fn append_in(world: &World, repetitions: usize) -> Vec<std::time::Duration> {
     drop(writer.take());
     let open = world.open.to_string();
     let whole = Task::new("git-quorum review --local, the whole command", |n| {
-        world.quorum(&["review", &open, "--abstain", "-m", &format!("review {n}"), "--local"]);
+        world.quorum(&[
+            "review",
+            &open,
+            "--abstain",
+            "-m",
+            &format!("review {n}"),
+            "--local",
+        ]);
     });
     let again = compare(repetitions, vec![stock_append(world, &tree), whole]);
     let processes = world.git_processes(&["review", &open, "--abstain", "-m", "last", "--local"]);
-    println!("  {:<62} {processes:>10}", "git processes that the command starts");
+    println!(
+        "  {:<62} {processes:>10}",
+        "git processes that the command starts"
+    );
     ratio("stock Git over the library", medians[0], medians[1]);
     ratio("the whole command over stock Git", again[1], again[0]);
     medians.push(again[1]);
@@ -88,7 +112,15 @@ fn append_in(world: &World, repetitions: usize) -> Vec<std::time::Duration> {
 fn stock_append<'a>(world: &'a World, tree: &'a str) -> Task<'a> {
     Task::new("git commit-tree -S and git update-ref", move |n| {
         let message = format!("stock {n}");
-        let commit = world.git(&["commit-tree", "-S", "-p", "refs/heads/work", "-m", &message, tree]);
+        let commit = world.git(&[
+            "commit-tree",
+            "-S",
+            "-p",
+            "refs/heads/work",
+            "-m",
+            &message,
+            tree,
+        ]);
         world.git(&["update-ref", "refs/heads/stock", &text(&commit)]);
     })
 }
@@ -96,14 +128,35 @@ fn stock_append<'a>(world: &'a World, tree: &'a str) -> Task<'a> {
 fn author(world: &World) -> Author {
     let signer = Signer::from_file(&world.key(), &PassphraseSource::none()).unwrap();
     let key = PublicKey::admit(signer.public()).unwrap();
-    Author { member: world.author.parse().unwrap(), key, signer, state: world.state() }
+    Author {
+        member: world.author.parse().unwrap(),
+        key,
+        signer,
+        state: world.state(),
+    }
 }
 
 fn append_once(author: &mut Author, repo: &git_quorum::repo::Repo, loaded: &mut Loaded, n: usize) {
     let parents = parents_for(&loaded.tally, &author.member);
-    let (charter, proposal) = (loaded.tally.charter_in_force(), loaded.tally.proposals().next().unwrap().id);
-    let review = Review { evidence: vec![], proposal, text: format!("review {n}"), verdict: Verdict::Abstain };
-    author.append(repo, loaded, (charter, &parents), vec![Statement::Review(review)], |_| vec![]).unwrap();
+    let (charter, proposal) = (
+        loaded.tally.charter_in_force(),
+        loaded.tally.proposals().next().unwrap().id,
+    );
+    let review = Review {
+        evidence: vec![],
+        proposal,
+        text: format!("review {n}"),
+        verdict: Verdict::Abstain,
+    };
+    author
+        .append(
+            repo,
+            loaded,
+            (charter, &parents),
+            vec![Statement::Review(review)],
+            |_| vec![],
+        )
+        .unwrap();
 }
 
 /// Every signature and every rule, from scratch, beside `git verify-commit`.
@@ -115,26 +168,48 @@ fn verify(form: Form) {
         let repo = world.repo();
         let sample = form.pick(2, 20);
         let step = (entries / sample).max(1);
-        let mine: Vec<_> = world.entries.iter().step_by(step).map(ToString::to_string).collect();
-        let stock = Task::new(format!("git verify-commit, {} of the same entries", mine.len()), |_| {
-            for commit in &mine {
-                world.git(&["verify-commit", commit]);
-            }
-        });
+        let mine: Vec<_> = world
+            .entries
+            .iter()
+            .step_by(step)
+            .map(ToString::to_string)
+            .collect();
+        let stock = Task::new(
+            format!("git verify-commit, {} of the same entries", mine.len()),
+            |_| {
+                for commit in &mine {
+                    world.git(&["verify-commit", commit]);
+                }
+            },
+        );
         let library = Task::new("read, check and judge all entries (no cache)", |_| {
-            assert!(load(&repo, world.ledger, Trust::Nothing).unwrap().problems.is_empty());
+            assert!(
+                load(&repo, world.ledger, Trust::Nothing)
+                    .unwrap()
+                    .problems
+                    .is_empty()
+            );
         });
         let medians = compare(form.pick(1, 7), vec![stock, library]);
         let each = |time: std::time::Duration, count: usize| time / count as u32;
-        ratio("stock Git over ours, per entry", each(medians[0], mine.len()), each(medians[1], entries));
+        ratio(
+            "stock Git over ours, per entry",
+            each(medians[0], mine.len()),
+            each(medians[1], entries),
+        );
     }
 }
 
 /// `git-quorum status`, whole: without a cache, with it, and after one more entry.
 fn status(form: Form) {
     let [small, large] = sizes(form);
-    let packed = [(4, small), (4, large), (16, large)].map(|(n, entries)| (n, entries, Storage::Packed, "packed"));
-    for (members, entries, storage, how) in packed.into_iter().chain([(4, large, Storage::Loose, "loose")]) {
+    let packed = [(4, small), (4, large), (16, large)]
+        .map(|(n, entries)| (n, entries, Storage::Packed, "packed"));
+    for (members, entries, storage, how) in
+        packed
+            .into_iter()
+            .chain([(4, large, Storage::Loose, "loose")])
+    {
         println!("git-quorum status, {entries} entries, {members} members, {how}");
         let world = World::new(members, entries, storage);
         let open = world.open.to_string();
@@ -147,35 +222,73 @@ fn status(form: Form) {
         let medians = compare(repetitions, vec![cold, warm]);
         let mut more = Vec::new();
         for n in 0..repetitions {
-            world.quorum(&["review", &open, "--abstain", "-m", &format!("review {n}"), "--local"]);
+            world.quorum(&[
+                "review",
+                &open,
+                "--abstain",
+                "-m",
+                &format!("review {n}"),
+                "--local",
+            ]);
             let start = std::time::Instant::now();
             world.quorum(&["status"]);
             more.push(start.elapsed());
         }
         more.sort();
         let more = more[more.len() / 2];
-        println!("  {:<62} {:>10.3} ms", "after one more entry", milliseconds(more));
+        println!(
+            "  {:<62} {:>10.3} ms",
+            "after one more entry",
+            milliseconds(more)
+        );
         ratio("cold over warm", medians[0], medians[1]);
         ratio("after one more entry over warm", more, medians[1]);
-        println!("  {:<62} {:>10}", "git processes that the command starts", world.git_processes(&["status"]));
+        println!(
+            "  {:<62} {:>10}",
+            "git processes that the command starts",
+            world.git_processes(&["status"])
+        );
     }
 }
 
 /// How loading grows: time from scratch and warm, and the most memory that a process with it held.
 fn scale(form: Form) {
-    let all = [(4, 1_000), (4, 10_000), (4, 50_000), (16, 10_000), (100, 1_000), (100, 10_000), (100, 50_000)];
+    let all = [
+        (4, 1_000),
+        (4, 10_000),
+        (4, 50_000),
+        (16, 10_000),
+        (100, 1_000),
+        (100, 10_000),
+        (100, 50_000),
+    ];
     let some = [(4, 100), (4, 300), (100, 500)];
-    for (members, entries) in if form == Form::Quick { &some[..] } else { &all[..] } {
+    for (members, entries) in if form == Form::Quick {
+        &some[..]
+    } else {
+        &all[..]
+    } {
         println!("load {entries} entries, {members} members, packed");
         let world = World::new(*members, *entries, Storage::Packed);
         let repo = world.repo();
         load(&repo, world.ledger, Trust::Cache).unwrap();
-        let scratch = Task::new("from scratch", |_| drop(load(&repo, world.ledger, Trust::Nothing).unwrap()));
-        let warm = Task::new("warm", |_| drop(load(&repo, world.ledger, Trust::Cache).unwrap()));
+        let scratch = Task::new("from scratch", |_| {
+            drop(load(&repo, world.ledger, Trust::Nothing).unwrap())
+        });
+        let warm = Task::new("warm", |_| {
+            drop(load(&repo, world.ledger, Trust::Cache).unwrap())
+        });
         compare(form.pick(1, 3), vec![scratch, warm]);
         let own = std::env::current_exe().unwrap();
-        let child = std::process::Command::new(own).args(["--load".into(), world.git_dir()]).output().unwrap();
-        println!("  {:<62} {:>10} kB", "peak memory of a process that loads it", text(&child));
+        let child = std::process::Command::new(own)
+            .args(["--load".into(), world.git_dir()])
+            .output()
+            .unwrap();
+        println!(
+            "  {:<62} {:>10} kB",
+            "peak memory of a process that loads it",
+            text(&child)
+        );
         drop(world);
     }
 }
@@ -187,6 +300,9 @@ fn print_memory(git_dir: &str) {
     let loaded = load(&repo, ledger, Trust::Cache).unwrap();
     assert!(loaded.problems.is_empty());
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("unknown");
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap_or("unknown");
     println!("{}", peak.trim().trim_end_matches(" kB"));
 }

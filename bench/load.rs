@@ -1,6 +1,11 @@
 //! What long ledgers, many members, large entries and a member that floods cost the gate: time beside an empty hook in the
 //! same run, and memory. See README.md. Never a test: it prints, and asserts only that nothing is lost.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../tests/common/lab.rs"]
 mod lab;
@@ -25,7 +30,10 @@ type Part = (&'static str, fn(Form));
 fn main() {
     let form = Form::of_process();
     describe_machine(form);
-    let only = std::env::args().nth(1).filter(|arg| arg != "--bench").unwrap_or_default();
+    let only = std::env::args()
+        .nth(1)
+        .filter(|arg| arg != "--bench")
+        .unwrap_or_default();
     let parts: [Part; 6] = [
         ("curve", curve),
         ("many", many),
@@ -54,10 +62,17 @@ struct Scale {
 
 impl Scale {
     fn in_world(world: &World) -> Scale {
-        let scale = Scale { program: world.path("peak"), file: world.path("peaks") };
+        let scale = Scale {
+            program: world.path("peak"),
+            file: world.path("peaks"),
+        };
         if !scale.program.exists() {
             let source = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/peak.c");
-            world.run("cc", &world.path("."), &["-O2", "-o", scale.program.to_str().unwrap(), source]);
+            world.run(
+                "cc",
+                &world.path("."),
+                &["-O2", "-o", scale.program.to_str().unwrap(), source],
+            );
         }
         scale
     }
@@ -65,7 +80,11 @@ impl Scale {
     /// The most memory that the program holds, in kB.
     fn of(&self, world: &World, dir: &Path, program: &str, args: &[&str]) -> u64 {
         let file = self.file.display().to_string();
-        world.run(self.program.to_str().unwrap(), dir, &[&[file.as_str(), program], args].concat());
+        world.run(
+            self.program.to_str().unwrap(),
+            dir,
+            &[&[file.as_str(), program], args].concat(),
+        );
         self.read()
     }
 
@@ -75,8 +94,12 @@ impl Scale {
         for hook in &hooks {
             let own = hook.with_extension("own");
             std::fs::rename(hook, &own).unwrap();
-            let script =
-                format!("#!/bin/sh\nexec {} {} {}\n", self.program.display(), self.file.display(), own.display());
+            let script = format!(
+                "#!/bin/sh\nexec {} {} {}\n",
+                self.program.display(),
+                self.file.display(),
+                own.display()
+            );
             std::fs::write(hook, script).unwrap();
             std::fs::set_permissions(hook, std::fs::metadata(&own).unwrap().permissions()).unwrap();
         }
@@ -90,7 +113,11 @@ impl Scale {
     fn read(&self) -> u64 {
         let lines = std::fs::read_to_string(&self.file).unwrap_or_default();
         let _ = std::fs::remove_file(&self.file);
-        lines.lines().filter_map(|line| line.parse().ok()).max().unwrap_or(0)
+        lines
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -100,15 +127,30 @@ fn kilobytes(path: &Path) -> u64 {
 
 /// One entry onto ledgers of all sizes, and what it takes to have these at hand.
 fn curve(form: Form) {
-    let all = [(4, 100), (4, 1_000), (4, 10_000), (4, 100_000), (1, 100_000), (100, 10_000)];
-    let sizes = if form == Form::Quick { &all[..2] } else { &all[..] };
+    let all = [
+        (4, 100),
+        (4, 1_000),
+        (4, 10_000),
+        (4, 100_000),
+        (1, 100_000),
+        (100, 10_000),
+    ];
+    let sizes = if form == Form::Quick {
+        &all[..2]
+    } else {
+        &all[..]
+    };
     let mut flat = Vec::new();
     for (members, entries) in sizes {
         let mut world = match members {
             1 => World::with_lane(*entries),
             _ => World::new(*members, *entries, Storage::Packed),
         };
-        let of = if *members == 1 { "one lane".to_owned() } else { format!("{members} members") };
+        let of = if *members == 1 {
+            "one lane".to_owned()
+        } else {
+            format!("{members} members")
+        };
         println!("push one entry onto {entries}, {of}");
         let servers = Servers::of(&world, &[]);
         let scale = Scale::in_world(&world);
@@ -132,7 +174,11 @@ fn curve(form: Form) {
     ratio("through the empty hook", last[0], first[0]);
     ratio("through the gate", last[1], first[1]);
     let extra = |at: [Duration; 2]| milliseconds(at[1]) - milliseconds(at[0]);
-    line("what the gate adds, more at the largest", format!("{:.3}", extra(last) - extra(first)), "ms");
+    line(
+        "what the gate adds, more at the largest",
+        format!("{:.3}", extra(last) - extra(first)),
+        "ms",
+    );
 }
 
 /// The whole of `status`, with nothing remembered and with everything.
@@ -143,11 +189,23 @@ fn at_hand(world: &World, scale: &Scale, server: &Path) {
         }
         let start = Instant::now();
         let peak = scale.of(world, server, PROGRAM, &["status"]);
-        line(&format!("status with {what}"), format!("{:.1}", milliseconds(start.elapsed())), "ms");
+        line(
+            &format!("status with {what}"),
+            format!("{:.1}", milliseconds(start.elapsed())),
+            "ms",
+        );
         line(&format!("peak memory of status with {what}"), peak, "kB");
     }
-    line("the snapshot", kilobytes(&server.join("quorum/snapshot")), "kB");
-    line("the list of checked signatures", kilobytes(&server.join("quorum/verified")), "kB");
+    line(
+        "the snapshot",
+        kilobytes(&server.join("quorum/snapshot")),
+        "kB",
+    );
+    line(
+        "the list of checked signatures",
+        kilobytes(&server.join("quorum/verified")),
+        "kB",
+    );
 }
 
 /// From one to a thousand entries in one push.
@@ -164,7 +222,11 @@ fn many(form: Form) {
         });
         tell(medians);
         let extra = (milliseconds(medians[1]) - milliseconds(medians[0])) / count as f64;
-        line("what the gate adds for each entry", format!("{extra:.3}"), "ms");
+        line(
+            "what the gate adds for each entry",
+            format!("{extra:.3}"),
+            "ms",
+        );
     }
 }
 
@@ -176,12 +238,23 @@ fn votes(form: Form) {
     let (all, open, ledger) = (world.members().to_vec(), world.open, world.ledger);
     let commit = world.open_commit();
     for server in servers.both() {
-        push_to(&world, server, &[format!("{commit}:{}", LedgerRefs::of(ledger).proposal(open))]);
+        push_to(
+            &world,
+            server,
+            &[format!(
+                "{commit}:{}",
+                LedgerRefs::of(ledger).proposal(open)
+            )],
+        );
     }
     let seen = world.lab.above_all(&all[0]);
     for phase in ["prevotes", "precommits"] {
         println!("{members} members push {phase} at once, {entries} entries");
-        let seen = if phase == "prevotes" { seen.clone() } else { world.lab.above_all(&all[0]) };
+        let seen = if phase == "prevotes" {
+            seen.clone()
+        } else {
+            world.lab.above_all(&all[0])
+        };
         for member in &all {
             let parents = world.lab.above(member, &seen);
             let said = match phase {
@@ -190,11 +263,18 @@ fn votes(form: Form) {
             };
             world.say_above(member, &parents, said);
         }
-        let refspecs: Vec<_> = all.iter().map(|member| world.lane_refspec(member)).collect();
+        let refspecs: Vec<_> = all
+            .iter()
+            .map(|member| world.lane_refspec(member))
+            .collect();
         push_until_taken(&world, &servers, &refspecs);
     }
     let main = text(&world.run("git", &servers.gated, &["rev-parse", "refs/heads/main"]));
-    assert_eq!(main, commit.to_string(), "the last precommit that was needed landed it");
+    assert_eq!(
+        main,
+        commit.to_string(),
+        "the last precommit that was needed landed it"
+    );
 }
 
 /// A thousand proposals that nobody has decided.
@@ -218,7 +298,11 @@ fn proposals(form: Form) {
             push_to(&world, server, &specs);
         }
         println!("{already} more open proposals of one slot, in one push");
-        line("through both hooks", format!("{:.1}", milliseconds(start.elapsed())), "ms");
+        line(
+            "through both hooks",
+            format!("{:.1}", milliseconds(start.elapsed())),
+            "ms",
+        );
         println!("push one entry beside {} open proposals", already.max(2));
         let medians = side_by_side(form.pick(2, 11), &mut world, &servers, |world| {
             world.say(&author);
@@ -226,10 +310,18 @@ fn proposals(form: Form) {
         });
         tell(medians);
         told.push(medians);
-        for args in [&["status", "--json"][..], &["status", "--all", "--json"], &["log", "--json"]] {
+        for args in [
+            &["status", "--json"][..],
+            &["status", "--all", "--json"],
+            &["log", "--json"],
+        ] {
             let start = Instant::now();
             let peak = scale.of(&world, &servers.gated, PROGRAM, args);
-            line(&args.join(" "), format!("{:.1}", milliseconds(start.elapsed())), "ms");
+            line(
+                &args.join(" "),
+                format!("{:.1}", milliseconds(start.elapsed())),
+                "ms",
+            );
             line("peak memory of it", peak, "kB");
         }
     }
@@ -244,20 +336,32 @@ fn largest(form: Form) {
     let servers = Servers::of(&world, &[]);
     let (author, other) = (world.author.clone(), world.members()[1].clone());
     let open = world.open;
-    for (what, count, bytes) in [("15 texts of 16 KiB", 15, 16_384), ("64 statements", 64, 3_800)] {
+    for (what, count, bytes) in [
+        ("15 texts of 16 KiB", 15, 16_384),
+        ("64 statements", 64, 3_800),
+    ] {
         println!("push one entry with {what}");
-        tell(side_by_side(form.pick(1, 11), &mut world, &servers, |world| {
-            let said = (0..count).map(|_| reviewed(open, &"x".repeat(bytes))).collect();
-            let parents = world.lab.above_all(&author);
-            world.say_above(&author, &parents, said);
-            [vec![], vec![world.lane_refspec(&author)]]
-        }));
+        tell(side_by_side(
+            form.pick(1, 11),
+            &mut world,
+            &servers,
+            |world| {
+                let said = (0..count)
+                    .map(|_| reviewed(open, &"x".repeat(bytes)))
+                    .collect();
+                let parents = world.lab.above_all(&author);
+                world.say_above(&author, &parents, said);
+                [vec![], vec![world.lane_refspec(&author)]]
+            },
+        ));
     }
     println!("push one entry with 256 parents; the other 255 are there");
     let repetitions = form.pick(1, 5);
     tell(side_by_side(repetitions, &mut world, &servers, |world| {
         let root = world.lab.tip(&other);
-        let forks: Vec<_> = (0..255).map(|_| world.say_above(&other, &[root], vec![])).collect();
+        let forks: Vec<_> = (0..255)
+            .map(|_| world.say_above(&other, &[root], vec![]))
+            .collect();
         let join = world.say_above(&other, &[&[root], &forks[..]].concat(), vec![]);
         let before = vec![world.lane_refspec(&other)];
         assert_eq!(world.lab.tip(&other), join);
@@ -268,7 +372,12 @@ fn largest(form: Form) {
 }
 
 fn reviewed(proposal: EntryId, text: &str) -> Statement {
-    Statement::Review(Review { evidence: vec![], proposal, text: text.into(), verdict: Verdict::Abstain })
+    Statement::Review(Review {
+        evidence: vec![],
+        proposal,
+        text: text.into(),
+        verdict: Verdict::Abstain,
+    })
 }
 
 /// One member pushes as much as it can; how long the push of another one takes meanwhile.
@@ -285,25 +394,37 @@ fn flood(form: Form) {
         ("forks, each with a vote", |world, member, count| {
             let (root, open) = (world.lab.tip(member), world.open);
             let said = || vec![approve(open), prevote(open, 0)];
-            let forks: Vec<_> = (0..count).map(|_| world.say_above(member, &[root], said())).collect();
+            let forks: Vec<_> = (0..count)
+                .map(|_| world.say_above(member, &[root], said()))
+                .collect();
             world.join(member, forks);
         }),
-        ("forks of forks, each with a vote", |world, member, count| {
-            let (mut at, open) = (world.lab.tip(member), world.open);
-            let mut forks = Vec::new();
-            for _ in 0..count / 2 {
-                forks.push(world.say_above(member, &[at], vec![approve(open), prevote(open, 0)]));
-                at = world.say_above(member, &[at], vec![]);
-            }
-            forks.push(at);
-            world.join(member, forks);
-        }),
-        ("votes in rounds that nobody has entered", |world, member, count| {
-            for round in 0..count as u32 {
-                let (tip, open) = (world.lab.tip(member), world.open);
-                world.say_above(member, &[tip], vec![prevote(open, round)]);
-            }
-        }),
+        (
+            "forks of forks, each with a vote",
+            |world, member, count| {
+                let (mut at, open) = (world.lab.tip(member), world.open);
+                let mut forks = Vec::new();
+                for _ in 0..count / 2 {
+                    forks.push(world.say_above(
+                        member,
+                        &[at],
+                        vec![approve(open), prevote(open, 0)],
+                    ));
+                    at = world.say_above(member, &[at], vec![]);
+                }
+                forks.push(at);
+                world.join(member, forks);
+            },
+        ),
+        (
+            "votes in rounds that nobody has entered",
+            |world, member, count| {
+                for round in 0..count as u32 {
+                    let (tip, open) = (world.lab.tip(member), world.open);
+                    world.say_above(member, &[tip], vec![prevote(open, round)]);
+                }
+            },
+        ),
     ];
     for (what, deluge) in deluges {
         println!("one member pushes {count} {what}");
@@ -317,11 +438,19 @@ fn flood(form: Form) {
         });
         let start = Instant::now();
         deluge(&mut world, &flooder, count);
-        line("to make it", format!("{:.0}", milliseconds(start.elapsed())), "ms");
+        line(
+            "to make it",
+            format!("{:.0}", milliseconds(start.elapsed())),
+            "ms",
+        );
         let spec = world.lane_refspec(&flooder);
         let start = Instant::now();
         push_to(&world, &servers.empty, std::slice::from_ref(&spec));
-        line("through an empty proc-receive", format!("{:.0}", milliseconds(start.elapsed())), "ms");
+        line(
+            "through an empty proc-receive",
+            format!("{:.0}", milliseconds(start.elapsed())),
+            "ms",
+        );
         let mut beside = Vec::new();
         let start = Instant::now();
         let peak = scale.of_hooks(&servers.gated, || {
@@ -335,14 +464,33 @@ fn flood(form: Form) {
             }
             assert!(push.wait().unwrap().success(), "the flood is well formed");
         });
-        line("through the gate, with others in between", format!("{:.0}", milliseconds(start.elapsed())), "ms");
+        line(
+            "through the gate, with others in between",
+            format!("{:.0}", milliseconds(start.elapsed())),
+            "ms",
+        );
         line("peak memory of the gate", peak, "kB");
         line("pushes of another member meanwhile", beside.len(), "");
-        line("one of them alone", format!("{:.0}", milliseconds(alone[1])), "ms");
-        line("the longest of them", format!("{:.0}", milliseconds(beside.into_iter().max().unwrap_or_default())), "ms");
+        line(
+            "one of them alone",
+            format!("{:.0}", milliseconds(alone[1])),
+            "ms",
+        );
+        line(
+            "the longest of them",
+            format!(
+                "{:.0}",
+                milliseconds(beside.into_iter().max().unwrap_or_default())
+            ),
+            "ms",
+        );
         let _ = std::fs::remove_dir_all(servers.gated.join("quorum"));
         let start = Instant::now();
         world.run(PROGRAM, &servers.gated, &["status"]);
-        line("to judge the ledger from scratch afterwards", format!("{:.0}", milliseconds(start.elapsed())), "ms");
+        line(
+            "to judge the ledger from scratch afterwards",
+            format!("{:.0}", milliseconds(start.elapsed())),
+            "ms",
+        );
     }
 }

@@ -1,6 +1,11 @@
 //! What the hooks of a clone cost an ordinary branch: a rebase of a hundred commits, beside the same with an empty
 //! compiled hook. See README.md.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 mod timing;
 
@@ -21,7 +26,10 @@ const RUST: Language = ("rustc", "empty.rs", "fn main() {}\n");
 
 fn main() {
     // `cargo bench -- NAME` asks all benchmarks for one part.
-    if std::env::args().skip(1).any(|arg| arg != "--bench" && arg != "rebase") {
+    if std::env::args()
+        .skip(1)
+        .any(|arg| arg != "--bench" && arg != "rebase")
+    {
         return;
     }
     let form = Form::of_process();
@@ -30,22 +38,45 @@ fn main() {
     println!("\ngit rebase of {commits} commits on a branch that is not protected");
     let bench = Bench::new(commits);
     let tasks = vec![
-        bench.rebase("an empty hook compiled from C", |hook| bench.compile(hook, C)),
-        bench.rebase("an empty hook compiled from Rust", |hook| bench.compile(hook, RUST)),
-        bench.rebase("an empty shell script", |hook| script(hook, "#!/bin/sh\nexit 0\n")),
+        bench.rebase("an empty hook compiled from C", |hook| {
+            bench.compile(hook, C)
+        }),
+        bench.rebase("an empty hook compiled from Rust", |hook| {
+            bench.compile(hook, RUST)
+        }),
+        bench.rebase("an empty shell script", |hook| {
+            script(hook, "#!/bin/sh\nexit 0\n")
+        }),
         bench.rebase("the hook of git-quorum", |hook| script(hook, &filled())),
         bench.rebase("no hook", |_| {}),
     ];
     let medians = compare(form.pick(1, 21), tasks);
-    ratio("the hook of git-quorum over an empty one from C", medians[3], medians[0]);
-    ratio("the hook of git-quorum over an empty one from Rust", medians[3], medians[1]);
-    ratio("an empty shell script over an empty hook from C", medians[2], medians[0]);
+    ratio(
+        "the hook of git-quorum over an empty one from C",
+        medians[3],
+        medians[0],
+    );
+    ratio(
+        "the hook of git-quorum over an empty one from Rust",
+        medians[3],
+        medians[1],
+    );
+    ratio(
+        "an empty shell script over an empty hook from C",
+        medians[2],
+        medians[0],
+    );
     ratio("no hook over an empty one from C", medians[4], medians[0]);
 }
 
 /// The script as `install` fills it in.
 fn filled() -> String {
-    SCRIPT.replace("@GIT_QUORUM@", &format!("'{}'", env!("CARGO_BIN_EXE_git-quorum"))).replace("@CHAINED@", "''")
+    SCRIPT
+        .replace(
+            "@GIT_QUORUM@",
+            &format!("'{}'", env!("CARGO_BIN_EXE_git-quorum")),
+        )
+        .replace("@CHAINED@", "''")
 }
 
 fn script(hook: &Path, text: &str) {
@@ -65,7 +96,9 @@ impl Bench {
         let memory = Some(PathBuf::from("/dev/shm")).filter(|dir| dir.is_dir());
         let asked = std::env::var_os("GIT_QUORUM_BENCH_DIR").map(PathBuf::from);
         let root = asked.or(memory).unwrap_or_else(std::env::temp_dir);
-        let bench = Bench { dir: tempfile::tempdir_in(root).unwrap() };
+        let bench = Bench {
+            dir: tempfile::tempdir_in(root).unwrap(),
+        };
         let config = "[user]\nname = B\nemail = b@example.org\n[gc]\nauto = 0\n[init]\ndefaultBranch = main\n";
         std::fs::write(bench.dir.path().join("gitconfig"), config).unwrap();
         let repo = bench.dir.path().join("model");
@@ -84,13 +117,25 @@ impl Bench {
 
     fn git(&self, dir: &Path, args: &[&str]) {
         let mut command = Command::new("git");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
+        {
             command.env_remove(name);
         }
-        command.env("GIT_CONFIG_GLOBAL", self.dir.path().join("gitconfig")).env("GIT_CONFIG_NOSYSTEM", "1");
-        command.current_dir(dir).args(args).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .env("GIT_CONFIG_GLOBAL", self.dir.path().join("gitconfig"))
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        command
+            .current_dir(dir)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         let output = command.output().unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn commit(&self, repo: &Path, file: &str) {
@@ -102,7 +147,12 @@ impl Bench {
     /// The rebase in a copy with this hook; to and fro, so that each one moves all commits.
     fn rebase(&self, what: &str, install: impl Fn(&Path)) -> Task<'_> {
         let repo = self.dir.path().join(what.replace(' ', "-"));
-        let copied = Command::new("cp").arg("-R").arg(self.dir.path().join("model")).arg(&repo).status().unwrap();
+        let copied = Command::new("cp")
+            .arg("-R")
+            .arg(self.dir.path().join("model"))
+            .arg(&repo)
+            .status()
+            .unwrap();
         assert!(copied.success());
         let hooks = repo.join(".git/hooks");
         std::fs::create_dir_all(&hooks).unwrap();
@@ -119,7 +169,12 @@ impl Bench {
     fn compile(&self, hook: &Path, (compiler, file, text): Language) {
         let source = self.dir.path().join(file);
         std::fs::write(&source, text).unwrap();
-        let compiled = Command::new(compiler).args(["-O", "-o"]).arg(hook).arg(&source).status().unwrap();
+        let compiled = Command::new(compiler)
+            .args(["-O", "-o"])
+            .arg(hook)
+            .arg(&source)
+            .status()
+            .unwrap();
         assert!(compiled.success());
     }
 }

@@ -20,7 +20,10 @@ pub struct Servers {
 impl Servers {
     /// Copies of the world's repository; the gate is installed with these options.
     pub fn of(world: &World, options: &[&str]) -> Servers {
-        let servers = Servers { gated: world.path("gated"), empty: world.path("empty") };
+        let servers = Servers {
+            gated: world.path("gated"),
+            empty: world.path("empty"),
+        };
         for server in [&servers.gated, &servers.empty] {
             let path = server.display().to_string();
             world.git(&["clone", "--quiet", "--mirror", ".", &path]);
@@ -31,8 +34,15 @@ impl Servers {
         let genesis = world.ledger.to_string();
         let install = [&["install", "--server", "--genesis", &genesis], options].concat();
         world.run(PROGRAM, &servers.gated, &install);
-        world.run("git", &servers.empty, &["config", "receive.procReceiveRefs", "refs"]);
-        let (source, hook) = (concat!(env!("CARGO_MANIFEST_DIR"), "/bench/empty_hook.c"), "hooks/proc-receive");
+        world.run(
+            "git",
+            &servers.empty,
+            &["config", "receive.procReceiveRefs", "refs"],
+        );
+        let (source, hook) = (
+            concat!(env!("CARGO_MANIFEST_DIR"), "/bench/empty_hook.c"),
+            "hooks/proc-receive",
+        );
         world.run("cc", &servers.empty, &["-O2", "-o", hook, source]);
         servers
     }
@@ -76,8 +86,16 @@ pub fn side_by_side(
 
 /// Prints both medians and their ratio.
 pub fn tell([empty, gated]: [Duration; 2]) {
-    println!("  {:<62} {:>10.3} ms", "through an empty proc-receive", milliseconds(empty));
-    println!("  {:<62} {:>10.3} ms", "through the gate", milliseconds(gated));
+    println!(
+        "  {:<62} {:>10.3} ms",
+        "through an empty proc-receive",
+        milliseconds(empty)
+    );
+    println!(
+        "  {:<62} {:>10.3} ms",
+        "through the gate",
+        milliseconds(gated)
+    );
     ratio("the gate over the empty hook", gated, empty);
 }
 
@@ -85,8 +103,12 @@ pub fn tell([empty, gated]: [Duration; 2]) {
 /// empty hook, then through the gate. Says what was lost and what had to be pushed again.
 pub fn push_until_taken(world: &World, servers: &Servers, refspecs: &[String]) {
     let mut took = Vec::new();
-    for (what, server) in [("an empty proc-receive", &servers.empty), ("the gate", &servers.gated)] {
-        let (start, mut waiting, mut rounds, mut retried) = (Instant::now(), refspecs.to_vec(), 0, 0);
+    for (what, server) in [
+        ("an empty proc-receive", &servers.empty),
+        ("the gate", &servers.gated),
+    ] {
+        let (start, mut waiting, mut rounds, mut retried) =
+            (Instant::now(), refspecs.to_vec(), 0, 0);
         while !waiting.is_empty() {
             assert!(rounds < 20, "{} are still refused", waiting.len());
             retried += if rounds > 0 { waiting.len() } else { 0 };
@@ -94,9 +116,19 @@ pub fn push_until_taken(world: &World, servers: &Servers, refspecs: &[String]) {
             rounds += 1;
         }
         took.push(start.elapsed());
-        let held = text(&world.run("git", server, &["for-each-ref", "--format=%(objectname):%(refname)"]));
-        let lost = refspecs.iter().filter(|refspec| !held.contains(*refspec)).count();
-        println!("  {what}: {lost} lost, {retried} retried, {:.1} s", start.elapsed().as_secs_f64());
+        let held = text(&world.run(
+            "git",
+            server,
+            &["for-each-ref", "--format=%(objectname):%(refname)"],
+        ));
+        let lost = refspecs
+            .iter()
+            .filter(|refspec| !held.contains(*refspec))
+            .count();
+        println!(
+            "  {what}: {lost} lost, {retried} retried, {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
         assert_eq!(lost, 0);
     }
     ratio("the gate over the empty hook", took[1], took[0]);
@@ -106,12 +138,20 @@ pub fn push_until_taken(world: &World, servers: &Servers, refspecs: &[String]) {
 fn push_at_once(world: &World, server: &Path, refspecs: Vec<String>) -> Vec<String> {
     let server = server.display().to_string();
     let start = |refspec: String| {
-        let mut command = world.command("git", &world.git_dir(), &["push", "--quiet", &server, &refspec]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = world.command(
+            "git",
+            &world.git_dir(),
+            &["push", "--quiet", &server, &refspec],
+        );
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         (refspec, command.spawn().unwrap())
     };
     let running: Vec<_> = refspecs.into_iter().map(start).collect();
-    let failed =
-        running.into_iter().filter_map(|(refspec, mut child)| (!child.wait().unwrap().success()).then_some(refspec));
+    let failed = running
+        .into_iter()
+        .filter_map(|(refspec, mut child)| (!child.wait().unwrap().success()).then_some(refspec));
     failed.collect()
 }

@@ -16,7 +16,11 @@ pub enum Form {
 impl Form {
     /// As `GIT_QUORUM_BENCH` says.
     pub fn of_process() -> Form {
-        if std::env::var_os("GIT_QUORUM_BENCH").is_some_and(|form| form == "quick") { Form::Quick } else { Form::Full }
+        if std::env::var_os("GIT_QUORUM_BENCH").is_some_and(|form| form == "quick") {
+            Form::Quick
+        } else {
+            Form::Full
+        }
     }
 
     /// One of two numbers.
@@ -39,17 +43,28 @@ pub struct Task<'a> {
 impl<'a> Task<'a> {
     /// A task.
     pub fn new(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
-        Self { name: name.into(), run: Box::new(run), before: Box::new(|| ()), seldom: false }
+        Self {
+            name: name.into(),
+            run: Box::new(run),
+            before: Box::new(|| ()),
+            seldom: false,
+        }
     }
 
     /// The same after something that is done each time and is not measured.
     pub fn after(self, before: impl FnMut() + 'a) -> Self {
-        Self { before: Box::new(before), ..self }
+        Self {
+            before: Box::new(before),
+            ..self
+        }
     }
 
     /// The same, to be done three times at most: it takes long.
     pub fn seldom(self) -> Self {
-        Self { seldom: true, ..self }
+        Self {
+            seldom: true,
+            ..self
+        }
     }
 }
 
@@ -57,7 +72,11 @@ impl<'a> Task<'a> {
 pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     let mut times = vec![Vec::new(); tasks.len()];
     for n in 0..=repetitions {
-        for (task, times) in tasks.iter_mut().zip(&mut times).filter(|(task, _)| n <= 3 || !task.seldom) {
+        for (task, times) in tasks
+            .iter_mut()
+            .zip(&mut times)
+            .filter(|(task, _)| n <= 3 || !task.seldom)
+        {
             (task.before)();
             let start = Instant::now();
             (task.run)(n);
@@ -86,12 +105,18 @@ pub fn milliseconds(time: Duration) -> f64 {
 
 /// Prints a ratio.
 pub fn ratio(what: &str, over: Duration, under: Duration) {
-    println!("  {what:<62} {:>10.2} x", over.as_secs_f64() / under.as_secs_f64());
+    println!(
+        "  {what:<62} {:>10.2} x",
+        over.as_secs_f64() / under.as_secs_f64()
+    );
 }
 
 /// Prints what was measured with.
 pub fn describe_machine(form: Form) {
-    let git = Command::new("git").arg("--version").output().map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+    let git = Command::new("git")
+        .arg("--version")
+        .output()
+        .map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu
         .lines()
@@ -99,7 +124,18 @@ pub fn describe_machine(form: Form) {
         .unwrap_or("unknown")
         .trim_matches([':', ' ', '\t']);
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let form = if form == Form::Quick { "quick: to see that it runs, no measurement" } else { "full" };
-    println!("git-quorum {} benchmarks, {form}", env!("CARGO_PKG_VERSION"));
-    println!("{}, {cpu}, {cores} cores, {}", git.unwrap_or_default().trim(), std::env::consts::OS);
+    let form = if form == Form::Quick {
+        "quick: to see that it runs, no measurement"
+    } else {
+        "full"
+    };
+    println!(
+        "git-quorum {} benchmarks, {form}",
+        env!("CARGO_PKG_VERSION")
+    );
+    println!(
+        "{}, {cpu}, {cores} cores, {}",
+        git.unwrap_or_default().trim(),
+        std::env::consts::OS
+    );
 }

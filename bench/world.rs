@@ -113,14 +113,23 @@ impl World {
             precommit_above(lab, &last, &seen, base);
             assert!(lab.tally.is_decided(base), "decision {n}");
         }
-        let change = change(lab, &objects, base, (commits[decisions], commits[decisions + 1]), decisions);
+        let change = change(
+            lab,
+            &objects,
+            base,
+            (commits[decisions], commits[decisions + 1]),
+            decisions,
+        );
         self.open = lab.say(members[decisions % members.len()], vec![change]);
         // The writer must not have approved yet: the others fill up what is missing.
         for n in 0.. {
             if lab.made.len() >= entries {
                 break;
             }
-            lab.say(members[1 + n % (members.len() - 1)], vec![review(self.open, Verdict::Abstain)]);
+            lab.say(
+                members[1 + n % (members.len() - 1)],
+                vec![review(self.open, Verdict::Abstain)],
+            );
         }
         let main = format!("create refs/heads/main {}\n", commits[decisions]);
         self.git_with(&["update-ref", "--stdin"], main.as_bytes());
@@ -133,28 +142,53 @@ impl World {
         let objects = self.repo().objects().unwrap();
         let names: Vec<_> = self.members.iter().map(String::as_str).collect();
         let (from, to) = (self.spare.remove(0), self.spare[0]);
-        let change = change(&self.lab, &objects, self.base, (from, to), self.lab.made.len());
+        let change = change(
+            &self.lab,
+            &objects,
+            self.base,
+            (from, to),
+            self.lab.made.len(),
+        );
         let quorum = git_quorum::charter::Threshold::of(names.len()).q;
         let (proposal, voter, seen) = vote(&mut self.lab, &names, quorum, 0, change);
         self.base = proposal;
         self.write_new();
-        Undecided { voter, proposal, to, seen }
+        Undecided {
+            voter,
+            proposal,
+            to,
+            seen,
+        }
     }
 
     /// The last precommit.
-    pub fn decide(&mut self, Undecided { voter, proposal, seen, .. }: &Undecided) {
+    pub fn decide(
+        &mut self,
+        Undecided {
+            voter,
+            proposal,
+            seen,
+            ..
+        }: &Undecided,
+    ) {
         precommit_above(&mut self.lab, voter, seen, *proposal);
         self.write_new();
     }
 
     /// One more entry of a member, that says little; on no ref.
     pub fn say(&mut self, member: &str) {
-        self.lab.say(member, vec![review(self.open, Verdict::Abstain)]);
+        self.lab
+            .say(member, vec![review(self.open, Verdict::Abstain)]);
         self.write_new();
     }
 
     /// An entry of a member above these; on no ref.
-    pub fn say_above(&mut self, member: &str, parents: &[EntryId], said: Vec<Statement>) -> EntryId {
+    pub fn say_above(
+        &mut self,
+        member: &str,
+        parents: &[EntryId],
+        said: Vec<Statement>,
+    ) -> EntryId {
         let charter = self.lab.tally.charter_in_force();
         let id = self.lab.entry(member, charter, parents, said);
         self.write_new();
@@ -179,7 +213,10 @@ impl World {
     /// Joins branches of a member's lane, as many at a time as an entry may cite.
     pub fn join(&mut self, member: &str, mut tips: Vec<EntryId>) {
         while tips.len() > 1 {
-            tips = tips.chunks(256).map(|some| self.say_above(member, some, vec![])).collect();
+            tips = tips
+                .chunks(256)
+                .map(|some| self.say_above(member, some, vec![]))
+                .collect();
         }
     }
 
@@ -200,9 +237,17 @@ impl World {
 
     /// A push that has begun.
     pub fn pushing(&self, server: &Path, refspec: &str) -> std::process::Child {
-        let mut command =
-            self.command("git", &self.git_dir(), &["push", "--quiet", &server.display().to_string(), refspec]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        let mut command = self.command(
+            "git",
+            &self.git_dir(),
+            &["push", "--quiet", &server.display().to_string(), refspec],
+        );
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     fn write_new(&mut self) {
@@ -220,7 +265,11 @@ impl World {
     /// What a push must say for a member's lane to reach its last entry.
     pub fn lane_refspec(&self, member: &str) -> String {
         let tip = self.lab.tally.dag().find(self.lab.tip(member)).unwrap();
-        format!("{}:{}", self.lab.tally.dag().entry(tip).oid, LedgerRefs::of(self.ledger).lane(&name(member)))
+        format!(
+            "{}:{}",
+            self.lab.tally.dag().entry(tip).oid,
+            LedgerRefs::of(self.ledger).lane(&name(member))
+        )
     }
 
     /// A line of commits, each of which changes one of fifty files.
@@ -235,11 +284,18 @@ impl World {
                 1_600_000_000 + n,
                 message.len()
             ));
-            stream.push_str(&format!("M 644 inline src/f{}.rs\ndata {}\n{content}\n", n % 50, content.len()));
+            stream.push_str(&format!(
+                "M 644 inline src/f{}.rs\ndata {}\n{content}\n",
+                n % 50,
+                content.len()
+            ));
         }
         self.git_with(&["fast-import", "--quiet"], stream.as_bytes());
         let listed = self.git(&["rev-list", "--reverse", "refs/heads/work"]);
-        text(&listed).lines().map(|line| line.parse().unwrap()).collect()
+        text(&listed)
+            .lines()
+            .map(|line| line.parse().unwrap())
+            .collect()
     }
 
     fn store(&mut self, members: &[&str], storage: Storage) {
@@ -249,7 +305,11 @@ impl World {
         let oid = |id: EntryId| lab.made.iter().find(|made| made.id == id).unwrap().oid;
         let mut edits = format!("create {} {}\n", refs.genesis(), lab.made[0].oid);
         for member in members.iter().filter(|m| lab.tip(m) != lab.ledger) {
-            edits.push_str(&format!("create {} {}\n", refs.lane(&name(member)), oid(lab.tip(member))));
+            edits.push_str(&format!(
+                "create {} {}\n",
+                refs.lane(&name(member)),
+                oid(lab.tip(member))
+            ));
         }
         self.git_with(&["update-ref", "--stdin"], edits.as_bytes());
         if storage == Storage::Packed {
@@ -260,10 +320,14 @@ impl World {
     /// The writer's key, configuration and sign state, and what stock Git needs to sign and check.
     fn settle(&self) {
         let lab = &self.lab;
-        let pair = ssh_key::private::Ed25519Keypair::from_seed(signing_key(&self.author).as_bytes());
+        let pair =
+            ssh_key::private::Ed25519Keypair::from_seed(signing_key(&self.author).as_bytes());
         let key = ssh_key::PrivateKey::from(pair);
-        key.write_openssh_file(&self.key(), ssh_key::LineEnding::LF).unwrap();
-        key.public_key().write_openssh_file(&self.path("key.pub")).unwrap();
+        key.write_openssh_file(&self.key(), ssh_key::LineEnding::LF)
+            .unwrap();
+        key.public_key()
+            .write_openssh_file(&self.path("key.pub"))
+            .unwrap();
         let (ledger, key) = (self.ledger.to_string(), self.key().display().to_string());
         let signers = self.path("signers").display().to_string();
         let settings = [
@@ -318,7 +382,13 @@ impl World {
     /// The writer's sign state.
     pub fn state(&self) -> SignState {
         let public = signing_key(&self.author).verifying_key().to_bytes();
-        SignState::open(&self.path("state"), self.ledger, public, Duration::from_secs(1)).unwrap()
+        SignState::open(
+            &self.path("state"),
+            self.ledger,
+            public,
+            Duration::from_secs(1),
+        )
+        .unwrap()
     }
 
     /// Throws away what earlier runs remembered.
@@ -335,16 +405,24 @@ impl World {
             ("GIT_CONFIG_NOSYSTEM", "1".into()),
             ("GIT_QUORUM_STATE", self.path("state").into()),
         ];
-        own.into_iter().map(|(name, value)| (name.into(), value)).collect()
+        own.into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect()
     }
 
     /// A command in the world's environment.
     pub fn command(&self, program: &str, dir: &Path, args: &[&str]) -> Command {
         // With whole paths a process is started the fast way, however much memory this one holds.
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let whole = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file());
+        let whole = std::env::split_paths(&path)
+            .map(|dir| dir.join(program))
+            .find(|path| path.is_file());
         let mut command = Command::new(whole.unwrap_or_else(|| program.into()));
-        command.env_clear().envs(self.environment()).current_dir(dir).args(args);
+        command
+            .env_clear()
+            .envs(self.environment())
+            .current_dir(dir)
+            .args(args);
         command
     }
 
@@ -380,22 +458,34 @@ impl World {
         finished(command, b"");
         let events = std::fs::read_to_string(&trace).unwrap_or_default();
         let _ = std::fs::remove_file(&trace);
-        events.lines().filter(|line| line.contains("\"event\":\"start\"")).count()
+        events
+            .lines()
+            .filter(|line| line.contains("\"event\":\"start\""))
+            .count()
     }
 }
 
 /// What an output says on standard output, without the line's end.
 pub fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned()
 }
 
 fn finished(mut command: Command, input: &[u8]) -> Output {
     use std::io::Write as _;
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 
@@ -416,7 +506,10 @@ fn change(
         name,
         rewrite: bound.rewrite,
         state: bound.state,
-        text: format!("Why change {n} is wanted: {}.", Digest::of(&n.to_be_bytes())),
+        text: format!(
+            "Why change {n} is wanted: {}.",
+            Digest::of(&n.to_be_bytes())
+        ),
         title: format!("Change number {n}"),
         to: Some(to),
     })
@@ -432,12 +525,19 @@ fn vote(
     n: usize,
     change: Statement,
 ) -> (EntryId, String, Vec<EntryId>) {
-    let voters: Vec<_> = (0..quorum).map(|v| members[(n + v) % members.len()]).collect();
+    let voters: Vec<_> = (0..quorum)
+        .map(|v| members[(n + v) % members.len()])
+        .collect();
     let proposal = lab.say(voters[0], vec![change]);
     let seen = lab.above_all(voters[0]);
     for voter in &voters {
         let parents = lab.above(voter, &seen);
-        lab.entry(voter, lab.ledger, &parents, vec![approve(proposal), prevote(proposal, 0)]);
+        lab.entry(
+            voter,
+            lab.ledger,
+            &parents,
+            vec![approve(proposal), prevote(proposal, 0)],
+        );
     }
     let seen = lab.above_all(voters[0]);
     let (last, others) = voters.split_last().unwrap();

@@ -1,7 +1,13 @@
 //! Writes random ledgers in the form of `ledger-spec/vectors/ledgers/`, with what the tally finds in each:
 //! `cargo run --example random-ledgers -- --seed S --count N DIR` makes `DIR/random-<seed>.json` for the seeds from S
 //! to S + N - 1. A seed gives the same file each time.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,6 +50,10 @@ fn main() {
             expected: expected(&lab.tally),
             entries: lab.made.into_iter().map(|made| made.raw).collect(),
         };
-        fs::write(args.dir.join(format!("random-{seed}.json")), vector.to_json()).unwrap();
+        fs::write(
+            args.dir.join(format!("random-{seed}.json")),
+            vector.to_json(),
+        )
+        .unwrap();
     }
 }

@@ -63,13 +63,22 @@ mod armed {
     pub(super) fn reach(name: &str) -> io::Result<()> {
         static PLAN: OnceLock<Option<Plan>> = OnceLock::new();
         static TIMES: AtomicUsize = AtomicUsize::new(0);
-        let plan = PLAN.get_or_init(|| std::env::var("GIT_QUORUM_FAULT").ok().map(|text| parse(&text)));
+        let plan = PLAN.get_or_init(|| {
+            std::env::var("GIT_QUORUM_FAULT")
+                .ok()
+                .map(|text| parse(&text))
+        });
         match plan {
-            Some(Plan::Trace(file)) => writeln!(OpenOptions::new().append(true).create(true).open(file)?, "{name}"),
-            Some(Plan::Kill { name: asked, at }) if asked == name => match TIMES.fetch_add(1, Ordering::Relaxed) + 1 {
-                times if times == *at => die(),
-                _ => Ok(()),
-            },
+            Some(Plan::Trace(file)) => writeln!(
+                OpenOptions::new().append(true).create(true).open(file)?,
+                "{name}"
+            ),
+            Some(Plan::Kill { name: asked, at }) if asked == name => {
+                match TIMES.fetch_add(1, Ordering::Relaxed) + 1 {
+                    times if times == *at => die(),
+                    _ => Ok(()),
+                }
+            }
             Some(Plan::Fail(asked)) if asked == name => Err(io::ErrorKind::StorageFull.into()),
             Some(Plan::Wait { name: asked, file }) if asked == name => wait(file),
             _ => Ok(()),
@@ -79,21 +88,37 @@ mod armed {
     fn parse(text: &str) -> Plan {
         if let Some((name, file)) = text.split_once('@') {
             let file = file.into();
-            return if name == "trace" { Plan::Trace(file) } else { Plan::Wait { name: name.to_owned(), file } };
+            return if name == "trace" {
+                Plan::Trace(file)
+            } else {
+                Plan::Wait {
+                    name: name.to_owned(),
+                    file,
+                }
+            };
         }
         if let Some(name) = text.strip_suffix("=error") {
             return Plan::Fail(name.to_owned());
         }
         let (name, at) = text.split_once(':').unwrap_or((text, "1"));
-        Plan::Kill { name: name.to_owned(), at: at.parse().unwrap_or(1) }
+        Plan::Kill {
+            name: name.to_owned(),
+            at: at.parse().unwrap_or(1),
+        }
     }
 
     /// A real `SIGKILL`, which no handler sees, told apart from an abort by its signal.
     fn die() -> ! {
         if cfg!(unix) {
             let mut kill = Command::new("/bin/sh");
-            let kill = kill.args(["-c", "kill -9 $PPID"]).stdin(Stdio::null()).stdout(Stdio::null());
-            let _ = kill.stderr(Stdio::null()).spawn().and_then(|mut child| child.wait());
+            let kill = kill
+                .args(["-c", "kill -9 $PPID"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
+            let _ = kill
+                .stderr(Stdio::null())
+                .spawn()
+                .and_then(|mut child| child.wait());
         }
         std::process::abort();
     }

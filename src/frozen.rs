@@ -67,7 +67,11 @@ fn number(bytes: &[u8]) -> Option<usize> {
 
 impl<T> Default for Frozen<T> {
     fn default() -> Self {
-        Self { items: Bytes::new(), ends: Bytes::new(), decoded: OnceLock::new() }
+        Self {
+            items: Bytes::new(),
+            ends: Bytes::new(),
+            decoded: OnceLock::new(),
+        }
     }
 }
 
@@ -76,8 +80,14 @@ impl<T> Frozen<T> {
     fn read(mut items: Bytes) -> Option<Self> {
         let count = number(&items.split_off(items.len().checked_sub(LENGTH)?))?;
         let ends = items.split_off(items.len().checked_sub(count.checked_mul(LENGTH)?)?);
-        let in_order = ends.chunks_exact(LENGTH).try_fold(0, |before, end| number(end).filter(|end| *end >= before));
-        (in_order? == items.len()).then(|| Self { items, ends, decoded: OnceLock::new() })
+        let in_order = ends
+            .chunks_exact(LENGTH)
+            .try_fold(0, |before, end| number(end).filter(|end| *end >= before));
+        (in_order? == items.len()).then(|| Self {
+            items,
+            ends,
+            decoded: OnceLock::new(),
+        })
     }
 
     fn len(&self) -> usize {
@@ -89,7 +99,9 @@ impl<T> Frozen<T> {
     }
 
     fn raw(&self, place: usize) -> Option<&[u8]> {
-        let start = place.checked_sub(1).map_or(Some(0), |before| self.end(before))?;
+        let start = place
+            .checked_sub(1)
+            .map_or(Some(0), |before| self.end(before))?;
         self.items.get(start..self.end(place)?)
     }
 
@@ -97,8 +109,13 @@ impl<T> Frozen<T> {
         fn empty<T>(count: usize) -> Box<[OnceLock<T>]> {
             (0..count).map(|_| OnceLock::new()).collect()
         }
-        let shelves = self.decoded.get_or_init(|| empty(self.len().div_ceil(SHELF)));
-        shelves.get(place / SHELF)?.get_or_init(|| empty(SHELF)).get(place % SHELF)
+        let shelves = self
+            .decoded
+            .get_or_init(|| empty(self.len().div_ceil(SHELF)));
+        shelves
+            .get(place / SHELF)?
+            .get_or_init(|| empty(SHELF))
+            .get(place % SHELF)
     }
 }
 
@@ -119,7 +136,10 @@ pub struct List<T> {
 
 impl<T> Default for List<T> {
     fn default() -> Self {
-        Self { frozen: Arc::default(), own: Vec::new() }
+        Self {
+            frozen: Arc::default(),
+            own: Vec::new(),
+        }
     }
 }
 
@@ -157,7 +177,9 @@ impl<T: Serialize + DeserializeOwned + Clone> List<T> {
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::default();
-        (0..self.frozen.len()).filter_map(|place| self.frozen.raw(place)).for_each(|item| writer.add(item));
+        (0..self.frozen.len())
+            .filter_map(|place| self.frozen.raw(place))
+            .for_each(|item| writer.add(item));
         self.own.iter().for_each(|item| writer.add_new(&**item));
         writer.finish()
     }
@@ -189,7 +211,11 @@ pub(crate) struct Map<K, V> {
 
 impl<K, V> Default for Map<K, V> {
     fn default() -> Self {
-        Self { frozen: Arc::default(), own: BTreeMap::new(), len: 0 }
+        Self {
+            frozen: Arc::default(),
+            own: BTreeMap::new(),
+            len: 0,
+        }
     }
 }
 
@@ -229,7 +255,9 @@ where
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        let frozen = (0..self.frozen.len()).filter_map(|place| self.frozen.get(place)).map(|(key, value)| (key, value));
+        let frozen = (0..self.frozen.len())
+            .filter_map(|place| self.frozen.get(place))
+            .map(|(key, value)| (key, value));
         merged(frozen, self.own.iter())
     }
 
@@ -239,14 +267,21 @@ where
 
     /// The first key after this one.
     pub(crate) fn key_after(&self, key: &K) -> Option<&K> {
-        let place = self.place(key).map_or_else(|place| place, |place| place + 1);
+        let place = self
+            .place(key)
+            .map_or_else(|place| place, |place| place + 1);
         let frozen = self.frozen.get(place).map(|(key, _)| key);
         let beyond = (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded);
-        frozen.into_iter().chain(self.own.range(beyond).next().map(|(key, _)| key)).min()
+        frozen
+            .into_iter()
+            .chain(self.own.range(beyond).next().map(|(key, _)| key))
+            .min()
     }
 
     fn get_frozen(&self, key: &K) -> Option<&V> {
-        self.frozen.get(self.place(key).ok()?).map(|(_, value)| value)
+        self.frozen
+            .get(self.place(key).ok()?)
+            .map(|(_, value)| value)
     }
 
     /// The place of a key in the bytes, or the one that it would have.
@@ -254,7 +289,10 @@ where
         let (mut low, mut high) = (0, self.frozen.len());
         while low < high {
             let middle = low.midpoint(high);
-            match self.key_at(middle).map_or(Ordering::Greater, |at| at.cmp(key)) {
+            match self
+                .key_at(middle)
+                .map_or(Ordering::Greater, |at| at.cmp(key))
+            {
                 Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Ok(middle),
                 Ordering::Greater => high = middle,
@@ -265,14 +303,18 @@ where
 
     /// The key alone, which comes first.
     fn key_at(&self, place: usize) -> Option<K> {
-        postcard::take_from_bytes(self.frozen.raw(place)?).ok().map(|(key, _)| key)
+        postcard::take_from_bytes(self.frozen.raw(place)?)
+            .ok()
+            .map(|(key, _)| key)
     }
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         let mut own = self.own.iter().peekable();
         for place in 0..self.frozen.len() {
-            let (Some(item), Some(key)) = (self.frozen.raw(place), self.key_at(place)) else { continue };
+            let (Some(item), Some(key)) = (self.frozen.raw(place), self.key_at(place)) else {
+                continue;
+            };
             while let Some(before) = own.next_if(|(own, _)| **own < key) {
                 writer.add_new(&before);
             }
@@ -371,12 +413,19 @@ impl Thawer {
     }
 
     pub(crate) fn list<T>(&mut self) -> Option<List<T>> {
-        Some(List { frozen: Arc::new(Frozen::read(self.part()?)?), own: Vec::new() })
+        Some(List {
+            frozen: Arc::new(Frozen::read(self.part()?)?),
+            own: Vec::new(),
+        })
     }
 
     pub(crate) fn map<K, V>(&mut self) -> Option<Map<K, V>> {
         let frozen = Frozen::read(self.part()?)?;
-        Some(Map { len: frozen.len(), frozen: Arc::new(frozen), own: BTreeMap::new() })
+        Some(Map {
+            len: frozen.len(),
+            frozen: Arc::new(frozen),
+            own: BTreeMap::new(),
+        })
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
@@ -403,7 +452,10 @@ mod tests {
     fn list_again(list: &List<String>) -> List<String> {
         let mut freezer = Freezer::new();
         freezer.list(list);
-        Thawer::new(freezer.finish().into()).unwrap().list().unwrap()
+        Thawer::new(freezer.finish().into())
+            .unwrap()
+            .list()
+            .unwrap()
     }
 
     #[derive(Debug, Clone)]
@@ -500,7 +552,10 @@ mod tests {
         let first = map.get(&7).unwrap();
         assert!(std::ptr::eq(first, copy.get(&7).unwrap()));
         let decoded = |place| map.frozen.slot(place).unwrap().get().is_some();
-        assert_eq!((0..100).filter(|place| decoded(*place)).collect::<Vec<_>>(), [7]);
+        assert_eq!(
+            (0..100).filter(|place| decoded(*place)).collect::<Vec<_>>(),
+            [7]
+        );
     }
 
     #[test]
@@ -509,14 +564,21 @@ mod tests {
         list.push("a".to_owned());
         let mut copy = list.clone();
         copy.last_mut().unwrap().push('b');
-        assert_eq!((list.get(0).unwrap().as_str(), copy.get(0).unwrap().as_str()), ("a", "ab"));
+        assert_eq!(
+            (list.get(0).unwrap().as_str(), copy.get(0).unwrap().as_str()),
+            ("a", "ab")
+        );
         assert!(list_again(&list).last_mut().is_none());
     }
 
     #[test]
     fn what_is_no_table_is_not_read() {
-        let two = Frozen::<u8>::read(vec![5, 6, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0].into()).unwrap();
-        assert_eq!((two.len(), two.get(0), two.get(1), two.get(2)), (2, Some(&5), Some(&6), None));
+        let two =
+            Frozen::<u8>::read(vec![5, 6, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0].into()).unwrap();
+        assert_eq!(
+            (two.len(), two.get(0), two.get(1), two.get(2)),
+            (2, Some(&5), Some(&6), None)
+        );
         let bad: [&[u8]; 7] = [
             &[],
             &[0, 0, 0],
@@ -528,7 +590,10 @@ mod tests {
             &[5, 9, 0, 0, 0, 1, 0, 0, 0],
         ];
         for bytes in bad {
-            assert!(Frozen::<u8>::read(bytes.to_vec().into()).is_none(), "{bytes:?}");
+            assert!(
+                Frozen::<u8>::read(bytes.to_vec().into()).is_none(),
+                "{bytes:?}"
+            );
         }
         let longer = [[0xff; 8].as_slice(), b"x"].concat();
         assert!(Thawer(longer.into()).list::<u8>().is_none());

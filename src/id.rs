@@ -103,8 +103,8 @@ hash_type!(
 impl Oid {
     /// The empty tree, which every entry has as its tree.
     pub const EMPTY_TREE: Oid = Oid::new([
-        0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92, 0x88, 0xfb, 0xee,
-        0x49, 0x04,
+        0x4b, 0x82, 0x5d, 0xc6, 0x42, 0xcb, 0x6e, 0xb9, 0xa0, 0x60, 0xe5, 0x4b, 0xf8, 0xd6, 0x92,
+        0x88, 0xfb, 0xee, 0x49, 0x04,
     ]);
 }
 
@@ -131,8 +131,13 @@ mod tests {
         let good = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
         assert_eq!(good.parse(), Ok(Oid::EMPTY_TREE));
         assert_eq!(Oid::EMPTY_TREE.to_string(), good);
-        for bad in ["", "4b82", &good.to_uppercase(), &format!("{good}00"), "zz825dc642cb6eb9a060e54bf8d69288fbee4904"]
-        {
+        for bad in [
+            "",
+            "4b82",
+            &good.to_uppercase(),
+            &format!("{good}00"),
+            "zz825dc642cb6eb9a060e54bf8d69288fbee4904",
+        ] {
             assert!(bad.parse::<Oid>().is_err(), "{bad:?}");
         }
     }

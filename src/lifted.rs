@@ -104,7 +104,10 @@ mod switch {
         pub fn lift(self) -> Lifted {
             let before = LIFTED.get();
             LIFTED.set(before | self.bit());
-            Lifted { before, of_this_thread: PhantomData }
+            Lifted {
+                before,
+                of_this_thread: PhantomData,
+            }
         }
     }
 
@@ -125,8 +128,14 @@ mod tests {
         let lock = Rule::Lock.lift();
         {
             let _entering = Rule::Entering.lift();
-            assert!(Rule::Lock.is_lifted() && Rule::Entering.is_lifted() && !Rule::Guide.is_lifted());
-            assert!(!std::thread::spawn(|| Rule::Lock.is_lifted()).join().unwrap());
+            assert!(
+                Rule::Lock.is_lifted() && Rule::Entering.is_lifted() && !Rule::Guide.is_lifted()
+            );
+            assert!(
+                !std::thread::spawn(|| Rule::Lock.is_lifted())
+                    .join()
+                    .unwrap()
+            );
         }
         assert!(Rule::Lock.is_lifted() && !Rule::Entering.is_lifted());
         drop(lock);

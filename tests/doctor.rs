@@ -1,6 +1,11 @@
 //! `git quorum doctor`: on what is sound it proves each protection, and on what is not it names the hole and what mends it.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "common/lab.rs"]
 mod lab;
@@ -23,7 +28,10 @@ fn sound() -> Site {
     let mut specs = site.lanes();
     specs.extend([site.proposal_ref(proposal), format!("{second}:{MAIN}")]);
     site.accepted(&parts(&specs));
-    for (key, value) in [("receive.fsckObjects", "true"), ("receive.maxInputSize", "100m")] {
+    for (key, value) in [
+        ("receive.fsckObjects", "true"),
+        ("receive.maxInputSize", "100m"),
+    ] {
         site.set(key, value);
     }
     site
@@ -40,26 +48,40 @@ fn examine(site: &Site) -> Found {
     let output = site.quorum(&site.server(), &["--json", "doctor"]);
     assert_eq!(site.server_refs(), before, "the doctor moves nothing");
     let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{}", server::text(&output)));
+    let answer: Value =
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{}", server::text(&output)));
     let mut checks = BTreeMap::new();
     for finding in answer["data"]["findings"].as_array().unwrap() {
         let word = |key: &str| finding[key].as_str().unwrap().to_owned();
-        let known = checks.entry(word("check")).or_insert_with(|| (word("standing"), word("mend")));
+        let known = checks
+            .entry(word("check"))
+            .or_insert_with(|| (word("standing"), word("mend")));
         if word("standing") != "proven" {
             *known = (word("standing"), word("mend"));
         }
     }
     assert_eq!(answer["ok"], output.status.success());
-    Found { code: output.status.code().unwrap(), checks }
+    Found {
+        code: output.status.code().unwrap(),
+        checks,
+    }
 }
 
 impl Found {
     fn standing(&self, check: &str) -> &str {
-        &self.checks.get(check).unwrap_or_else(|| panic!("{check} is not examined")).0
+        &self
+            .checks
+            .get(check)
+            .unwrap_or_else(|| panic!("{check} is not examined"))
+            .0
     }
 
     fn missing(&self) -> Vec<&str> {
-        self.checks.iter().filter(|(_, (standing, _))| standing == "missing").map(|(check, _)| check.as_str()).collect()
+        self.checks
+            .iter()
+            .filter(|(_, (standing, _))| standing == "missing")
+            .map(|(check, _)| check.as_str())
+            .collect()
     }
 }
 
@@ -69,7 +91,10 @@ fn a_sound_server_is_proven_check_by_check() {
     let found = examine(&site);
     assert_eq!(found.missing(), Vec::<&str>::new());
     assert!(
-        found.checks.values().all(|(standing, mend)| standing == "proven" && mend.is_empty()),
+        found
+            .checks
+            .values()
+            .all(|(standing, mend)| standing == "proven" && mend.is_empty()),
         "{:?}",
         found.checks
     );
@@ -80,15 +105,47 @@ type Break = fn(&Site);
 
 /// What breaks a server, and the checks that must notice.
 const HOLES: [(&str, Break, &[&str]); 9] = [
-    ("no run bit", |site| run_bit(&site.server().join("hooks/proc-receive"), false), &["proc-receive"]),
-    ("no setting", |site| unset(site, "receive.procReceiveRefs"), &["receive.procReceiveRefs", "proc-receive-alone"]),
-    ("other hooks", |site| site.set("core.hooksPath", "/nonexistent"), &["core.hooksPath"]),
-    ("branches only", |site| site.set("receive.procReceiveRefs", "refs/heads"), &["receive.procReceiveRefs"]),
-    ("hidden", |site| site.set("transfer.hideRefs", "refs/quorum"), &["ledger-is-shown"]),
-    ("hidden again", |site| site.set("uploadpack.hideRefs", "refs"), &["ledger-is-shown"]),
+    (
+        "no run bit",
+        |site| run_bit(&site.server().join("hooks/proc-receive"), false),
+        &["proc-receive"],
+    ),
+    (
+        "no setting",
+        |site| unset(site, "receive.procReceiveRefs"),
+        &["receive.procReceiveRefs", "proc-receive-alone"],
+    ),
+    (
+        "other hooks",
+        |site| site.set("core.hooksPath", "/nonexistent"),
+        &["core.hooksPath"],
+    ),
+    (
+        "branches only",
+        |site| site.set("receive.procReceiveRefs", "refs/heads"),
+        &["receive.procReceiveRefs"],
+    ),
+    (
+        "hidden",
+        |site| site.set("transfer.hideRefs", "refs/quorum"),
+        &["ledger-is-shown"],
+    ),
+    (
+        "hidden again",
+        |site| site.set("uploadpack.hideRefs", "refs"),
+        &["ledger-is-shown"],
+    ),
     ("no pin", |site| unset(site, "quorum.ledger"), &["pinned"]),
-    ("no limit", |site| unset(site, "receive.maxInputSize"), &["receive.maxInputSize"]),
-    ("no check", |site| site.set("receive.fsckObjects", "false"), &["receive.fsckObjects"]),
+    (
+        "no limit",
+        |site| unset(site, "receive.maxInputSize"),
+        &["receive.maxInputSize"],
+    ),
+    (
+        "no check",
+        |site| site.set("receive.fsckObjects", "false"),
+        &["receive.fsckObjects"],
+    ),
 ];
 
 fn unset(site: &Site, key: &str) {
@@ -102,15 +159,31 @@ fn each_hole_is_found_and_what_is_said_mends_it() {
         breaks(&site);
         let found = examine(&site);
         for check in noticed {
-            assert_eq!(found.standing(check), "missing", "{what}: {check}: {:?}", found.checks);
+            assert_eq!(
+                found.standing(check),
+                "missing",
+                "{what}: {check}: {:?}",
+                found.checks
+            );
         }
-        let advice = noticed.iter().all(|check| check.starts_with("receive.max") || check.starts_with("receive.fsck"));
+        let advice = noticed
+            .iter()
+            .all(|check| check.starts_with("receive.max") || check.starts_with("receive.fsck"));
         assert_eq!(found.code, if advice { 0 } else { 7 }, "{what}");
-        let mends: Vec<_> = found.checks.values().filter(|(s, _)| s == "missing").map(|(_, mend)| mend).collect();
+        let mends: Vec<_> = found
+            .checks
+            .values()
+            .filter(|(s, _)| s == "missing")
+            .map(|(_, mend)| mend)
+            .collect();
         for mend in mends {
             site.shell(&site.server(), mend);
         }
-        assert_eq!(examine(&site).missing(), Vec::<&str>::new(), "{what}: mended");
+        assert_eq!(
+            examine(&site).missing(),
+            Vec::<&str>::new(),
+            "{what}: mended"
+        );
     }
 }
 
@@ -119,7 +192,11 @@ fn a_value_that_nothing_backs_is_told() {
     let mut site = sound();
     let stray = site.commit(&[], "nobody decided this");
     site.accepted(&[&format!("{stray}:refs/heads/x")]);
-    site.git(&site.server(), &["update-ref", MAIN, &stray.to_string()], b"");
+    site.git(
+        &site.server(),
+        &["update-ref", MAIN, &stray.to_string()],
+        b"",
+    );
     let found = examine(&site);
     assert_eq!((found.standing("values"), found.code), ("missing", 7));
 }
@@ -127,16 +204,30 @@ fn a_value_that_nothing_backs_is_told() {
 #[test]
 fn what_git_shows_otherwise_than_it_is_is_told() {
     let site = sound();
-    let (old, new) = (site.git(&site.server(), &["rev-parse", "main"], b""), site.oid(site.lab.ledger).to_string());
+    let (old, new) = (
+        site.git(&site.server(), &["rev-parse", "main"], b""),
+        site.oid(site.lab.ledger).to_string(),
+    );
     site.git(&site.server(), &["replace", &old, &new], b"");
     std::fs::create_dir_all(site.server().join("info")).unwrap();
     std::fs::write(site.server().join("info/grafts"), format!("{old}\n")).unwrap();
-    std::fs::write(site.server().join("objects/info/alternates"), "/nonexistent\n").unwrap();
+    std::fs::write(
+        site.server().join("objects/info/alternates"),
+        "/nonexistent\n",
+    )
+    .unwrap();
     let found = examine(&site);
-    assert_eq!(found.missing(), ["no-alternates", "no-grafts", "no-replace-refs"]);
+    assert_eq!(
+        found.missing(),
+        ["no-alternates", "no-grafts", "no-replace-refs"]
+    );
     assert_eq!(found.code, 0, "advice");
     std::fs::write(site.server().join("shallow"), format!("{old}\n")).unwrap();
     let found = examine(&site);
     assert_eq!((found.standing("complete"), found.code), ("missing", 7));
-    assert_eq!(found.standing("protected-move"), "not-testable", "the gate refuses everything");
+    assert_eq!(
+        found.standing("protected-move"),
+        "not-testable",
+        "the gate refuses everything"
+    );
 }

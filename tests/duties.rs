@@ -14,12 +14,21 @@ use git_quorum::store::parents_for;
 use lab::*;
 use scenes::{FIVE, FOUR, decide, precommits, prevotes, propose_charter};
 
-const LONG: Patience = Patience { unit: 1_000, elapsed: std::collections::BTreeMap::new() };
+const LONG: Patience = Patience {
+    unit: 1_000,
+    elapsed: std::collections::BTreeMap::new(),
+};
 
 /// What is due for the member by all there is.
 fn due(lab: &Lab, member: &str, patience: &Patience) -> Due {
     let parents = parents_for(&lab.tally, &name(member));
-    Trial::new(&lab.tally, &name(member), lab.tally.charter_in_force(), &parents).due(patience)
+    Trial::new(
+        &lab.tally,
+        &name(member),
+        lab.tally.charter_in_force(),
+        &parents,
+    )
+    .due(patience)
 }
 
 /// Three rivals that all four approve; a, b and d prevote one each, so none can win in round 0, and d's vote is known to c
@@ -39,7 +48,10 @@ fn who_goes_on_by_votes_that_others_miss_tells_of_them_once() {
     let mut lab = Lab::new(&FOUR);
     split(&mut lab);
     let first = due(&lab, "c", &LONG);
-    assert!(first.tell && first.step.is_none() && !first.waiting.is_empty(), "{first:?}");
+    assert!(
+        first.tell && first.step.is_none() && !first.waiting.is_empty(),
+        "{first:?}"
+    );
     lab.say("c", vec![]);
     assert!(!due(&lab, "c", &LONG).tell, "it is told");
 }
@@ -49,7 +61,10 @@ fn nobody_tells_what_entries_of_f_and_one_others_tell() {
     let mut lab = Lab::new(&FOUR);
     split(&mut lab);
     lab.say("d", vec![]);
-    assert!(due(&lab, "c", &LONG).tell, "one other, and that may be a liar");
+    assert!(
+        due(&lab, "c", &LONG).tell,
+        "one other, and that may be a liar"
+    );
     lab.say("b", vec![]);
     assert!(!due(&lab, "c", &LONG).tell, "two others");
 }
@@ -60,8 +75,20 @@ fn entries_in_the_names_of_others_tell_of_nothing() {
     let mut lab = Lab::new(&["a", "d"]);
     let (stolen, plain) = (charter(&["a", "d"]), charter(&FOUR));
     let mut members = stolen.members().to_vec();
-    members.insert(1, Member { key: public_key("thief"), ..voter("b") });
-    let stolen = Charter::new(members, plain.protected().to_vec(), vec![], stolen.rules().clone()).unwrap();
+    members.insert(
+        1,
+        Member {
+            key: public_key("thief"),
+            ..voter("b")
+        },
+    );
+    let stolen = Charter::new(
+        members,
+        plain.protected().to_vec(),
+        vec![],
+        stolen.rules().clone(),
+    )
+    .unwrap();
     let never = lab.say("d", vec![propose_charter(lab.ledger, stolen)]);
     let x = lab.say("a", vec![propose_charter(lab.ledger, plain)]);
     decide(&mut lab, &["a", "d"], x);
@@ -69,7 +96,10 @@ fn entries_in_the_names_of_others_tell_of_nothing() {
     let payload = lab.payload("b", never, &[lab.ledger, never, lab.tip("d")], vec![]);
     let made = lab.make_by(&payload, "thief");
     lab.take(made).unwrap();
-    assert!(lab.tally.dag().tips(&name("b")).len() > 1, "the forged entry is there");
+    assert!(
+        lab.tally.dag().tips(&name("b")).len() > 1,
+        "the forged entry is there"
+    );
     assert!(due(&lab, "c", &LONG).tell);
 }
 
@@ -80,7 +110,13 @@ fn who_votes_no_more_tells_of_the_decision_all_the_same() {
     let five = charter(&FIVE);
     let mut members = five.members().to_vec();
     members[0].vote = false;
-    let next = Charter::new(members, five.protected().to_vec(), vec![], five.rules().clone()).unwrap();
+    let next = Charter::new(
+        members,
+        five.protected().to_vec(),
+        vec![],
+        five.rules().clone(),
+    )
+    .unwrap();
     let x = lab.say("a", vec![propose_charter(lab.ledger, next)]);
     for member in FOUR {
         lab.say(member, vec![approve(x)]);
@@ -119,7 +155,11 @@ fn a_quorum_that_something_else_is_handed_down_beside_can_be_voted_for() {
     let mut say = |lab: &mut Lab, who: usize, charter: EntryId, said: Vec<_>| {
         let parents = lab.above(["a", "b"][who], &[tips[1 - who]]);
         tips[who] = lab.entry(["a", "b"][who], charter, &parents, said);
-        assert!(lab.verdicts(tips[who]).iter().all(Option::is_none), "{:?}", lab.verdicts(tips[who]));
+        assert!(
+            lab.verdicts(tips[who]).iter().all(Option::is_none),
+            "{:?}",
+            lab.verdicts(tips[who])
+        );
         tips[who]
     };
     let x = say(&mut lab, 0, first, vec![propose_charter(first, next)]);
@@ -138,7 +178,15 @@ fn a_quorum_that_something_else_is_handed_down_beside_can_be_voted_for() {
     assert_eq!(lab.verdicts(fork), [None]);
 
     let slot = lab.tally.proposal(p).unwrap().slot.clone();
-    let gone = Timer { charter: x, slot, round: 1, event: TimerEvent::Entered };
-    let waited = Patience { unit: 1, elapsed: [(gone, 1_000)].into() };
+    let gone = Timer {
+        charter: x,
+        slot,
+        round: 1,
+        event: TimerEvent::Entered,
+    };
+    let waited = Patience {
+        unit: 1,
+        elapsed: [(gone, 1_000)].into(),
+    };
     assert_eq!(due(&lab, "a", &waited).step, Some(Step::Prevote(p, 1)));
 }

@@ -1,6 +1,12 @@
 //! Bytes that somebody made to do harm: parsing never panics and stays fast, what parses is exactly
 //! what its parts are built into, and the ledger takes in nothing but the true entry.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,10 +34,17 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// The valid vectors that are small enough to be varied thousands of times.
 fn corpus() -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/vectors/valid");
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|found| found.unwrap().path()).collect();
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|found| found.unwrap().path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "entry"));
     paths.sort();
-    paths.into_iter().map(|path| fs::read(path).unwrap()).filter(|raw| raw.len() < 8_000).collect()
+    paths
+        .into_iter()
+        .map(|path| fs::read(path).unwrap())
+        .filter(|raw| raw.len() < 8_000)
+        .collect()
 }
 
 /// A ledger that has every valid entry of the first ledger among the vectors, and the entries by id.
@@ -46,10 +59,15 @@ fn ledger() -> Ledger {
     let corpus = corpus();
     let mut known = BTreeMap::<_, Vec<_>>::new();
     for raw in &corpus {
-        known.entry(parse(raw).unwrap().id).or_default().push(raw.clone());
+        known
+            .entry(parse(raw).unwrap().id)
+            .or_default()
+            .push(raw.clone());
     }
-    let genesis =
-        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/vectors/valid/genesis.entry")).unwrap();
+    let genesis = fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/vectors/valid/genesis.entry"),
+    )
+    .unwrap();
     let mut before = Tally::found(parse(&genesis).unwrap(), lab::oid_of(&genesis)).unwrap();
     // In as many passes as it takes; entries of other ledgers stay outside.
     for _ in 0..corpus.len() {
@@ -61,7 +79,11 @@ fn ledger() -> Ledger {
         }
     }
     assert!(before.dag().entries().len() > 30);
-    Ledger { before, known, corpus }
+    Ledger {
+        before,
+        known,
+        corpus,
+    }
 }
 
 /// The bytes, built again from what the text says: by way of the public encoders, not of `parse`.
@@ -83,7 +105,9 @@ fn rebuilt(raw: &[u8], parsed: &ParsedEntry) -> Vec<u8> {
     let signature = ssh_key::SshSig::from_pem(&armour).unwrap();
     let key = signature.public_key().ed25519().unwrap().0;
     let key = git_quorum::charter::PublicKey::admit(key).unwrap();
-    unsigned.with_signature(&key, signature.signature_bytes().try_into().unwrap()).unwrap()
+    unsigned
+        .with_signature(&key, signature.signature_bytes().try_into().unwrap())
+        .unwrap()
 }
 
 impl Ledger {
@@ -91,13 +115,22 @@ impl Ledger {
     fn check(&self, raw: &[u8]) -> bool {
         let started = Instant::now();
         let parsed = parse(raw);
-        assert!(started.elapsed() < LONGEST, "{} bytes took {:?}", raw.len(), started.elapsed());
+        assert!(
+            started.elapsed() < LONGEST,
+            "{} bytes took {:?}",
+            raw.len(),
+            started.elapsed()
+        );
         let Ok(parsed) = parsed else { return false };
         assert_eq!(rebuilt(raw, &parsed), raw, "what parses has one form");
         let (id, oid) = (parsed.id, lab::oid_of(raw));
         let mut tally = self.before.clone();
         if tally.insert(parsed, oid).is_ok() {
-            assert!(self.known[&id].iter().any(|good| good == raw), "taken in: {}", String::from_utf8_lossy(raw));
+            assert!(
+                self.known[&id].iter().any(|good| good == raw),
+                "taken in: {}",
+                String::from_utf8_lossy(raw)
+            );
         }
         true
     }
@@ -120,14 +153,20 @@ const PIECES: [(&str, &str); 30] = [
     ("\"seq\":1", "\"seq\":1.0"),
     ("\"seq\":1", "\"seq\":1e0"),
     ("\"seq\":1", "\"seq\":18446744073709551616"),
-    ("\"seq\":1", "\"seq\":99999999999999999999999999999999999999999e999"),
+    (
+        "\"seq\":1",
+        "\"seq\":99999999999999999999999999999999999999999e999",
+    ),
     ("\"seq\":1", "\"seq\":-1"),
     ("\"seq\":", "\"seq\":1,\"seq\":"),
     ("\"round\":0", "\"round\":4294967296"),
     ("\"round\":0", "\"round\":4294967295"),
     ("\"kind\":\"", "\"kind\":\"x\",\"kind\":\""),
     ("\"type\":\"entry\"", "\"type\":\"genesis\""),
-    ("\"type\":\"entry\"", "\"type\":\"entry\",\"type\":\"entry\""),
+    (
+        "\"type\":\"entry\"",
+        "\"type\":\"entry\",\"type\":\"entry\"",
+    ),
     ("\"text\":\"", "\"text\":\"\\u0000"),
     ("\"text\":\"", "\"text\":\"\\ud800"),
     ("\"text\":\"", "\"text\":\"\u{202e}"),
@@ -154,8 +193,10 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         (at(), 0u8..8).prop_map(|(at, bit)| Change::Flip(at, bit)),
         (at(), 1usize..40).prop_map(|(at, n)| Change::Remove(at, n)),
-        (at(), prop::collection::vec(any::<u8>(), 1..8)).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
-        (at(), "[ \\n\"\\\\{}\\[\\]:,0-9a-z=]{1,4}").prop_map(|(at, text)| Change::Insert(at, text.into_bytes())),
+        (at(), prop::collection::vec(any::<u8>(), 1..8))
+            .prop_map(|(at, bytes)| Change::Insert(at, bytes)),
+        (at(), "[ \\n\"\\\\{}\\[\\]:,0-9a-z=]{1,4}")
+            .prop_map(|(at, text)| Change::Insert(at, text.into_bytes())),
         (at(), at(), 1usize..60).prop_map(|(from, to, n)| Change::Copy(from, to, n)),
         (at(), at()).prop_map(|(one, other)| Change::SwapLines(one, other)),
         at().prop_map(Change::RepeatLine),
@@ -164,7 +205,9 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 fn change_text(raw: Vec<u8>, piece: usize, nth: usize) -> Vec<u8> {
-    let Ok(text) = String::from_utf8(raw.clone()) else { return raw };
+    let Ok(text) = String::from_utf8(raw.clone()) else {
+        return raw;
+    };
     let (from, to) = PIECES[piece];
     let places: Vec<_> = text.match_indices(from).map(|(at, _)| at).collect();
     if places.is_empty() {
@@ -215,8 +258,15 @@ fn apply(mut raw: Vec<u8>, change: &Change) -> Vec<u8> {
 #[test]
 fn varied_entries_neither_panic_nor_get_in() {
     let ledger = ledger();
-    let cases = (0..ledger.corpus.len(), prop::collection::vec(change(), 1..4));
-    let config = ProptestConfig { cases: 2_500, failure_persistence: None, ..ProptestConfig::default() };
+    let cases = (
+        0..ledger.corpus.len(),
+        prop::collection::vec(change(), 1..4),
+    );
+    let config = ProptestConfig {
+        cases: 2_500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     proptest!(config, |((which, changes) in cases)| {
         let raw = changes.iter().fold(ledger.corpus[which].clone(), apply);
         ledger.check(&raw);
@@ -227,12 +277,21 @@ fn varied_entries_neither_panic_nor_get_in() {
 fn two_halves_of_entries_do_not_make_another() {
     let ledger = ledger();
     let cut = |raw: &[u8], marker: &str| {
-        let at = raw.windows(marker.len()).position(|w| w == marker.as_bytes());
+        let at = raw
+            .windows(marker.len())
+            .position(|w| w == marker.as_bytes());
         at.unwrap_or(raw.len())
     };
     for one in &ledger.corpus {
         for other in ledger.corpus.iter().step_by(8) {
-            for marker in ["gpgsig ", "author ", " -----END", "\n\n", "\"statements\"", "\"seq\""] {
+            for marker in [
+                "gpgsig ",
+                "author ",
+                " -----END",
+                "\n\n",
+                "\"statements\"",
+                "\"seq\"",
+            ] {
                 ledger.check(&[&one[..cut(one, marker)], &other[cut(other, marker)..]].concat());
             }
         }
@@ -249,7 +308,10 @@ fn each_bit_of_an_entry_matters() {
         changed[bit / 8] ^= 1 << (bit % 8);
         parsed += usize::from(ledger.check(&changed));
     }
-    assert!(parsed > 100, "{parsed}: the signature's and the texts' bits may be anything");
+    assert!(
+        parsed > 100,
+        "{parsed}: the signature's and the texts' bits may be anything"
+    );
     (0..raw.len()).for_each(|end| assert!(!ledger.check(&raw[..end])));
 }
 
@@ -266,10 +328,15 @@ fn payloads_varied_by_value_and_signed_by_a_member_have_one_form() {
     let value = leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-z]{1,6}", inner, 0..4).prop_map(|m| Value::Object(m.into_iter().collect())),
+            prop::collection::btree_map("[a-z]{1,6}", inner, 0..4)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
         ]
     });
-    let config = ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     proptest!(config, |(which in 0..ledger.corpus.len(), at in any::<usize>(), value in value)| {
         let text = std::str::from_utf8(&ledger.corpus[which]).unwrap();
         let (start, json) = text.rsplit_once("\n\n").unwrap();
@@ -291,10 +358,13 @@ fn payloads_varied_by_value_and_signed_by_a_member_have_one_form() {
 
 fn collect_pointers(value: &Value, at: String, found: &mut Vec<String>) {
     match value {
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, v)| collect_pointers(v, format!("{at}/{n}"), found))
-        }
-        Value::Object(map) => map.iter().for_each(|(k, v)| collect_pointers(v, format!("{at}/{k}"), found)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(n, v)| collect_pointers(v, format!("{at}/{n}"), found)),
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(k, v)| collect_pointers(v, format!("{at}/{k}"), found)),
         _ => {}
     }
     found.push(at);
@@ -316,9 +386,18 @@ fn large_and_deep_inputs_are_refused_in_time() {
         format!("{{\"v\":1,\"seq\":1e{}}}", "9".repeat(most - 40)),
         format!("{{\"v\":1,\"seq\":0.{}}}", "3".repeat(most - 40)),
         format!("{{{}\"v\":1}}", "\"v\":1,".repeat(most / 6 - 2)),
-        format!("{{\"v\":1,\"text\":\"{}\"}}", "\\u0041".repeat(most / 6 - 8)),
-        format!("{{\"statements\":[{}null],\"type\":\"entry\",\"v\":1}}", "{},".repeat(most / 3 - 30)),
-        format!("{{\"statements\":[{}null],\"type\":\"entry\",\"v\":1}}", "[],".repeat(most / 3 - 30)),
+        format!(
+            "{{\"v\":1,\"text\":\"{}\"}}",
+            "\\u0041".repeat(most / 6 - 8)
+        ),
+        format!(
+            "{{\"statements\":[{}null],\"type\":\"entry\",\"v\":1}}",
+            "{},".repeat(most / 3 - 30)
+        ),
+        format!(
+            "{{\"statements\":[{}null],\"type\":\"entry\",\"v\":1}}",
+            "[],".repeat(most / 3 - 30)
+        ),
     ];
     for payload in payloads {
         assert!(!ledger.check(format!("{start}\n\n{payload}\n").as_bytes()));
@@ -340,7 +419,11 @@ fn large_and_deep_inputs_are_refused_in_time() {
 #[test]
 fn bytes_at_random_are_no_entry() {
     let ledger = ledger();
-    let config = ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     proptest!(config, |(raw in prop::collection::vec(any::<u8>(), 0..600))| {
         prop_assert!(!ledger.check(&raw));
     });

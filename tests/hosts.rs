@@ -1,7 +1,12 @@
 //! The ready-made checks of `docs/ci/`: their shell steps run here, as far as they can without the host, against real
 //! repositories. A test plays what the host does around them.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "common/lab.rs"]
 mod lab;
@@ -47,7 +52,11 @@ impl Host {
 
     fn job(self) -> Value {
         let file = self.file();
-        if self == Host::GitLab { file["decided"].clone() } else { file["jobs"]["decided"].clone() }
+        if self == Host::GitLab {
+            file["decided"].clone()
+        } else {
+            file["jobs"]["decided"].clone()
+        }
     }
 }
 
@@ -70,10 +79,19 @@ impl Run<'_> {
         let job = host.job();
         if host == Host::GitLab {
             self.set(&job["variables"]);
-            self.vars.insert("QUORUM_LEDGER".into(), self.ledger.clone());
-            self.vars.insert("CI_COMMIT_SHA".into(), self.commit.clone());
-            self.checkout(job["variables"]["GIT_DEPTH"] == "0" && job["variables"]["GIT_STRATEGY"] == "clone");
-            let lines: Vec<_> = job["script"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+            self.vars
+                .insert("QUORUM_LEDGER".into(), self.ledger.clone());
+            self.vars
+                .insert("CI_COMMIT_SHA".into(), self.commit.clone());
+            self.checkout(
+                job["variables"]["GIT_DEPTH"] == "0" && job["variables"]["GIT_STRATEGY"] == "clone",
+            );
+            let lines: Vec<_> = job["script"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|l| l.as_str().unwrap())
+                .collect();
             return self.shell(&self.dir, &lines.join("\n"));
         }
         self.set(&job["env"]);
@@ -83,12 +101,20 @@ impl Run<'_> {
             self.set(&step["env"]);
             match (&step["run"], &step["uses"]) {
                 (Value::String(script), Value::Null) => {
-                    let place = step["working-directory"].as_str().map(|place| PathBuf::from(self.value(place)));
+                    let place = step["working-directory"]
+                        .as_str()
+                        .map(|place| PathBuf::from(self.value(place)));
                     self.shell(&place.unwrap_or_else(|| self.dir.clone()), script)?;
                 }
                 (Value::Null, Value::String(action)) => {
-                    assert!(action.starts_with("actions/checkout@") && action.len() == 57, "{action} by its commit");
-                    assert_eq!(self.value(step["with"]["ref"].as_str().unwrap()), self.commit);
+                    assert!(
+                        action.starts_with("actions/checkout@") && action.len() == 57,
+                        "{action} by its commit"
+                    );
+                    assert_eq!(
+                        self.value(step["with"]["ref"].as_str().unwrap()),
+                        self.commit
+                    );
                     self.checkout(step["with"]["fetch-depth"] == 0);
                 }
                 _ => panic!("{step}"),
@@ -119,10 +145,17 @@ impl Run<'_> {
     fn expression(&self, expression: &str) -> String {
         let server = self.team.server.parent().unwrap().display().to_string();
         let temporary = self.team.world.path("home").display().to_string();
-        let pushed = if matches!(self.event, Event::Request) { "refs/pull/1/head" } else { "refs/heads/main" };
+        let pushed = if matches!(self.event, Event::Request) {
+            "refs/pull/1/head"
+        } else {
+            "refs/heads/main"
+        };
         let known = [
             ("vars.QUORUM_LEDGER", self.ledger.as_str()),
-            ("github.event.pull_request.head.sha || github.sha", &self.commit),
+            (
+                "github.event.pull_request.head.sha || github.sha",
+                &self.commit,
+            ),
             ("github.token", "token"),
             ("runner.temp", &temporary),
             ("github.server_url", &server),
@@ -133,24 +166,42 @@ impl Run<'_> {
             ),
         ];
         let found = known.iter().find(|(name, _)| *name == expression);
-        found.unwrap_or_else(|| panic!("{expression}: a test must know what it means")).1.to_owned()
+        found
+            .unwrap_or_else(|| panic!("{expression}: a test must know what it means"))
+            .1
+            .to_owned()
     }
 
     /// As hosts check a commit out: with the history only if they are told to.
     fn checkout(&self, whole: bool) {
         let git = |args: &[&str]| self.team.world.git(&self.dir, args);
         git(&["init", "-q"]);
-        git(&["remote", "add", "origin", &format!("file://{}", self.team.server.display())]);
+        git(&[
+            "remote",
+            "add",
+            "origin",
+            &format!("file://{}", self.team.server.display()),
+        ]);
         let depth: &[&str] = if whole { &[] } else { &["--depth=1"] };
-        let refs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/pull/*:refs/remotes/pull/*"];
+        let refs = [
+            "+refs/heads/*:refs/remotes/origin/*",
+            "+refs/pull/*:refs/remotes/pull/*",
+        ];
         git(&[&["fetch", "-q"], depth, &["origin"], &refs[..]].concat());
         git(&["checkout", "-q", "--detach", &self.commit]);
     }
 
     /// Runs a script as hosts do: it ends with the first command that fails.
     fn shell(&self, place: &Path, script: &str) -> Checked {
-        assert!(!script.contains("${{"), "nothing is pasted into a script: {script}");
-        let program = Path::new(env!("CARGO_BIN_EXE_git-quorum")).parent().unwrap().display().to_string();
+        assert!(
+            !script.contains("${{"),
+            "nothing is pasted into a script: {script}"
+        );
+        let program = Path::new(env!("CARGO_BIN_EXE_git-quorum"))
+            .parent()
+            .unwrap()
+            .display()
+            .to_string();
         let stubs = self.team.world.path("stubs").display().to_string();
         let path = format!("{stubs}:{program}:{}", std::env::var("PATH").unwrap());
         let mut shell = self.team.world.command("bash", place);
@@ -162,7 +213,11 @@ impl Run<'_> {
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(()) } else { Err(text) }
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(text)
+        }
     }
 }
 
@@ -172,7 +227,10 @@ fn site() -> (Team, String) {
     std::fs::create_dir(team.world.path("stubs")).unwrap();
     let install = "install --locked --git https://git.example.org/git-quorum.git --rev 0000000000000000000000000000000000000000 git-quorum";
     // It must not run where files of the proposer's are, or will be: they could tell it what to do.
-    team.world.script("stubs/cargo", &format!("test \"$*\" = '{install}' && test \"$PWD\" != \"$WORKSPACE\""));
+    team.world.script(
+        "stubs/cargo",
+        &format!("test \"$*\" = '{install}' && test \"$PWD\" != \"$WORKSPACE\""),
+    );
     team.decide("first");
     let landed = team.world.git(&team.server, &["rev-parse", "main"]);
     (team, landed)
@@ -180,13 +238,24 @@ fn site() -> (Team, String) {
 
 fn run<'a>(team: &'a Team, event: Event, commit: &str) -> Run<'a> {
     static RUNS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-    let dir = team.world.path(&format!("runner-{}", RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+    let dir = team.world.path(&format!(
+        "runner-{}",
+        RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    ));
     std::fs::create_dir(&dir).unwrap();
     if matches!(event, Event::Request) {
-        team.world.git(&team.server, &["update-ref", "refs/pull/1/head", commit]);
+        team.world
+            .git(&team.server, &["update-ref", "refs/pull/1/head", commit]);
     }
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
-    Run { team, dir, vars: BTreeMap::new(), event, commit: commit.to_owned(), ledger }
+    Run {
+        team,
+        dir,
+        vars: BTreeMap::new(),
+        event,
+        commit: commit.to_owned(),
+        ledger,
+    }
 }
 
 fn passes(team: &Team, event: Event, commit: &str) {
@@ -198,7 +267,10 @@ fn passes(team: &Team, event: Event, commit: &str) {
 fn fails(team: &Team, event: Event, commit: &str, says: &str) {
     for host in HOSTS {
         let found = run(team, event, commit).check(host);
-        assert!(found.as_ref().is_err_and(|text| text.contains(says)), "{host:?}: {says:?} is not in {found:?}");
+        assert!(
+            found.as_ref().is_err_and(|text| text.contains(says)),
+            "{host:?}: {says:?} is not in {found:?}"
+        );
     }
 }
 
@@ -219,16 +291,31 @@ fn a_check_passes_for_what_is_decided_landed_or_not() {
     let head = team.seats[0].git(&["rev-parse", "HEAD"]);
     team.seats[0].git(&["push", "-q", "origin", "HEAD:refs/heads/topic"]);
     fails(&team, Event::Request, &head, "which no decision backs");
-    team.seats[1..].iter().for_each(|seat| drop(seat.approve(&proposal)));
+    team.seats[1..]
+        .iter()
+        .for_each(|seat| drop(seat.approve(&proposal)));
     team.settle(&proposal);
     passes(&team, Event::Request, &head);
     passes(&team, Event::Push, &landed);
 
     // The merge commit that a host's button would make is another commit, and nobody decided it.
     let seat = &team.seats[0];
-    let merge =
-        seat.git(&["commit-tree", "-m", "Merge", "-p", "origin/main", "-p", &head, &format!("{head}^{{tree}}")]);
-    seat.git(&["push", "-q", "origin", &format!("{merge}:refs/heads/merged")]);
+    let merge = seat.git(&[
+        "commit-tree",
+        "-m",
+        "Merge",
+        "-p",
+        "origin/main",
+        "-p",
+        &head,
+        &format!("{head}^{{tree}}"),
+    ]);
+    seat.git(&[
+        "push",
+        "-q",
+        "origin",
+        &format!("{merge}:refs/heads/merged"),
+    ]);
     fails(&team, Event::Request, &merge, "which no decision backs");
 }
 
@@ -238,16 +325,23 @@ fn a_check_fails_for_an_undecided_head_and_an_undecided_main() {
     let commit = undecided(&team.seats[0]);
     fails(&team, Event::Request, &commit, "which no decision backs");
     // Somebody who may do anything moved it.
-    team.world.git(&team.server, &["update-ref", "refs/heads/main", &commit]);
+    team.world
+        .git(&team.server, &["update-ref", "refs/heads/main", &commit]);
     fails(&team, Event::Push, &commit, "which no decision backs");
 }
 
 #[test]
 fn a_check_fails_if_the_server_hides_lanes_or_the_ledger() {
     let (team, landed) = site();
-    team.world.git(&team.server, &["config", "uploadpack.hideRefs", &team.ledger_ref("lane")]);
+    team.world.git(
+        &team.server,
+        &["config", "uploadpack.hideRefs", &team.ledger_ref("lane")],
+    );
     fails(&team, Event::Push, &landed, "which no decision backs");
-    team.world.git(&team.server, &["config", "uploadpack.hideRefs", "refs/quorum"]);
+    team.world.git(
+        &team.server,
+        &["config", "uploadpack.hideRefs", "refs/quorum"],
+    );
     fails(&team, Event::Push, &landed, "no ledger");
 }
 
@@ -268,7 +362,12 @@ fn a_check_fails_without_the_pin_with_another_and_in_a_shallow_clone() {
         &shallow.dir,
         &format!("git quorum join --genesis {ledger} && git quorum verify --backed main --at HEAD"),
     );
-    assert!(found.as_ref().is_err_and(|text| text.contains("shallow or partial")), "{found:?}");
+    assert!(
+        found
+            .as_ref()
+            .is_err_and(|text| text.contains("shallow or partial")),
+        "{found:?}"
+    );
 }
 
 /// What only the host can run is as it should be.
@@ -278,12 +377,26 @@ fn checks_have_no_more_rights_than_they_need_and_run_on_requests_and_on_main() {
     assert_eq!(file["permissions"], serde_json::json!({"contents": "read"}));
     for host in [Host::GitHub, Host::Forgejo] {
         let on = &host.file()["on"];
-        assert_eq!(on["pull_request"]["branches"], serde_json::json!(["main"]), "{host:?}");
-        assert_eq!(on["push"]["branches"], serde_json::json!(["main"]), "{host:?}");
+        assert_eq!(
+            on["pull_request"]["branches"],
+            serde_json::json!(["main"]),
+            "{host:?}"
+        );
+        assert_eq!(
+            on["push"]["branches"],
+            serde_json::json!(["main"]),
+            "{host:?}"
+        );
     }
     let rules = Host::GitLab.job()["rules"].to_string();
-    assert!(rules.contains("merge_request_event") && rules.contains("CI_COMMIT_BRANCH == \\\"main\\\""), "{rules}");
+    assert!(
+        rules.contains("merge_request_event") && rules.contains("CI_COMMIT_BRANCH == \\\"main\\\""),
+        "{rules}"
+    );
     for host in HOSTS {
-        assert!(host.job()["continue-on-error"].is_null() && host.job()["allow_failure"].is_null(), "{host:?}");
+        assert!(
+            host.job()["continue-on-error"].is_null() && host.job()["allow_failure"].is_null(),
+            "{host:?}"
+        );
     }
 }

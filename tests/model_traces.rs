@@ -8,7 +8,12 @@
 //!
 //! `MODEL_TRACES=all cargo test --test model_traces` asks in every state, not in some. `ledger-spec/model/check --traces`
 //! writes the traces anew.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "common/lab.rs"]
 mod lab;
@@ -54,20 +59,33 @@ struct Vote {
 }
 
 fn phase(word: &str) -> Phase {
-    if word == "prevote" { Phase::Prevote } else { Phase::Precommit }
+    if word == "prevote" {
+        Phase::Prevote
+    } else {
+        Phase::Precommit
+    }
 }
 
 impl Vote {
     fn read(step: &str) -> Vote {
         let words: Vec<_> = step.split(' ').collect();
-        let [member, kind, value, round] = words[..] else { panic!("no vote: {step}") };
-        Vote { member: member.into(), phase: phase(kind), value: value.into(), round: round.parse().unwrap() }
+        let [member, kind, value, round] = words[..] else {
+            panic!("no vote: {step}")
+        };
+        Vote {
+            member: member.into(),
+            phase: phase(kind),
+            value: value.into(),
+            round: round.parse().unwrap(),
+        }
     }
 }
 
 impl Traces {
     fn read(file: &str) -> Traces {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/model/traces").join(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("ledger-spec/model/traces")
+            .join(file);
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 
@@ -77,7 +95,12 @@ impl Traces {
         for member in &self.honest {
             for phase in [Phase::Prevote, Phase::Precommit] {
                 for value in &self.values {
-                    let vote = |round| Vote { member: member.clone(), phase, value: value.clone(), round };
+                    let vote = |round| Vote {
+                        member: member.clone(),
+                        phase,
+                        value: value.clone(),
+                        round,
+                    };
                     votes.extend((0..self.rounds).map(vote));
                 }
             }
@@ -106,11 +129,18 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn new(traces: &'a Traces, trace: &Trace) -> Replay<'a> {
-        let members: Vec<_> = traces.honest.iter().chain(&traces.liars).map(String::as_str).collect();
+        let members: Vec<_> = traces
+            .honest
+            .iter()
+            .chain(&traces.liars)
+            .map(String::as_str)
+            .collect();
         let mut lab = Lab::new(&members);
         let base = lab.ledger;
-        let proposals: BTreeMap<_, _> =
-            (1..).zip(&traces.values).map(|(n, v)| (v.clone(), lab.say(members[0], vec![propose(base, n)]))).collect();
+        let proposals: BTreeMap<_, _> = (1..)
+            .zip(&traces.values)
+            .map(|(n, v)| (v.clone(), lab.say(members[0], vec![propose(base, n)])))
+            .collect();
         let all: Vec<_> = proposals.values().copied().collect();
         let mut approvals = BTreeMap::new();
         let mut approved: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -122,14 +152,25 @@ impl<'a> Replay<'a> {
             approvals.insert((*member).into(), lab.entry(member, base, &parents, said));
         }
         let quorum = lab.tally.dag().charter(base).unwrap().charter.threshold().q;
-        Replay { lab, traces, quorum, proposals, approvals, approved, cast: BTreeMap::new() }
+        Replay {
+            lab,
+            traces,
+            quorum,
+            proposals,
+            approvals,
+            approved,
+            cast: BTreeMap::new(),
+        }
     }
 
     fn statement(&self, vote: &Vote) -> Statement {
         let proposal = self.proposals[&vote.value];
         match vote.phase {
             Phase::Prevote => prevote(proposal, vote.round),
-            Phase::Precommit => self.lab.precommit(&vote.member, self.lab.ledger, proposal, vote.round),
+            Phase::Precommit => {
+                self.lab
+                    .precommit(&vote.member, self.lab.ledger, proposal, vote.round)
+            }
         }
     }
 
@@ -138,13 +179,17 @@ impl<'a> Replay<'a> {
     }
 
     fn honest_votes(&self, wanted: impl Fn(&Vote) -> bool) -> Vec<(Vote, EntryId)> {
-        let votes = self.cast.iter().filter(|(vote, _)| !self.is_liar(&vote.member) && wanted(vote));
+        let votes = self
+            .cast
+            .iter()
+            .filter(|(vote, _)| !self.is_liar(&vote.member) && wanted(vote));
         votes.map(|(vote, entry)| (vote.clone(), *entry)).collect()
     }
 
     /// Honest prevotes for the value in the round and, if they are too few for a quorum but enough with the liars', theirs.
     fn prevotes(&mut self, value: &str, round: u32) -> Option<Vec<EntryId>> {
-        let honest = self.honest_votes(|v| v.phase == Phase::Prevote && v.round == round && v.value == value);
+        let honest = self
+            .honest_votes(|v| v.phase == Phase::Prevote && v.round == round && v.value == value);
         self.with_liars(honest, value, round)
     }
 
@@ -155,9 +200,20 @@ impl<'a> Replay<'a> {
         self.with_liars(honest, &value, round)
     }
 
-    fn with_liars(&mut self, honest: Vec<(Vote, EntryId)>, value: &str, round: u32) -> Option<Vec<EntryId>> {
+    fn with_liars(
+        &mut self,
+        honest: Vec<(Vote, EntryId)>,
+        value: &str,
+        round: u32,
+    ) -> Option<Vec<EntryId>> {
         let mut entries: Vec<_> = honest.iter().map(|(_, entry)| *entry).collect();
-        let missing = self.quorum.saturating_sub(honest.iter().map(|(v, _)| &v.member).collect::<BTreeSet<_>>().len());
+        let missing = self.quorum.saturating_sub(
+            honest
+                .iter()
+                .map(|(v, _)| &v.member)
+                .collect::<BTreeSet<_>>()
+                .len(),
+        );
         let liars = self.traces.liars.clone();
         for liar in liars.get(..missing)? {
             entries.push(self.lie(liar, Phase::Prevote, value, round));
@@ -167,7 +223,12 @@ impl<'a> Replay<'a> {
 
     /// The approvals of a value, if a quorum has approved it.
     fn vouchers(&self, value: &str) -> Option<Vec<EntryId>> {
-        let who: Vec<_> = self.approved.iter().filter(|(_, values)| values.contains(value)).map(|(m, _)| m).collect();
+        let who: Vec<_> = self
+            .approved
+            .iter()
+            .filter(|(_, values)| values.contains(value))
+            .map(|(m, _)| m)
+            .collect();
         (who.len() >= self.quorum).then(|| who.into_iter().map(|m| self.approvals[m]).collect())
     }
 
@@ -176,11 +237,16 @@ impl<'a> Replay<'a> {
         if vote.phase == Phase::Precommit {
             return self.prevotes(&vote.value, vote.round).unwrap_or_default();
         }
-        let before = vote.round.checked_sub(1).and_then(|before| self.voters(before));
+        let before = vote
+            .round
+            .checked_sub(1)
+            .and_then(|before| self.voters(before));
         let mut needed = before.unwrap_or_default();
         needed.extend(self.vouchers(&vote.value).unwrap_or_default());
         if !self.is_liar(&vote.member) {
-            let releases: Vec<_> = (0..vote.round).filter_map(|round| self.prevotes(&vote.value, round)).collect();
+            let releases: Vec<_> = (0..vote.round)
+                .filter_map(|round| self.prevotes(&vote.value, round))
+                .collect();
             needed.extend(releases.into_iter().flatten());
         }
         needed
@@ -188,12 +254,20 @@ impl<'a> Replay<'a> {
 
     /// A liar's vote, made when somebody needs it, on a branch of its own: above one of its votes if it needs that.
     fn lie(&mut self, liar: &str, phase: Phase, value: &str, round: u32) -> EntryId {
-        let vote = Vote { member: liar.into(), phase, value: value.into(), round };
+        let vote = Vote {
+            member: liar.into(),
+            phase,
+            value: value.into(),
+            round,
+        };
         if let Some(entry) = self.cast.get(&vote) {
             return *entry;
         }
         let needed = self.needs(&vote);
-        let own = self.cast.iter().find(|(vote, entry)| vote.member == liar && needed.contains(entry));
+        let own = self
+            .cast
+            .iter()
+            .find(|(vote, entry)| vote.member == liar && needed.contains(entry));
         let from = own.map_or(self.approvals[liar], |(_, entry)| *entry);
         self.say(vote, from, needed)
     }
@@ -203,7 +277,9 @@ impl<'a> Replay<'a> {
         let needed: BTreeSet<_> = needed.into_iter().filter(|e| *e != from).collect();
         let parents: Vec<_> = [from].into_iter().chain(needed).collect();
         let said = vec![self.statement(&vote)];
-        let entry = self.lab.entry(&vote.member, self.lab.ledger, &parents, said);
+        let entry = self
+            .lab
+            .entry(&vote.member, self.lab.ledger, &parents, said);
         assert_eq!(self.lab.verdicts(entry), [None], "the model casts {vote:?}");
         self.cast.insert(vote, entry);
         entry
@@ -227,7 +303,9 @@ impl<'a> Replay<'a> {
     /// Makes every precommit of a liar that a prevote quorum allows.
     fn let_liars_precommit(&mut self) {
         self.let_liars_prevote();
-        for (round, value) in (0..self.traces.rounds).flat_map(|r| self.traces.values.iter().map(move |v| (r, v))) {
+        for (round, value) in
+            (0..self.traces.rounds).flat_map(|r| self.traces.values.iter().map(move |v| (r, v)))
+        {
             if self.prevotes(value, round).is_some() {
                 for liar in &self.traces.liars {
                     self.lie(liar, Phase::Precommit, value, round);
@@ -239,17 +317,30 @@ impl<'a> Replay<'a> {
     /// What the code says of a vote that builds on everything there is.
     fn verdict(&self, vote: &Vote) -> Option<&'static str> {
         let (dag, member) = (self.lab.tally.dag(), name(&vote.member));
-        let parents: Vec<_> = self.lab.above_all(&vote.member).iter().map(|id| dag.find(*id).unwrap()).collect();
+        let parents: Vec<_> = self
+            .lab
+            .above_all(&vote.member)
+            .iter()
+            .map(|id| dag.find(*id).unwrap())
+            .collect();
         let mut trial = Trial::new(&self.lab.tally, &member, self.lab.ledger, &parents);
-        trial.say(self.statement(vote)).err().map(|discount| discount.reason.code())
+        trial
+            .say(self.statement(vote))
+            .err()
+            .map(|discount| discount.reason.code())
     }
 
     /// The votes on which model and code differ.
     fn differences(&self, votes: &[Vote], letters: &str) -> Vec<String> {
         assert_eq!(votes.len(), letters.len());
-        let both = votes.iter().zip(letters.chars()).map(|(v, letter)| (v, self.traces.code(letter), self.verdict(v)));
+        let both = votes
+            .iter()
+            .zip(letters.chars())
+            .map(|(v, letter)| (v, self.traces.code(letter), self.verdict(v)));
         let differ = both.filter(|(_, model, code)| model != code);
-        differ.map(|(vote, model, code)| format!("{vote:?}: model {model:?}, code {code:?}")).collect()
+        differ
+            .map(|(vote, model, code)| format!("{vote:?}: model {model:?}, code {code:?}"))
+            .collect()
     }
 
     /// What the code finds prevoted, or decided, by a quorum in a round; in the model's words.
@@ -257,8 +348,15 @@ impl<'a> Replay<'a> {
         let mut found = BTreeSet::new();
         for (value, proposal) in &self.proposals {
             for round in self.lab.tally.report(*proposal).unwrap().rounds {
-                let votes = if phase == Phase::Prevote { round.prevotes } else { round.precommits };
-                if votes.get(proposal).is_some_and(|members| members.len() >= self.quorum) {
+                let votes = if phase == Phase::Prevote {
+                    round.prevotes
+                } else {
+                    round.precommits
+                };
+                if votes
+                    .get(proposal)
+                    .is_some_and(|members| members.len() >= self.quorum)
+                {
                     found.insert(format!("{value} {}", round.round));
                 }
             }
@@ -268,26 +366,47 @@ impl<'a> Replay<'a> {
 
     /// How what came of it differs from what the model says.
     fn outcome_differs(&self, trace: &Trace) -> Option<String> {
-        let model = [&trace.prevoted, &trace.decided].map(|said| said.iter().cloned().collect::<BTreeSet<_>>());
+        let model = [&trace.prevoted, &trace.decided]
+            .map(|said| said.iter().cloned().collect::<BTreeSet<_>>());
         let found = [Phase::Prevote, Phase::Precommit].map(|phase| self.quorums(phase));
         if found != model {
             return Some(format!("quorums: model {model:?}, code {found:?}"));
         }
         let mut first: BTreeMap<&str, u32> = BTreeMap::new();
-        for (value, round) in trace.decided.iter().filter_map(|decided| decided.split_once(' ')) {
+        for (value, round) in trace
+            .decided
+            .iter()
+            .filter_map(|decided| decided.split_once(' '))
+        {
             let round: u32 = round.parse().unwrap();
-            first.entry(value).and_modify(|known| *known = round.min(*known)).or_insert(round);
+            first
+                .entry(value)
+                .and_modify(|known| *known = round.min(*known))
+                .or_insert(round);
         }
         for (value, proposal) in &self.proposals {
             let decided = self.lab.tally.decision(*proposal).map(|d| d.round);
             if decided != first.get(value.as_str()).copied() {
-                return Some(format!("{value} is decided in {decided:?}, the model says {first:?}"));
+                return Some(format!(
+                    "{value} is decided in {decided:?}, the model says {first:?}"
+                ));
             }
         }
         let evidence = self.lab.tally.evidence();
-        let convicted: Vec<_> = evidence.into_iter().filter(|e| !self.is_liar(&e.member.to_string())).collect();
-        let votes = |id: &EntryId| self.cast.iter().find(|(_, entry)| *entry == id).map(|(vote, _)| vote);
-        let pairs: Vec<_> = convicted.iter().map(|e| (e.rule, e.entries.each_ref().map(votes))).collect();
+        let convicted: Vec<_> = evidence
+            .into_iter()
+            .filter(|e| !self.is_liar(&e.member.to_string()))
+            .collect();
+        let votes = |id: &EntryId| {
+            self.cast
+                .iter()
+                .find(|(_, entry)| *entry == id)
+                .map(|(vote, _)| vote)
+        };
+        let pairs: Vec<_> = convicted
+            .iter()
+            .map(|e| (e.rule, e.entries.each_ref().map(votes)))
+            .collect();
         (!pairs.is_empty()).then(|| format!("honest, and convicted: {pairs:?}"))
     }
 }
@@ -307,14 +426,21 @@ fn replay_one(traces: &Traces, number: usize, all: bool, seen: &mut Seen) -> Res
             replay.let_liars_prevote();
             let differences = replay.differences(&votes, letters);
             if !differences.is_empty() {
-                return Err(format!("trace {number}, after {:?}: {differences:#?}", &trace.steps[..step]));
+                return Err(format!(
+                    "trace {number}, after {:?}: {differences:#?}",
+                    &trace.steps[..step]
+                ));
             }
-            letters.chars().for_each(|letter| *seen.entry(traces.letters[&letter].clone()).or_default() += 1);
+            letters
+                .chars()
+                .for_each(|letter| *seen.entry(traces.letters[&letter].clone()).or_default() += 1);
         }
     }
     replay.let_liars_precommit();
     *seen.entry("decided".into()).or_default() += trace.decided.len();
-    replay.outcome_differs(trace).map_or(Ok(()), |why| Err(format!("trace {number}: {why}")))
+    replay
+        .outcome_differs(trace)
+        .map_or(Ok(()), |why| Err(format!("trace {number}: {why}")))
 }
 
 fn replay(file: &str, all: bool) -> Result<Seen, String> {
@@ -322,13 +448,21 @@ fn replay(file: &str, all: bool) -> Result<Seen, String> {
     for number in 0..traces.traces.len() {
         replay_one(&traces, number, all, &mut seen).map_err(|why| format!("{file}, {why}"))?;
     }
-    let all_seen = traces.letters.values().all(|code| seen.contains_key(code)) && seen["decided"] > 0;
-    if all_seen { Ok(seen) } else { Err(format!("{file} is too tame: {seen:?}")) }
+    let all_seen =
+        traces.letters.values().all(|code| seen.contains_key(code)) && seen["decided"] > 0;
+    if all_seen {
+        Ok(seen)
+    } else {
+        Err(format!("{file} is too tame: {seen:?}"))
+    }
 }
 
 fn agree(file: &str) {
     let all = std::env::var_os("MODEL_TRACES").is_some();
-    println!("{:?}", replay(file, all).unwrap_or_else(|why| panic!("{why}")));
+    println!(
+        "{:?}",
+        replay(file, all).unwrap_or_else(|why| panic!("{why}"))
+    );
 }
 
 #[test]
@@ -366,7 +500,9 @@ fn a_rule_taken_away_is_noticed() {
     ];
     let is_missed = |rule: &Rule| {
         let _lifted = rule.lift();
-        ["slot-n4.json", "slot-n5.json", "slot-n7.json"].iter().all(|file| replay(file, false).is_ok())
+        ["slot-n4.json", "slot-n5.json", "slot-n7.json"]
+            .iter()
+            .all(|file| replay(file, false).is_ok())
     };
     let missed: Vec<_> = rules.into_iter().filter(is_missed).collect();
     assert!(missed.is_empty(), "nothing noticed {missed:?}");

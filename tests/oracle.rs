@@ -3,7 +3,12 @@
 //! order of arrival; any part of a ledger.
 //!
 //! `ORACLE_CASES=5000 cargo test --release --test oracle` runs more; `ORACLE_SEED=n` starts elsewhere.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "common/lab.rs"]
 mod lab;
@@ -17,7 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName};
 use git_quorum::consensus::{Decision, DiscountReason, Evidence, EvidenceRule, Tally};
 use git_quorum::id::{Digest, EntryId};
-use git_quorum::ledger::{CharterProposal, Dag, EntryIndex, RefProposal, Statement, Verdict, parse};
+use git_quorum::ledger::{
+    CharterProposal, Dag, EntryIndex, RefProposal, Statement, Verdict, parse,
+};
 use lab::*;
 use random_ledgers::ledger;
 use rng::{Rng, cases};
@@ -83,9 +90,20 @@ impl Oracle {
                 ancestors.extend(oracle.ancestors[&parent].iter().copied());
                 ancestors.insert(parent);
             }
-            let (member, charter, statements) = (entry.member.clone(), entry.charter, entry.statements.clone());
+            let (member, charter, statements) = (
+                entry.member.clone(),
+                entry.charter,
+                entry.statements.clone(),
+            );
             oracle.ancestors.insert(entry.id, ancestors);
-            oracle.said.insert(entry.id, Said { member, charter, statements });
+            oracle.said.insert(
+                entry.id,
+                Said {
+                    member,
+                    charter,
+                    statements,
+                },
+            );
             for n in 0..entry.statements.len() {
                 let verdict = oracle.judge((entry.id, n));
                 oracle.verdicts.insert((entry.id, n), verdict);
@@ -99,7 +117,11 @@ impl Oracle {
     }
 
     fn known(&self, at: Place) -> BTreeSet<Place> {
-        let of = |id: &EntryId| (0..self.said[id].statements.len()).map(|n| (*id, n)).collect::<Vec<_>>();
+        let of = |id: &EntryId| {
+            (0..self.said[id].statements.len())
+                .map(|n| (*id, n))
+                .collect::<Vec<_>>()
+        };
         let mut known: BTreeSet<_> = self.ancestors[&at.0].iter().flat_map(of).collect();
         known.extend((0..at.1).map(|n| (at.0, n)));
         known
@@ -111,14 +133,25 @@ impl Oracle {
             Statement::Precommit(v) => (v.proposal, v.round, true),
             _ => return None,
         };
-        let Said { member, charter, .. } = &self.said[&place.0];
-        Some(Vote { member: member.clone(), charter: *charter, proposal, round, precommit, place })
+        let Said {
+            member, charter, ..
+        } = &self.said[&place.0];
+        Some(Vote {
+            member: member.clone(),
+            charter: *charter,
+            proposal,
+            round,
+            precommit,
+            place,
+        })
     }
 
     /// Votes for proposals that are valid and known to them, whether or not they count.
     fn cast(&self, known: &BTreeSet<Place>) -> Vec<Vote> {
         let votes = known.iter().filter_map(|p| self.vote(*p));
-        votes.filter(|v| self.knows(v.place, (v.proposal, 0)) && self.is_valid(v.proposal, known)).collect()
+        votes
+            .filter(|v| self.knows(v.place, (v.proposal, 0)) && self.is_valid(v.proposal, known))
+            .collect()
     }
 
     fn knows(&self, at: Place, earlier: Place) -> bool {
@@ -127,7 +160,11 @@ impl Oracle {
 
     fn valid_votes(&self, known: &BTreeSet<Place>) -> Vec<Vote> {
         let counts = |place: &&Place| self.verdicts[place].is_ok();
-        known.iter().filter(counts).filter_map(|p| self.vote(*p)).collect()
+        known
+            .iter()
+            .filter(counts)
+            .filter_map(|p| self.vote(*p))
+            .collect()
     }
 
     fn is_valid(&self, proposal: EntryId, known: &BTreeSet<Place>) -> bool {
@@ -140,7 +177,10 @@ impl Oracle {
             return &self.first;
         }
         match self.statement((id, 0)) {
-            Statement::ProposeCharter(CharterProposal { charter: ProposedCharter::Known(charter), .. }) => charter,
+            Statement::ProposeCharter(CharterProposal {
+                charter: ProposedCharter::Known(charter),
+                ..
+            }) => charter,
             _ => panic!("{id} is no charter"),
         }
     }
@@ -152,14 +192,19 @@ impl Oracle {
     /// The charter, its base, the base of that, up to the first.
     fn lineage(&self, charter: EntryId) -> Vec<EntryId> {
         let mut lineage = vec![charter];
-        while let Some(Statement::ProposeCharter(p)) = self.said[lineage.last().unwrap()].statements.first() {
+        while let Some(Statement::ProposeCharter(p)) =
+            self.said[lineage.last().unwrap()].statements.first()
+        {
             lineage.push(p.base);
         }
         lineage
     }
 
     fn root(&self, charter: EntryId, name: &RefName) -> Option<EntryId> {
-        self.lineage(charter).into_iter().take_while(|c| self.charter(*c).protects(name)).last()
+        self.lineage(charter)
+            .into_iter()
+            .take_while(|c| self.charter(*c).protects(name))
+            .last()
     }
 
     fn slot(&self, proposal: EntryId) -> SlotOf {
@@ -174,27 +219,46 @@ impl Oracle {
     fn quorums(&self, votes: &[Vote], precommit: bool) -> BTreeSet<(EntryId, u32, EntryId)> {
         let mut voices: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for v in votes.iter().filter(|v| v.precommit == precommit) {
-            voices.entry((v.charter, v.round, v.proposal)).or_default().insert(&v.member);
+            voices
+                .entry((v.charter, v.round, v.proposal))
+                .or_default()
+                .insert(&v.member);
         }
-        voices.into_iter().filter(|(key, members)| members.len() >= self.quorum(key.0)).map(|(key, _)| key).collect()
+        voices
+            .into_iter()
+            .filter(|(key, members)| members.len() >= self.quorum(key.0))
+            .map(|(key, _)| key)
+            .collect()
     }
 
     fn is_decided(&self, proposal: EntryId, votes: &[Vote]) -> bool {
-        self.quorums(votes, true).iter().any(|(_, _, p)| *p == proposal)
+        self.quorums(votes, true)
+            .iter()
+            .any(|(_, _, p)| *p == proposal)
     }
 
     fn judge(&self, at: Place) -> Result<(), Code> {
-        let Said { member, charter, .. } = &self.said[&at.0];
+        let Said {
+            member, charter, ..
+        } = &self.said[&at.0];
         let known = self.known(at);
         let votes = self.valid_votes(&known);
         if *charter != self.ledger && !self.is_decided(*charter, &votes) {
             return Err("CHARTER_NOT_DECIDED");
         }
-        let need_known = |p| if self.is_valid(p, &known) { Ok(()) } else { Err("UNKNOWN_PROPOSAL") };
+        let need_known = |p| {
+            if self.is_valid(p, &known) {
+                Ok(())
+            } else {
+                Err("UNKNOWN_PROPOSAL")
+            }
+        };
         match self.statement(at) {
             Statement::Propose(p) => self.judge_proposal(*charter, p, &known, &votes),
             Statement::ProposeCharter(p) => match &p.charter {
-                ProposedCharter::Known(next) if !may_follow(next, self.charter(*charter)) => Err("NOT_A_SUCCESSOR"),
+                ProposedCharter::Known(next) if !may_follow(next, self.charter(*charter)) => {
+                    Err("NOT_A_SUCCESSOR")
+                }
                 _ => Ok(()),
             },
             Statement::Review(review) => {
@@ -234,15 +298,28 @@ impl Oracle {
         if !fits {
             return Err("WRONG_BASE");
         }
-        if self.is_decided(p.base, votes) { Ok(()) } else { Err("BASE_NOT_DECIDED") }
+        if self.is_decided(p.base, votes) {
+            Ok(())
+        } else {
+            Err("BASE_NOT_DECIDED")
+        }
     }
 
-    fn judge_approval(&self, member: &MemberName, charter: EntryId, proposal: EntryId) -> Result<(), Code> {
+    fn judge_approval(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        proposal: EntryId,
+    ) -> Result<(), Code> {
         if !self.charter(charter).votes(member) {
             return Err("NOT_A_VOTER");
         }
         let own = self.said[&proposal].member == *member;
-        if own && !self.charter(charter).rules().own_approval_counts { Err("OWN_APPROVAL") } else { Ok(()) }
+        if own && !self.charter(charter).rules().own_approval_counts {
+            Err("OWN_APPROVAL")
+        } else {
+            Ok(())
+        }
     }
 
     fn judge_vote(&self, vote: &Vote, known: &BTreeSet<Place>, votes: &[Vote]) -> Result<(), Code> {
@@ -264,29 +341,52 @@ impl Oracle {
         if !self.charter(c).votes(&vote.member) {
             return Err("NOT_A_VOTER");
         }
-        let freezes =
-            |v: &Vote| v.precommit && v.member == vote.member && v.charter == c && self.slot(v.proposal) == (None, c);
-        if self.mutant != Mutant::NoFreeze && slot != (None, c) && self.cast(known).iter().any(freezes) {
+        let freezes = |v: &Vote| {
+            v.precommit
+                && v.member == vote.member
+                && v.charter == c
+                && self.slot(v.proposal) == (None, c)
+        };
+        if self.mutant != Mutant::NoFreeze
+            && slot != (None, c)
+            && self.cast(known).iter().any(freezes)
+        {
             return Err("FROZEN");
         }
-        let in_slot: Vec<_> = votes.iter().filter(|v| self.slot(v.proposal) == slot).cloned().collect();
+        let in_slot: Vec<_> = votes
+            .iter()
+            .filter(|v| self.slot(v.proposal) == slot)
+            .cloned()
+            .collect();
         let (stands, handed_down) = self.hand_over(c, &in_slot);
         if stands.is_some_and(|s| s != p) {
             return Err("SLOT_DECIDED");
         }
         let here: Vec<_> = in_slot.into_iter().filter(|v| v.charter == c).collect();
         self.judge_order(vote, &here)?;
-        let before: BTreeSet<_> =
-            here.iter().filter(|v| Some(v.round) == r.checked_sub(1)).map(|v| &v.member).collect();
+        let before: BTreeSet<_> = here
+            .iter()
+            .filter(|v| Some(v.round) == r.checked_sub(1))
+            .map(|v| &v.member)
+            .collect();
         if r > 0 && before.len() < self.quorum(c) {
             return Err("ROUND_NOT_ENTERED");
         }
-        let rounds: BTreeSet<u32> = self.quorums(&here, false).into_iter().filter(|q| q.2 == p).map(|q| q.1).collect();
+        let rounds: BTreeSet<u32> = self
+            .quorums(&here, false)
+            .into_iter()
+            .filter(|q| q.2 == p)
+            .map(|q| q.1)
+            .collect();
         if vote.precommit {
             if !rounds.contains(&r) {
                 return Err("NO_PREVOTE_QUORUM");
             }
-            return if self.is_well_signed(vote) { Ok(()) } else { Err("BAD_AGREEMENT_SIGNATURE") };
+            return if self.is_well_signed(vote) {
+                Ok(())
+            } else {
+                Err("BAD_AGREEMENT_SIGNATURE")
+            };
         }
         self.judge_choice(vote, known, (stands, handed_down), &here, &rounds)
     }
@@ -298,9 +398,14 @@ impl Oracle {
             let quorums = self.quorums(in_slot, precommit);
             for earlier in self.lineage(charter).into_iter().skip(1) {
                 let of_charter = quorums.iter().filter(|q| q.0 == earlier);
-                let best = of_charter.min_by_key(|q| (if precommit { q.1 } else { u32::MAX - q.1 }, q.2));
+                let best =
+                    of_charter.min_by_key(|q| (if precommit { q.1 } else { u32::MAX - q.1 }, q.2));
                 if let Some((_, _, p)) = best {
-                    return if precommit { (Some(*p), None) } else { (None, Some(*p)) };
+                    return if precommit {
+                        (Some(*p), None)
+                    } else {
+                        (None, Some(*p))
+                    };
                 }
             }
         }
@@ -313,8 +418,14 @@ impl Oracle {
         if own.clone().any(|v| v.round > vote.round) {
             return Err("ROUND_WENT_BACK");
         }
-        let second = |v: &Vote| v.round == vote.round && v.precommit == vote.precommit && v.proposal != vote.proposal;
-        if own.any(second) { Err("SECOND_VOTE") } else { Ok(()) }
+        let second = |v: &Vote| {
+            v.round == vote.round && v.precommit == vote.precommit && v.proposal != vote.proposal
+        };
+        if own.any(second) {
+            Err("SECOND_VOTE")
+        } else {
+            Ok(())
+        }
     }
 
     /// Rules 1, 4 (the lock) and 6 for a prevote; `rounds` are those with a prevote quorum for its proposal.
@@ -327,9 +438,15 @@ impl Oracle {
         rounds: &BTreeSet<u32>,
     ) -> Result<(), Code> {
         let (p, r) = (vote.proposal, vote.round);
-        let locks = || here.iter().filter(|v| v.precommit && v.member == vote.member);
+        let locks = || {
+            here.iter()
+                .filter(|v| v.precommit && v.member == vote.member)
+        };
         let locked_in = locks().map(|v| v.round).max();
-        let lock: BTreeSet<_> = locks().filter(|v| Some(v.round) == locked_in).map(|v| v.proposal).collect();
+        let lock: BTreeSet<_> = locks()
+            .filter(|v| Some(v.round) == locked_in)
+            .map(|v| v.proposal)
+            .collect();
         let approvers = self.approvers(vote.charter, p, known);
         let approved = approvers.len() >= self.quorum(vote.charter)
             || (r == 0 && approvers.contains(&vote.member))
@@ -346,22 +463,38 @@ impl Oracle {
             return Err("LOCKED");
         }
         let bound = handed_down.is_some_and(|h| h != p) && self.mutant != Mutant::NoHandOver;
-        if bound && !rounds.iter().any(|s| *s < r) { Err("HANDED_DOWN") } else { Ok(()) }
+        if bound && !rounds.iter().any(|s| *s < r) {
+            Err("HANDED_DOWN")
+        } else {
+            Ok(())
+        }
     }
 
-    fn approvers(&self, charter: EntryId, proposal: EntryId, known: &BTreeSet<Place>) -> BTreeSet<MemberName> {
+    fn approvers(
+        &self,
+        charter: EntryId,
+        proposal: EntryId,
+        known: &BTreeSet<Place>,
+    ) -> BTreeSet<MemberName> {
         let approves = |place: &&Place| {
             let about = matches!(self.statement(**place), Statement::Review(r)
                 if r.proposal == proposal && r.verdict == Verdict::Approve);
             about && self.said[&place.0].charter == charter && self.verdicts[place].is_ok()
         };
-        known.iter().filter(approves).map(|place| self.said[&place.0].member.clone()).collect()
+        known
+            .iter()
+            .filter(approves)
+            .map(|place| self.said[&place.0].member.clone())
+            .collect()
     }
 
     /// Section 5: the statement, built by hand.
     fn is_well_signed(&self, vote: &Vote) -> bool {
-        let Statement::Precommit(signed) = self.statement(vote.place) else { return false };
-        let digest = |value: serde_json::Value| Digest::of(value.to_string().as_bytes()).to_string();
+        let Statement::Precommit(signed) = self.statement(vote.place) else {
+            return false;
+        };
+        let digest =
+            |value: serde_json::Value| Digest::of(value.to_string().as_bytes()).to_string();
         let (subject, base) = self.slot(vote.proposal);
         let subject = subject.map_or("charter".to_owned(), |name| name.to_string());
         let mut predicate = json!({
@@ -374,16 +507,23 @@ impl Oracle {
             "slot": Digest::of(format!("git-quorum slot v1\n{subject}\n{base}\n").as_bytes()),
         });
         let id = vote.proposal.to_string();
-        let mut subjects = vec![json!({"digest": {"sha256": id}, "name": format!("proposal/{id}")})];
+        let mut subjects =
+            vec![json!({"digest": {"sha256": id}, "name": format!("proposal/{id}")})];
         match self.statement((vote.proposal, 0)) {
             Statement::Propose(p) => {
                 subjects.push(json!({"digest": {"gitCommit": p.to}, "name": p.name}));
-                for (field, value) in [("change", json!(p.change)), ("from", json!(p.from)), ("ref", json!(p.name))] {
+                for (field, value) in [
+                    ("change", json!(p.change)),
+                    ("from", json!(p.from)),
+                    ("ref", json!(p.name)),
+                ] {
                     predicate[field] = value;
                 }
                 (predicate["state"], predicate["to"]) = (json!(p.state), json!(p.to));
             }
-            Statement::ProposeCharter(p) => predicate["nextCharterDigest"] = json!(digest(json!(p.charter))),
+            Statement::ProposeCharter(p) => {
+                predicate["nextCharterDigest"] = json!(digest(json!(p.charter)))
+            }
             _ => return false,
         }
         let body = json!({
@@ -393,7 +533,10 @@ impl Oracle {
             "subject": subjects,
         })
         .to_string();
-        let bytes = format!("DSSEv1 28 application/vnd.in-toto+json {} {body}", body.len());
+        let bytes = format!(
+            "DSSEv1 28 application/vnd.in-toto+json {} {body}",
+            body.len()
+        );
         let key = self.charter(vote.charter).member(&vote.member).unwrap().key;
         key.verifies(bytes.as_bytes(), &signed.signature)
     }
@@ -405,7 +548,10 @@ impl Oracle {
         cast.retain(|vote| self.verdicts[&vote.place] != Err("CHARTER_NOT_DECIDED"));
         let mut pairs = BTreeSet::new();
         for a in &cast {
-            for b in cast.iter().filter(|b| b.member == a.member && b.charter == a.charter) {
+            for b in cast
+                .iter()
+                .filter(|b| b.member == a.member && b.charter == a.charter)
+            {
                 let same_slot = self.slot(a.proposal) == self.slot(b.proposal);
                 let differ = same_slot && a.proposal != b.proposal;
                 if differ && a.round == b.round && a.precommit == b.precommit {
@@ -414,7 +560,10 @@ impl Oracle {
                 if differ && a.precommit && !b.precommit && a.round < b.round {
                     let quorums = self.quorums(&self.valid_votes(&self.known(b.place)), false);
                     let between = |s: u32| a.round < s && s < b.round;
-                    if !quorums.iter().any(|q| q.0 == b.charter && between(q.1) && q.2 == b.proposal) {
+                    if !quorums
+                        .iter()
+                        .any(|q| q.0 == b.charter && between(q.1) && q.2 == b.proposal)
+                    {
                         pairs.insert(self.evidence(EvidenceRule::LockViolation, a, b));
                     }
                 }
@@ -431,14 +580,23 @@ impl Oracle {
         let (subject, base) = self.slot(b.proposal);
         let subject = subject.map_or("charter".to_owned(), |name| name.to_string());
         let slot = Digest::of(format!("git-quorum slot v1\n{subject}\n{base}\n").as_bytes());
-        Evidence { member: a.member.clone(), rule, charter: a.charter, slot, entries: [a.place.0, b.place.0] }
+        Evidence {
+            member: a.member.clone(),
+            rule,
+            charter: a.charter,
+            slot,
+            entries: [a.place.0, b.place.0],
+        }
     }
 
     fn decided(&self) -> BTreeMap<EntryId, BTreeSet<(EntryId, u32)>> {
         let votes = self.valid_votes(&self.verdicts.keys().copied().collect());
         let mut decided: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for (charter, round, proposal) in self.quorums(&votes, true) {
-            decided.entry(proposal).or_default().insert((charter, round));
+            decided
+                .entry(proposal)
+                .or_default()
+                .insert((charter, round));
         }
         decided
     }
@@ -446,10 +604,18 @@ impl Oracle {
 
 /// charter.md, section 4.
 fn may_follow(next: &Charter, before: &Charter) -> bool {
-    let members =
-        |c: &Charter| -> BTreeSet<_> { c.members().iter().map(|m| (m.name.clone(), m.key.to_string())).collect() };
-    let removed =
-        |c: &Charter| -> BTreeSet<_> { c.removed().iter().map(|r| (r.name.clone(), r.key.to_string())).collect() };
+    let members = |c: &Charter| -> BTreeSet<_> {
+        c.members()
+            .iter()
+            .map(|m| (m.name.clone(), m.key.to_string()))
+            .collect()
+    };
+    let removed = |c: &Charter| -> BTreeSet<_> {
+        c.removed()
+            .iter()
+            .map(|r| (r.name.clone(), r.key.to_string()))
+            .collect()
+    };
     let newly: BTreeSet<_> = &members(before) - &members(next);
     let unchanged = before.removed().iter().all(|r| next.removed().contains(r));
     unchanged && removed(next) == &removed(before) | &newly
@@ -464,19 +630,28 @@ fn verdicts(tally: &Tally) -> BTreeMap<Place, Result<(), Code>> {
         verdicts.extend((0..entry.statements.len()).map(|n| ((entry.id, n), Ok(()))));
     }
     for d in tally.discounted() {
-        verdicts.insert((id(d.place.entry), d.place.statement), Err(d.discount.reason.code()));
+        verdicts.insert(
+            (id(d.place.entry), d.place.statement),
+            Err(d.discount.reason.code()),
+        );
     }
     verdicts
 }
 
 fn decisions(tally: &Tally) -> BTreeMap<EntryId, Decision> {
-    tally.proposals().filter_map(|p| Some((p.id, tally.decision(p.id)?))).collect()
+    tally
+        .proposals()
+        .filter_map(|p| Some((p.id, tally.decision(p.id)?)))
+        .collect()
 }
 
 type Conviction = (MemberName, EvidenceRule, EntryId, Digest);
 
 fn convictions<'a>(evidence: impl IntoIterator<Item = &'a Evidence>) -> BTreeSet<Conviction> {
-    evidence.into_iter().map(|e| (e.member.clone(), e.rule, e.charter, e.slot)).collect()
+    evidence
+        .into_iter()
+        .map(|e| (e.member.clone(), e.rule, e.charter, e.slot))
+        .collect()
 }
 
 /// Where the oracle and the tally differ.
@@ -484,19 +659,30 @@ fn disagreement(tally: &Tally, oracle: &Oracle) -> Option<String> {
     for (place, verdict) in verdicts(tally) {
         if verdict != oracle.verdicts[&place] {
             let statement = oracle.statement(place);
-            return Some(format!("{place:?} {statement:?}: {verdict:?}, oracle {:?}", oracle.verdicts[&place]));
+            return Some(format!(
+                "{place:?} {statement:?}: {verdict:?}, oracle {:?}",
+                oracle.verdicts[&place]
+            ));
         }
     }
     let decided = oracle.decided();
     let found = decisions(tally);
-    let is_one = |d: &Decision| decided.get(&d.proposal).is_some_and(|by| by.contains(&(d.charter, d.round)));
+    let is_one = |d: &Decision| {
+        decided
+            .get(&d.proposal)
+            .is_some_and(|by| by.contains(&(d.charter, d.round)))
+    };
     if found.len() != decided.len() || !found.values().all(is_one) {
         return Some(format!("decisions {found:?}, oracle {decided:?}"));
     }
     let (evidence, pairs) = (tally.evidence(), oracle.pairs());
-    let turned = |e: &Evidence| Evidence { entries: [e.entries[1], e.entries[0]], ..e.clone() };
-    let is_pair =
-        |e: &Evidence| pairs.contains(e) || (e.rule == EvidenceRule::Equivocation && pairs.contains(&turned(e)));
+    let turned = |e: &Evidence| Evidence {
+        entries: [e.entries[1], e.entries[0]],
+        ..e.clone()
+    };
+    let is_pair = |e: &Evidence| {
+        pairs.contains(e) || (e.rule == EvidenceRule::Equivocation && pairs.contains(&turned(e)))
+    };
     if !evidence.iter().all(is_pair) || convictions(&evidence) != convictions(&pairs) {
         return Some(format!("evidence {evidence:?}, oracle {pairs:?}"));
     }
@@ -512,10 +698,17 @@ fn rebuild(lab: &Lab, wanted: impl Fn(&EntryId) -> bool, rng: &mut Rng) -> Tally
 fn extend(mut tally: Tally, lab: &Lab, wanted: impl Fn(&EntryId) -> bool, rng: &mut Rng) -> Tally {
     let mut waiting: Vec<_> = lab.made[1..].iter().filter(|m| wanted(&m.id)).collect();
     rng.shuffle(&mut waiting);
-    let mut parsed: Vec<_> = waiting.into_iter().map(|m| (parse(&m.raw).unwrap(), m.oid)).collect();
+    let mut parsed: Vec<_> = waiting
+        .into_iter()
+        .map(|m| (parse(&m.raw).unwrap(), m.oid))
+        .collect();
     while !parsed.is_empty() {
         parsed.retain(|(entry, oid)| {
-            if entry.parents.iter().any(|p| tally.dag().find_oid(*p).is_none()) {
+            if entry
+                .parents
+                .iter()
+                .any(|p| tally.dag().find_oid(*p).is_none())
+            {
                 return true;
             }
             for _ in 0..=usize::from(rng.chance(20)) {
@@ -536,38 +729,100 @@ fn check_order(lab: &Lab, seed: u64, rng: &mut Rng) {
 }
 
 fn check_same(one: &Tally, other: &Tally, seed: u64) {
-    assert_eq!(verdicts(one), verdicts(other), "seed {seed}: verdicts by order");
-    assert_eq!(decisions(one), decisions(other), "seed {seed}: decisions by order");
-    assert_eq!(one.evidence(), other.evidence(), "seed {seed}: evidence by order");
-    assert_eq!(one.charter_chain(), other.charter_chain(), "seed {seed}: charters by order");
-    assert_eq!(one.upgrade_needed(), other.upgrade_needed(), "seed {seed}: upgrade by order");
+    assert_eq!(
+        verdicts(one),
+        verdicts(other),
+        "seed {seed}: verdicts by order"
+    );
+    assert_eq!(
+        decisions(one),
+        decisions(other),
+        "seed {seed}: decisions by order"
+    );
+    assert_eq!(
+        one.evidence(),
+        other.evidence(),
+        "seed {seed}: evidence by order"
+    );
+    assert_eq!(
+        one.charter_chain(),
+        other.charter_chain(),
+        "seed {seed}: charters by order"
+    );
+    assert_eq!(
+        one.upgrade_needed(),
+        other.upgrade_needed(),
+        "seed {seed}: upgrade by order"
+    );
     for p in one.proposals() {
-        assert_eq!(one.report(p.id), other.report(p.id), "seed {seed}: reports by order");
-        assert_eq!(one.chain(&p.slot.subject), other.chain(&p.slot.subject), "seed {seed}: chains by order");
-        assert_eq!(one.opinions(p.id), other.opinions(p.id), "seed {seed}: opinions by order");
+        assert_eq!(
+            one.report(p.id),
+            other.report(p.id),
+            "seed {seed}: reports by order"
+        );
+        assert_eq!(
+            one.chain(&p.slot.subject),
+            other.chain(&p.slot.subject),
+            "seed {seed}: chains by order"
+        );
+        assert_eq!(
+            one.opinions(p.id),
+            other.opinions(p.id),
+            "seed {seed}: opinions by order"
+        );
     }
     let slots = |tally: &Tally| tally.broken_slots().cloned().collect::<Vec<_>>();
-    assert_eq!(slots(one), slots(other), "seed {seed}: broken slots by order");
+    assert_eq!(
+        slots(one),
+        slots(other),
+        "seed {seed}: broken slots by order"
+    );
     let subjects: BTreeSet<_> = other.proposals().map(|p| p.slot.subject.clone()).collect();
-    assert!(one.subjects().eq(&subjects), "seed {seed}: subjects by order");
+    assert!(
+        one.subjects().eq(&subjects),
+        "seed {seed}: subjects by order"
+    );
     check_same_dag(one.dag(), other.dag(), seed);
 }
 
 fn check_same_dag(one: &Dag, other: &Dag, seed: u64) {
-    let ids = |dag: &Dag, indices: Vec<EntryIndex>| indices.into_iter().map(|i| dag.entry(i).id).collect::<Vec<_>>();
-    assert_eq!(ids(one, one.history()), ids(other, other.history()), "seed {seed}: history by order");
-    let ends = |dag: &Dag, indices: Vec<EntryIndex>| ids(dag, indices).into_iter().collect::<BTreeSet<_>>();
+    let ids = |dag: &Dag, indices: Vec<EntryIndex>| {
+        indices
+            .into_iter()
+            .map(|i| dag.entry(i).id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids(one, one.history()),
+        ids(other, other.history()),
+        "seed {seed}: history by order"
+    );
+    let ends = |dag: &Dag, indices: Vec<EntryIndex>| {
+        ids(dag, indices).into_iter().collect::<BTreeSet<_>>()
+    };
     let childless = |dag: &Dag| ends(dag, dag.childless().collect());
-    assert_eq!(childless(one), childless(other), "seed {seed}: childless entries by order");
+    assert_eq!(
+        childless(one),
+        childless(other),
+        "seed {seed}: childless entries by order"
+    );
     for member in one.authors() {
-        assert_eq!(ends(one, one.tips(member)), ends(other, other.tips(member)), "seed {seed}: tips by order");
+        assert_eq!(
+            ends(one, one.tips(member)),
+            ends(other, other.tips(member)),
+            "seed {seed}: tips by order"
+        );
     }
     for (below, entry) in one.entries() {
         let there = other.find(entry.id).unwrap();
         assert_eq!(one.entry(below).statements, other.entry(there).statements);
         for (above, entry) in one.entries() {
             let reaches = other.reaches(there, other.find(entry.id).unwrap());
-            assert_eq!(one.reaches(below, above), reaches, "seed {seed}: ancestors by order");
+            assert_eq!(
+                one.reaches(below, above),
+                reaches,
+                "seed {seed}: ancestors by order"
+            );
         }
     }
 }
@@ -599,9 +854,18 @@ fn check_part(lab: &Lab, oracle: &Oracle, seed: u64, rng: &mut Rng) {
     let part = part(lab, oracle, rng);
     let (less, whole) = (rebuild(lab, |id| part.contains(id), rng), &lab.tally);
     let all = verdicts(whole);
-    assert!(verdicts(&less).iter().all(|(place, v)| all[place] == *v), "seed {seed}: verdicts of a part");
-    assert!(decisions(&less).keys().all(|p| whole.is_decided(*p)), "seed {seed}: decisions of a part");
-    let (less, whole) = (convictions(&less.evidence()), convictions(&whole.evidence()));
+    assert!(
+        verdicts(&less).iter().all(|(place, v)| all[place] == *v),
+        "seed {seed}: verdicts of a part"
+    );
+    assert!(
+        decisions(&less).keys().all(|p| whole.is_decided(*p)),
+        "seed {seed}: decisions of a part"
+    );
+    let (less, whole) = (
+        convictions(&less.evidence()),
+        convictions(&whole.evidence()),
+    );
     assert!(less.is_subset(&whole), "seed {seed}: evidence of a part");
 }
 
@@ -628,7 +892,10 @@ fn the_tally_agrees_with_the_oracle_in_any_order_and_in_part() {
     println!("{seen:#?}");
     let reasons = DiscountReason::ALL.iter().map(|r| r.code());
     let missed: Vec<_> = reasons.filter(|code| !seen.contains_key(*code)).collect();
-    assert!(missed.is_empty(), "the ledgers are too tame: nothing gave {missed:?}; seen {seen:#?}");
+    assert!(
+        missed.is_empty(),
+        "the ledgers are too tame: nothing gave {missed:?}; seen {seen:#?}"
+    );
 }
 
 /// What the ledgers were like, to see that the comparison is about something.
@@ -643,7 +910,10 @@ fn count(lab: &Lab, seen: &mut BTreeMap<String, usize>) {
     for d in decisions(&lab.tally).values() {
         note(format!("decided in round {}", d.round));
     }
-    note(format!("charters decided: {}", lab.tally.charter_chain().decided.len()));
+    note(format!(
+        "charters decided: {}",
+        lab.tally.charter_chain().decided.len()
+    ));
 }
 
 /// Most of the bytes are read when they are asked for, which is too late to find that they have changed.
@@ -656,10 +926,22 @@ fn bytes_that_are_not_as_they_were_written_are_no_tally() {
             let mut bytes = written.clone();
             for _ in 0..1 + rng.below(3) {
                 let at = rng.below(bytes.len());
-                bytes[at] = if rng.chance(50) { bytes[at] ^ (1 << rng.below(8)) } else { rng.below(256) as u8 };
+                bytes[at] = if rng.chance(50) {
+                    bytes[at] ^ (1 << rng.below(8))
+                } else {
+                    rng.below(256) as u8
+                };
             }
-            bytes.truncate(if rng.chance(10) { rng.below(bytes.len()) } else { bytes.len() });
-            assert_eq!(Tally::from_bytes(bytes.clone()).is_some(), bytes == written, "seed {seed}");
+            bytes.truncate(if rng.chance(10) {
+                rng.below(bytes.len())
+            } else {
+                bytes.len()
+            });
+            assert_eq!(
+                Tally::from_bytes(bytes.clone()).is_some(),
+                bytes == written,
+                "seed {seed}"
+            );
         }
         assert!(Tally::from_bytes([written.as_slice(), b"x"].concat()).is_none());
     }
@@ -669,14 +951,20 @@ fn bytes_that_are_not_as_they_were_written_are_no_tally() {
 /// A rule taken out of the oracle is noticed soon: the comparison sees what it should.
 #[test]
 fn a_missing_rule_is_noticed() {
-    for (mutant, within) in
-        [(Mutant::LowerQuorum, 10), (Mutant::NoLock, 100), (Mutant::NoFreeze, 100), (Mutant::NoHandOver, 200)]
-    {
+    for (mutant, within) in [
+        (Mutant::LowerQuorum, 10),
+        (Mutant::NoLock, 100),
+        (Mutant::NoFreeze, 100),
+        (Mutant::NoHandOver, 200),
+    ] {
         let differs = |seed: &u64| {
             let lab = ledger(*seed);
             disagreement(&lab.tally, &Oracle::of(&lab.tally, mutant)).is_some()
         };
         let found = (0..within).find(differs);
-        assert!(found.is_some(), "nothing noticed {mutant:?} in {within} cases");
+        assert!(
+            found.is_some(),
+            "nothing noticed {mutant:?} in {within} cases"
+        );
     }
 }

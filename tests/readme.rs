@@ -6,20 +6,29 @@ use std::process::Command;
 
 /// The shell block below the marker.
 fn session(readme: &str) -> &str {
-    let (_, after) = readme.split_once("<!-- session").expect("the README marks its session");
+    let (_, after) = readme
+        .split_once("<!-- session")
+        .expect("the README marks its session");
     let (_, block) = after.split_once("```sh\n").expect("a shell block follows");
     block.split_once("```").expect("the block ends").0
 }
 
 #[test]
 fn the_session_runs_as_written() {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let parent = if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
     let home = tempfile::tempdir_in(parent).unwrap();
     let config = home.path().join("gitconfig");
     std::fs::write(&config, "[user]\nname = Test\nemail = test@example.org\n").unwrap();
-    let binary = Path::new(env!("CARGO_BIN_EXE_git-quorum")).parent().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_git-quorum"))
+        .parent()
+        .unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")
         .args(["-euc", session(&readme)])
@@ -42,6 +51,9 @@ fn the_session_runs_as_written() {
         "backed by decision",
     ];
     for said in promised {
-        assert!(stdout.contains(said), "{said:?} is missing in\n{stdout}\n{stderr}");
+        assert!(
+            stdout.contains(said),
+            "{said:?} is missing in\n{stdout}\n{stderr}"
+        );
     }
 }

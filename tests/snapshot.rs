@@ -1,6 +1,11 @@
 //! The snapshot of a judged ledger: with it, everything is as without it, whatever became of the refs, of the file, and
 //! of whoever else was writing it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "common/lab.rs"]
 mod lab;
@@ -38,11 +43,18 @@ struct Place {
 impl Place {
     fn new(rng: &mut Rng, entries: usize) -> Place {
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         let dir = TempDir::with_prefix_in("git-quorum-snapshot-", parent).unwrap();
         std::fs::write(dir.path().join("gitconfig"), "").unwrap();
         let lab = random_ledger(rng, entries);
-        let created = command(dir.path(), "git", dir.path()).args(["init", "-q", "--bare", "r"]).output().unwrap();
+        let created = command(dir.path(), "git", dir.path())
+            .args(["init", "-q", "--bare", "r"])
+            .output()
+            .unwrap();
         assert!(created.status.success());
         let env = Environment::scrubbed(environment(dir.path()));
         let repo = Repo::open_with(&dir.path().join("r"), env).unwrap();
@@ -57,19 +69,36 @@ impl Place {
         forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
         let bad = vec![objects.write_commit(&forged).unwrap(), Oid::EMPTY_TREE];
         let refs = LedgerRefs::of(lab.ledger);
-        let place = Place { dir, repo, lab, refs, bad };
+        let place = Place {
+            dir,
+            repo,
+            lab,
+            refs,
+            bad,
+        };
         place.git(&["hash-object", "-t", "tree", "-w", "--stdin"]);
         place.git(&["config", "quorum.ledger", &place.lab.ledger.to_string()]);
         place
     }
 
     fn git(&self, args: &[&str]) {
-        let output = command(self.dir.path(), "git", self.repo.git_dir()).args(args).output().unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = command(self.dir.path(), "git", self.repo.git_dir())
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     fn program(&self, args: &[&str]) -> Command {
-        let mut command = command(self.dir.path(), env!("CARGO_BIN_EXE_git-quorum"), self.repo.git_dir());
+        let mut command = command(
+            self.dir.path(),
+            env!("CARGO_BIN_EXE_git-quorum"),
+            self.repo.git_dir(),
+        );
         command.args(args);
         command
     }
@@ -81,12 +110,23 @@ impl Place {
     /// Lets the refs of the ledger be these and no others.
     fn set_refs(&self, wanted: &BTreeMap<String, Oid>) {
         let now = self.repo.list(&[self.refs.prefix()]).unwrap();
-        let gone = now.keys().filter(|name| !wanted.contains_key(*name)).map(|name| (name.clone(), None));
+        let gone = now
+            .keys()
+            .filter(|name| !wanted.contains_key(*name))
+            .map(|name| (name.clone(), None));
         let moved = wanted.iter().map(|(name, oid)| (name.clone(), Some(*oid)));
-        let edit = |(name, new)| RefEdit { name, old: Expect::Any, new };
+        let edit = |(name, new)| RefEdit {
+            name,
+            old: Expect::Any,
+            new,
+        };
         // A lane may be a ref where another one was a folder: what is gone goes first.
-        self.repo.transaction(&gone.map(edit).collect::<Vec<_>>()).unwrap();
-        self.repo.transaction(&moved.map(edit).collect::<Vec<_>>()).unwrap();
+        self.repo
+            .transaction(&gone.map(edit).collect::<Vec<_>>())
+            .unwrap();
+        self.repo
+            .transaction(&moved.map(edit).collect::<Vec<_>>())
+            .unwrap();
     }
 
     fn genesis(&self) -> BTreeMap<String, Oid> {
@@ -107,8 +147,15 @@ impl Place {
     /// The member's entries among these first ones.
     fn own(&self, member: &MemberName, entries: usize) -> Vec<Oid> {
         let dag = self.lab.tally.dag();
-        let is_own = |id: EntryId| dag.find(id).is_some_and(|i| dag.entry(i).seq > 0 && dag.entry(i).member == *member);
-        self.lab.made[..entries].iter().filter(|made| is_own(made.id)).map(|made| made.oid).collect()
+        let is_own = |id: EntryId| {
+            dag.find(id)
+                .is_some_and(|i| dag.entry(i).seq > 0 && dag.entry(i).member == *member)
+        };
+        self.lab.made[..entries]
+            .iter()
+            .filter(|made| is_own(made.id))
+            .map(|made| made.oid)
+            .collect()
     }
 
     /// Refs that went on, back, sideways, away or bad, or that lead to somebody else's entry.
@@ -149,12 +196,18 @@ fn environment(dir: &Path) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
         ("GIT_CONFIG_NOSYSTEM", "1".into()),
         ("GIT_QUORUM_STATE", dir.join("state").into()),
     ];
-    own.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    own.into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect()
 }
 
 fn command(world: &Path, program: &str, dir: &Path) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().envs(environment(world)).current_dir(dir).stdin(Stdio::null());
+    command
+        .env_clear()
+        .envs(environment(world))
+        .current_dir(dir)
+        .stdin(Stdio::null());
     command
 }
 
@@ -172,9 +225,19 @@ fn random_ledger(rng: &mut Rng, entries: usize) -> Lab {
         };
         let mut parents = lab.above_all(member);
         if rng.chance(15) {
-            let own = |id: &EntryId| lab.tally.dag().entry(lab.tally.dag().find(*id).unwrap()).member == name(member);
+            let own = |id: &EntryId| {
+                lab.tally
+                    .dag()
+                    .entry(lab.tally.dag().find(*id).unwrap())
+                    .member
+                    == name(member)
+            };
             let own: Vec<_> = lab.made[1..].iter().map(|m| m.id).filter(own).collect();
-            parents = vec![if own.is_empty() { lab.ledger } else { rng.pick(&own) }];
+            parents = vec![if own.is_empty() {
+                lab.ledger
+            } else {
+                rng.pick(&own)
+            }];
         }
         let proposes = statement.proposes();
         let payload = lab.payload(member, lab.ledger, &parents, vec![statement]);
@@ -189,7 +252,10 @@ fn random_ledger(rng: &mut Rng, entries: usize) -> Lab {
 
 /// The last decision about main, or the ledger's first charter.
 fn decided(lab: &Lab) -> EntryId {
-    let chain = lab.tally.proposals().find_map(|p| lab.tally.chain(&p.slot.subject));
+    let chain = lab
+        .tally
+        .proposals()
+        .find_map(|p| lab.tally.chain(&p.slot.subject));
     chain.map_or(lab.ledger, |chain| chain.next.base)
 }
 
@@ -198,16 +264,42 @@ fn told(loaded: &Loaded) -> String {
     let (tally, dag) = (&loaded.tally, loaded.tally.dag());
     let id = |index| dag.entry(index).id;
     let ids = |indices: Vec<_>| indices.into_iter().map(id).collect::<BTreeSet<_>>();
-    let entries: Vec<_> = dag.history().into_iter().map(|i| (id(i), dag.entry(i).oid)).collect();
-    let said: Vec<&[Statement]> = dag.history().into_iter().map(|i| dag.entry(i).statements.as_slice()).collect();
-    let tips: Vec<_> = dag.authors().map(|member| (member, ids(dag.tips(member)))).collect();
-    let discounted: BTreeMap<_, _> =
-        tally.discounted().iter().map(|d| ((id(d.place.entry), d.place.statement), &d.discount)).collect();
-    let reports: Vec<_> = tally.proposals().map(|p| (tally.report(p.id), tally.decision(p.id))).collect();
-    let chains: Vec<_> = tally.subjects().map(|subject| tally.chain(subject)).collect();
+    let entries: Vec<_> = dag
+        .history()
+        .into_iter()
+        .map(|i| (id(i), dag.entry(i).oid))
+        .collect();
+    let said: Vec<&[Statement]> = dag
+        .history()
+        .into_iter()
+        .map(|i| dag.entry(i).statements.as_slice())
+        .collect();
+    let tips: Vec<_> = dag
+        .authors()
+        .map(|member| (member, ids(dag.tips(member))))
+        .collect();
+    let discounted: BTreeMap<_, _> = tally
+        .discounted()
+        .iter()
+        .map(|d| ((id(d.place.entry), d.place.statement), &d.discount))
+        .collect();
+    let reports: Vec<_> = tally
+        .proposals()
+        .map(|p| (tally.report(p.id), tally.decision(p.id)))
+        .collect();
+    let chains: Vec<_> = tally
+        .subjects()
+        .map(|subject| tally.chain(subject))
+        .collect();
     let broken: Vec<_> = tally.broken_slots().collect();
-    let mut text = format!("{entries:?}\n{said:?}\n{tips:?}\n{:?}\n", ids(dag.childless().collect()));
-    text.push_str(&format!("{discounted:?}\n{reports:?}\n{chains:?}\n{broken:?}\n{:?}\n", tally.evidence()));
+    let mut text = format!(
+        "{entries:?}\n{said:?}\n{tips:?}\n{:?}\n",
+        ids(dag.childless().collect())
+    );
+    text.push_str(&format!(
+        "{discounted:?}\n{reports:?}\n{chains:?}\n{broken:?}\n{:?}\n",
+        tally.evidence()
+    ));
     text.push_str(&format!("{:?}\n{:?}\n", loaded.tips, loaded.problems));
     text
 }
@@ -232,7 +324,10 @@ fn whatever_the_refs_do_it_is_as_if_everything_were_read() {
             written += usize::from(std::fs::read(place.snapshot()).unwrap_or_default() != before);
         }
     }
-    assert!(problems > 5 && written > 5, "too tame: {problems} with problems, {written} snapshots");
+    assert!(
+        problems > 5 && written > 5,
+        "too tame: {problems} with problems, {written} snapshots"
+    );
 }
 
 /// Who writes to a repository's files can write a snapshot of what is not so, and a checksum that is right: this one comes
@@ -240,7 +335,13 @@ fn whatever_the_refs_do_it_is_as_if_everything_were_read() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_snapshot_that_lies_is_believed_by_all_but_who_trusts_nothing() {
-    let decisions = |loaded: &Loaded| loaded.tally.proposals().filter(|p| loaded.tally.is_decided(p.id)).count();
+    let decisions = |loaded: &Loaded| {
+        loaded
+            .tally
+            .proposals()
+            .filter(|p| loaded.tally.is_decided(p.id))
+            .count()
+    };
     let lied = (0..40).any(|seed| {
         let place = Place::new(&mut Rng::new(seed), 120);
         place.set_refs(&place.refs_up_to(120));
@@ -251,17 +352,30 @@ fn a_snapshot_that_lies_is_believed_by_all_but_who_trusts_nothing() {
         let (believed, judged) = (place.load(Trust::Cache), place.load(Trust::Nothing));
         assert_eq!(
             decisions(&judged),
-            place.lab.tally.proposals().filter(|p| place.lab.tally.is_decided(p.id)).count()
+            place
+                .lab
+                .tally
+                .proposals()
+                .filter(|p| place.lab.tally.is_decided(p.id))
+                .count()
         );
         decisions(&believed) > decisions(&judged)
     });
-    assert!(lied, "no ledger decides more without prevotes: nothing was tried");
+    assert!(
+        lied,
+        "no ledger decides more without prevotes: nothing was tried"
+    );
 }
 
 /// Where the object of an entry lies.
 fn object(place: &Place, oid: Oid) -> PathBuf {
     let name = oid.to_string();
-    place.repo.git_dir().join("objects").join(&name[..2]).join(&name[2..])
+    place
+        .repo
+        .git_dir()
+        .join("objects")
+        .join(&name[..2])
+        .join(&name[2..])
 }
 
 #[test]
@@ -270,10 +384,17 @@ fn what_the_snapshot_covers_is_not_read_again_and_a_lost_tip_is_missed() {
     place.set_refs(&place.refs_up_to(90));
     let before = told(&place.load(Trust::Cache));
     let tips: BTreeSet<_> = place.refs_up_to(90).into_values().collect();
-    let inner = place.lab.made[1..60].iter().map(|made| made.oid).find(|oid| !tips.contains(oid)).unwrap();
+    let inner = place.lab.made[1..60]
+        .iter()
+        .map(|made| made.oid)
+        .find(|oid| !tips.contains(oid))
+        .unwrap();
     std::fs::remove_file(object(&place, inner)).unwrap();
     assert_eq!(told(&place.load(Trust::Cache)), before);
-    assert!(!place.load(Trust::Nothing).problems.is_empty(), "verify does not lean on it");
+    assert!(
+        !place.load(Trust::Nothing).problems.is_empty(),
+        "verify does not lean on it"
+    );
     // What goes on from there does not need it either.
     place.set_refs(&place.refs_up_to(95));
     let loaded = place.load(Trust::Cache);
@@ -282,7 +403,13 @@ fn what_the_snapshot_covers_is_not_read_again_and_a_lost_tip_is_missed() {
     let tip = place.refs_up_to(90)[&place.refs.lane(&name("b"))];
     place.set_refs(&place.refs_up_to(90));
     std::fs::remove_file(object(&place, tip)).unwrap();
-    assert!(place.load(Trust::Cache).problems.iter().any(|p| p.oid == tip || p.culprit == tip));
+    assert!(
+        place
+            .load(Trust::Cache)
+            .problems
+            .iter()
+            .any(|p| p.oid == tip || p.culprit == tip)
+    );
 }
 
 #[test]
@@ -301,8 +428,12 @@ fn reading_only_writes_nothing() {
     assert!(!folder.exists());
     assert_eq!(told(&place.load(Trust::Cache)), cold);
     let files = || {
-        let entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-        entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect::<BTreeMap<_, _>>()
+        let entries = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect::<BTreeMap<_, _>>()
     };
     let before = files();
     assert!(!before.is_empty());
@@ -316,25 +447,46 @@ fn reading_only_writes_nothing() {
 fn an_entry_in_two_commits_is_read_as_without_a_snapshot() {
     let place = Place::new(&mut Rng::new(9), 100);
     let (lane, refs) = (place.refs.lane(&name("a")), place.refs_up_to(100));
-    let payload = place.lab.payload("a", place.lab.ledger, &[place.lab.tip("a")], vec![]);
+    let payload = place
+        .lab
+        .payload("a", place.lab.ledger, &[place.lab.tip("a")], vec![]);
     let unsigned = encode(&payload, &[refs[&lane]], 1_800_000_000).unwrap();
     let objects = place.repo.objects().unwrap();
     for nonce in [1, 2, 3] {
         // Only the author can: the signature is good, and another one each time.
-        let signature = sign_with_nonce("a", &signed_data(&unsigned.signed_bytes), nonce, EdwardsPoint::identity());
-        let raw = unsigned.with_signature(&public_key("a"), &signature).unwrap();
+        let signature = sign_with_nonce(
+            "a",
+            &signed_data(&unsigned.signed_bytes),
+            nonce,
+            EdwardsPoint::identity(),
+        );
+        let raw = unsigned
+            .with_signature(&public_key("a"), &signature)
+            .unwrap();
         let mut refs = refs.clone();
         refs.insert(lane.clone(), objects.write_commit(&raw).unwrap());
         place.set_refs(&refs);
         let loaded = place.load(Trust::Cache);
         assert!(loaded.problems.is_empty() && loaded.tally.dag().find(unsigned.id).is_some());
-        assert_eq!(told(&loaded), told(&place.load(Trust::Nothing)), "nonce {nonce}");
+        assert_eq!(
+            told(&loaded),
+            told(&place.load(Trust::Nothing)),
+            "nonce {nonce}"
+        );
     }
 }
 
 fn output(mut command: Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = command.output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    (
+        status.code(),
+        String::from_utf8(stdout).unwrap(),
+        String::from_utf8(stderr).unwrap(),
+    )
 }
 
 #[test]
@@ -345,7 +497,14 @@ fn commands_print_the_same_with_and_without_it() {
     assert!(place.snapshot().exists());
     // Less than what is worth another snapshot has come since.
     place.set_refs(&place.refs_up_to(140));
-    let proposal = place.load(Trust::Nothing).tally.proposals().next().unwrap().id.to_string();
+    let proposal = place
+        .load(Trust::Nothing)
+        .tally
+        .proposals()
+        .next()
+        .unwrap()
+        .id
+        .to_string();
     let commands: [&[&str]; 8] = [
         &["status"],
         &["status", "--json"],
@@ -385,17 +544,34 @@ fn several_writers_and_killed_ones_leave_a_whole_snapshot_or_none() {
     let expected = output(place.program(&["status", "--json"]));
     for round in 0..8 {
         let _ = std::fs::remove_file(place.snapshot());
-        let start = |_| place.program(&["status", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let start = |_| {
+            place
+                .program(&["status", "--json"])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+        };
         let mut running: Vec<_> = (0..4).map(|n| start(n).unwrap()).collect();
         std::thread::sleep(std::time::Duration::from_millis(rng.below(120) as u64));
         for child in &mut running[2..] {
             child.kill().unwrap();
         }
-        let outputs: Vec<_> = running.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+        let outputs: Vec<_> = running
+            .into_iter()
+            .map(|child| child.wait_with_output().unwrap())
+            .collect();
         for finished in &outputs[..2] {
-            assert_eq!(String::from_utf8_lossy(&finished.stdout), expected.1, "round {round}");
+            assert_eq!(
+                String::from_utf8_lossy(&finished.stdout),
+                expected.1,
+                "round {round}"
+            );
         }
         assert!(is_whole(&place.snapshot()), "round {round}");
-        assert_eq!(told(&place.load(Trust::Cache)), told(&place.load(Trust::Nothing)), "round {round}");
+        assert_eq!(
+            told(&place.load(Trust::Cache)),
+            told(&place.load(Trust::Nothing)),
+            "round {round}"
+        );
     }
 }

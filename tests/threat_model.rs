@@ -5,30 +5,52 @@ use std::path::{Path, PathBuf};
 
 /// Whether this test is run: `src/repo/refs.rs::name`, from the project's root.
 fn is_there(root: &Path, test: &str) -> bool {
-    let Some((file, name)) = test.split_once("::") else { return false };
-    is_run(&std::fs::read_to_string(root.join(file)).unwrap_or_default(), name)
+    let Some((file, name)) = test.split_once("::") else {
+        return false;
+    };
+    is_run(
+        &std::fs::read_to_string(root.join(file)).unwrap_or_default(),
+        name,
+    )
 }
 
 /// Whether a file's text has a test of this name that is not ignored: marked as one, or named to a macro that makes tests.
 fn is_run(text: &str, name: &str) -> bool {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
-    let Some(line) = lines.iter().position(|line| line.trim_start_matches("pub ").starts_with(&format!("fn {name}(")))
-    else {
+    let Some(line) = lines.iter().position(|line| {
+        line.trim_start_matches("pub ")
+            .starts_with(&format!("fn {name}("))
+    }) else {
         return false;
     };
-    let above: Vec<_> = lines.iter().take(line).rev().take_while(|line| line.starts_with(['#', '/'])).collect();
-    let made = lines.iter().any(|line| line.trim_end_matches(',') == name || line.ends_with(&format!(", {name};")))
-        || lines.iter().any(|line| line.contains("each_git!(") && line.contains(name));
+    let above: Vec<_> = lines
+        .iter()
+        .take(line)
+        .rev()
+        .take_while(|line| line.starts_with(['#', '/']))
+        .collect();
+    let made = lines
+        .iter()
+        .any(|line| line.trim_end_matches(',') == name || line.ends_with(&format!(", {name};")))
+        || lines
+            .iter()
+            .any(|line| line.contains("each_git!(") && line.contains(name));
     (above.contains(&&"#[test]") || made) && !above.iter().any(|line| line.starts_with("#[ignore"))
 }
 
 /// What is wrong with a row of a table.
 fn fault(root: &Path, row: &str) -> Option<String> {
     let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
-    let [way, outcome, tests] = cells.as_slice() else { return Some("not three cells".to_owned()) };
-    let known = ["refused", "detected", "out of scope", "passes"].iter().any(|word| outcome.starts_with(word));
+    let [way, outcome, tests] = cells.as_slice() else {
+        return Some("not three cells".to_owned());
+    };
+    let known = ["refused", "detected", "out of scope", "passes"]
+        .iter()
+        .any(|word| outcome.starts_with(word));
     if way.is_empty() || !known {
-        return Some(format!("the outcome {outcome:?} is none of refused, detected, passes, out of scope"));
+        return Some(format!(
+            "the outcome {outcome:?} is none of refused, detected, passes, out of scope"
+        ));
     }
     if outcome.contains("should") {
         return Some("an outcome that only should be".to_owned());
@@ -42,14 +64,18 @@ fn fault(root: &Path, row: &str) -> Option<String> {
 }
 
 fn rows(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().filter(|line| line.starts_with('|') && !line.starts_with("| ---") && !line.starts_with("| way"))
+    text.lines().filter(|line| {
+        line.starts_with('|') && !line.starts_with("| ---") && !line.starts_with("| way")
+    })
 }
 
 #[test]
 fn every_row_names_a_test_that_is_there() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
-    let faults: Vec<_> = rows(&text).filter_map(|row| Some(format!("{}\n  {row}", fault(&root, row)?))).collect();
+    let faults: Vec<_> = rows(&text)
+        .filter_map(|row| Some(format!("{}\n  {row}", fault(&root, row)?)))
+        .collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(rows(&text).count() >= 140, "the table has lost rows");
 }
@@ -57,9 +83,15 @@ fn every_row_names_a_test_that_is_there() {
 #[test]
 fn what_is_not_run_is_no_test() {
     assert!(
-        is_run("/// Says why.\n#[test]\nfn x() {\n", "x") && is_run("with_each_git!(x, y);\nfn y(git: &Git) {\n", "y")
+        is_run("/// Says why.\n#[test]\nfn x() {\n", "x")
+            && is_run("with_each_git!(x, y);\nfn y(git: &Git) {\n", "y")
     );
-    for text in ["fn x() {", "#[test]\n#[ignore]\nfn x() {", "#[test]\nfn xy() {", "#[test]\nfn y() {}\nfn x() {"] {
+    for text in [
+        "fn x() {",
+        "#[test]\n#[ignore]\nfn x() {",
+        "#[test]\nfn xy() {",
+        "#[test]\nfn y() {}\nfn x() {",
+    ] {
         assert!(!is_run(text, "x"), "{text}");
     }
 }

@@ -15,7 +15,9 @@ use git_quorum::ledger::to_canonical;
 pub fn check(input: &[u8]) {
     let mut line: Vec<Charter> = Vec::new();
     for text in input.split(|b| *b == b'\n').take(4) {
-        let Some(charter) = read(text) else { return texts(text) };
+        let Some(charter) = read(text) else {
+            return texts(text);
+        };
         check_alone(&charter);
         match line.last() {
             Some(before) if charter.check_follows(before).is_ok() => line.push(charter),
@@ -30,14 +32,19 @@ fn read(text: &[u8]) -> Option<Charter> {
     match serde_json::from_slice::<ProposedCharter>(text).ok()? {
         ProposedCharter::Known(charter) => {
             let canonical = to_canonical(&*charter).expect("a charter can be written");
-            let again: Charter = serde_json::from_str(&canonical).expect("what was written is read");
+            let again: Charter =
+                serde_json::from_str(&canonical).expect("what was written is read");
             assert_eq!(again, *charter);
-            assert_eq!(to_canonical(&again).expect("a charter can be written"), canonical);
+            assert_eq!(
+                to_canonical(&again).expect("a charter can be written"),
+                canonical
+            );
             Some(*charter)
         }
         ProposedCharter::Newer { version, value } => {
             assert!(version > FORMAT_VERSION);
-            let whole: serde_json::Value = serde_json::from_slice(text).expect("it was read before");
+            let whole: serde_json::Value =
+                serde_json::from_slice(text).expect("it was read before");
             assert_eq!(value, whole, "what is not understood is kept as it is");
             None
         }
@@ -49,10 +56,22 @@ fn check_alone(charter: &Charter) {
     assert_eq!(n, charter.voters().count());
     assert!(n > 3 * f && 2 * q > n + f && q <= n, "n {n}, f {f}, q {q}");
     assert!(charter.members().is_sorted_by(|a, b| a.name < b.name));
-    assert!(charter.check_follows(charter).is_ok(), "a charter may follow itself");
+    assert!(
+        charter.check_follows(charter).is_ok(),
+        "a charter may follow itself"
+    );
     let removed = charter.removed().iter().map(|r| (*r.key.bytes(), &r.name));
-    let owners: BTreeMap<_, _> = charter.members().iter().map(|m| (*m.key.bytes(), &m.name)).chain(removed).collect();
-    assert_eq!(owners.len(), charter.members().len() + charter.removed().len(), "a key belongs to one member");
+    let owners: BTreeMap<_, _> = charter
+        .members()
+        .iter()
+        .map(|m| (*m.key.bytes(), &m.name))
+        .chain(removed)
+        .collect();
+    assert_eq!(
+        owners.len(),
+        charter.members().len() + charter.removed().len(),
+        "a key belongs to one member"
+    );
     for member in charter.members() {
         assert_eq!(charter.member(&member.name), Some(member));
         assert_eq!(charter.votes(&member.name), member.vote);
@@ -64,18 +83,32 @@ fn check_alone(charter: &Charter) {
 
 /// What holds from the first charter of a line to its last, however far apart.
 fn check_line(line: &[Charter]) {
-    let (Some(first), Some(last)) = (line.first(), line.last()) else { return };
+    let (Some(first), Some(last)) = (line.first(), line.last()) else {
+        return;
+    };
     for old in first.members() {
         let stays = last.member(&old.name).is_some_and(|new| new.key == old.key);
-        let left = last.removed().iter().any(|r| r.name == old.name && r.key == old.key);
-        assert!(stays != left, "{} is a member with its key, or removed", old.name);
+        let left = last
+            .removed()
+            .iter()
+            .any(|r| r.name == old.name && r.key == old.key);
+        assert!(
+            stays != left,
+            "{} is a member with its key, or removed",
+            old.name
+        );
     }
-    assert!(first.removed().iter().all(|r| last.removed().contains(r)), "who is removed stays so");
+    assert!(
+        first.removed().iter().all(|r| last.removed().contains(r)),
+        "who is removed stays so"
+    );
 }
 
 /// Any text as each of the things that a charter names.
 fn texts(text: &[u8]) {
-    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
     one_form::<MemberName>(text);
     one_form::<PublicKey>(text);
     one_form::<RefPattern>(text);

@@ -11,7 +11,8 @@ use git_quorum::consensus::{
 };
 use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{
-    CharterProposal, Payload, Precommit, Prevote, RefProposal, Review, Statement, Verdict, encode, to_canonical,
+    CharterProposal, Payload, Precommit, Prevote, RefProposal, Review, Statement, Verdict, encode,
+    to_canonical,
 };
 use serde_json::{Value, json};
 
@@ -27,8 +28,12 @@ const ROUNDS: u32 = 4;
 /// counts if, and only if, its signature is one over that encoding.
 pub fn check(input: &[u8]) {
     let mut lines = input.split(|b| *b == b'\n').map(read);
-    let Some(proposal) = lines.next().flatten().filter(Statement::proposes) else { return };
-    let Some(mut trial) = propose(&proposal) else { return };
+    let Some(proposal) = lines.next().flatten().filter(Statement::proposes) else {
+        return;
+    };
+    let Some(mut trial) = propose(&proposal) else {
+        return;
+    };
     let vote = match lines.next().flatten() {
         Some(Statement::Precommit(vote)) => vote,
         _ => return drop(check_statement(trial.tally(), &proposal, 0)),
@@ -36,7 +41,10 @@ pub fn check(input: &[u8]) {
     let body = check_statement(trial.tally(), &proposal, vote.round);
     if vote.round < ROUNDS {
         let counts = precommit(&mut trial, &vote);
-        assert_eq!(counts, verifies(&pre_authentication_encoding(&body), &vote.signature));
+        assert_eq!(
+            counts,
+            verifies(&pre_authentication_encoding(&body), &vote.signature)
+        );
     }
 }
 
@@ -54,7 +62,10 @@ fn read(line: &[u8]) -> Option<Statement> {
     let value: Value = serde_json::from_slice(line).ok().filter(is_plain)?;
     let statement: Statement = serde_json::from_value(value).ok()?;
     let canonical = to_canonical(&statement).expect("a statement can be written");
-    assert_eq!(serde_json::from_str::<Statement>(&canonical).expect("what was written is read"), statement);
+    assert_eq!(
+        serde_json::from_str::<Statement>(&canonical).expect("what was written is read"),
+        statement
+    );
     Some(statement)
 }
 
@@ -64,7 +75,8 @@ fn propose(proposal: &Statement) -> Option<Trial> {
         static LEDGER: OnceCell<(Tally, MemberName)> = const { OnceCell::new() };
     }
     LEDGER.with(|known| {
-        let (tally, member) = known.get_or_init(|| (known::one_member(), "alice".parse().expect("a name")));
+        let (tally, member) =
+            known.get_or_init(|| (known::one_member(), "alice".parse().expect("a name")));
         let ledger = tally.dag().ledger();
         let payload = Payload {
             charter: ledger,
@@ -88,8 +100,16 @@ fn check_statement(tally: &Tally, proposal: &Statement, round: u32) -> String {
     let ledger = tally.dag().ledger();
     let body = agreement_statement(tally, ledger, DRAFT, round).expect("a valid proposal has one");
     let value: Value = serde_json::from_str(&body).expect("it is JSON");
-    assert_eq!(to_canonical(&value).expect("JSON can be written"), body, "it is in canonical form");
-    let charter = &tally.dag().charter(ledger).expect("the first charter").digest;
+    assert_eq!(
+        to_canonical(&value).expect("JSON can be written"),
+        body,
+        "it is in canonical form"
+    );
+    let charter = &tally
+        .dag()
+        .charter(ledger)
+        .expect("the first charter")
+        .digest;
     let slot = tally.proposal(DRAFT).expect("a valid proposal").slot.id();
     let mut expected = json!({
         "_type": "https://in-toto.io/Statement/v1",
@@ -101,18 +121,38 @@ fn check_statement(tally: &Tally, proposal: &Statement, round: u32) -> String {
     });
     describe(proposal, &mut expected);
     assert_eq!(value, expected);
-    assert_eq!(decoded(&pre_authentication_encoding(&body)), Some(body.as_bytes()), "the encoding leads back");
+    assert_eq!(
+        decoded(&pre_authentication_encoding(&body)),
+        Some(body.as_bytes()),
+        "the encoding leads back"
+    );
     body
 }
 
 fn describe(proposal: &Statement, expected: &mut Value) {
     let predicate = &mut expected["predicate"];
     match proposal {
-        Statement::Propose(RefProposal { base, change, from, name, state, to, .. }) => {
-            for (key, value) in [("base", json!(base)), ("change", json!(change)), ("from", json!(from))] {
+        Statement::Propose(RefProposal {
+            base,
+            change,
+            from,
+            name,
+            state,
+            to,
+            ..
+        }) => {
+            for (key, value) in [
+                ("base", json!(base)),
+                ("change", json!(change)),
+                ("from", json!(from)),
+            ] {
                 predicate[key] = value;
             }
-            for (key, value) in [("ref", json!(name)), ("state", json!(state)), ("to", json!(to))] {
+            for (key, value) in [
+                ("ref", json!(name)),
+                ("state", json!(state)),
+                ("to", json!(to)),
+            ] {
                 predicate[key] = value;
             }
             if let (Some(to), Some(subjects)) = (to, expected["subject"].as_array_mut()) {
@@ -138,19 +178,37 @@ fn decoded(encoding: &[u8]) -> Option<&[u8]> {
 
 fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    let length: usize = std::str::from_utf8(text.get(..digits)?).ok()?.parse().ok()?;
-    text.get(digits..)?.strip_prefix(b" ")?.split_at_checked(length)
+    let length: usize = std::str::from_utf8(text.get(..digits)?)
+        .ok()?
+        .parse()
+        .ok()?;
+    text.get(digits..)?
+        .strip_prefix(b" ")?
+        .split_at_checked(length)
 }
 
 /// The member says all that comes before a precommit of its own proposal, and then that.
 fn precommit(trial: &mut Trial, vote: &Precommit) -> bool {
     let (proposal, round) = (DRAFT, vote.round);
-    let approval = Review { evidence: vec![], proposal, text: String::new(), verdict: Verdict::Approve };
-    trial.say(Statement::Review(approval)).expect("the only member may approve");
+    let approval = Review {
+        evidence: vec![],
+        proposal,
+        text: String::new(),
+        verdict: Verdict::Approve,
+    };
+    trial
+        .say(Statement::Review(approval))
+        .expect("the only member may approve");
     for round in 0..=round {
-        trial.say(Statement::Prevote(Prevote { proposal, round })).expect("and prevote");
+        trial
+            .say(Statement::Prevote(Prevote { proposal, round }))
+            .expect("and prevote");
     }
-    let said = trial.say(Statement::Precommit(Precommit { proposal, round, signature: vote.signature }));
+    let said = trial.say(Statement::Precommit(Precommit {
+        proposal,
+        round,
+        signature: vote.signature,
+    }));
     if let Err(discount) = &said {
         assert_eq!(discount.reason, DiscountReason::BadAgreementSignature);
     }
@@ -162,5 +220,8 @@ fn verifies(message: &[u8], signature: &[u8; 64]) -> bool {
     thread_local! {
         static KEY: VerifyingKey = known::signing_key("alice").verifying_key();
     }
-    KEY.with(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+    KEY.with(|key| {
+        key.verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
+    })
 }

@@ -25,11 +25,17 @@ pub fn check(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     if let Ok(updates) = updates(input) {
         assert_eq!(updates.len(), text.lines().count());
-        updates.iter().zip(text.lines()).for_each(|(update, line)| check_update(update, line));
+        updates
+            .iter()
+            .zip(text.lines())
+            .for_each(|(update, line)| check_update(update, line));
     }
     if let Ok(pushes) = pushes(input) {
         assert_eq!(pushes.len(), text.lines().count());
-        pushes.iter().zip(text.lines()).for_each(|(pushed, line)| check_pushed(pushed, line));
+        pushes
+            .iter()
+            .zip(text.lines())
+            .for_each(|(pushed, line)| check_pushed(pushed, line));
     }
 }
 
@@ -39,15 +45,26 @@ fn shown(value: Option<Oid>) -> String {
 
 fn written(push: &Push) -> Vec<u8> {
     let line = |(pushed, name): (&PushedRef, &[u8])| {
-        [format!("{} {} ", shown(pushed.old), shown(pushed.new)).as_bytes(), name, b"\n"].concat()
+        [
+            format!("{} {} ", shown(pushed.old), shown(pushed.new)).as_bytes(),
+            name,
+            b"\n",
+        ]
+        .concat()
     };
-    push.refs.iter().zip(push.raw_names()).flat_map(line).collect()
+    push.refs
+        .iter()
+        .zip(push.raw_names())
+        .flat_map(line)
+        .collect()
 }
 
 /// Zeros of any length are read as no value; everything else stands in the line as it was read.
 fn check_update(update: &Update, line: &str) {
     let parts: Vec<_> = line.splitn(3, ' ').collect();
-    let [old, new, name] = parts[..] else { panic!("{line:?} is no update") };
+    let [old, new, name] = parts[..] else {
+        panic!("{line:?} is no update")
+    };
     assert_eq!(update.name, name);
     assert_eq!(update.old, value(old));
     let expected = match (new.starts_with("ref:"), value(new)) {
@@ -62,7 +79,10 @@ fn check_pushed(pushed: &PushedRef, line: &str) {
     let (rest, old) = line.rsplit_once(' ').expect("a value");
     let (rest, name) = rest.rsplit_once(' ').expect("a name");
     let (_, new) = rest.rsplit_once(' ').expect("a value");
-    assert_eq!((pushed.name.as_str(), pushed.old, pushed.new), (name, value(old), value(new)));
+    assert_eq!(
+        (pushed.name.as_str(), pushed.old, pushed.new),
+        (name, value(old), value(new))
+    );
 }
 
 fn value(text: &str) -> Option<Oid> {
@@ -85,15 +105,28 @@ impl Gate {
     fn new() -> Gate {
         let tally = known::ledger(known::ENTRIES.len());
         let refs = LedgerRefs::of(tally.dag().ledger());
-        let links = BTreeMap::from([("refs/heads/alias".to_owned(), Some("refs/heads/main".to_owned()))]);
+        let links = BTreeMap::from([(
+            "refs/heads/alias".to_owned(),
+            Some("refs/heads/main".to_owned()),
+        )]);
         let main = ("refs/heads/main".to_owned(), Oid::new([0xaa; 20]));
         let values = BTreeMap::from([main, (refs.genesis(), known::oid_of(known::ENTRIES[0]))]);
         let links = Links::new(links);
-        Gate { tally, refs, links, values }
+        Gate {
+            tally,
+            refs,
+            links,
+            values,
+        }
     }
 
     fn charter(&self) -> &Charter {
-        &self.tally.dag().charter(self.tally.charter_in_force()).expect("there is one in force").charter
+        &self
+            .tally
+            .dag()
+            .charter(self.tally.charter_in_force())
+            .expect("there is one in force")
+            .charter
     }
 
     fn judge(&self, push: &Push) {
@@ -127,12 +160,19 @@ impl Gate {
         let protected = patterns().any(|pattern| protects(pattern, &pushed.name));
         // A name that differs in case alone may be removed, which is how such a one is got rid of.
         let lower = pushed.name.to_ascii_lowercase();
-        let folds = pushed.new.is_some() && patterns().any(|pattern| protects(&pattern.to_ascii_lowercase(), &lower));
+        let folds = pushed.new.is_some()
+            && patterns().any(|pattern| protects(&pattern.to_ascii_lowercase(), &lower));
         match verdict {
             Verdict::Refuse(_) => {}
             Verdict::FallThrough => {
-                assert!(!protected && !folds && !is_ledger_name(&pushed.name), "{pushed:?} goes past the gate");
-                assert!(pushed.name != "refs/heads/alias" && !twice, "{pushed:?} goes past the gate");
+                assert!(
+                    !protected && !folds && !is_ledger_name(&pushed.name),
+                    "{pushed:?} goes past the gate"
+                );
+                assert!(
+                    pushed.name != "refs/heads/alias" && !twice,
+                    "{pushed:?} goes past the gate"
+                );
             }
             Verdict::Allow => assert!(self.may_move(pushed) && !twice, "{pushed:?} is let through"),
         }

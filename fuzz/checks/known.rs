@@ -60,9 +60,12 @@ pub fn oid_of(raw: &[u8]) -> Oid {
 /// The ledger with the first so many of its entries.
 pub fn ledger(entries: usize) -> Tally {
     let (genesis, others) = ENTRIES.split_first().expect("there are some");
-    let mut tally = Tally::found(parse(genesis).expect("a vector"), oid_of(genesis)).expect("a genesis");
+    let mut tally =
+        Tally::found(parse(genesis).expect("a vector"), oid_of(genesis)).expect("a genesis");
     for raw in others.iter().take(entries - 1) {
-        tally.insert(parse(raw).expect("a vector"), oid_of(raw)).expect("an entry in its place");
+        tally
+            .insert(parse(raw).expect("a vector"), oid_of(raw))
+            .expect("an entry in its place");
     }
     tally
 }

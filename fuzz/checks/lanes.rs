@@ -10,16 +10,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 
 use git_quorum::charter::{
-    Charter, CharterRules, FORMAT_VERSION, Member, MemberName, ProposedCharter, PublicKey, RefPattern, Removal,
-    Threshold,
+    Charter, CharterRules, FORMAT_VERSION, Member, MemberName, ProposedCharter, PublicKey,
+    RefPattern, Removal, Threshold,
 };
 use git_quorum::consensus::{
     Chain, Decision, Evidence, Patience, ProposalReport, Slot, Step, Subject, Tally, Timer, Trial,
 };
 use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{
-    CharterProposal, Dag, EntryIndex, GenesisPayload, ParsedEntry, Payload, Precommit, Prevote, RefProposal, Review,
-    Statement, Verdict, Withdraw, armour, encode, parse, parse_again,
+    CharterProposal, Dag, EntryIndex, GenesisPayload, ParsedEntry, Payload, Precommit, Prevote,
+    RefProposal, Review, Statement, Verdict, Withdraw, armour, encode, parse, parse_again,
 };
 use serde_json::json;
 
@@ -32,7 +32,12 @@ pub const SETTING: usize = 4;
 pub const OP: usize = 9;
 
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
-const REFS: [&str; 4] = ["refs/heads/main", "refs/heads/next", "refs/heads/later", "refs/heads/free"];
+const REFS: [&str; 4] = [
+    "refs/heads/main",
+    "refs/heads/next",
+    "refs/heads/later",
+    "refs/heads/free",
+];
 const ROUNDS: [u32; 8] = [0, 1, 2, 3, 4, 5, u32::MAX - 1, u32::MAX];
 
 /// Whatever the entries, and in whatever order they come: the same verdicts, decisions and evidence; decisions stay; the tally
@@ -110,16 +115,30 @@ pub struct Reached {
 
 /// How far an input comes.
 pub fn reached(input: &[u8]) -> Reached {
-    let Some(world) = World::of(input) else { return Reached::default() };
+    let Some(world) = World::of(input) else {
+        return Reached::default();
+    };
     let (tally, first) = (&world.tally, world.tally.dag().ledger());
-    let decisions: Vec<_> = world.decided.iter().filter_map(|p| tally.decision(*p)).collect();
+    let decisions: Vec<_> = world
+        .decided
+        .iter()
+        .filter_map(|p| tally.decision(*p))
+        .collect();
     Reached {
-        honest: world.made.iter().filter(|m| !world.setting.lies(m.member)).count(),
+        honest: world
+            .made
+            .iter()
+            .filter(|m| !world.setting.lies(m.member))
+            .count(),
         decided: decisions.len(),
         later: decisions.iter().filter(|d| d.charter != first).count(),
         convicting: tally.evidence().len(),
         broken: tally.broken_slots().count(),
-        refused: tally.discounted().iter().map(|d| d.discount.reason.code()).collect(),
+        refused: tally
+            .discounted()
+            .iter()
+            .map(|d| d.discount.reason.code())
+            .collect(),
     }
 }
 
@@ -211,11 +230,19 @@ fn voter(member: usize) -> Member {
         });
     }
     let name = name(member);
-    Member { domain: name.clone(), key: KEYS.with(|keys| keys[member]), name, roles: vec![], vote: true }
+    Member {
+        domain: name.clone(),
+        key: KEYS.with(|keys| keys[member]),
+        name,
+        roles: vec![],
+        vote: true,
+    }
 }
 
 fn patterns(refs: &[&str]) -> Vec<RefPattern> {
-    refs.iter().map(|name| name.parse().expect("a pattern")).collect()
+    refs.iter()
+        .map(|name| name.parse().expect("a pattern"))
+        .collect()
 }
 
 fn oid_of(id: EntryId) -> Oid {
@@ -231,17 +258,32 @@ fn founded(setting: Setting) -> Tally {
     let make = || {
         let members: Vec<_> = (0..setting.members()).map(voter).collect();
         let rules = setting.rules(members.len());
-        let charter = Charter::new(members, patterns(&REFS[..2]), vec![], rules).expect("a good charter");
-        let genesis = GenesisPayload { charter, member: name(0), v: FORMAT_VERSION };
+        let charter =
+            Charter::new(members, patterns(&REFS[..2]), vec![], rules).expect("a good charter");
+        let genesis = GenesisPayload {
+            charter,
+            member: name(0),
+            v: FORMAT_VERSION,
+        };
         let unsigned = git_quorum::ledger::encode_genesis(&genesis, 1).expect("a good genesis");
         let key = signing_key(NAMES[0]);
         let signed = git_quorum::ledger::signed_data(&unsigned.signed_bytes);
         let signature = ed25519_dalek::Signer::sign(&key, &signed).to_bytes();
-        let parsed = parse(&unsigned.with_signature(&voter(0).key, &signature).expect("bytes")).expect("an entry");
+        let parsed = parse(
+            &unsigned
+                .with_signature(&voter(0).key, &signature)
+                .expect("bytes"),
+        )
+        .expect("an entry");
         let oid = oid_of(parsed.id);
         Tally::found(parsed, oid).expect("a ledger")
     };
-    KNOWN.with_borrow_mut(|known| known.entry(setting.0[0] & 0x1f).or_insert_with(make).clone())
+    KNOWN.with_borrow_mut(|known| {
+        known
+            .entry(setting.0[0] & 0x1f)
+            .or_insert_with(make)
+            .clone()
+    })
 }
 
 /// The entry of a payload, made and parsed once: making one costs more than judging it.
@@ -260,7 +302,10 @@ fn entry(payload: &Payload, parents: &[Oid], member: usize) -> ParsedEntry {
             // What was encoded need not be compared with its encoding; the target `entry` does that.
             parse_again(&raw).expect("an entry")
         };
-        known.entry(fingerprint(payload, member)).or_insert_with(make).clone()
+        known
+            .entry(fingerprint(payload, member))
+            .or_insert_with(make)
+            .clone()
     })
 }
 
@@ -272,14 +317,24 @@ fn with_no_signature(signed: &[u8], member: usize) -> Vec<u8> {
             format!("gpgsig {}\n", armour.trim_end().replace('\n', "\n "))
         });
     }
-    let end = signed.windows(2).position(|two| two == b"\n\n").expect("a header");
+    let end = signed
+        .windows(2)
+        .position(|two| two == b"\n\n")
+        .expect("a header");
     let (header, message) = signed.split_at(end + 1);
     HEADERS.with(|headers| [header, headers[member].as_bytes(), message].concat())
 }
 
 fn fingerprint(payload: &Payload, signer: usize) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (signer, &payload.member, payload.seq, payload.charter, &payload.parents).hash(&mut hasher);
+    (
+        signer,
+        &payload.member,
+        payload.seq,
+        payload.charter,
+        &payload.parents,
+    )
+        .hash(&mut hasher);
     for statement in &payload.statements {
         match statement {
             Statement::Propose(p) => (0, p.base, &p.name, p.change, p.from).hash(&mut hasher),
@@ -300,7 +355,9 @@ impl World {
     fn of(input: &[u8]) -> Option<World> {
         let (setting, ops) = input.split_first_chunk()?;
         let mut world = World::new(Setting(*setting));
-        ops.chunks_exact(OP).take(ENTRIES).for_each(|op| world.act(Op(op)));
+        ops.chunks_exact(OP)
+            .take(ENTRIES)
+            .for_each(|op| world.act(Op(op)));
         Some(world)
     }
 
@@ -326,7 +383,9 @@ impl World {
 
     /// Places of the last entries of the members that an entry cites.
     fn cited(&self, op: Op<'_>) -> Vec<usize> {
-        let tips = (0..NAMES.len()).filter(|m| op.byte(1) >> m & 1 == 1).filter_map(|m| self.last(m));
+        let tips = (0..NAMES.len())
+            .filter(|m| op.byte(1) >> m & 1 == 1)
+            .filter_map(|m| self.last(m));
         tips.collect()
     }
 
@@ -339,18 +398,31 @@ impl World {
         let member = op.member();
         let own = match op.byte(0) >> 3 & 3 {
             0 | 1 => self.last(member),
-            2 => self.last(member).and_then(|last| self.made[..last].iter().rposition(|m| m.member == member)),
+            2 => self
+                .last(member)
+                .and_then(|last| self.made[..last].iter().rposition(|m| m.member == member)),
             _ => None,
         };
         let mut parents: Vec<usize> = own.into_iter().collect();
-        parents.extend(self.cited(op).into_iter().filter(|p| self.made[*p].member != member));
+        parents.extend(
+            self.cited(op)
+                .into_iter()
+                .filter(|p| self.made[*p].member != member),
+        );
         let charter = self.charter(op);
         let said = self.statements(op, charter, &self.tally);
         self.odd(op, member, charter, parents, said);
     }
 
     /// Takes the entry in, with at most one odd thing about it; what is refused changes nothing.
-    fn odd(&mut self, op: Op<'_>, member: usize, charter: EntryId, mut parents: Vec<usize>, said: Vec<Statement>) {
+    fn odd(
+        &mut self,
+        op: Op<'_>,
+        member: usize,
+        charter: EntryId,
+        mut parents: Vec<usize>,
+        said: Vec<Statement>,
+    ) {
         let (what, which) = (op.byte(2) >> 5, usize::from(op.byte(2) & 31));
         let any = (!self.made.is_empty()).then(|| which % self.made.len().max(1));
         match (what, any) {
@@ -376,7 +448,12 @@ impl World {
         let mut other = *oid_of(made.id).bytes();
         other.reverse();
         let before = self.tally.dag().find(made.id);
-        assert_eq!(self.tally.insert_checked(made.parsed.clone(), Oid::new(other)).ok(), before);
+        assert_eq!(
+            self.tally
+                .insert_checked(made.parsed.clone(), Oid::new(other))
+                .ok(),
+            before
+        );
     }
 
     /// Says what it is told to judge and what its tool finds due, above all it knows.
@@ -386,19 +463,50 @@ impl World {
         wanted.extend(self.last(member));
         let first = &self.tally;
         self.seats.entry(member).or_insert_with(|| {
-            let tally = if self.made.is_empty() { first.clone() } else { founded(self.setting) };
-            Seat { tally, has: 0, timers: BTreeMap::new() }
+            let tally = if self.made.is_empty() {
+                first.clone()
+            } else {
+                founded(self.setting)
+            };
+            Seat {
+                tally,
+                has: 0,
+                timers: BTreeMap::new(),
+            }
         });
-        wanted.into_iter().for_each(|place| self.deliver(member, place));
-        let Some((charter, said)) = self.due(op, member) else { return };
+        wanted
+            .into_iter()
+            .for_each(|place| self.deliver(member, place));
+        let Some((charter, said)) = self.due(op, member) else {
+            return;
+        };
         let seat = &self.seats[&member].tally;
-        let above: Vec<_> = above_all(seat.dag(), &name(member)).into_iter().map(|p| seat.dag().entry(p).id).collect();
-        let parents = above.iter().filter_map(|id| self.made.iter().position(|m| m.id == *id)).collect::<Vec<_>>();
+        let above: Vec<_> = above_all(seat.dag(), &name(member))
+            .into_iter()
+            .map(|p| seat.dag().entry(p).id)
+            .collect();
+        let parents = above
+            .iter()
+            .filter_map(|id| self.made.iter().position(|m| m.id == *id))
+            .collect::<Vec<_>>();
         let payload = self.payload(member, charter, &parents, said);
-        let place = self.take(payload, parents, member).expect("what a tool makes is in its place");
-        let index = self.tally.dag().find(self.made[place].id).expect("it was taken in");
-        let refused = self.tally.discounted().iter().find(|d| d.place.entry == index);
-        assert!(refused.is_none(), "a tool says what does not count: {refused:?}");
+        let place = self
+            .take(payload, parents, member)
+            .expect("what a tool makes is in its place");
+        let index = self
+            .tally
+            .dag()
+            .find(self.made[place].id)
+            .expect("it was taken in");
+        let refused = self
+            .tally
+            .discounted()
+            .iter()
+            .find(|d| d.place.entry == index);
+        assert!(
+            refused.is_none(),
+            "a tool says what does not count: {refused:?}"
+        );
         self.deliver(member, place);
     }
 
@@ -406,8 +514,15 @@ impl World {
     fn deliver(&mut self, member: usize, place: usize) {
         let seat = self.seats.get_mut(&member).expect("it sits there");
         let missing = (self.made[place].ancestors | 1 << place) & !seat.has;
-        for (n, made) in self.made.iter().enumerate().filter(|(n, _)| missing >> n & 1 == 1) {
-            seat.tally.insert_checked(made.parsed.clone(), oid_of(made.id)).expect("it was taken in before");
+        for (n, made) in self
+            .made
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| missing >> n & 1 == 1)
+        {
+            seat.tally
+                .insert_checked(made.parsed.clone(), oid_of(made.id))
+                .expect("it was taken in before");
             seat.has |= 1 << n;
         }
     }
@@ -422,7 +537,10 @@ impl World {
             return None;
         }
         let mut trial = Trial::new(tally, &who, charter, &above_all(tally.dag(), &who));
-        let judgements = self.statements(op, charter, tally).into_iter().filter(|s| !is_vote(s));
+        let judgements = self
+            .statements(op, charter, tally)
+            .into_iter()
+            .filter(|s| !is_vote(s));
         let mut said = Vec::new();
         for judgement in judgements {
             trial.say(judgement.clone()).ok()?;
@@ -431,10 +549,16 @@ impl World {
         let seat = self.seats.get_mut(&member)?;
         let waited = if op.byte(2) & 1 == 1 { u64::MAX } else { 0 };
         let tell = loop {
-            seat.timers.values_mut().for_each(|elapsed| *elapsed = (*elapsed).max(waited));
-            let due = trial.due(&Patience { unit: 1, elapsed: seat.timers.clone() });
+            seat.timers
+                .values_mut()
+                .for_each(|elapsed| *elapsed = (*elapsed).max(waited));
+            let due = trial.due(&Patience {
+                unit: 1,
+                elapsed: seat.timers.clone(),
+            });
             let started = due.start.len();
-            seat.timers.extend(due.start.into_iter().map(|timer| (timer, 0)));
+            seat.timers
+                .extend(due.start.into_iter().map(|timer| (timer, 0)));
             match due.step {
                 Some(Step::Prevote(proposal, round)) => {
                     let vote = Statement::Prevote(Prevote { proposal, round });
@@ -443,7 +567,11 @@ impl World {
                 }
                 // Nothing is signed here, so the trial cannot take it; the ledger will say whether it counts.
                 Some(Step::Precommit(proposal, round)) => {
-                    said.push(Statement::Precommit(Precommit { proposal, round, signature: [0; 64] }));
+                    said.push(Statement::Precommit(Precommit {
+                        proposal,
+                        round,
+                        signature: [0; 64],
+                    }));
                     break due.tell;
                 }
                 None if started > 0 && waited > 0 => {}
@@ -453,32 +581,74 @@ impl World {
         (!said.is_empty() || tell).then_some((charter, said))
     }
 
-    fn payload(&self, member: usize, charter: EntryId, parents: &[usize], statements: Vec<Statement>) -> Payload {
+    fn payload(
+        &self,
+        member: usize,
+        charter: EntryId,
+        parents: &[usize],
+        statements: Vec<Statement>,
+    ) -> Payload {
         let ledger = self.tally.dag().ledger();
-        let starts = parents.first().is_none_or(|p| self.made[*p].member != member);
+        let starts = parents
+            .first()
+            .is_none_or(|p| self.made[*p].member != member);
         let own = parents.iter().filter(|p| self.made[**p].member == member);
-        let seq = |p: &usize| self.tally.dag().find(self.made[*p].id).map_or(0, |e| self.tally.dag().entry(e).seq);
+        let seq = |p: &usize| {
+            self.tally
+                .dag()
+                .find(self.made[*p].id)
+                .map_or(0, |e| self.tally.dag().entry(e).seq)
+        };
         let seq = 1 + own.map(seq).max().unwrap_or(0);
         let genesis = starts.then_some(ledger);
-        let parents = genesis.into_iter().chain(parents.iter().map(|p| self.made[*p].id)).collect();
-        Payload { charter, ledger, member: name(member), parents, seq, statements, v: FORMAT_VERSION }
+        let parents = genesis
+            .into_iter()
+            .chain(parents.iter().map(|p| self.made[*p].id))
+            .collect();
+        Payload {
+            charter,
+            ledger,
+            member: name(member),
+            parents,
+            seq,
+            statements,
+            v: FORMAT_VERSION,
+        }
     }
 
     fn take(&mut self, payload: Payload, parents: Vec<usize>, member: usize) -> Option<usize> {
-        let author = NAMES.iter().position(|n| *n == payload.member.as_str()).expect("one of these");
+        let author = NAMES
+            .iter()
+            .position(|n| *n == payload.member.as_str())
+            .expect("one of these");
         let oids: Vec<_> = payload.parents.iter().map(|id| oid_of(*id)).collect();
         let proposes = payload.statements.first().is_some_and(Statement::proposes);
         let parsed = entry(&payload, &oids, member);
         let (id, before) = (parsed.id, self.tally.dag().entries().len());
         let was_in = self.tally.dag().find(id).is_some();
-        let taken = self.tally.insert_checked(parsed.clone(), oid_of(id)).is_ok();
+        let taken = self
+            .tally
+            .insert_checked(parsed.clone(), oid_of(id))
+            .is_ok();
         let grown = self.tally.dag().entries().len() - before;
-        assert_eq!(grown, usize::from(taken && !was_in), "what is refused, or known, changes nothing");
+        assert_eq!(
+            grown,
+            usize::from(taken && !was_in),
+            "what is refused, or known, changes nothing"
+        );
         if grown == 0 {
             return None;
         }
-        let ancestors = parents.iter().fold(0, |all, p| all | self.made[*p].ancestors | 1 << p);
-        self.made.push(Made { parsed, id, member: author, parents, ancestors });
+        let ancestors = parents
+            .iter()
+            .fold(0, |all, p| all | self.made[*p].ancestors | 1 << p);
+        self.made.push(Made {
+            parsed,
+            id,
+            member: author,
+            parents,
+            ancestors,
+        });
         if proposes {
             self.proposals.push(id);
         }
@@ -493,7 +663,12 @@ fn is_vote(statement: &Statement) -> bool {
 fn above_all(dag: &Dag, who: &MemberName) -> Vec<EntryIndex> {
     let genesis = dag.find(dag.ledger());
     let own = dag.tips(who).last().copied().or(genesis);
-    own.into_iter().chain(dag.childless().filter(|t| Some(*t) != own && Some(*t) != genesis)).collect()
+    own.into_iter()
+        .chain(
+            dag.childless()
+                .filter(|t| Some(*t) != own && Some(*t) != genesis),
+        )
+        .collect()
 }
 
 // ---------------------------------------------------------------- saying
@@ -510,8 +685,14 @@ impl World {
 
     /// A proposal, counted back from the last; without any, an id that is none.
     fn target(&self, back: usize) -> EntryId {
-        let place = self.proposals.len().checked_sub(1 + back % self.proposals.len().max(1));
-        place.and_then(|place| self.proposals.get(place)).copied().unwrap_or(EntryId::new([0xee; 32]))
+        let place = self
+            .proposals
+            .len()
+            .checked_sub(1 + back % self.proposals.len().max(1));
+        place
+            .and_then(|place| self.proposals.get(place))
+            .copied()
+            .unwrap_or(EntryId::new([0xee; 32]))
     }
 
     /// What an op says; a proposal only where one may stand.
@@ -521,7 +702,9 @@ impl World {
             let proposal = self.target(back);
             let round = ROUNDS[usize::from(arg & 7)];
             let next = match kind {
-                1 if said.is_empty() => Some(Statement::Propose(self.propose(tally, proposal, arg))),
+                1 if said.is_empty() => {
+                    Some(Statement::Propose(self.propose(tally, proposal, arg)))
+                }
                 2 if said.is_empty() => propose_charter(self.setting, tally, charter, arg),
                 3 => Some(review(proposal, Verdict::Approve)),
                 4 => Some(match arg % 3 {
@@ -530,7 +713,11 @@ impl World {
                     _ => Statement::Withdraw(Withdraw { proposal }),
                 }),
                 5 => Some(Statement::Prevote(Prevote { proposal, round })),
-                6 => Some(Statement::Precommit(Precommit { proposal, round, signature: [0; 64] })),
+                6 => Some(Statement::Precommit(Precommit {
+                    proposal,
+                    round,
+                    signature: [0; 64],
+                })),
                 _ => None,
             };
             said.extend(next);
@@ -540,8 +727,11 @@ impl World {
 
     /// The ref (bits 0, 1), the base (2, 3), and which of several moves (4 to 7).
     fn propose(&self, tally: &Tally, proposal: EntryId, arg: u8) -> RefProposal {
-        let name: git_quorum::charter::RefName = REFS[usize::from(arg & 3)].parse().expect("a name");
-        let next = tally.chain(&Subject::Ref(name.clone())).map(|chain| chain.next.base);
+        let name: git_quorum::charter::RefName =
+            REFS[usize::from(arg & 3)].parse().expect("a name");
+        let next = tally
+            .chain(&Subject::Ref(name.clone()))
+            .map(|chain| chain.next.base);
         let base = match arg >> 2 & 3 {
             0 | 1 => next.unwrap_or(tally.dag().ledger()),
             2 => tally.dag().ledger(),
@@ -563,7 +753,12 @@ impl World {
 }
 
 fn review(proposal: EntryId, verdict: Verdict) -> Statement {
-    Statement::Review(Review { evidence: vec![], proposal, text: String::new(), verdict })
+    Statement::Review(Review {
+        evidence: vec![],
+        proposal,
+        text: String::new(),
+        verdict,
+    })
 }
 
 /// A variation of the charter that an entry is made under.
@@ -574,14 +769,20 @@ fn propose_charter(setting: Setting, tally: &Tally, base: EntryId, arg: u8) -> O
     let variation = arg & 7;
     match variation {
         0 => {
-            let is_free = |m: &usize| before.member(&name(*m)).is_none() && removed.iter().all(|r| r.name != name(*m));
+            let is_free = |m: &usize| {
+                before.member(&name(*m)).is_none() && removed.iter().all(|r| r.name != name(*m))
+            };
             members.push(voter((0..NAMES.len()).find(is_free)?));
             members.sort_by(|a, b| a.name.cmp(&b.name));
         }
         1 | 2 => {
             let gone = members.pop()?;
             if variation == 1 {
-                removed.push(Removal { key: gone.key, last: None, name: gone.name });
+                removed.push(Removal {
+                    key: gone.key,
+                    last: None,
+                    name: gone.name,
+                });
                 removed.sort_by(|a, b| a.name.cmp(&b.name));
             }
         }
@@ -593,10 +794,20 @@ fn propose_charter(setting: Setting, tally: &Tally, base: EntryId, arg: u8) -> O
     }
     let rules = setting.rules(members.iter().filter(|m| m.vote).count());
     let charter = match variation {
-        7 => ProposedCharter::Newer { version: 2, value: json!({"v": 2}) },
-        _ => ProposedCharter::Known(Box::new(Charter::new(members, protect, removed, rules).ok()?)),
+        7 => ProposedCharter::Newer {
+            version: 2,
+            value: json!({"v": 2}),
+        },
+        _ => ProposedCharter::Known(Box::new(
+            Charter::new(members, protect, removed, rules).ok()?,
+        )),
     };
-    Some(Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: format!("{}", arg) }))
+    Some(Statement::ProposeCharter(CharterProposal {
+        base,
+        charter,
+        text: String::new(),
+        title: format!("{}", arg),
+    }))
 }
 
 // ---------------------------------------------------------------- checking
@@ -617,13 +828,22 @@ impl Told {
     fn by(tally: &Tally) -> Told {
         let dag = tally.dag();
         let refused = tally.discounted().iter();
-        let refused = refused.map(|d| (dag.entry(d.place.entry).id, d.place.statement, d.discount.reason.code()));
+        let refused = refused.map(|d| {
+            (
+                dag.entry(d.place.entry).id,
+                d.place.statement,
+                d.discount.reason.code(),
+            )
+        });
         let subjects = tally.subjects().chain([&Subject::Charter]);
         Told {
             refused: refused.collect(),
             evidence: tally.evidence(),
             broken: tally.broken_slots().cloned().collect(),
-            proposals: tally.proposals().map(|p| (tally.decision(p.id), tally.report(p.id))).collect(),
+            proposals: tally
+                .proposals()
+                .map(|p| (tally.decision(p.id), tally.report(p.id)))
+                .collect(),
             chains: subjects.map(|subject| tally.chain(subject)).collect(),
             upgrade: tally.upgrade_needed(),
             history: dag.history().into_iter().map(|e| dag.entry(e).id).collect(),
@@ -637,7 +857,11 @@ impl World {
             self.check_ancestors();
         }
         if shares.get(Dear::Arrival) {
-            assert_eq!(Told::by(&self.arrived_otherwise()), Told::by(&self.tally), "the order of arrival shows");
+            assert_eq!(
+                Told::by(&self.arrived_otherwise()),
+                Told::by(&self.tally),
+                "the order of arrival shows"
+            );
         }
         if shares.get(Dear::Bytes) {
             self.check_bytes();
@@ -645,10 +869,19 @@ impl World {
         let evidence = self.tally.evidence();
         self.check_honest(&evidence);
         self.check_agreement(&evidence);
-        assert!(self.decided.iter().all(|p| self.tally.is_decided(*p)), "a decision is gone");
+        assert!(
+            self.decided.iter().all(|p| self.tally.is_decided(*p)),
+            "a decision is gone"
+        );
         for seat in self.seats.values() {
-            let decided = seat.tally.proposals().filter(|p| seat.tally.is_decided(p.id));
-            assert!(decided.into_iter().all(|p| self.tally.is_decided(p.id)), "what a part decides, the whole does");
+            let decided = seat
+                .tally
+                .proposals()
+                .filter(|p| seat.tally.is_decided(p.id));
+            assert!(
+                decided.into_iter().all(|p| self.tally.is_decided(p.id)),
+                "what a part decides, the whole does"
+            );
         }
     }
 
@@ -659,7 +892,10 @@ impl World {
         let indices: Vec<_> = self.made.iter().map(index).collect();
         for (n, made) in self.made.iter().enumerate() {
             for (other, at) in indices.iter().enumerate() {
-                assert_eq!(dag.reaches(*at, indices[n]), other == n || made.ancestors >> other & 1 == 1);
+                assert_eq!(
+                    dag.reaches(*at, indices[n]),
+                    other == n || made.ancestors >> other & 1 == 1
+                );
             }
         }
     }
@@ -672,12 +908,17 @@ impl World {
         while !left.is_empty() {
             state = state.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
             let from = (state >> 16) as usize % left.len();
-            let is_ready = |place: &usize| self.made[*place].parents.iter().all(|p| has >> p & 1 == 1);
-            let turn =
-                (0..left.len()).map(|n| (from + n) % left.len()).find(|n| is_ready(&left[*n])).expect("some is ready");
+            let is_ready =
+                |place: &usize| self.made[*place].parents.iter().all(|p| has >> p & 1 == 1);
+            let turn = (0..left.len())
+                .map(|n| (from + n) % left.len())
+                .find(|n| is_ready(&left[*n]))
+                .expect("some is ready");
             let place = left.remove(turn);
             let Made { parsed, id, .. } = &self.made[place];
-            tally.insert_checked(parsed.clone(), oid_of(*id)).expect("it was taken in before");
+            tally
+                .insert_checked(parsed.clone(), oid_of(*id))
+                .expect("it was taken in before");
             has |= 1 << place;
         }
         tally
@@ -686,35 +927,78 @@ impl World {
     fn check_bytes(&self) {
         let mut bytes = self.tally.to_bytes();
         let again = Tally::from_bytes(bytes.clone()).expect("what was written is read");
-        assert!(again.to_bytes() == bytes, "what was read is written the same");
+        assert!(
+            again.to_bytes() == bytes,
+            "what was read is written the same"
+        );
         let damaged = usize::from(self.setting.0[3]) * bytes.len() / 256;
         bytes[damaged] ^= 1 + (self.setting.0[3] & 0x7f);
-        assert!(Tally::from_bytes(bytes).is_none(), "damage at {damaged} goes unnoticed");
+        assert!(
+            Tally::from_bytes(bytes).is_none(),
+            "damage at {damaged} goes unnoticed"
+        );
     }
 
     fn check_honest(&self, evidence: &[Evidence]) {
         for convicted in evidence {
-            let member = NAMES.iter().position(|n| *n == convicted.member.as_str()).expect("one of these");
-            assert!(self.setting.lies(member), "{} is convicted and did nothing wrong", NAMES[member]);
+            let member = NAMES
+                .iter()
+                .position(|n| *n == convicted.member.as_str())
+                .expect("one of these");
+            assert!(
+                self.setting.lies(member),
+                "{} is convicted and did nothing wrong",
+                NAMES[member]
+            );
         }
     }
 
     fn check_agreement(&self, evidence: &[Evidence]) {
         let dag = self.tally.dag();
-        let charters = self.proposals.iter().copied().chain([dag.ledger()]).filter_map(|id| dag.charter(id));
-        let lies = |m: &Member| NAMES.iter().position(|n| *n == m.name.as_str()).is_some_and(|m| self.setting.lies(m));
-        let bears = |charter: &Charter| charter.voters().filter(|m| lies(m)).count() <= charter.threshold().f;
+        let charters = self
+            .proposals
+            .iter()
+            .copied()
+            .chain([dag.ledger()])
+            .filter_map(|id| dag.charter(id));
+        let lies = |m: &Member| {
+            NAMES
+                .iter()
+                .position(|n| *n == m.name.as_str())
+                .is_some_and(|m| self.setting.lies(m))
+        };
+        let bears = |charter: &Charter| {
+            charter.voters().filter(|m| lies(m)).count() <= charter.threshold().f
+        };
         let holds = charters.into_iter().all(|node| bears(&node.charter));
         for slot in self.tally.broken_slots() {
             assert!(!holds, "agreement breaks with no more liars than are borne");
-            let charters: Vec<_> =
-                self.tally.decided_in(slot).iter().filter_map(|p| self.tally.decision(*p)).map(|d| d.charter).collect();
-            let twice = charters.iter().find(|c| charters.iter().filter(|other| other == c).count() > 1);
+            let charters: Vec<_> = self
+                .tally
+                .decided_in(slot)
+                .iter()
+                .filter_map(|p| self.tally.decision(*p))
+                .map(|d| d.charter)
+                .collect();
+            let twice = charters
+                .iter()
+                .find(|c| charters.iter().filter(|other| other == c).count() > 1);
             let Some(charter) = twice else { continue };
-            let named = evidence.iter().filter(|e| e.charter == *charter && e.slot == slot.id());
+            let named = evidence
+                .iter()
+                .filter(|e| e.charter == *charter && e.slot == slot.id());
             let named: BTreeSet<_> = named.map(|e| &e.member).collect();
-            let culprits = dag.charter(*charter).expect("it decided").charter.threshold().culprits();
-            assert!(named.len() >= culprits, "{} of {culprits} culprits are named", named.len());
+            let culprits = dag
+                .charter(*charter)
+                .expect("it decided")
+                .charter
+                .threshold()
+                .culprits();
+            assert!(
+                named.len() >= culprits,
+                "{} of {culprits} culprits are named",
+                named.len()
+            );
         }
     }
 }

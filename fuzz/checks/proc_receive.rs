@@ -10,11 +10,24 @@ use git_quorum::gate::proc_receive::{Answer, Ruling, converse};
 /// However the bytes arrive, the same is said: an answer to each ref, in order and under the name that came, or no
 /// report at all.
 pub fn check(input: &[u8]) {
-    let Some((how, bytes)) = input.split_first() else { return };
-    let bytes = if how & 1 == 1 { framed(bytes) } else { bytes.to_vec() };
+    let Some((how, bytes)) = input.split_first() else {
+        return;
+    };
+    let bytes = if how & 1 == 1 {
+        framed(bytes)
+    } else {
+        bytes.to_vec()
+    };
     let (said, push) = talk(&mut bytes.as_slice());
-    let pieces = Pieces { bytes: &bytes, state: u32::from(*how) };
-    assert_eq!(talk(&mut { pieces }), (said.clone(), push.clone()), "pieces make no difference");
+    let pieces = Pieces {
+        bytes: &bytes,
+        state: u32::from(*how),
+    };
+    assert_eq!(
+        talk(&mut { pieces }),
+        (said.clone(), push.clone()),
+        "pieces make no difference"
+    );
     check_said(&said, push.as_ref());
 }
 
@@ -23,7 +36,10 @@ fn talk(input: &mut impl Read) -> (Vec<u8>, Option<Push>) {
     let (mut output, mut asked) = (Vec::new(), None);
     let told = converse(input, &mut output, |push| {
         asked = Some(push.clone());
-        Ruling { answers: answers(push), says: Vec::new() }
+        Ruling {
+            answers: answers(push),
+            says: Vec::new(),
+        }
     });
     (output, asked.filter(|_| told.is_ok()))
 }
@@ -47,18 +63,27 @@ fn check_said(said: &[u8], push: Option<&Push>) {
     }
     let Some(push) = push else {
         // A name can be too long to be answered; the report then breaks off before its end.
-        return assert!(said.is_empty() || pkt_line::read_part(&mut said, usize::MAX).is_err(), "half a report");
+        return assert!(
+            said.is_empty() || pkt_line::read_part(&mut said, usize::MAX).is_err(),
+            "half a report"
+        );
     };
     assert!(greeted);
     for (place, name) in push.raw_names().enumerate() {
         let line = line(&mut said);
         match (place, place % 3) {
             // A line feed at the end of a line is none of it.
-            (0..4, 1 | 2) => assert_eq!(line, [b"ok ", name.strip_suffix(b"\n").unwrap_or(name)].concat()),
+            (0..4, 1 | 2) => assert_eq!(
+                line,
+                [b"ok ", name.strip_suffix(b"\n").unwrap_or(name)].concat()
+            ),
             _ => assert!(line.starts_with(&[b"ng ", name, b" "].concat())),
         }
         let reason = line.get(3 + name.len()..).unwrap_or_default();
-        assert!(!reason.iter().any(u8::is_ascii_control), "a reason is one clean line");
+        assert!(
+            !reason.iter().any(u8::is_ascii_control),
+            "a reason is one clean line"
+        );
         if (0..4).contains(&place) && place % 3 == 2 {
             assert_eq!(self::line(&mut said), b"option fall-through");
         }
@@ -97,7 +122,10 @@ struct Pieces<'a> {
 
 impl Read for Pieces<'_> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        self.state = self.state.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+        self.state = self
+            .state
+            .wrapping_mul(0x0019_660d)
+            .wrapping_add(0x3c6e_f35f);
         let piece = (self.state >> 28) as usize;
         if piece == 0 {
             return Err(std::io::ErrorKind::Interrupted.into());

@@ -48,7 +48,8 @@ struct Commit {
     payload: Value,
 }
 
-static LEDGERS: LazyLock<Vec<Ledger>> = LazyLock::new(|| VECTORS.iter().map(|text| Ledger::read(text)).collect());
+static LEDGERS: LazyLock<Vec<Ledger>> =
+    LazyLock::new(|| VECTORS.iter().map(|text| Ledger::read(text)).collect());
 
 impl Ledger {
     fn read(text: &str) -> Ledger {
@@ -58,12 +59,18 @@ impl Ledger {
             commits.push(Commit::read(entry.as_str().expect("a text"), &commits));
         }
         let expected = &mut vector["expected"];
-        Ledger { commits, discounted: expected["discounted"].take(), evidence: expected["evidence"].take() }
+        Ledger {
+            commits,
+            discounted: expected["discounted"].take(),
+            evidence: expected["evidence"].take(),
+        }
     }
 
     /// Whether it holds these commits.
     fn holds(&self, votes: &[Said]) -> bool {
-        votes.iter().all(|vote| self.commits.iter().any(|commit| commit.oid == vote.commit))
+        votes
+            .iter()
+            .all(|vote| self.commits.iter().any(|commit| commit.oid == vote.commit))
     }
 }
 
@@ -71,7 +78,12 @@ impl Commit {
     fn read(text: &str, before: &[Commit]) -> Commit {
         let (header, message) = text.split_once("\n\n").expect("a header");
         let (_, payload) = message.split_once("\n\n").expect("a payload");
-        let place = |id: &str| before.iter().position(|commit| commit.oid.to_string() == id).expect("a parent");
+        let place = |id: &str| {
+            before
+                .iter()
+                .position(|commit| commit.oid.to_string() == id)
+                .expect("a parent")
+        };
         let parent = |line: &str| line.strip_prefix("parent ").map(place);
         Commit {
             raw: text.as_bytes().to_vec(),
@@ -97,20 +109,34 @@ pub fn entries(ledger: usize) -> usize {
 /// The file that an input is or says. A recipe: the ledger; the places of the entries `1` and `2` and of the genesis;
 /// and changes of four bytes: what (see [`change`] and [`damage`]), of which entry, and two more.
 pub fn file(input: &[u8]) -> Vec<u8> {
-    let Some((&[ledger, one, two, genesis], changes)) = input.split_first_chunk().filter(|(head, _)| head[0] < 0x20)
+    let Some((&[ledger, one, two, genesis], changes)) =
+        input.split_first_chunk().filter(|(head, _)| head[0] < 0x20)
     else {
         return input.to_vec();
     };
     let commits = &LEDGERS[usize::from(ledger) % LEDGERS.len()].commits;
     let place = |byte: u8| (byte != NONE).then(|| usize::from(byte) % commits.len());
-    let named = [("1", place(one)), ("2", place(two)), ("genesis", place(genesis))];
-    let mut carried: Vec<_> = commits.iter().map(|commit| Some(commit.raw.clone())).collect();
+    let named = [
+        ("1", place(one)),
+        ("2", place(two)),
+        ("genesis", place(genesis)),
+    ];
+    let mut carried: Vec<_> = commits
+        .iter()
+        .map(|commit| Some(commit.raw.clone()))
+        .collect();
     let needed = closure(commits, named.iter().filter_map(|(_, place)| *place));
-    carried.iter_mut().enumerate().filter(|(n, _)| !needed.contains(n)).for_each(|(_, raw)| *raw = None);
+    carried
+        .iter_mut()
+        .enumerate()
+        .filter(|(n, _)| !needed.contains(n))
+        .for_each(|(_, raw)| *raw = None);
     let changes: Vec<&[u8; 4]> = changes.as_chunks().0.iter().take(8).collect();
     changes.iter().for_each(|what| change(&mut carried, **what));
     let oid = |place: usize| carried[place].as_deref().map_or(commits[place].oid, oid_of);
-    let refs = named.iter().filter_map(|(name, place)| Some((*name, oid((*place)?))));
+    let refs = named
+        .iter()
+        .filter_map(|(name, place)| Some((*name, oid((*place)?))));
     let mut bytes = bundle(refs, carried.iter().flatten());
     changes.iter().for_each(|what| damage(&mut bytes, **what));
     bytes
@@ -153,7 +179,11 @@ fn change(carried: &mut Vec<Option<Vec<u8>>>, [what, which, at, value]: [u8; 4])
 fn damage(bytes: &mut Vec<u8>, [what, which, at, value]: [u8; 4]) {
     let place = usize::from(u16::from_be_bytes([which, at])) % bytes.len().max(1);
     match what & 7 {
-        5 => bytes.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= value),
+        5 => bytes
+            .iter_mut()
+            .skip(place)
+            .take(1)
+            .for_each(|byte| *byte ^= value),
         6 => bytes.truncate(place),
         7 => bytes.insert(place, value),
         _ => {}
@@ -161,11 +191,27 @@ fn damage(bytes: &mut Vec<u8>, [what, which, at, value]: [u8; 4]) {
 }
 
 /// A bundle, written without Git: nothing is compressed, the checksum of the pack is left out.
-fn bundle<'a>(refs: impl Iterator<Item = (&'a str, Oid)>, commits: impl Iterator<Item = &'a Vec<u8>>) -> Vec<u8> {
-    let refs: String = refs.map(|(name, oid)| format!("{oid} refs/quorum-proof/{name}\n")).collect();
-    let objects: Vec<_> = commits.map(|raw| object(1, raw)).chain([object(2, b"")]).collect();
+fn bundle<'a>(
+    refs: impl Iterator<Item = (&'a str, Oid)>,
+    commits: impl Iterator<Item = &'a Vec<u8>>,
+) -> Vec<u8> {
+    let refs: String = refs
+        .map(|(name, oid)| format!("{oid} refs/quorum-proof/{name}\n"))
+        .collect();
+    let objects: Vec<_> = commits
+        .map(|raw| object(1, raw))
+        .chain([object(2, b"")])
+        .collect();
     let count = u32::try_from(objects.len()).expect("a few").to_be_bytes();
-    [b"# v2 git bundle\n", refs.as_bytes(), b"\nPACK\0\0\0\x02", &count, &objects.concat(), &[0; 20]].concat()
+    [
+        b"# v2 git bundle\n",
+        refs.as_bytes(),
+        b"\nPACK\0\0\0\x02",
+        &count,
+        &objects.concat(),
+        &[0; 20],
+    ]
+    .concat()
 }
 
 fn object(kind: u8, raw: &[u8]) -> Vec<u8> {
@@ -183,7 +229,15 @@ fn object(kind: u8, raw: &[u8]) -> Vec<u8> {
         b = (b + a) % 65_521;
     }
     let sum = (b << 16 | a).to_be_bytes();
-    [&head[..], b"\x78\x01\x01", &length.to_le_bytes(), &(!length).to_le_bytes(), raw, &sum].concat()
+    [
+        &head[..],
+        b"\x78\x01\x01",
+        &length.to_le_bytes(),
+        &(!length).to_le_bytes(),
+        raw,
+        &sum,
+    ]
+    .concat()
 }
 
 // ---------------------------------------------------------------- checking
@@ -195,29 +249,54 @@ pub fn check(input: &[u8]) {
 
 /// The kinds of fault that an input proves.
 pub fn proved(input: &[u8]) -> Vec<FaultKind> {
-    judged(&file(input)).map(|faults| faults.iter().map(|fault| fault.kind).collect()).unwrap_or_default()
+    judged(&file(input))
+        .map(|faults| faults.iter().map(|fault| fault.kind).collect())
+        .unwrap_or_default()
 }
 
 fn judged(bytes: &[u8]) -> Result<Vec<Fault>, ProofError> {
     let Proof { tally, faults } = check_proof(bytes)?;
     let Bundle { mut refs, commits } = Bundle::read(bytes)?;
-    let known: BTreeMap<&[u8], &Commit> =
-        LEDGERS.iter().flat_map(|ledger| &ledger.commits).map(|commit| (commit.raw.as_slice(), commit)).collect();
+    let known: BTreeMap<&[u8], &Commit> = LEDGERS
+        .iter()
+        .flat_map(|ledger| &ledger.commits)
+        .map(|commit| (commit.raw.as_slice(), commit))
+        .collect();
     let found: BTreeMap<Oid, &Commit> = commits
         .iter()
         .map(|raw| {
-            let commit = *known.get(raw.as_slice()).expect("every entry was signed by a member");
+            let commit = *known
+                .get(raw.as_slice())
+                .expect("every entry was signed by a member");
             (commit.oid, commit)
         })
         .collect();
-    let genesis = refs.remove("refs/quorum-proof/genesis").expect("its genesis is named");
-    assert_eq!(tally.dag().entries().next().map(|(_, entry)| entry.oid), Some(genesis));
-    assert_eq!(tally.dag().entries().len(), found.len(), "each entry is judged, once");
+    let genesis = refs
+        .remove("refs/quorum-proof/genesis")
+        .expect("its genesis is named");
+    assert_eq!(
+        tally.dag().entries().next().map(|(_, entry)| entry.oid),
+        Some(genesis)
+    );
+    assert_eq!(
+        tally.dag().entries().len(),
+        found.len(),
+        "each entry is judged, once"
+    );
     let named: BTreeSet<Oid> = refs.into_values().collect();
     assert!(!faults.is_empty(), "a proof that convicts nobody");
     for fault in &faults {
-        assert!(fault.votes.iter().all(|vote| named.contains(&vote.commit)), "only named entries convict");
-        assert!(fault.votes.iter().all(|vote| is_said(fault, vote, found[&vote.commit])), "{fault:?} was not said");
+        assert!(
+            fault.votes.iter().all(|vote| named.contains(&vote.commit)),
+            "only named entries convict"
+        );
+        assert!(
+            fault
+                .votes
+                .iter()
+                .all(|vote| is_said(fault, vote, found[&vote.commit])),
+            "{fault:?} was not said"
+        );
         match fault.votes.as_slice() {
             [one] => check_single(fault, one),
             [first, second] => check_pair(fault, first, second, &found),
@@ -229,7 +308,10 @@ fn judged(bytes: &[u8]) -> Result<Vec<Fault>, ProofError> {
 
 /// Whether the entry says so, by its JSON.
 fn is_said(fault: &Fault, vote: &Said, commit: &Commit) -> bool {
-    let (payload, said) = (&commit.payload, &commit.payload["statements"][vote.statement]);
+    let (payload, said) = (
+        &commit.payload,
+        &commit.payload["statements"][vote.statement],
+    );
     let kind = match vote.phase {
         Phase::Prevote => "prevote",
         Phase::Precommit => "precommit",
@@ -244,31 +326,64 @@ fn is_said(fault: &Fault, vote: &Said, commit: &Commit) -> bool {
 /// A vote alone convicts where the vectors say that it does not count, and why.
 fn check_single(fault: &Fault, vote: &Said) {
     let code = fault.code.expect("a reason").code();
-    for ledger in LEDGERS.iter().filter(|ledger| ledger.holds(std::slice::from_ref(vote))) {
-        let of_vote = |d: &&Value| d["entry"] == vote.entry.to_string() && d["statement"] == vote.statement;
-        let discounted = ledger.discounted.as_array().and_then(|all| all.iter().find(of_vote));
-        assert_eq!(discounted.map(|d| &d["reason"]), Some(&Value::from(code)), "the vectors say otherwise");
+    for ledger in LEDGERS
+        .iter()
+        .filter(|ledger| ledger.holds(std::slice::from_ref(vote)))
+    {
+        let of_vote =
+            |d: &&Value| d["entry"] == vote.entry.to_string() && d["statement"] == vote.statement;
+        let discounted = ledger
+            .discounted
+            .as_array()
+            .and_then(|all| all.iter().find(of_vote));
+        assert_eq!(
+            discounted.map(|d| &d["reason"]),
+            Some(&Value::from(code)),
+            "the vectors say otherwise"
+        );
     }
 }
 
 /// Two votes convict if they are what rule 7 says, and, where one of the vectors holds both, it says so.
 fn check_pair(fault: &Fault, first: &Said, second: &Said, found: &BTreeMap<Oid, &Commit>) {
-    assert_ne!(first.proposal, second.proposal, "votes for one proposal convict nobody");
+    assert_ne!(
+        first.proposal, second.proposal,
+        "votes for one proposal convict nobody"
+    );
     let slot = |vote: &Said| {
-        let proposes = |commit: &&&Commit| git_quorum::id::EntryId::of(&unsigned(&commit.raw)) == vote.proposal;
-        let said = found.values().find(proposes).map(|commit| &commit.payload["statements"][0]).expect("a proposal");
-        (said["kind"].clone(), said["name"].clone(), said["base"].clone())
+        let proposes = |commit: &&&Commit| {
+            git_quorum::id::EntryId::of(&unsigned(&commit.raw)) == vote.proposal
+        };
+        let said = found
+            .values()
+            .find(proposes)
+            .map(|commit| &commit.payload["statements"][0])
+            .expect("a proposal");
+        (
+            said["kind"].clone(),
+            said["name"].clone(),
+            said["base"].clone(),
+        )
     };
     let (one, other) = (slot(first), slot(second));
     match fault.kind {
         FaultKind::Equivocation => {
-            assert_eq!((first.phase, first.round, one), (second.phase, second.round, other));
+            assert_eq!(
+                (first.phase, first.round, one),
+                (second.phase, second.round, other)
+            );
         }
         FaultKind::LockViolation => {
-            assert_eq!((first.phase, second.phase, one), (Phase::Precommit, Phase::Prevote, other));
+            assert_eq!(
+                (first.phase, second.phase, one),
+                (Phase::Precommit, Phase::Prevote, other)
+            );
             assert!(first.round < second.round);
         }
-        FaultKind::FreezeViolation => assert_eq!((first.phase, one.0), (Phase::Precommit, "propose-charter".into())),
+        FaultKind::FreezeViolation => assert_eq!(
+            (first.phase, one.0),
+            (Phase::Precommit, "propose-charter".into())
+        ),
         _ => panic!("{:?} takes one vote", fault.kind),
     }
     let is_fault = |e: &Value| {
@@ -279,7 +394,10 @@ fn check_pair(fault: &Fault, first: &Said, second: &Said, found: &BTreeMap<Oid, 
     };
     for ledger in LEDGERS.iter().filter(|ledger| ledger.holds(&fault.votes)) {
         let evidence = ledger.evidence.as_array().expect("a list");
-        assert!(evidence.iter().any(is_fault), "the vectors know nothing of {fault:?}");
+        assert!(
+            evidence.iter().any(is_fault),
+            "the vectors know nothing of {fault:?}"
+        );
     }
 }
 
@@ -287,6 +405,9 @@ fn check_pair(fault: &Fault, first: &Said, second: &Said, found: &BTreeMap<Oid, 
 fn unsigned(raw: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(raw).expect("a text");
     let (header, message) = text.split_once("\n\n").expect("a header");
-    let lines: Vec<_> = header.lines().filter(|l| !l.starts_with("gpgsig ") && !l.starts_with(' ')).collect();
+    let lines: Vec<_> = header
+        .lines()
+        .filter(|l| !l.starts_with("gpgsig ") && !l.starts_with(' '))
+        .collect();
     format!("{}\n\n{message}", lines.join("\n")).into_bytes()
 }

@@ -33,9 +33,12 @@ pub fn of(target: &str, spec: &Path) -> Vec<Vec<u8>> {
 
 /// Writes the seeds of a target into the folder that `FUZZ_SEEDS` names, and ends the program; does nothing without it.
 pub fn write_if_asked(target: &str, spec: &Path) {
-    let Some(folder) = std::env::var_os("FUZZ_SEEDS") else { return };
+    let Some(folder) = std::env::var_os("FUZZ_SEEDS") else {
+        return;
+    };
     for (n, seed) in of(target, spec).into_iter().enumerate() {
-        fs::write(Path::new(&folder).join(format!("seed-{n:03}")), seed).expect("a seed can be written");
+        fs::write(Path::new(&folder).join(format!("seed-{n:03}")), seed)
+            .expect("a seed can be written");
     }
     std::process::exit(0);
 }
@@ -45,14 +48,18 @@ fn vectors(spec: &Path, folder: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = folder.map(|found| found.expect("a file").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "entry"));
     paths.sort();
-    let read = paths.into_iter().map(|path| fs::read(path).expect("a vector can be read"));
+    let read = paths
+        .into_iter()
+        .map(|path| fs::read(path).expect("a vector can be read"));
     read.filter(|raw| raw.len() <= MOST).collect()
 }
 
 /// What the valid vectors say.
 fn payloads(spec: &Path) -> Vec<Value> {
     let valid = vectors(spec, "valid").into_iter();
-    let json = |raw: Vec<u8>| serde_json::from_str(String::from_utf8(raw).ok()?.rsplit_once("\n\n")?.1).ok();
+    let json = |raw: Vec<u8>| {
+        serde_json::from_str(String::from_utf8(raw).ok()?.rsplit_once("\n\n")?.1).ok()
+    };
     valid.filter_map(json).collect()
 }
 
@@ -64,41 +71,77 @@ fn charters(spec: &Path) -> Vec<Vec<u8>> {
     };
     let charters: Vec<_> = payloads(spec).iter().filter_map(in_payload).collect();
     let first: Value = serde_json::from_str(&charters[0]).expect("a charter");
-    let texts = [&first["members"][0]["name"], &first["members"][0]["key"], &first["protect"][0]];
-    let texts = texts.map(|text| text.as_str().expect("a text").to_owned()).into_iter();
+    let texts = [
+        &first["members"][0]["name"],
+        &first["members"][0]["key"],
+        &first["protect"][0],
+    ];
+    let texts = texts
+        .map(|text| text.as_str().expect("a text").to_owned())
+        .into_iter();
     let lines = successions(&first);
-    let pairs = charters.iter().flat_map(|a| charters.iter().map(move |b| format!("{a}\n{b}")));
+    let pairs = charters
+        .iter()
+        .flat_map(|a| charters.iter().map(move |b| format!("{a}\n{b}")));
     let refs = ["refs/heads/*", "refs/heads/release/2026-11-24"].map(str::to_owned);
-    let all = charters.iter().cloned().chain(pairs.take(24)).chain(lines).chain(texts).chain(refs);
+    let all = charters
+        .iter()
+        .cloned()
+        .chain(pairs.take(24))
+        .chain(lines)
+        .chain(texts)
+        .chain(refs);
     all.map(String::into_bytes).collect()
 }
 
 /// Lines of charters: the last member of the first one leaves, is forgotten, comes back, and has another key.
 fn successions(first: &Value) -> Vec<String> {
     let mut gone = first.clone();
-    let last = gone["members"].as_array_mut().and_then(Vec::pop).expect("members");
+    let last = gone["members"]
+        .as_array_mut()
+        .and_then(Vec::pop)
+        .expect("members");
     gone["removed"] = json!([{"key": last["key"], "last": null, "name": last["name"]}]);
     let mut forgotten = gone.clone();
     forgotten["removed"] = json!([]);
     let mut other = first.clone();
-    let key = PublicKey::admit(known::signing_key("mallory").verifying_key().to_bytes()).expect("a good key");
-    if let Some(last) = other["members"].as_array_mut().and_then(|members| members.last_mut()) {
+    let key = PublicKey::admit(known::signing_key("mallory").verifying_key().to_bytes())
+        .expect("a good key");
+    if let Some(last) = other["members"]
+        .as_array_mut()
+        .and_then(|members| members.last_mut())
+    {
         last["key"] = json!(key);
     }
     let left = format!("{first}\n{gone}");
     let after = [&gone, &forgotten, first].map(|next| format!("{left}\n{next}"));
-    [left.clone(), format!("{first}\n{other}")].into_iter().chain(after).collect()
+    [left.clone(), format!("{first}\n{other}")]
+        .into_iter()
+        .chain(after)
+        .collect()
 }
 
 fn armours(spec: &Path) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    for raw in vectors(spec, "valid").into_iter().chain(vectors(spec, "invalid")) {
+    for raw in vectors(spec, "valid")
+        .into_iter()
+        .chain(vectors(spec, "invalid"))
+    {
         let text = String::from_utf8_lossy(&raw).into_owned();
-        let Some((_, rest)) = text.split_once("\ngpgsig ") else { continue };
-        let Some((armour, _)) = rest.split_once("\n\n") else { continue };
+        let Some((_, rest)) = text.split_once("\ngpgsig ") else {
+            continue;
+        };
+        let Some((armour, _)) = rest.split_once("\n\n") else {
+            continue;
+        };
         let armour = format!("{}\n", armour.replace("\n ", "\n"));
-        let base64: String = armour.lines().filter(|line| !line.starts_with('-')).collect();
-        let Ok(blob) = STANDARD.decode(base64) else { continue };
+        let base64: String = armour
+            .lines()
+            .filter(|line| !line.starts_with('-'))
+            .collect();
+        let Ok(blob) = STANDARD.decode(base64) else {
+            continue;
+        };
         if blob.len() > 160 {
             let key = blob.get(33..65).unwrap_or_default();
             seeds.push([key, &blob[blob.len() - 64..]].concat());
@@ -116,7 +159,10 @@ fn agreements(spec: &Path) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for payload in payloads(spec) {
         let mut proposal = payload["statements"][0].clone();
-        if !proposal["kind"].as_str().is_some_and(|kind| kind.starts_with("propose")) {
+        if !proposal["kind"]
+            .as_str()
+            .is_some_and(|kind| kind.starts_with("propose"))
+        {
             continue;
         }
         proposal["base"] = json!(ledger.dag().ledger());
@@ -140,7 +186,9 @@ fn agreed(proposal: &Value, round: u32) -> [u8; 64] {
     let statement = serde_json::from_value(proposal.clone()).expect("a statement");
     let _ = trial.say(statement);
     let body = agreement_statement(trial.tally(), ledger, dsse::DRAFT, round).unwrap_or_default();
-    known::signing_key("alice").sign(&pre_authentication_encoding(&body)).to_bytes()
+    known::signing_key("alice")
+        .sign(&pre_authentication_encoding(&body))
+        .to_bytes()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -159,70 +207,207 @@ const PRECOMMIT: u8 = 6;
 
 /// An entry of a member that cites everybody's last.
 fn op(member: u8, odd: u8, said: &[(u8, u8)]) -> Vec<u8> {
-    let said = said.iter().flat_map(|(kind, arg)| [*kind, *arg]).chain(std::iter::repeat(0));
-    [member, 0xff, odd].into_iter().chain(said).take(9).collect()
+    let said = said
+        .iter()
+        .flat_map(|(kind, arg)| [*kind, *arg])
+        .chain(std::iter::repeat(0));
+    [member, 0xff, odd]
+        .into_iter()
+        .chain(said)
+        .take(9)
+        .collect()
 }
 
 fn lanes() -> Vec<Vec<u8>> {
     let build = |setting: [u8; 4], ops: &[Vec<u8>]| [setting.to_vec(), ops.concat()].concat();
-    let each =
-        |members: std::ops::Range<u8>, said: &[(u8, u8)]| -> Vec<Vec<u8>> { members.map(|m| op(m, 0, said)).collect() };
+    let each = |members: std::ops::Range<u8>, said: &[(u8, u8)]| -> Vec<Vec<u8>> {
+        members.map(|m| op(m, 0, said)).collect()
+    };
     let proposed = |arg| vec![op(0, 0, &[(PROPOSE, arg)])];
-    let voted = |n| [each(0..n, &[(APPROVE, 0), (PREVOTE, 0)]), each(0..n, &[(PRECOMMIT, 0)])].concat();
+    let voted = |n| {
+        [
+            each(0..n, &[(APPROVE, 0), (PREVOTE, 0)]),
+            each(0..n, &[(PRECOMMIT, 0)]),
+        ]
+        .concat()
+    };
     let changed = |n, arg| [vec![op(0, 0, &[(CHARTER, arg)])], voted(n)].concat();
-    let honest = |n| [each(0..n, &[(APPROVE, 0)]), each(0..n, &[]), each(0..n, &[])].concat();
+    let honest = |n| {
+        [
+            each(0..n, &[(APPROVE, 0)]),
+            each(0..n, &[]),
+            each(0..n, &[]),
+        ]
+        .concat()
+    };
     let mut seeds = vec![
         build([3, 0xff, 0, 0], &[proposed(0), voted(4)].concat()),
         build([3, 0x00, 1, 7], &[proposed(0), honest(4)].concat()),
-        build([0, 0xff, 2, 9], &[proposed(0), voted(1), proposed(0), voted(1)].concat()),
-        build([3, 0xff, 3, 20], &[proposed(0), voted(4), proposed(1), voted(4)].concat()),
-        build([3, 0x08, 4, 99], &[proposed(0), proposed(16), honest(4), vec![op(3, 1, &[(PREVOTE, 1)])]].concat()),
-        build([3, 0xff, 5, 50], &[proposed(0), vec![op(1, 0, &[(VIEW, 0), (VIEW, 1), (VIEW, 2)])]].concat()),
+        build(
+            [0, 0xff, 2, 9],
+            &[proposed(0), voted(1), proposed(0), voted(1)].concat(),
+        ),
+        build(
+            [3, 0xff, 3, 20],
+            &[proposed(0), voted(4), proposed(1), voted(4)].concat(),
+        ),
+        build(
+            [3, 0x08, 4, 99],
+            &[
+                proposed(0),
+                proposed(16),
+                honest(4),
+                vec![op(3, 1, &[(PREVOTE, 1)])],
+            ]
+            .concat(),
+        ),
+        build(
+            [3, 0xff, 5, 50],
+            &[
+                proposed(0),
+                vec![op(1, 0, &[(VIEW, 0), (VIEW, 1), (VIEW, 2)])],
+            ]
+            .concat(),
+        ),
     ];
     for variation in 0..8 {
-        seeds.push(build([3, 0xff, variation, variation], &[changed(4, variation), proposed(0), voted(4)].concat()));
-        seeds.push(build([3, 0x00, variation, variation], &[proposed(0), changed(4, variation), honest(4)].concat()));
+        seeds.push(build(
+            [3, 0xff, variation, variation],
+            &[changed(4, variation), proposed(0), voted(4)].concat(),
+        ));
+        seeds.push(build(
+            [3, 0x00, variation, variation],
+            &[proposed(0), changed(4, variation), honest(4)].concat(),
+        ));
     }
     // Two rivals: one is decided, and three members decide the other too, on branches that know nothing of it.
-    let decided = [each(0..4, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), each(0..4, &[(PRECOMMIT | 8, 0)])].concat();
+    let decided = [
+        each(0..4, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]),
+        each(0..4, &[(PRECOMMIT | 8, 0)]),
+    ]
+    .concat();
     let branch = |member: u8, back: u8| {
-        let entry = op(member | 3 << 3, 1 << 5 | 1, &[(APPROVE | back << 3, 0), (PREVOTE | back << 3, 0)]);
+        let entry = op(
+            member | 3 << 3,
+            1 << 5 | 1,
+            &[(APPROVE | back << 3, 0), (PREVOTE | back << 3, 0)],
+        );
         [&entry[..1], &[0], &entry[2..]].concat()
     };
     let rivals = [proposed(0), proposed(16)].concat();
-    let one_lies = [rivals.clone(), vec![branch(3, 0), branch(3, 1)], honest(3), honest(3)].concat();
+    let one_lies = [
+        rivals.clone(),
+        vec![branch(3, 0), branch(3, 1)],
+        honest(3),
+        honest(3),
+    ]
+    .concat();
     seeds.push(build([3, 0x08, 0, 0], &one_lies));
     let again: Vec<_> = (1..4).map(|member| branch(member, 0)).collect();
     let on_branches = |entry: Vec<u8>| [&entry[..1], &[0b1110], &entry[2..]].concat();
-    let again: Vec<_> = [again, each(1..4, &[(PRECOMMIT, 0)]).into_iter().map(on_branches).collect()].concat();
-    seeds.push(build([3, 0xff, 0, 0], &[rivals.clone(), decided, again].concat()));
+    let again: Vec<_> = [
+        again,
+        each(1..4, &[(PRECOMMIT, 0)])
+            .into_iter()
+            .map(on_branches)
+            .collect(),
+    ]
+    .concat();
+    seeds.push(build(
+        [3, 0xff, 0, 0],
+        &[rivals.clone(), decided, again].concat(),
+    ));
     // What binds later votes: a lock; a value handed down to the next charter, and a decision.
     let both = |members| each(members, &[(APPROVE | 8, 0), (APPROVE, 0), (PREVOTE | 8, 0)]);
-    let locks = [both(0..4), each(0..4, &[(PRECOMMIT | 8, 0)]), vec![op(0, 0, &[(PREVOTE, 1)])]].concat();
+    let locks = [
+        both(0..4),
+        each(0..4, &[(PRECOMMIT | 8, 0)]),
+        vec![op(0, 0, &[(PREVOTE, 1)])],
+    ]
+    .concat();
     seeds.push(build([3, 0xff, 0, 0], &[rivals.clone(), locks].concat()));
     let other = vec![op(0, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)])];
     for precommits in [vec![], each(0..3, &[(PRECOMMIT | 8, 0)])] {
-        let ops = [rivals.clone(), both(0..3), precommits, changed(3, 3), other.clone()].concat();
+        let ops = [
+            rivals.clone(),
+            both(0..3),
+            precommits,
+            changed(3, 3),
+            other.clone(),
+        ]
+        .concat();
         seeds.push(build([3, 0xff, 0, 0], &ops));
     }
     // The same precommit on two branches, in several orders of arrival.
-    let twice = [proposed(0), voted(4), vec![op(3 | 2 << 3, 0, &[(PRECOMMIT, 0)])]].concat();
+    let twice = [
+        proposed(0),
+        voted(4),
+        vec![op(3 | 2 << 3, 0, &[(PRECOMMIT, 0)])],
+    ]
+    .concat();
     seeds.extend((0..6).map(|order| build([3, 0xff, order * 40, 1], &twice)));
     // One that does not lie precommits, and later prevotes the rival that a quorum of liars released it for.
-    let first = [each(1..3, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), vec![op(0, 0, &[(APPROVE | 8, 0)])]].concat();
-    let release = [each(1..4, &[(APPROVE, 0)]), each(1..4, &[(PREVOTE, 1)]), vec![op(0, 1, &[]); 3]].concat();
-    seeds.push(build([3, 0x0e, 0, 1], &[rivals.clone(), first, release].concat()));
+    let first = [
+        each(1..3, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]),
+        vec![op(0, 0, &[(APPROVE | 8, 0)])],
+    ]
+    .concat();
+    let release = [
+        each(1..4, &[(APPROVE, 0)]),
+        each(1..4, &[(PREVOTE, 1)]),
+        vec![op(0, 1, &[]); 3],
+    ]
+    .concat();
+    seeds.push(build(
+        [3, 0x0e, 0, 1],
+        &[rivals.clone(), first, release].concat(),
+    ));
     // Rounds: half and half, then on.
-    let halves = [op(0, 0, &[(APPROVE, 0), (PREVOTE, 0)]), op(1, 0, &[(APPROVE, 0), (PREVOTE, 0)])];
-    let others = [op(2, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]), op(3, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)])];
-    let later = [each(0..4, &[(APPROVE, 0)]), each(0..4, &[(PREVOTE, 1)]), each(0..4, &[(PRECOMMIT, 1)])].concat();
-    seeds.push(build([3, 0xff, 7, 1], &[proposed(0), proposed(16), halves.to_vec(), others.to_vec(), later].concat()));
+    let halves = [
+        op(0, 0, &[(APPROVE, 0), (PREVOTE, 0)]),
+        op(1, 0, &[(APPROVE, 0), (PREVOTE, 0)]),
+    ];
+    let others = [
+        op(2, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]),
+        op(3, 0, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]),
+    ];
+    let later = [
+        each(0..4, &[(APPROVE, 0)]),
+        each(0..4, &[(PREVOTE, 1)]),
+        each(0..4, &[(PRECOMMIT, 1)]),
+    ]
+    .concat();
+    seeds.push(build(
+        [3, 0xff, 7, 1],
+        &[
+            proposed(0),
+            proposed(16),
+            halves.to_vec(),
+            others.to_vec(),
+            later,
+        ]
+        .concat(),
+    ));
     let waits: Vec<_> = (0..12).map(|n| op(n % 4, 1, &[])).collect();
-    seeds.push(build([3, 0x00, 8, 2], &[proposed(0), proposed(16), each(0..4, &[(APPROVE, 0)]), waits].concat()));
+    seeds.push(build(
+        [3, 0x00, 8, 2],
+        &[
+            proposed(0),
+            proposed(16),
+            each(0..4, &[(APPROVE, 0)]),
+            waits,
+        ]
+        .concat(),
+    ));
     for odd in 1..8 {
         seeds.push(build(
             [3, 0xff, odd, 0],
-            &[proposed(0), voted(2), vec![op(0, odd << 5 | 1, &[(PREVOTE, 1)])]].concat(),
+            &[
+                proposed(0),
+                voted(2),
+                vec![op(0, odd << 5 | 1, &[(PREVOTE, 1)])],
+            ]
+            .concat(),
         ));
     }
     seeds
@@ -285,14 +470,23 @@ fn lines() -> Vec<Vec<u8>> {
         "refs/replace/1",
         "refs/namespaces/a/refs/heads/main",
     ];
-    let mut seeds: Vec<String> = names.iter().map(|name| format!("{from} {one} {name}\n")).collect();
-    seeds.extend(names.iter().map(|name| format!("{zero} {two} {name}\n{one} {zero} {name}\n")));
+    let mut seeds: Vec<String> = names
+        .iter()
+        .map(|name| format!("{from} {one} {name}\n"))
+        .collect();
+    seeds.extend(
+        names
+            .iter()
+            .map(|name| format!("{zero} {two} {name}\n{one} {zero} {name}\n")),
+    );
     seeds.push(names.map(|name| format!("{from} {one} {name}\n")).concat());
     // A transaction, and a push.
     seeds.push(format!(
         "{zero} ref:refs/heads/x HEAD\nref:refs/heads/x {two} refs/heads/main\n0 {one} refs/heads/a b\n{one} {two} HEAD \n"
     ));
-    seeds.push(format!("refs/heads/topic {two} refs/heads/main {one}\n(delete) {zero} refs/heads/main {one}\n"));
+    seeds.push(format!(
+        "refs/heads/topic {two} refs/heads/main {one}\n(delete) {zero} refs/heads/main {one}\n"
+    ));
     seeds.push(format!("HEAD@{{1 day ago}} {two} refs/heads/main {one}\n"));
     seeds.extend([String::new(), "\n".to_owned(), format!("{one} {two}")]);
     seeds.into_iter().map(String::into_bytes).collect()
@@ -306,23 +500,60 @@ fn proofs() -> Vec<Vec<u8>> {
     for ledger in 0..proof::LEDGERS_KNOWN {
         let places = || 1..proof::entries(ledger) as u8;
         let pairs = places().flat_map(|one| (one + 1..=places().end).map(move |two| (one, two)));
-        let pairs = pairs.map(|(one, two)| (one, if two == places().end { proof::NONE } else { two }));
+        let pairs = pairs.map(|(one, two)| {
+            (
+                one,
+                if two == places().end {
+                    proof::NONE
+                } else {
+                    two
+                },
+            )
+        });
         recipes.extend(pairs.map(|(one, two)| vec![ledger as u8, one, two, 0]));
     }
     let is_proof = |recipe: &&Vec<u8>| !proof::proved(recipe).is_empty();
     let good: Vec<_> = recipes.iter().filter(is_proof).cloned().collect();
-    let changes = [[1, 1, 0, 0], [2, 0, 3, 2], [3, 2, 200, 1], [4, 1, 0, 0], [5, 0, 90, 1], [6, 9, 0, 0], [7, 1, 1, 0]];
-    let changed = good.iter().step_by(9).flat_map(|recipe| changes.map(|change| [&recipe[..], &change].concat()));
-    let mut seeds: Vec<_> = recipes.iter().chain([&vec![0, 0, proof::NONE, 0]]).cloned().chain(changed).collect();
-    let files: Vec<_> = good.iter().map(|recipe| proof::file(recipe)).filter(|file| file.len() <= MOST).collect();
+    let changes = [
+        [1, 1, 0, 0],
+        [2, 0, 3, 2],
+        [3, 2, 200, 1],
+        [4, 1, 0, 0],
+        [5, 0, 90, 1],
+        [6, 9, 0, 0],
+        [7, 1, 1, 0],
+    ];
+    let changed = good
+        .iter()
+        .step_by(9)
+        .flat_map(|recipe| changes.map(|change| [&recipe[..], &change].concat()));
+    let mut seeds: Vec<_> = recipes
+        .iter()
+        .chain([&vec![0, 0, proof::NONE, 0]])
+        .cloned()
+        .chain(changed)
+        .collect();
+    let files: Vec<_> = good
+        .iter()
+        .map(|recipe| proof::file(recipe))
+        .filter(|file| file.len() <= MOST)
+        .collect();
     for file in files.iter().take(3) {
-        seeds.extend([file.clone(), file[..file.len() / 2].to_vec(), file[..file.len() - 1].to_vec()]);
+        seeds.extend([
+            file.clone(),
+            file[..file.len() / 2].to_vec(),
+            file[..file.len() - 1].to_vec(),
+        ]);
     }
     let pack = |rest: &[u8]| [b"# v2 git bundle\n\nPACK\0\0\0\x02", rest].concat();
     seeds.extend([
         b"# v3 git bundle\n@object-format=sha1\n\n".to_vec(),
         format!("# v2 git bundle\n-{} x\n\n", oid(1)).into_bytes(),
-        format!("# v2 git bundle\n{0} refs/quorum-proof/1\n{0} refs/quorum-proof/genesis\n\nPACK", oid(1)).into_bytes(),
+        format!(
+            "# v2 git bundle\n{0} refs/quorum-proof/1\n{0} refs/quorum-proof/genesis\n\nPACK",
+            oid(1)
+        )
+        .into_bytes(),
         pack(b"\xff\xff\xff\xff"),
         // A size that goes on for ever; a blob; deltas; a stream that is compressed; more in a block than there is.
         pack(b"\0\0\0\x01\x9f\xff\xff\xff\xff\xff\xff"),

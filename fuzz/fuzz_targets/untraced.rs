@@ -23,4 +23,11 @@ untraced! {
 extern "C" fn __sanitizer_cov_trace_switch(_: u64, _: *const u64) {}
 
 #[unsafe(no_mangle)]
-extern "C" fn __sanitizer_weak_hook_memcmp(_: *const u8, _: *const u8, _: *const u8, _: usize, _: i32) {}
+extern "C" fn __sanitizer_weak_hook_memcmp(
+    _: *const u8,
+    _: *const u8,
+    _: *const u8,
+    _: usize,
+    _: i32,
+) {
+}

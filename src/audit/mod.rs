@@ -81,7 +81,12 @@ pub struct DecisionAudit {
 }
 
 /// Checks a value of a ref against the ref's chain of decisions.
-pub fn audit_ref(tally: &Tally, name: &RefName, place: &str, value: Option<Oid>) -> Option<RefAudit> {
+pub fn audit_ref(
+    tally: &Tally,
+    name: &RefName,
+    place: &str,
+    value: Option<Oid>,
+) -> Option<RefAudit> {
     let chain = tally.chain(&Subject::Ref(name.clone()))?;
     let steps = steps(tally, &chain.decided);
     let landed = landed(&steps, value);
@@ -92,9 +97,20 @@ pub fn audit_ref(tally: &Tally, name: &RefName, place: &str, value: Option<Oid>)
         0 => Backing::NotBacked,
         _ => Backing::Backed,
     };
-    let decision = landed.checked_sub(1).and_then(|last| chain.decided.get(last)).copied();
+    let decision = landed
+        .checked_sub(1)
+        .and_then(|last| chain.decided.get(last))
+        .copied();
     let (name, place, decided) = (name.clone(), place.to_owned(), chain.decided.len());
-    Some(RefAudit { name, place, value, backing, decision, landed, decided })
+    Some(RefAudit {
+        name,
+        place,
+        value,
+        backing,
+        decision,
+        landed,
+        decided,
+    })
 }
 
 /// Checks every decision: those of the chains of these subjects, in order, then all others, of chains that
@@ -109,7 +125,12 @@ pub fn audit_decisions(
     let chains = subjects.iter().filter_map(|subject| tally.chain(subject));
     let mut ids: Vec<EntryId> = chains.flat_map(|chain| chain.decided).collect();
     let of_chains: BTreeSet<EntryId> = ids.iter().copied().collect();
-    ids.extend(tally.proposals().map(|p| p.id).filter(|id| tally.is_decided(*id) && !of_chains.contains(id)));
+    ids.extend(
+        tally
+            .proposals()
+            .map(|p| p.id)
+            .filter(|id| tally.is_decided(*id) && !of_chains.contains(id)),
+    );
     let all = ids.len();
     let audit = |(done, id)| {
         tell(done, all);
@@ -137,7 +158,11 @@ fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<Decis
         charter: decision.charter,
         round: decision.round,
         precommits: decision.precommits,
-        approvals: tally.approvers(decision.charter, id).into_iter().cloned().collect(),
+        approvals: tally
+            .approvers(decision.charter, id)
+            .into_iter()
+            .cloned()
+            .collect(),
         from: change.and_then(|c| c.from),
         to: change.and_then(|c| c.to),
         problem,
@@ -148,7 +173,10 @@ fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<Decis
 /// From and to of each decision of a ref's chain.
 pub fn steps(tally: &Tally, decided: &[EntryId]) -> Vec<Step> {
     let step = |id: &EntryId| match tally.content(tally.proposal(*id)?) {
-        Content::Ref(change) => Some(Step { from: change.from, to: change.to }),
+        Content::Ref(change) => Some(Step {
+            from: change.from,
+            to: change.to,
+        }),
         Content::Charter(_) => None,
     };
     decided.iter().filter_map(step).collect()

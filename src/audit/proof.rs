@@ -53,7 +53,9 @@ pub enum ProofError {
     #[error("this is no proof: commit {0} is nothing that its entries build on")]
     Extra(Oid),
     /// Its charters ask for rules that are not known here.
-    #[error("the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict")]
+    #[error(
+        "the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict"
+    )]
     UpgradeNeeded(u64),
     /// Its entries convict nobody.
     #[error("nothing is proved: its entries are well formed, and convict nobody")]
@@ -84,10 +86,21 @@ pub fn prove(tally: &Tally, objects: &Objects, fault: &Fault) -> Result<Vec<u8>,
         }
     }
     refs.push((GENESIS.to_owned(), genesis));
-    let commits = closure(refs.iter().map(|(_, commit)| *commit).collect(), |oid| Ok(objects.parents(oid)?))?;
-    let bytes = objects.repo().bundle(&refs, commits.into_iter().chain([Oid::EMPTY_TREE]))?;
-    let convicts = check_within(&bytes, usize::MAX)?.faults.iter().any(|found| found.id == fault.id);
-    if convicts { Ok(bytes) } else { Err(ProofError::Nothing) }
+    let commits = closure(refs.iter().map(|(_, commit)| *commit).collect(), |oid| {
+        Ok(objects.parents(oid)?)
+    })?;
+    let bytes = objects
+        .repo()
+        .bundle(&refs, commits.into_iter().chain([Oid::EMPTY_TREE]))?;
+    let convicts = check_within(&bytes, usize::MAX)?
+        .faults
+        .iter()
+        .any(|found| found.id == fault.id);
+    if convicts {
+        Ok(bytes)
+    } else {
+        Err(ProofError::Nothing)
+    }
 }
 
 /// These commits, and all that they build on.
@@ -116,13 +129,18 @@ pub fn check_within(bytes: &[u8], knowing: usize) -> Result<Proof, ProofError> {
     }
     let Bundle { mut refs, commits } = Bundle::read(bytes)?;
     let genesis = refs.remove(GENESIS).ok_or(ProofError::Refs)?;
-    let names: Vec<_> = refs.keys().map(|name| name.strip_prefix(PREFIX).unwrap_or_default()).collect();
+    let names: Vec<_> = refs
+        .keys()
+        .map(|name| name.strip_prefix(PREFIX).unwrap_or_default())
+        .collect();
     if names != ["1"] && names != ["1", "2"] {
         return Err(ProofError::Refs);
     }
     let entries = parse_all(commits)?;
     let parents = |oid: Oid| {
-        let entry = entries.get(&oid).ok_or_else(|| ProofError::Missing(format!("commit {oid}")))?;
+        let entry = entries
+            .get(&oid)
+            .ok_or_else(|| ProofError::Missing(format!("commit {oid}")))?;
         Ok(entry.parents.clone())
     };
     let needed = closure(refs.values().copied().chain([genesis]).collect(), parents)?;
@@ -133,10 +151,16 @@ pub fn check_within(bytes: &[u8], knowing: usize) -> Result<Proof, ProofError> {
     if let Some(version) = tally.upgrade_needed() {
         return Err(ProofError::UpgradeNeeded(version));
     }
-    let named: BTreeSet<EntryId> =
-        refs.values().filter_map(|oid| Some(tally.dag().entry(tally.dag().find_oid(*oid)?).id)).collect();
+    let named: BTreeSet<EntryId> = refs
+        .values()
+        .filter_map(|oid| Some(tally.dag().entry(tally.dag().find_oid(*oid)?).id))
+        .collect();
     let faults = tally.faults_in(&named);
-    if faults.is_empty() { Err(ProofError::Nothing) } else { Ok(Proof { tally, faults }) }
+    if faults.is_empty() {
+        Err(ProofError::Nothing)
+    } else {
+        Ok(Proof { tally, faults })
+    }
 }
 
 /// The commits by their ids, each of which has the form of an entry.
@@ -144,32 +168,55 @@ fn parse_all(commits: Vec<Vec<u8>>) -> Result<BTreeMap<Oid, ParsedEntry>, ProofE
     let mut entries = BTreeMap::new();
     for raw in commits {
         let oid = commit_id(&raw)?;
-        entries.insert(oid, parse(&raw).map_err(|reject| ProofError::NoEntry { oid, reject })?);
+        entries.insert(
+            oid,
+            parse(&raw).map_err(|reject| ProofError::NoEntry { oid, reject })?,
+        );
     }
     Ok(entries)
 }
 
 /// The tally of these entries, each taken in after its parents with every check.
-fn judge(genesis: Oid, mut entries: BTreeMap<Oid, ParsedEntry>, knowing: usize) -> Result<Tally, ProofError> {
-    let first = entries.remove(&genesis).ok_or_else(|| ProofError::Missing("the genesis".to_owned()))?;
+fn judge(
+    genesis: Oid,
+    mut entries: BTreeMap<Oid, ParsedEntry>,
+    knowing: usize,
+) -> Result<Tally, ProofError> {
+    let first = entries
+        .remove(&genesis)
+        .ok_or_else(|| ProofError::Missing("the genesis".to_owned()))?;
     let refused = |oid| move |reject| ProofError::NoEntry { oid, reject };
     let mut tally = Tally::found(first, genesis).map_err(refused(genesis))?;
     let mut children: BTreeMap<Oid, Vec<Oid>> = BTreeMap::new();
     let mut missing: BTreeMap<Oid, usize> = BTreeMap::new();
     for (oid, entry) in &entries {
-        let parents: BTreeSet<_> = entry.parents.iter().filter(|parent| **parent != genesis).collect();
+        let parents: BTreeSet<_> = entry
+            .parents
+            .iter()
+            .filter(|parent| **parent != genesis)
+            .collect();
         missing.insert(*oid, parents.len());
-        parents.into_iter().for_each(|parent| children.entry(*parent).or_default().push(*oid));
+        parents
+            .into_iter()
+            .for_each(|parent| children.entry(*parent).or_default().push(*oid));
     }
-    let mut ready: Vec<_> = missing.iter().filter(|(_, count)| **count == 0).map(|(oid, _)| *oid).collect();
+    let mut ready: Vec<_> = missing
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(oid, _)| *oid)
+        .collect();
     while let Some(oid) = ready.pop() {
-        let Some(entry) = entries.remove(&oid) else { continue };
+        let Some(entry) = entries.remove(&oid) else {
+            continue;
+        };
         tally.insert(entry, oid).map_err(refused(oid))?;
         if tally.dag().knowing_cost() > knowing {
             return Err(ProofError::TooDear(knowing));
         }
         for child in children.remove(&oid).into_iter().flatten() {
-            let Some(count) = missing.get_mut(&child) else { continue };
+            let Some(count) = missing.get_mut(&child) else {
+                continue;
+            };
             *count = count.saturating_sub(1);
             if *count == 0 {
                 ready.push(child);

@@ -55,7 +55,9 @@ impl PublicKey {
     }
 
     fn examine(bytes: [u8; 32]) -> Result<Self, KeyError> {
-        let point = CompressedEdwardsY(bytes).decompress().ok_or(KeyError::NotCanonical)?;
+        let point = CompressedEdwardsY(bytes)
+            .decompress()
+            .ok_or(KeyError::NotCanonical)?;
         if point.compress().0 != bytes {
             return Err(KeyError::NotCanonical);
         }
@@ -74,7 +76,9 @@ impl PublicKey {
     /// Whether `signature` is this key's over `message`, by the cofactorless check that refuses
     /// small-order points and non-canonical scalars (`verify_strict`). No other check exists.
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
+        self.0
+            .verify_strict(message, &Signature::from_bytes(signature))
+            .is_ok()
     }
 
     /// The key as the `ssh-key` crate has it.
@@ -124,10 +128,14 @@ impl Serialize for PublicKey {
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
-            let bytes = <&[u8]>::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)?;
+            let bytes = <&[u8]>::deserialize(deserializer)?
+                .try_into()
+                .map_err(serde::de::Error::custom)?;
             return Self::admit(bytes).map_err(serde::de::Error::custom);
         }
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -139,9 +147,13 @@ mod tests {
 
     #[test]
     fn an_ordinary_key_is_admitted_and_round_trips() {
-        let key = PublicKey::admit(SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes()).unwrap();
+        let key =
+            PublicKey::admit(SigningKey::from_bytes(&[7; 32]).verifying_key().to_bytes()).unwrap();
         assert_eq!(key.to_string().parse(), Ok(key));
-        assert_eq!(format!("{key} comment").parse::<PublicKey>(), Err(KeyError::Form));
+        assert_eq!(
+            format!("{key} comment").parse::<PublicKey>(),
+            Err(KeyError::Form)
+        );
         assert_eq!(format!("{key}\n").parse::<PublicKey>(), Err(KeyError::Form));
     }
 
@@ -156,7 +168,10 @@ mod tests {
         let mut identity_again = [0xff; 32];
         identity_again[0] = 0xee;
         identity_again[31] = 0x7f;
-        assert_eq!(PublicKey::admit(identity_again), Err(KeyError::NotCanonical));
+        assert_eq!(
+            PublicKey::admit(identity_again),
+            Err(KeyError::NotCanonical)
+        );
     }
 
     #[test]
@@ -166,7 +181,8 @@ mod tests {
         let mut signature = signing.sign(b"m").to_bytes();
         assert!(key.verifies(b"m", &signature));
         // S + L, with L the group's order, satisfies the equation as S does.
-        let order = hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").unwrap();
+        let order = hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010")
+            .unwrap();
         let mut carry = 0u16;
         for (byte, add) in signature[32..].iter_mut().zip(order) {
             let sum = u16::from(*byte) + u16::from(add) + carry;

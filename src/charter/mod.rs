@@ -11,7 +11,9 @@ mod threshold;
 pub use key::{KeyError, PublicKey};
 pub use name::{MemberName, NameError};
 pub use refs::{RefName, RefNameError, RefPattern};
-pub use rules::{Charter, CharterError, CharterRules, DomainLoad, Member, ProposedCharter, Removal};
+pub use rules::{
+    Charter, CharterError, CharterRules, DomainLoad, Member, ProposedCharter, Removal,
+};
 pub(crate) use text::parsed;
 pub use threshold::Threshold;
 

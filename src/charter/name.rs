@@ -39,7 +39,9 @@ impl FromStr for MemberName {
         thread_local! {
             static KNOWN: Known = Known::default();
         }
-        KNOWN.with(|known| known.get(text, || check(text))).map(Self)
+        KNOWN
+            .with(|known| known.get(text, || check(text)))
+            .map(Self)
     }
 }
 
@@ -59,7 +61,8 @@ fn check(text: &str) -> Result<(), NameError> {
 
 fn is_windows_device(name: &str) -> bool {
     let numbered = |prefix: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+        name.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
     };
     matches!(name, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
@@ -94,10 +97,31 @@ mod tests {
 
     #[test]
     fn names_are_what_the_format_says() {
-        for good in ["a", "alice", "ci-bot-2", "0", &"x".repeat(32), "com10", "console"] {
+        for good in [
+            "a",
+            "alice",
+            "ci-bot-2",
+            "0",
+            &"x".repeat(32),
+            "com10",
+            "console",
+        ] {
             assert!(good.parse::<MemberName>().is_ok(), "{good}");
         }
-        for bad in ["", "-a", "Alice", "a_b", "a.b", "a/b", "é", &"x".repeat(33), "con", "com1", "lpt0", "nul"] {
+        for bad in [
+            "",
+            "-a",
+            "Alice",
+            "a_b",
+            "a.b",
+            "a/b",
+            "é",
+            &"x".repeat(33),
+            "con",
+            "com1",
+            "lpt0",
+            "nul",
+        ] {
             assert!(bad.parse::<MemberName>().is_err(), "{bad}");
         }
     }

@@ -25,7 +25,9 @@ pub enum RefNameError {
     #[error("{0:?} is no full ref name that Git accepts (such as refs/heads/main)")]
     Form(String),
     /// Names that no decision can be about.
-    #[error("{0:?} is reserved: refs/quorum/, refs/replace/ and refs/namespaces/ cannot be protected")]
+    #[error(
+        "{0:?} is reserved: refs/quorum/, refs/replace/ and refs/namespaces/ cannot be protected"
+    )]
     Reserved(String),
 }
 
@@ -83,7 +85,10 @@ impl FromStr for RefName {
         }
         let check = || {
             check(text, text)?;
-            match RESERVED.iter().any(|r| text.to_ascii_lowercase().starts_with(r)) {
+            match RESERVED
+                .iter()
+                .any(|r| text.to_ascii_lowercase().starts_with(r))
+            {
                 true => Err(RefNameError::Reserved(text.to_owned())),
                 false => Ok(()),
             }
@@ -97,11 +102,14 @@ impl FromStr for RefPattern {
 
     fn from_str(text: &str) -> Result<Self, RefNameError> {
         // A wildcard must be a good name whatever stands for it, and must not reach a reserved one.
-        let sample = text.strip_suffix('*').map_or_else(|| text.to_owned(), |p| format!("{p}x"));
+        let sample = text
+            .strip_suffix('*')
+            .map_or_else(|| text.to_owned(), |p| format!("{p}x"));
         check(&sample, text)?;
         let lower = text.to_ascii_lowercase();
         let prefix = lower.strip_suffix('*').unwrap_or(&lower);
-        let reaches = |r: &str| prefix.starts_with(r) || (text.ends_with('*') && r.starts_with(prefix));
+        let reaches =
+            |r: &str| prefix.starts_with(r) || (text.ends_with('*') && r.starts_with(prefix));
         if RESERVED.iter().any(|r| reaches(r)) {
             return Err(RefNameError::Reserved(text.to_owned()));
         }
@@ -146,7 +154,12 @@ mod tests {
 
     #[test]
     fn ref_names_follow_git() {
-        for good in ["refs/heads/main", "refs/tags/v1.0", "refs/heads/a/b", "refs/heads/é"] {
+        for good in [
+            "refs/heads/main",
+            "refs/tags/v1.0",
+            "refs/heads/a/b",
+            "refs/heads/é",
+        ] {
             assert!(good.parse::<RefName>().is_ok(), "{good}");
         }
         let bad = [
@@ -176,7 +189,9 @@ mod tests {
     #[test]
     fn a_final_star_covers_all_that_begins_so() {
         let release: RefPattern = "refs/heads/release/*".parse().unwrap();
-        assert!(release.matches("refs/heads/release/1") && release.matches("refs/heads/release/1/2"));
+        assert!(
+            release.matches("refs/heads/release/1") && release.matches("refs/heads/release/1/2")
+        );
         assert!(!release.matches("refs/heads/release/") && !release.matches("refs/heads/release"));
         let tags: RefPattern = "refs/tags/v*".parse().unwrap();
         assert!(tags.matches("refs/tags/v1") && !tags.matches("refs/tags/w"));

@@ -166,8 +166,20 @@ impl TryFrom<RawCharter> for Charter {
 
 impl From<Charter> for RawCharter {
     fn from(charter: Charter) -> Self {
-        let Charter { members, protect, removed, rules, .. } = charter;
-        Self { members, protect, removed, rules, v: FORMAT_VERSION }
+        let Charter {
+            members,
+            protect,
+            removed,
+            rules,
+            ..
+        } = charter;
+        Self {
+            members,
+            protect,
+            removed,
+            rules,
+            v: FORMAT_VERSION,
+        }
     }
 }
 
@@ -189,23 +201,33 @@ impl Charter {
         if protect.is_empty() {
             return Err(CharterError::NothingProtected);
         }
-        let threshold = least.with_quorum(rules.quorum).ok_or(CharterError::Quorum {
-            asked: rules.quorum,
-            least: least.q,
-            n: least.n,
-        })?;
-        let charter = Self { members, protect, removed, rules, threshold };
+        let threshold = least
+            .with_quorum(rules.quorum)
+            .ok_or(CharterError::Quorum {
+                asked: rules.quorum,
+                least: least.q,
+                n: least.n,
+            })?;
+        let charter = Self {
+            members,
+            protect,
+            removed,
+            rules,
+            threshold,
+        };
         charter.check_domains()?;
         Ok(charter)
     }
 
     fn check_domains(&self) -> Result<(), CharterError> {
         match self.concentrated_domain() {
-            Some(load) if !self.rules.allow_concentrated_domains => Err(CharterError::Concentrated {
-                domain: load.domain,
-                votes: load.votes,
-                allowed: self.threshold.f.max(1),
-            }),
+            Some(load) if !self.rules.allow_concentrated_domains => {
+                Err(CharterError::Concentrated {
+                    domain: load.domain,
+                    votes: load.votes,
+                    allowed: self.threshold.f.max(1),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -261,7 +283,10 @@ impl Charter {
         for member in self.voters() {
             *votes.entry(&member.domain).or_default() += 1;
         }
-        let load = |(domain, votes): (&MemberName, usize)| DomainLoad { domain: domain.clone(), votes };
+        let load = |(domain, votes): (&MemberName, usize)| DomainLoad {
+            domain: domain.clone(),
+            votes,
+        };
         let mut loads: Vec<_> = votes.into_iter().map(load).collect();
         loads.sort_by(|a, b| b.votes.cmp(&a.votes).then_with(|| a.domain.cmp(&b.domain)));
         loads
@@ -275,7 +300,11 @@ impl Charter {
 
     /// Checks that this is a first charter.
     pub fn check_first(&self) -> Result<(), CharterError> {
-        if self.removed.is_empty() { Ok(()) } else { Err(CharterError::RemovedAtGenesis) }
+        if self.removed.is_empty() {
+            Ok(())
+        } else {
+            Err(CharterError::RemovedAtGenesis)
+        }
     }
 
     /// Checks that this charter may follow `before`: names and keys are for ever, whoever leaves is
@@ -284,30 +313,51 @@ impl Charter {
         let refuse = |why: String| Err(CharterError::Succession(why));
         for removal in &before.removed {
             if !self.removed.contains(removal) {
-                return refuse(format!("removed member {} must stay listed as it is", removal.name));
+                return refuse(format!(
+                    "removed member {} must stay listed as it is",
+                    removal.name
+                ));
             }
         }
         for old in &before.members {
             match self.member(&old.name) {
                 Some(new) if new.key != old.key => {
-                    return refuse(format!("the key of {} changes: remove it and add a new name", old.name));
+                    return refuse(format!(
+                        "the key of {} changes: remove it and add a new name",
+                        old.name
+                    ));
                 }
-                None if !self.removed.iter().any(|r| r.name == old.name && r.key == old.key) => {
-                    return refuse(format!("{} is neither a member nor listed as removed", old.name));
+                None if !self
+                    .removed
+                    .iter()
+                    .any(|r| r.name == old.name && r.key == old.key) =>
+                {
+                    return refuse(format!(
+                        "{} is neither a member nor listed as removed",
+                        old.name
+                    ));
                 }
                 _ => {}
             }
         }
-        let was_known =
-            |r: &Removal| before.removed.contains(r) || before.member(&r.name).is_some_and(|m| m.key == r.key);
+        let was_known = |r: &Removal| {
+            before.removed.contains(r) || before.member(&r.name).is_some_and(|m| m.key == r.key)
+        };
         match self.removed.iter().find(|r| !was_known(r)) {
-            Some(removal) => refuse(format!("{} is listed as removed but was no member", removal.name)),
+            Some(removal) => refuse(format!(
+                "{} is listed as removed but was no member",
+                removal.name
+            )),
             None => Ok(()),
         }
     }
 }
 
-fn check_sizes(members: &[Member], protect: &[RefPattern], removed: &[Removal]) -> Result<(), CharterError> {
+fn check_sizes(
+    members: &[Member],
+    protect: &[RefPattern],
+    removed: &[Removal],
+) -> Result<(), CharterError> {
     let most_roles = members.iter().map(|m| m.roles.len()).max().unwrap_or(0);
     let counts = [
         ("members", members.len(), limits::MEMBERS),
@@ -321,7 +371,11 @@ fn check_sizes(members: &[Member], protect: &[RefPattern], removed: &[Removal]) 
     }
 }
 
-fn check_order(members: &[Member], protect: &[RefPattern], removed: &[Removal]) -> Result<(), CharterError> {
+fn check_order(
+    members: &[Member],
+    protect: &[RefPattern],
+    removed: &[Removal],
+) -> Result<(), CharterError> {
     if !members.is_sorted_by(|a, b| a.name < b.name) {
         return Err(CharterError::Order("members"));
     }
@@ -342,7 +396,10 @@ fn check_order(members: &[Member], protect: &[RefPattern], removed: &[Removal]) 
 }
 
 fn check_keys(members: &[Member], removed: &[Removal]) -> Result<(), CharterError> {
-    let owners = members.iter().map(|m| (&m.name, &m.key)).chain(removed.iter().map(|r| (&r.name, &r.key)));
+    let owners = members
+        .iter()
+        .map(|m| (&m.name, &m.key))
+        .chain(removed.iter().map(|r| (&r.name, &r.key)));
     let mut seen: BTreeMap<&[u8; 32], &MemberName> = BTreeMap::new();
     for (name, key) in owners {
         if let Some(other) = seen.insert(key.bytes(), name) {
@@ -356,7 +413,8 @@ impl Serialize for ProposedCharter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !serializer.is_human_readable() {
             // What a later version says has a shape in JSON only.
-            return serializer.serialize_str(&serde_json::to_string(self).map_err(serde::ser::Error::custom)?);
+            return serializer
+                .serialize_str(&serde_json::to_string(self).map_err(serde::ser::Error::custom)?);
         }
         match self {
             Self::Known(charter) => charter.serialize(serializer),
@@ -368,12 +426,16 @@ impl Serialize for ProposedCharter {
 impl<'de> Deserialize<'de> for ProposedCharter {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
-            return serde_json::from_str(<&str>::deserialize(deserializer)?).map_err(serde::de::Error::custom);
+            return serde_json::from_str(<&str>::deserialize(deserializer)?)
+                .map_err(serde::de::Error::custom);
         }
         let value = Value::deserialize(deserializer)?;
         match value.get("v").and_then(Value::as_u64) {
             Some(version) if version > FORMAT_VERSION => Ok(Self::Newer { version, value }),
-            _ => Charter::deserialize(value).map(Box::new).map(Self::Known).map_err(serde::de::Error::custom),
+            _ => Charter::deserialize(value)
+                .map(Box::new)
+                .map(Self::Known)
+                .map_err(serde::de::Error::custom),
         }
     }
 }
@@ -387,20 +449,48 @@ mod tests {
     }
 
     fn key(seed: u8) -> PublicKey {
-        PublicKey::admit(ed25519_dalek::SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes()).unwrap()
+        PublicKey::admit(
+            ed25519_dalek::SigningKey::from_bytes(&[seed; 32])
+                .verifying_key()
+                .to_bytes(),
+        )
+        .unwrap()
     }
 
     fn member(text: &str, seed: u8, domain: &str) -> Member {
-        Member { domain: name(domain), key: key(seed), name: name(text), roles: vec![], vote: true }
+        Member {
+            domain: name(domain),
+            key: key(seed),
+            name: name(text),
+            roles: vec![],
+            vote: true,
+        }
     }
 
-    fn charter_of(members: Vec<Member>, removed: Vec<Removal>, quorum: usize) -> Result<Charter, CharterError> {
-        let rules = CharterRules { allow_concentrated_domains: false, own_approval_counts: true, quorum };
-        Charter::new(members, vec!["refs/heads/main".parse().unwrap()], removed, rules)
+    fn charter_of(
+        members: Vec<Member>,
+        removed: Vec<Removal>,
+        quorum: usize,
+    ) -> Result<Charter, CharterError> {
+        let rules = CharterRules {
+            allow_concentrated_domains: false,
+            own_approval_counts: true,
+            quorum,
+        };
+        Charter::new(
+            members,
+            vec!["refs/heads/main".parse().unwrap()],
+            removed,
+            rules,
+        )
     }
 
     fn four() -> Vec<Member> {
-        ["a", "b", "c", "d"].iter().zip(1..).map(|(n, seed)| member(n, seed, n)).collect()
+        ["a", "b", "c", "d"]
+            .iter()
+            .zip(1..)
+            .map(|(n, seed)| member(n, seed, n))
+            .collect()
     }
 
     #[test]
@@ -409,18 +499,33 @@ mod tests {
         let text = serde_json::to_string(&charter).unwrap();
         assert_eq!(serde_json::from_str::<Charter>(&text).unwrap(), charter);
 
-        assert!(matches!(charter_of(four(), vec![], 2), Err(CharterError::Quorum { least: 3, n: 4, .. })));
-        assert!(matches!(charter_of(four(), vec![], 5), Err(CharterError::Quorum { .. })));
+        assert!(matches!(
+            charter_of(four(), vec![], 2),
+            Err(CharterError::Quorum { least: 3, n: 4, .. })
+        ));
+        assert!(matches!(
+            charter_of(four(), vec![], 5),
+            Err(CharterError::Quorum { .. })
+        ));
         assert_eq!(charter_of(vec![], vec![], 1), Err(CharterError::NoVoter));
         let mut unsorted = four();
         unsorted.reverse();
-        assert_eq!(charter_of(unsorted, vec![], 3), Err(CharterError::Order("members")));
+        assert_eq!(
+            charter_of(unsorted, vec![], 3),
+            Err(CharterError::Order("members"))
+        );
         let mut shared = four();
         shared[3].key = key(1);
-        assert_eq!(charter_of(shared, vec![], 3), Err(CharterError::SharedKey(name("a"), name("d"))));
+        assert_eq!(
+            charter_of(shared, vec![], 3),
+            Err(CharterError::SharedKey(name("a"), name("d")))
+        );
         let newer = text.replace("\"v\":1", "\"v\":2");
         assert!(serde_json::from_str::<Charter>(&newer).is_err());
-        assert!(matches!(serde_json::from_str(&newer).unwrap(), ProposedCharter::Newer { version: 2, .. }));
+        assert!(matches!(
+            serde_json::from_str(&newer).unwrap(),
+            ProposedCharter::Newer { version: 2, .. }
+        ));
     }
 
     #[test]
@@ -429,7 +534,11 @@ mod tests {
         members[1].domain = name("a");
         assert!(matches!(
             charter_of(members.clone(), vec![], 3),
-            Err(CharterError::Concentrated { votes: 2, allowed: 1, .. })
+            Err(CharterError::Concentrated {
+                votes: 2,
+                allowed: 1,
+                ..
+            })
         ));
         members[1].vote = false;
         assert!(charter_of(members, vec![], 2).is_ok());
@@ -438,18 +547,37 @@ mod tests {
     #[test]
     fn names_and_keys_are_for_ever() {
         let before = charter_of(four(), vec![], 3).unwrap();
-        let gone = Removal { key: key(4), last: None, name: name("d") };
+        let gone = Removal {
+            key: key(4),
+            last: None,
+            name: name("d"),
+        };
         let three = || four()[..3].to_vec();
         let after = charter_of(three(), vec![gone.clone()], 2).unwrap();
         assert_eq!(after.check_follows(&before), Ok(()));
-        assert!(charter_of(three(), vec![], 2).unwrap().check_follows(&before).is_err(), "d vanished");
+        assert!(
+            charter_of(three(), vec![], 2)
+                .unwrap()
+                .check_follows(&before)
+                .is_err(),
+            "d vanished"
+        );
         let mut rekeyed = four();
         rekeyed[3].key = key(9);
-        assert!(charter_of(rekeyed, vec![], 3).unwrap().check_follows(&before).is_err(), "d has another key");
+        assert!(
+            charter_of(rekeyed, vec![], 3)
+                .unwrap()
+                .check_follows(&before)
+                .is_err(),
+            "d has another key"
+        );
         assert!(before.check_follows(&after).is_err(), "d came back");
         let mut same_key = three();
         same_key.push(member("e", 4, "e"));
-        assert!(charter_of(same_key, vec![gone], 3).is_err(), "d's key came back as e");
+        assert!(
+            charter_of(same_key, vec![gone], 3).is_err(),
+            "d's key came back as e"
+        );
         assert!(before.check_first().is_ok() && after.check_first().is_err());
     }
 }

@@ -20,7 +20,11 @@ pub(super) struct Known(RefCell<HashSet<Arc<str>>>);
 
 impl Known {
     /// The text, once it is found good.
-    pub(super) fn get<E>(&self, text: &str, check: impl FnOnce() -> Result<(), E>) -> Result<Arc<str>, E> {
+    pub(super) fn get<E>(
+        &self,
+        text: &str,
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Arc<str>, E> {
         if let Some(known) = self.0.borrow().get(text) {
             return Ok(known.clone());
         }

@@ -18,7 +18,11 @@ impl Threshold {
     /// (2q - n > f). "2f + 1" is the same only where n = 3f + 1.
     pub fn of(n: usize) -> Self {
         let f = n.saturating_sub(1) / 3;
-        Self { n, f, q: lifted::quorum((n + f) / 2 + 1, f) }
+        Self {
+            n,
+            f,
+            q: lifted::quorum((n + f) / 2 + 1, f),
+        }
     }
 
     /// The same with a larger quorum, as a charter may ask for. `None` when `q` is below the least
@@ -39,8 +43,17 @@ mod tests {
 
     #[test]
     fn the_table_of_the_spec() {
-        let table =
-            [(1, 0, 1), (2, 0, 2), (3, 0, 2), (4, 1, 3), (5, 1, 4), (6, 1, 4), (7, 2, 5), (10, 3, 7), (100, 33, 67)];
+        let table = [
+            (1, 0, 1),
+            (2, 0, 2),
+            (3, 0, 2),
+            (4, 1, 3),
+            (5, 1, 4),
+            (6, 1, 4),
+            (7, 2, 5),
+            (10, 3, 7),
+            (100, 33, 67),
+        ];
         for (n, f, q) in table {
             assert_eq!(Threshold::of(n), Threshold { n, f, q });
         }

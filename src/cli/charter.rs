@@ -77,13 +77,23 @@ fn show(args: ShowCharterArgs) -> Answer {
     let dag = session.loaded.tally.dag();
     let (in_force, _) = session.charter()?;
     let id = match &args.id {
-        Some(typed) => {
-            Session::find(typed, "charter", dag.entries().map(|(_, e)| e.id).filter(|id| dag.charter(*id).is_some()))?
-        }
+        Some(typed) => Session::find(
+            typed,
+            "charter",
+            dag.entries()
+                .map(|(_, e)| e.id)
+                .filter(|id| dag.charter(*id).is_some()),
+        )?,
         None => in_force,
     };
-    let node = dag.charter(id).ok_or_else(|| Failure::new("INTERNAL", "the charter is not known"))?;
-    let text = if args.toml { to_toml(&node.charter) } else { describe(id, &node.charter, id == in_force) };
+    let node = dag
+        .charter(id)
+        .ok_or_else(|| Failure::new("INTERNAL", "the charter is not known"))?;
+    let text = if args.toml {
+        to_toml(&node.charter)
+    } else {
+        describe(id, &node.charter, id == in_force)
+    };
     let t = node.charter.threshold();
     let data = json!({
         "id": id, "in_force": id == in_force, "base": node.base, "charter": node.charter,
@@ -95,19 +105,37 @@ fn show(args: ShowCharterArgs) -> Answer {
 fn describe(id: EntryId, charter: &Charter, in_force: bool) -> String {
     let t = charter.threshold();
     let mut lines = vec![
-        format!("charter {id}{}", if in_force { "" } else { "  (not in force)" }),
-        format!("{} voting members, {} may be faulty, {} make a quorum", t.n, t.f, t.q),
+        format!(
+            "charter {id}{}",
+            if in_force { "" } else { "  (not in force)" }
+        ),
+        format!(
+            "{} voting members, {} may be faulty, {} make a quorum",
+            t.n, t.f, t.q
+        ),
     ];
     lines.extend(charter.protected().iter().map(|p| format!("protects {p}")));
     if !charter.rules().own_approval_counts {
         lines.push("a proposer's own approval does not count".to_owned());
     }
-    for Member { domain, key, name, roles, vote } in charter.members() {
+    for Member {
+        domain,
+        key,
+        name,
+        roles,
+        vote,
+    } in charter.members()
+    {
         let roles: String = roles.iter().map(|r| format!(" role {r}")).collect();
         let vote = if *vote { "" } else { " (no vote)" };
         lines.push(format!("  {name:<16} {key}  domain {domain}{roles}{vote}"));
     }
-    lines.extend(charter.removed().iter().map(|r| format!("  {:<16} removed", r.name)));
+    lines.extend(
+        charter
+            .removed()
+            .iter()
+            .map(|r| format!("  {:<16} removed", r.name)),
+    );
     lines.join("\n")
 }
 
@@ -116,9 +144,14 @@ fn propose(args: ProposeCharterArgs) -> Answer {
     let mut writer = Writer::open(&args.write)?;
     let (base, in_force) = writer.session.charter()?;
     let folder = args.file.parent().unwrap_or(std::path::Path::new("."));
-    let charter = file.charter(folder, |members| removals(&writer.session, in_force, members))?;
+    let charter = file.charter(folder, |members| {
+        removals(&writer.session, in_force, members)
+    })?;
     if charter == *in_force {
-        return Err(Failure::new("NOTHING_TO_PROPOSE", "this is the charter in force already").exit(Exit::No));
+        return Err(
+            Failure::new("NOTHING_TO_PROPOSE", "this is the charter in force already")
+                .exit(Exit::No),
+        );
     }
     let warnings = super::init::warnings(&charter);
     let existing = find_existing(&writer, base, &charter);
@@ -127,7 +160,12 @@ fn propose(args: ProposeCharterArgs) -> Answer {
         None => {
             let charter = ProposedCharter::Known(Box::new(charter));
             let (title, text) = (args.title.clone(), args.description.clone());
-            let statement = Statement::ProposeCharter(CharterProposal { base, charter, text, title });
+            let statement = Statement::ProposeCharter(CharterProposal {
+                base,
+                charter,
+                text,
+                title,
+            });
             let id = writer.say(vec![statement], |_| Vec::new())?;
             id.ok_or_else(|| Failure::new("INTERNAL", "the proposal was not appended"))?
         }
@@ -151,21 +189,37 @@ fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<En
         Content::Ref(_) => false,
     };
     let mut mine = tally.proposals().filter(|p| p.proposer == *writer.member());
-    mine.find(|p| same(tally.content(p)) && matches!(tally.state(p.id), Some(State::Open | State::Approved)))
-        .map(|p| p.id)
+    mine.find(|p| {
+        same(tally.content(p)) && matches!(tally.state(p.id), Some(State::Open | State::Approved))
+    })
+    .map(|p| p.id)
 }
 
 /// Former members: those before, and those that the new charter leaves out, with the last entry known
 /// of each.
 fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Removal> {
     let dag = session.loaded.tally.dag();
-    let gone = in_force.members().iter().filter(|old| !members.iter().any(|m| m.name == old.name));
+    let gone = in_force
+        .members()
+        .iter()
+        .filter(|old| !members.iter().any(|m| m.name == old.name));
     let last = |member: &Member| {
-        let tips = own_tips(&session.loaded.tally, &member.name).into_iter().map(|tip| dag.entry(tip));
+        let tips = own_tips(&session.loaded.tally, &member.name)
+            .into_iter()
+            .map(|tip| dag.entry(tip));
         tips.max_by_key(|e| (e.seq, e.id)).map(|e| e.id)
     };
-    let removal = |member: &Member| Removal { key: member.key, last: last(member), name: member.name.clone() };
-    in_force.removed().iter().cloned().chain(gone.map(removal)).collect()
+    let removal = |member: &Member| Removal {
+        key: member.key,
+        last: last(member),
+        name: member.name.clone(),
+    };
+    in_force
+        .removed()
+        .iter()
+        .cloned()
+        .chain(gone.map(removal))
+        .collect()
 }
 
 pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {
@@ -174,7 +228,12 @@ pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {
     let (in_force, _) = session.charter()?;
     let mut signers = std::collections::BTreeMap::new();
     for (_, node) in dag.lineage(in_force) {
-        signers.extend(node.charter.members().iter().map(|m| (m.name.clone(), m.key)));
+        signers.extend(
+            node.charter
+                .members()
+                .iter()
+                .map(|m| (m.name.clone(), m.key)),
+        );
     }
     let line = |(name, key): (&crate::charter::MemberName, &crate::charter::PublicKey)| {
         format!("{name}@git-quorum.invalid namespaces=\"git\" {key}")

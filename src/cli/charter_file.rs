@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{parse_name, public_key};
 use super::{Exit, Failure};
-use crate::charter::{Charter, CharterRules, Member, MemberName, PublicKey, RefPattern, Removal, Threshold};
+use crate::charter::{
+    Charter, CharterRules, Member, MemberName, PublicKey, RefPattern, Removal, Threshold,
+};
 
 /// The file: `protect`, `[rules]` and `[[members]]`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,15 +90,27 @@ pub fn assemble(
 
 /// A pattern of protected refs from a command line or file; `main` stands for `refs/heads/main`.
 pub fn parse_pattern(text: &str) -> Result<RefPattern, Failure> {
-    let full = if text.starts_with("refs/") { text.to_owned() } else { format!("refs/heads/{text}") };
-    full.parse().map_err(|e: crate::charter::RefNameError| Failure::new("BAD_REF", e.to_string()).exit(Exit::Usage))
+    let full = if text.starts_with("refs/") {
+        text.to_owned()
+    } else {
+        format!("refs/heads/{text}")
+    };
+    full.parse().map_err(|e: crate::charter::RefNameError| {
+        Failure::new("BAD_REF", e.to_string()).exit(Exit::Usage)
+    })
 }
 
 /// A public key as it stands in a `.pub` file; a comment is allowed.
 fn parse_key(text: &str) -> Result<PublicKey, Failure> {
     let mut words = text.split_whitespace();
-    let key = [words.next(), words.next()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    key.parse().map_err(|e: crate::charter::KeyError| Failure::new("KEY", format!("{text:?}: {e}")).exit(Exit::Usage))
+    let key = [words.next(), words.next()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ");
+    key.parse().map_err(|e: crate::charter::KeyError| {
+        Failure::new("KEY", format!("{text:?}: {e}")).exit(Exit::Usage)
+    })
 }
 
 impl MemberTable {
@@ -110,9 +124,22 @@ impl MemberTable {
                 return Err(Failure::new("BAD_CHARTER", message).exit(Exit::Usage));
             }
         };
-        let roles = self.roles.iter().map(|r| parse_name(r)).collect::<Result<_, _>>()?;
-        let domain = self.domain.as_deref().map_or_else(|| Ok(name.clone()), parse_name)?;
-        Ok(Member { domain, key, name, roles, vote: self.vote })
+        let roles = self
+            .roles
+            .iter()
+            .map(|r| parse_name(r))
+            .collect::<Result<_, _>>()?;
+        let domain = self
+            .domain
+            .as_deref()
+            .map_or_else(|| Ok(name.clone()), parse_name)?;
+        Ok(Member {
+            domain,
+            key,
+            name,
+            roles,
+            vote: self.vote,
+        })
     }
 }
 
@@ -129,9 +156,21 @@ impl CharterFile {
     }
 
     /// The charter that the file describes; `removed` lists members that are left out of it.
-    pub fn charter(&self, folder: &Path, removed: impl FnOnce(&[Member]) -> Vec<Removal>) -> Result<Charter, Failure> {
-        let members: Vec<_> = self.members.iter().map(|m| m.member(folder)).collect::<Result<_, _>>()?;
-        let protect = self.protect.iter().map(|p| parse_pattern(p)).collect::<Result<_, _>>()?;
+    pub fn charter(
+        &self,
+        folder: &Path,
+        removed: impl FnOnce(&[Member]) -> Vec<Removal>,
+    ) -> Result<Charter, Failure> {
+        let members: Vec<_> = self
+            .members
+            .iter()
+            .map(|m| m.member(folder))
+            .collect::<Result<_, _>>()?;
+        let protect = self
+            .protect
+            .iter()
+            .map(|p| parse_pattern(p))
+            .collect::<Result<_, _>>()?;
         let rules = RulesInput {
             quorum: self.rules.quorum,
             own_approval_counts: self.rules.own_approval_counts.unwrap_or(true),
@@ -144,9 +183,18 @@ impl CharterFile {
 
 /// The charter in the form that [`CharterFile`] reads.
 pub fn to_toml(charter: &Charter) -> String {
-    let quoted =
-        |names: &[MemberName]| names.iter().map(|n| format!("{:?}", n.as_str())).collect::<Vec<_>>().join(", ");
-    let protect: Vec<_> = charter.protected().iter().map(|p| format!("{:?}", p.as_str())).collect();
+    let quoted = |names: &[MemberName]| {
+        names
+            .iter()
+            .map(|n| format!("{:?}", n.as_str()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let protect: Vec<_> = charter
+        .protected()
+        .iter()
+        .map(|p| format!("{:?}", p.as_str()))
+        .collect();
     let rules = charter.rules();
     let mut text = format!(
         "protect = [{}]\n\n[rules]\nquorum = {}\nown_approval_counts = {}\nallow_concentrated_domains = {}\n",
@@ -155,7 +203,14 @@ pub fn to_toml(charter: &Charter) -> String {
         rules.own_approval_counts,
         rules.allow_concentrated_domains
     );
-    for Member { domain, key, name, roles, vote } in charter.members() {
+    for Member {
+        domain,
+        key,
+        name,
+        roles,
+        vote,
+    } in charter.members()
+    {
         text.push_str(&format!(
             "\n[[members]]\nname = \"{name}\"\nkey = \"{key}\"\nvote = {vote}\nroles = [{}]\ndomain = \"{domain}\"\n",
             quoted(roles)

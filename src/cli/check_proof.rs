@@ -40,9 +40,12 @@ pub fn run(args: CheckProofArgs, json: bool) -> Answer {
     let proof = check_within(&read(&args.file)?, args.memory).map_err(proof_failure)?;
     let ledger = proof.tally.dag().ledger();
     if let Some(asked) = asked.filter(|asked| *asked != ledger) {
-        return Err(Failure::new("OTHER_LEDGER", format!("the proof is about ledger {ledger}, not {asked}"))
-            .exit(Exit::Unverified)
-            .hint("it says nothing about members of your ledger, whatever their names are"));
+        return Err(Failure::new(
+            "OTHER_LEDGER",
+            format!("the proof is about ledger {ledger}, not {asked}"),
+        )
+        .exit(Exit::Unverified)
+        .hint("it says nothing about members of your ledger, whatever their names are"));
     }
     let data = to_json(&proof, asked.is_some());
     let text = Text::lines(lines(&proof, asked.is_some()));
@@ -52,7 +55,8 @@ pub fn run(args: CheckProofArgs, json: bool) -> Answer {
     if !json {
         tell(text).map_err(|e| Failure::new("IO", e.to_string()))?;
     }
-    let message = format!("it fits ledger {ledger}, but nothing says that this is the right ledger");
+    let message =
+        format!("it fits ledger {ledger}, but nothing says that this is the right ledger");
     Err(Failure::new("UNPINNED", message)
         .exit(Exit::Unverified)
         .hint("ask a founder or a clone for the id, then: git quorum check-proof FILE --ledger ID")
@@ -61,19 +65,27 @@ pub fn run(args: CheckProofArgs, json: bool) -> Answer {
 
 fn parse_ledger(text: &str) -> Result<EntryId, Failure> {
     text.parse().map_err(|error: crate::id::IdError| {
-        Failure::new("BAD_ID", error.to_string()).exit(Exit::Usage).hint("give the whole ledger id")
+        Failure::new("BAD_ID", error.to_string())
+            .exit(Exit::Usage)
+            .hint("give the whole ledger id")
     })
 }
 
 /// The bytes of a file, no more than are looked at.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
+        let exit = if error.kind() == std::io::ErrorKind::NotFound {
+            Exit::NotFound
+        } else {
+            Exit::Failed
+        };
         Failure::new("IO", format!("{}: {error}", path.display())).exit(exit)
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(PROOF_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(PROOF_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(bytes)
 }
 
@@ -101,7 +113,11 @@ fn to_json(proof: &Proof, pinned: bool) -> Value {
 fn lines(proof: &Proof, pinned: bool) -> Vec<Text> {
     let dag = proof.tally.dag();
     let pin = if pinned { "as asked for" } else { "UNPINNED" };
-    let convicted: BTreeSet<_> = proof.faults.iter().map(|fault| fault.member.clone()).collect();
+    let convicted: BTreeSet<_> = proof
+        .faults
+        .iter()
+        .map(|fault| fault.member.clone())
+        .collect();
     let mut lines = vec![
         Text::from(format!(
             "ledger {} ({pin}): {} entries, every signature checked",
@@ -114,7 +130,12 @@ fn lines(proof: &Proof, pinned: bool) -> Vec<Text> {
         lines.push(describe_fault(fault));
         lines.extend(key(proof, fault).map(|key| Text::from(format!("    key {key}"))));
         lines.push(Text::from(format!("    charter {}", fault.charter)));
-        lines.extend(fault.votes.iter().map(|said| Text::from(describe_said(said))));
+        lines.extend(
+            fault
+                .votes
+                .iter()
+                .map(|said| Text::from(describe_said(said))),
+        );
     }
     lines
 }

@@ -33,7 +33,8 @@ complete -c git -f -n __fish_git_quorum_is_meant -a '(__fish_git_quorum_complete
 "#;
 
 /// What the completion of Git shows in zsh beside the command.
-const ZSH_HEAD: &str = "#compdef git-quorum\n#description agree on what goes into a protected ref\n";
+const ZSH_HEAD: &str =
+    "#compdef git-quorum\n#description agree on what goes into a protected ref\n";
 
 /// Print a script that completes command lines in a shell.
 ///
@@ -58,7 +59,10 @@ pub fn run(args: CompletionsArgs) -> Answer {
     let (name, script) = match args.shell {
         ShellName::Bash => ("bash", generate(Shell::Bash) + BASH_GLUE),
         // Zsh calls `_git-quorum` for `git quorum` by itself.
-        ShellName::Zsh => ("zsh", generate(Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1)),
+        ShellName::Zsh => (
+            "zsh",
+            generate(Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1),
+        ),
         ShellName::Fish => ("fish", generate(Shell::Fish) + FISH_GLUE),
     };
     Outcome::new(json!({"shell": name, "script": script}), script)
@@ -74,6 +78,11 @@ fn generate(shell: Shell) -> String {
 /// The command line without what is not for people, which would be completed too.
 fn visible() -> Command {
     let all = super::command();
-    let commands = all.get_subcommands().filter(|command| !command.is_hide_set());
-    Command::new("git-quorum").version(env!("CARGO_PKG_VERSION")).args(all.get_arguments()).subcommands(commands)
+    let commands = all
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    Command::new("git-quorum")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments())
+        .subcommands(commands)
 }

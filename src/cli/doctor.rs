@@ -28,12 +28,19 @@ pub fn run(_: DoctorArgs, json: bool) -> Answer {
         tell(text(&diagnosis)).map_err(|e| Failure::new("IO", e.to_string()))?;
     }
     let missing: Vec<_> = diagnosis.findings.iter().filter(|f| is_hole(f)).collect();
-    let mend = missing.iter().map(|f| f.mend.as_str()).find(|mend| !mend.is_empty()).unwrap_or("see what is missing");
+    let mend = missing
+        .iter()
+        .map(|f| f.mend.as_str())
+        .find(|mend| !mend.is_empty())
+        .unwrap_or("see what is missing");
     let message = match missing.len() {
         1 => "a protection that is needed is missing".to_owned(),
         count => format!("{count} protections that are needed are missing"),
     };
-    Err(Failure::new("NOT_SOUND", message).exit(Exit::Unverified).hint(mend).data(&diagnosis))
+    Err(Failure::new("NOT_SOUND", message)
+        .exit(Exit::Unverified)
+        .hint(mend)
+        .data(&diagnosis))
 }
 
 fn is_hole(finding: &Finding) -> bool {
@@ -56,6 +63,11 @@ fn line(finding: &Finding) -> Text {
         (Standing::Missing, Weight::Advised) => (Colour::Pending, "advice"),
         (Standing::NotTestable, _) => (Colour::Faint, "not tried"),
     };
-    let mend = if finding.mend.is_empty() { String::new() } else { format!("\n{:13}mend: {}", "", finding.mend) };
-    Text::of(colour, format!("  {word:<10} ")).with(Colour::Plain, format!("{}{mend}", finding.found))
+    let mend = if finding.mend.is_empty() {
+        String::new()
+    } else {
+        format!("\n{:13}mend: {}", "", finding.mend)
+    };
+    Text::of(colour, format!("  {word:<10} "))
+        .with(Colour::Plain, format!("{}{mend}", finding.found))
 }

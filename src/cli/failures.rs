@@ -15,7 +15,9 @@ impl From<RepoError> for Failure {
             RepoError::ObjectFormat { .. } => Failure::new("OBJECT_FORMAT", error.to_string())
                 .hint("work in a SHA-1 repository: git init --object-format=sha1"),
             RepoError::Git(GitError::Locked { .. }) => locked(error.to_string()),
-            RepoError::Settings { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            RepoError::Settings { source, .. }
+                if source.kind() == std::io::ErrorKind::AlreadyExists =>
+            {
                 locked(error.to_string())
             }
             _ => git_failed(error.to_string()),

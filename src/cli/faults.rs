@@ -76,11 +76,17 @@ pub fn run(args: FaultsArgs, json: bool) -> Answer {
     };
     sights.extend(seen_before(&session, args.remote.as_deref()));
     let problems = session.loaded.problems.iter().cloned();
-    sights.extend(problems.map(|problem| sight(&session.loaded.refs, None, LaneEvent::Bad(problem))));
+    sights
+        .extend(problems.map(|problem| sight(&session.loaded.refs, None, LaneEvent::Bad(problem))));
     let tally = &session.loaded.tally;
     let faults = tally.faults();
     let broken = tally.broken(&faults);
-    let mut found = Found { broken, faults, sights, forks: forks(&session) };
+    let mut found = Found {
+        broken,
+        faults,
+        sights,
+        forks: forks(&session),
+    };
     if let Some(typed) = &args.member {
         found.keep(&known_author(tally.dag(), typed)?);
     }
@@ -92,16 +98,22 @@ impl Found {
     fn keep(&mut self, member: &MemberName) {
         self.broken.retain(|slot| slot.convicted.contains(member));
         self.faults.retain(|fault| fault.member == *member);
-        self.sights.retain(|sight| sight.member.as_ref() == Some(member));
+        self.sights
+            .retain(|sight| sight.member.as_ref() == Some(member));
         self.forks.retain(|(owner, _)| owner == member);
     }
 
     fn convicted(&self) -> BTreeSet<MemberName> {
-        self.faults.iter().map(|fault| fault.member.clone()).collect()
+        self.faults
+            .iter()
+            .map(|fault| fault.member.clone())
+            .collect()
     }
 
     fn is_clean(&self) -> bool {
-        self.broken.is_empty() && self.faults.is_empty() && !self.sights.iter().any(|sight| sight.counts)
+        self.broken.is_empty()
+            && self.faults.is_empty()
+            && !self.sights.iter().any(|sight| sight.counts)
     }
 }
 
@@ -109,16 +121,25 @@ impl Found {
 fn events_of(session: &mut Session, remote: &str) -> Result<Vec<Sight>, Failure> {
     let exchanged = session.exchange_with(remote)?;
     let refs = &session.loaded.refs;
-    Ok(exchanged.events.into_iter().map(|event| sight(refs, Some(remote), event)).collect())
+    Ok(exchanged
+        .events
+        .into_iter()
+        .map(|event| sight(refs, Some(remote), event))
+        .collect())
 }
 
 /// What the other remotes showed when they were asked last.
 fn seen_before(session: &Session, asked: Option<&str>) -> Vec<Sight> {
     let refs = &session.loaded.refs;
-    let is_asked =
-        |remote: &str| asked.is_some_and(|asked| refs.incoming_prefix(asked) == refs.incoming_prefix(remote));
-    let events = last_shown(&session.loaded).into_iter().filter(|(remote, _)| !is_asked(remote));
-    events.map(|(remote, event)| sight(refs, Some(&remote), event)).collect()
+    let is_asked = |remote: &str| {
+        asked.is_some_and(|asked| refs.incoming_prefix(asked) == refs.incoming_prefix(remote))
+    };
+    let events = last_shown(&session.loaded)
+        .into_iter()
+        .filter(|(remote, _)| !is_asked(remote));
+    events
+        .map(|(remote, event)| sight(refs, Some(&remote), event))
+        .collect()
 }
 
 fn sight(refs: &LedgerRefs, remote: Option<&str>, event: LaneEvent) -> Sight {
@@ -126,28 +147,57 @@ fn sight(refs: &LedgerRefs, remote: Option<&str>, event: LaneEvent) -> Sight {
         (LaneEvent::Bad(problem), None) => format!("{}: {}", problem.name, problem.reject),
         (event, remote) => describe_event(event, remote.unwrap_or("this clone")),
     };
-    let counts = !matches!(event, LaneEvent::NotFetched { .. } | LaneEvent::AfterRemoval { .. });
+    let counts = !matches!(
+        event,
+        LaneEvent::NotFetched { .. } | LaneEvent::AfterRemoval { .. }
+    );
     let (what, member, seen, now) = match event {
-        LaneEvent::Bad(problem) => ("bad-lane", refs.owner(&problem.name), problem.last_good, None),
-        LaneEvent::WentBack { member, seen, now: None } => ("lane-vanished", Some(member), Some(seen), None),
-        LaneEvent::WentBack { member, seen, now } => ("lane-went-back", Some(member), Some(seen), now),
-        LaneEvent::WentSideways { member, seen, now } => ("lane-went-sideways", Some(member), Some(seen), Some(now)),
+        LaneEvent::Bad(problem) => (
+            "bad-lane",
+            refs.owner(&problem.name),
+            problem.last_good,
+            None,
+        ),
+        LaneEvent::WentBack {
+            member,
+            seen,
+            now: None,
+        } => ("lane-vanished", Some(member), Some(seen), None),
+        LaneEvent::WentBack { member, seen, now } => {
+            ("lane-went-back", Some(member), Some(seen), now)
+        }
+        LaneEvent::WentSideways { member, seen, now } => {
+            ("lane-went-sideways", Some(member), Some(seen), Some(now))
+        }
         LaneEvent::NotFetched { .. } => ("not-fetched", None, None, None),
         LaneEvent::AfterRemoval { member } => ("after-removal", Some(member), None, None),
     };
-    Sight { remote: remote.map(str::to_owned), what, member, seen, now, text, counts }
+    Sight {
+        remote: remote.map(str::to_owned),
+        what,
+        member,
+        seen,
+        now,
+        text,
+        counts,
+    }
 }
 
 /// Lanes with several ends: no fault, and told because it may become one.
 fn forks(session: &Session) -> Vec<(MemberName, Vec<EntryId>)> {
     let dag = session.loaded.tally.dag();
     let ends = |member: &MemberName| {
-        let mut ends: Vec<_> =
-            own_tips(&session.loaded.tally, member).into_iter().map(|tip| dag.entry(tip).id).collect();
+        let mut ends: Vec<_> = own_tips(&session.loaded.tally, member)
+            .into_iter()
+            .map(|tip| dag.entry(tip).id)
+            .collect();
         ends.sort();
         (member.clone(), ends)
     };
-    dag.authors().map(ends).filter(|(_, ends)| ends.len() > 1).collect()
+    dag.authors()
+        .map(ends)
+        .filter(|(_, ends)| ends.len() > 1)
+        .collect()
 }
 
 fn report(session: &Session, found: &Found, (asked, json): (Option<&str>, bool)) -> Answer {
@@ -165,10 +215,16 @@ fn report(session: &Session, found: &Found, (asked, json): (Option<&str>, bool))
         false => format!("convicted by their own votes: {}", names(&convicted)),
     };
     let hint = match found.faults.first() {
-        Some(fault) => format!("git quorum faults --prove {} -o FILE makes a proof for others", fault.id.short()),
+        Some(fault) => format!(
+            "git quorum faults --prove {} -o FILE makes a proof for others",
+            fault.id.short()
+        ),
         None => "ask whoever runs the remote; what this clone saw before, it keeps".to_owned(),
     };
-    Err(Failure::new("FAULTS", message).exit(Exit::Unverified).hint(hint).data(data))
+    Err(Failure::new("FAULTS", message)
+        .exit(Exit::Unverified)
+        .hint(hint)
+        .data(data))
 }
 
 fn to_json(session: &Session, found: &Found, asked: Option<&str>) -> Value {
@@ -197,14 +253,34 @@ pub fn fault_json(fault: &Fault) -> Value {
 }
 
 fn lines(found: &Found, asked: Option<&str>) -> Vec<Text> {
-    let mut lines: Vec<Text> = found.broken.iter().map(describe_broken).map(|l| Text::of(Role::Bad, l)).collect();
+    let mut lines: Vec<Text> = found
+        .broken
+        .iter()
+        .map(describe_broken)
+        .map(|l| Text::of(Role::Bad, l))
+        .collect();
     let (shown, more) = first(&found.faults, SHOWN);
     for fault in shown {
         lines.push(describe_fault(fault));
-        lines.extend(fault.votes.iter().map(|said| Text::from(describe_said(said))));
+        lines.extend(
+            fault
+                .votes
+                .iter()
+                .map(|said| Text::from(describe_said(said))),
+        );
     }
-    lines.extend((more > 0).then(|| Text::of(Role::Faint, format!("… and {more} more faults; --json lists them"))));
-    lines.extend(found.sights.iter().map(|sight| Text::of(Role::Bad, "seen  ").with(Role::Plain, &*sight.text)));
+    lines.extend((more > 0).then(|| {
+        Text::of(
+            Role::Faint,
+            format!("… and {more} more faults; --json lists them"),
+        )
+    }));
+    lines.extend(
+        found
+            .sights
+            .iter()
+            .map(|sight| Text::of(Role::Bad, "seen  ").with(Role::Plain, &*sight.text)),
+    );
     for (member, ends) in &found.forks {
         let ends: Vec<_> = ends.iter().map(EntryId::short).collect();
         lines.push(Text::from(format!(
@@ -238,7 +314,10 @@ pub fn describe_broken(slot: &BrokenSlot) -> String {
 
 /// A vote that convicts, and where it stands.
 pub fn describe_said(said: &Said) -> String {
-    format!("    entry {}, statement {}, commit {}", said.entry, said.statement, said.commit)
+    format!(
+        "    entry {}, statement {}, commit {}",
+        said.entry, said.statement, said.commit
+    )
 }
 
 fn write_proof(session: &Session, typed: &str, file: &Path) -> Answer {
@@ -247,33 +326,54 @@ fn write_proof(session: &Session, typed: &str, file: &Path) -> Answer {
     let here = |failure: Failure| failure.hint("git quorum faults lists them");
     let id = Session::find(typed, "fault", faults.iter().map(|fault| fault.id)).map_err(here)?;
     let fault = faults.iter().find(|fault| fault.id == id);
-    let fault = fault.ok_or_else(|| Failure::new("INTERNAL", format!("fault {id} is not known")))?;
+    let fault =
+        fault.ok_or_else(|| Failure::new("INTERNAL", format!("fault {id} is not known")))?;
     let proof = prove(tally, session.loaded.objects(), fault).map_err(proof_failure)?;
     put(file, &proof)?;
     let ledger = tally.dag().ledger();
-    let next = format!("git quorum check-proof {} --ledger {ledger}", file.display());
-    let text = describe_fault(fault)
-        .with(Role::Plain, format!("\nproof written to {}; to check it:\n    {next}", file.display()));
-    let data = json!({"file": file, "bytes": proof.len(), "ledger": ledger, "fault": fault_json(fault)});
+    let next = format!(
+        "git quorum check-proof {} --ledger {ledger}",
+        file.display()
+    );
+    let text = describe_fault(fault).with(
+        Role::Plain,
+        format!(
+            "\nproof written to {}; to check it:\n    {next}",
+            file.display()
+        ),
+    );
+    let data =
+        json!({"file": file, "bytes": proof.len(), "ledger": ledger, "fault": fault_json(fault)});
     Ok(Outcome::new(data, text)?.with_notes(session.notes.clone()))
 }
 
 /// Puts a new file there, whole or not at all.
 fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Failure::new("FILE_EXISTS", format!("{} is there already, and is not overwritten", path.display()))
-                .exit(Exit::Conflict)
-                .hint("name another file, or move that one away")
-        }
+        std::io::ErrorKind::AlreadyExists => Failure::new(
+            "FILE_EXISTS",
+            format!(
+                "{} is there already, and is not overwritten",
+                path.display()
+            ),
+        )
+        .exit(Exit::Conflict)
+        .hint("name another file, or move that one away"),
         _ => Failure::new("IO", format!("{}: {error}", path.display())),
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     readable(&mut builder);
     let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist_noclobber(path).map(drop).map_err(|error| failed(error.error))
+    file.write_all(bytes)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(failed)?;
+    file.persist_noclobber(path)
+        .map(drop)
+        .map_err(|error| failed(error.error))
 }
 
 /// A proof is for others: its file is as readable as any that is written here.

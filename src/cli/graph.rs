@@ -43,7 +43,11 @@ type Column = (usize, usize);
 
 /// Draws entries, newest first.
 pub fn draw(nodes: &[Node]) -> Vec<Row> {
-    let lanes = nodes.iter().map(|node| node.lane.saturating_add(1)).max().unwrap_or(0);
+    let lanes = nodes
+        .iter()
+        .map(|node| node.lane.saturating_add(1))
+        .max()
+        .unwrap_or(0);
     let mut layout = Layout::new(nodes, lanes);
     let marked: Vec<_> = (0..nodes.len()).map(|row| layout.place(row)).collect();
     let starts = layout.starts();
@@ -89,7 +93,9 @@ impl<'a> Layout<'a> {
             let mut line = Vec::new();
             while let Some(row) = next {
                 line.push(row);
-                next = layout.parents(row).find(|parent| layout.lane(*parent) == Some(lane));
+                next = layout
+                    .parents(row)
+                    .find(|parent| layout.lane(*parent) == Some(lane));
             }
             for row in &line {
                 if let Some(main) = layout.main.get_mut(*row) {
@@ -110,9 +116,15 @@ impl<'a> Layout<'a> {
 
     /// The entries that are shown and that this one cites, each once.
     fn parents(&self, row: usize) -> impl Iterator<Item = usize> + use<> {
-        let cited = self.nodes.get(row).map(|node| node.parents.clone()).unwrap_or_default();
+        let cited = self
+            .nodes
+            .get(row)
+            .map(|node| node.parents.clone())
+            .unwrap_or_default();
         let (count, mut seen) = (self.nodes.len(), BTreeSet::new());
-        cited.into_iter().filter(move |parent| *parent > row && *parent < count && seen.insert(*parent))
+        cited
+            .into_iter()
+            .filter(move |parent| *parent > row && *parent < count && seen.insert(*parent))
     }
 
     fn is_main(&self, row: usize) -> bool {
@@ -121,13 +133,20 @@ impl<'a> Layout<'a> {
 
     /// The columns of a lane that lead to this entry.
     fn leading_to(&self, row: usize) -> Vec<Column> {
-        let Some(lane) = self.lane(row) else { return Vec::new() };
+        let Some(lane) = self.lane(row) else {
+            return Vec::new();
+        };
         let columns = self.columns.get(lane).into_iter().flatten().enumerate();
-        columns.filter(|(_, target)| **target == Some(row)).map(|(number, _)| (lane, number)).collect()
+        columns
+            .filter(|(_, target)| **target == Some(row))
+            .map(|(number, _)| (lane, number))
+            .collect()
     }
 
     fn set(&mut self, (lane, number): Column, target: Option<usize>) {
-        let Some(columns) = self.columns.get_mut(lane) else { return };
+        let Some(columns) = self.columns.get_mut(lane) else {
+            return;
+        };
         if columns.len() <= number {
             columns.resize(number.saturating_add(1), None);
         }
@@ -138,23 +157,40 @@ impl<'a> Layout<'a> {
 
     /// A free column beside the line of a lane, and none of these.
     fn beside(&self, lane: usize, taken: &[Column]) -> Column {
-        let columns = self.columns.get(lane).map(Vec::as_slice).unwrap_or_default();
-        let free =
-            |number: &usize| columns.get(*number).copied().flatten().is_none() && !taken.contains(&(lane, *number));
+        let columns = self
+            .columns
+            .get(lane)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let free = |number: &usize| {
+            columns.get(*number).copied().flatten().is_none() && !taken.contains(&(lane, *number))
+        };
         (lane, (1..).find(free).unwrap_or(columns.len()))
     }
 
     /// Places an entry: ends the lines that lead to it, and begins or joins those to the entries it cites.
     fn place(&mut self, row: usize) -> Marks {
-        let Some(lane) = self.lane(row) else { return Marks::default() };
+        let Some(lane) = self.lane(row) else {
+            return Marks::default();
+        };
         let ending = self.leading_to(row);
         let star = match self.is_main(row) {
             true => (lane, 0),
             // A star right below another one would look like its parent.
-            false => ending.first().copied().unwrap_or_else(|| self.beside(lane, self.left.as_slice())),
+            false => ending
+                .first()
+                .copied()
+                .unwrap_or_else(|| self.beside(lane, self.left.as_slice())),
         };
-        let mut own: Vec<_> = ending.iter().filter(|column| **column != star).map(|column| (*column, '\'')).collect();
-        ending.iter().chain([&star]).for_each(|column| self.set(*column, None));
+        let mut own: Vec<_> = ending
+            .iter()
+            .filter(|column| **column != star)
+            .map(|column| (*column, '\''))
+            .collect();
+        ending
+            .iter()
+            .chain([&star])
+            .for_each(|column| self.set(*column, None));
         if self.is_main(row) {
             self.to_come.get_mut(lane).and_then(Vec::pop);
         }
@@ -165,15 +201,30 @@ impl<'a> Layout<'a> {
         }
         let below = self.leading();
         self.left = (!below.contains(&star)).then_some(star);
-        Marks { star, own, passing, below }
+        Marks {
+            star,
+            own,
+            passing,
+            below,
+        }
     }
 
     /// Sees to a line to this entry, and says what stands where it meets the row; nothing in the star's own column,
     /// which is the first of those that are taken already.
-    fn lead_to(&mut self, parent: usize, (row, taken): (usize, &[Column])) -> Option<(Column, char)> {
+    fn lead_to(
+        &mut self,
+        parent: usize,
+        (row, taken): (usize, &[Column]),
+    ) -> Option<(Column, char)> {
         let (lane, star) = (self.lane(parent)?, *taken.first()?);
         let is_next = self.to_come.get(lane).and_then(|to_come| to_come.last()) == Some(&parent);
-        let line_is_free = self.columns.get(lane).and_then(|columns| columns.first()).copied().flatten().is_none();
+        let line_is_free = self
+            .columns
+            .get(lane)
+            .and_then(|columns| columns.first())
+            .copied()
+            .flatten()
+            .is_none();
         let known = self.leading_to(parent);
         if lane == star.0 {
             let star_is_free = self.leading().iter().all(|column| *column != star);
@@ -187,7 +238,11 @@ impl<'a> Layout<'a> {
             return Some((*column, '+'));
         }
         let may_take_line = is_next && line_is_free && star != (lane, 0);
-        let column = if may_take_line { (lane, 0) } else { self.beside(lane, taken) };
+        let column = if may_take_line {
+            (lane, 0)
+        } else {
+            self.beside(lane, taken)
+        };
         self.set(column, Some(parent));
         Some((column, '.'))
     }
@@ -195,7 +250,10 @@ impl<'a> Layout<'a> {
     /// The columns that lead anywhere.
     fn leading(&self) -> BTreeSet<Column> {
         let columns = self.columns.iter().enumerate().flat_map(|(lane, columns)| {
-            let leading = columns.iter().enumerate().filter(|(_, target)| target.is_some());
+            let leading = columns
+                .iter()
+                .enumerate()
+                .filter(|(_, target)| target.is_some());
             leading.map(move |(number, _)| (lane, number))
         });
         columns.collect()
@@ -205,7 +263,13 @@ impl<'a> Layout<'a> {
     fn starts(&self) -> Vec<usize> {
         let mut starts = vec![0_usize];
         for columns in &self.columns {
-            starts.push(starts.last().copied().unwrap_or(0).saturating_add(columns.len()));
+            starts.push(
+                starts
+                    .last()
+                    .copied()
+                    .unwrap_or(0)
+                    .saturating_add(columns.len()),
+            );
         }
         starts
     }
@@ -213,7 +277,13 @@ impl<'a> Layout<'a> {
 
 impl Marks {
     fn draw(&self, starts: &[usize]) -> Row {
-        let place = |(lane, number): &Column| starts.get(*lane).copied().unwrap_or(0).saturating_add(*number);
+        let place = |(lane, number): &Column| {
+            starts
+                .get(*lane)
+                .copied()
+                .unwrap_or(0)
+                .saturating_add(*number)
+        };
         let width = starts.last().copied().unwrap_or(0);
         let mut first = vec![' '; width];
         let mut put = |column: &Column, c: char| {
@@ -224,7 +294,12 @@ impl Marks {
         self.passing.iter().for_each(|column| put(column, '|'));
         self.own.iter().for_each(|(column, c)| put(column, *c));
         put(&self.star, '*');
-        let ends = || self.own.iter().map(|(column, _)| place(column)).chain([place(&self.star)]);
+        let ends = || {
+            self.own
+                .iter()
+                .map(|(column, _)| place(column))
+                .chain([place(&self.star)])
+        };
         let (from, to) = (ends().min().unwrap_or(0), ends().max().unwrap_or(0));
         let mut text = String::new();
         for (at, cell) in first.into_iter().enumerate() {
@@ -233,7 +308,9 @@ impl Marks {
             text.push(if from <= at && at < to { '-' } else { ' ' });
         }
         let below: BTreeSet<_> = self.below.iter().map(place).collect();
-        let more = (0..width).flat_map(|at| [if below.contains(&at) { '|' } else { ' ' }, ' ']).collect();
+        let more = (0..width)
+            .flat_map(|at| [if below.contains(&at) { '|' } else { ' ' }, ' '])
+            .collect();
         Row { first: text, more }
     }
 }
@@ -245,16 +322,27 @@ mod tests {
     use super::*;
 
     fn node(lane: usize, parents: &[usize]) -> Node {
-        Node { lane, parents: parents.to_vec() }
+        Node {
+            lane,
+            parents: parents.to_vec(),
+        }
     }
 
     fn picture(nodes: &[Node]) -> Vec<String> {
-        draw(nodes).into_iter().map(|row| row.first.trim_end().to_owned()).collect()
+        draw(nodes)
+            .into_iter()
+            .map(|row| row.first.trim_end().to_owned())
+            .collect()
     }
 
     /// Reads a picture by the rules above: who cites whom.
     fn read(picture: &[String]) -> BTreeSet<(usize, usize)> {
-        let cell = |row: usize, at: usize| picture.get(row).and_then(|line| line.chars().nth(at)).unwrap_or(' ');
+        let cell = |row: usize, at: usize| {
+            picture
+                .get(row)
+                .and_then(|line| line.chars().nth(at))
+                .unwrap_or(' ')
+        };
         let star = |row: usize| picture[row].find('*').unwrap();
         // Where a line that leads down from here arrives.
         let arrives = |row: usize, at: usize| {
@@ -267,19 +355,32 @@ mod tests {
             let in_row = |from: usize, step: isize| {
                 let mut at = from;
                 let mut found = Vec::new();
-                while let Some(dash) = at.checked_add_signed(step).filter(|dash| cell(row, *dash) == '-') {
+                while let Some(dash) = at
+                    .checked_add_signed(step)
+                    .filter(|dash| cell(row, *dash) == '-')
+                {
                     at = dash.checked_add_signed(step).unwrap();
                     found.push(at);
                 }
                 found
             };
             let here = star(row);
-            let ends: Vec<_> = in_row(here, 1).into_iter().chain(in_row(here, -1)).collect();
-            for at in ends.into_iter().filter(|at| matches!(cell(row, *at), '.' | '+')) {
+            let ends: Vec<_> = in_row(here, 1)
+                .into_iter()
+                .chain(in_row(here, -1))
+                .collect();
+            for at in ends
+                .into_iter()
+                .filter(|at| matches!(cell(row, *at), '.' | '+'))
+            {
                 edges.insert((
                     row,
-                    arrives(row, at)
-                        .unwrap_or_else(|| panic!("a line from row {row} ends nowhere:\n{}", picture.join("\n"))),
+                    arrives(row, at).unwrap_or_else(|| {
+                        panic!(
+                            "a line from row {row} ends nowhere:\n{}",
+                            picture.join("\n")
+                        )
+                    }),
                 ));
             }
             edges.extend(arrives(row, here).map(|to| (row, to)));
@@ -299,17 +400,42 @@ mod tests {
     #[test]
     fn lanes_are_columns_and_citations_are_joined_to_them() {
         // Newest first: bob cites alice, alice cites bob, carol cites both, alice founds.
-        let nodes = [node(1, &[2, 1]), node(0, &[3, 2]), node(1, &[3]), node(0, &[])];
-        assert_eq!(picture(&nodes), [".-*", "*-+", "+-*", "*"].map(str::to_owned), "{:#?}", picture(&nodes));
+        let nodes = [
+            node(1, &[2, 1]),
+            node(0, &[3, 2]),
+            node(1, &[3]),
+            node(0, &[]),
+        ];
+        assert_eq!(
+            picture(&nodes),
+            [".-*", "*-+", "+-*", "*"].map(str::to_owned),
+            "{:#?}",
+            picture(&nodes)
+        );
     }
 
     #[test]
     fn a_line_that_is_passed_is_not_joined() {
-        let nodes = [node(1, &[3]), node(2, &[4]), node(0, &[4]), node(1, &[4]), node(0, &[])];
+        let nodes = [
+            node(1, &[3]),
+            node(2, &[4]),
+            node(0, &[4]),
+            node(1, &[4]),
+            node(0, &[]),
+        ];
         let expected = ["    *", "  . |   *", "*", "*"];
         let drawn = picture(&nodes);
-        assert_eq!(read(&drawn), edges(&nodes), "{}\n{expected:?}", drawn.join("\n"));
-        assert!(drawn.iter().any(|line| line.contains("-|-")), "{}", drawn.join("\n"));
+        assert_eq!(
+            read(&drawn),
+            edges(&nodes),
+            "{}\n{expected:?}",
+            drawn.join("\n")
+        );
+        assert!(
+            drawn.iter().any(|line| line.contains("-|-")),
+            "{}",
+            drawn.join("\n")
+        );
     }
 
     #[test]
@@ -322,14 +448,20 @@ mod tests {
     #[test]
     fn a_fork_stands_beside_its_lane_until_it_is_joined() {
         let nodes = [node(0, &[1, 2]), node(0, &[3]), node(0, &[3]), node(0, &[])];
-        assert_eq!(picture(&nodes), ["*-.", "* |", "+-*", "*"].map(str::to_owned));
+        assert_eq!(
+            picture(&nodes),
+            ["*-.", "* |", "+-*", "*"].map(str::to_owned)
+        );
         let open = [node(0, &[2]), node(0, &[2]), node(0, &[])];
         assert_eq!(picture(&open), ["*", "+-*", "*"].map(str::to_owned));
     }
 
     #[test]
     fn nothing_is_drawn_to_what_is_not_shown() {
-        assert_eq!(picture(&[node(0, &[7]), node(0, &[9, 1])]), ["*", "  *"].map(str::to_owned));
+        assert_eq!(
+            picture(&[node(0, &[7]), node(0, &[9, 1])]),
+            ["*", "  *"].map(str::to_owned)
+        );
         assert!(picture(&[]).is_empty());
     }
 

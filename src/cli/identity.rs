@@ -50,29 +50,48 @@ impl Identity {
             None => repo.config("quorum.member")?,
         };
         let name = configured.ok_or_else(|| {
-            Failure::new("NO_MEMBER", "this clone does not say which member writes here")
-                .exit(Exit::Usage)
-                .hint("git quorum join --as NAME --key FILE")
+            Failure::new(
+                "NO_MEMBER",
+                "this clone does not say which member writes here",
+            )
+            .exit(Exit::Usage)
+            .hint("git quorum join --as NAME --key FILE")
         })?;
         let member = parse_name(&name)?;
         let stored = repo.config("quorum.key")?.map(PathBuf::from);
         let stored_agent = repo.config("quorum.agent")?.as_deref() == Some("true");
         let agent = args.agent || (args.key.is_none() && stored_agent);
-        Ok(Identity { member, key: args.key.clone().or(stored), agent })
+        Ok(Identity {
+            member,
+            key: args.key.clone().or(stored),
+            agent,
+        })
     }
 
     /// The member's key as the charter in force has it, and something that signs with it. Of a former member too, which
     /// may have to hand over what it signed while it was one.
     pub fn signer(&self, session: &Session) -> Result<(PublicKey, Signer), Failure> {
         let (_, charter) = session.charter()?;
-        let former = || charter.removed().iter().find(|removal| removal.name == self.member).map(|removal| removal.key);
-        let key = charter.member(&self.member).map(|member| member.key).or_else(former);
+        let former = || {
+            charter
+                .removed()
+                .iter()
+                .find(|removal| removal.name == self.member)
+                .map(|removal| removal.key)
+        };
+        let key = charter
+            .member(&self.member)
+            .map(|member| member.key)
+            .or_else(former);
         let key = key.ok_or_else(|| not_a_member(&self.member))?;
         let signer = self.open(key)?;
         if signer.public() != *key.bytes() {
-            return Err(Failure::new("WRONG_KEY", format!("this is not the key of {}, which is {key}", self.member))
-                .exit(Exit::Usage)
-                .hint("give the right one with --key FILE"));
+            return Err(Failure::new(
+                "WRONG_KEY",
+                format!("this is not the key of {}, which is {key}", self.member),
+            )
+            .exit(Exit::Usage)
+            .hint("give the right one with --key FILE"));
         }
         Ok((key, signer))
     }
@@ -82,9 +101,14 @@ impl Identity {
             return Ok(Signer::from_agent(*key.bytes())?);
         }
         let Some(path) = &self.key else {
-            return Err(Failure::new("NO_KEY", format!("no key is named for {}", self.member))
-                .exit(Exit::Usage)
-                .hint(format!("git quorum join --as {} --key FILE, or --agent", self.member)));
+            return Err(
+                Failure::new("NO_KEY", format!("no key is named for {}", self.member))
+                    .exit(Exit::Usage)
+                    .hint(format!(
+                        "git quorum join --as {} --key FILE, or --agent",
+                        self.member
+                    )),
+            );
         };
         // It may ask for a passphrase.
         super::progress::clear();
@@ -94,7 +118,9 @@ impl Identity {
 
 /// A member's name from a command line.
 pub fn parse_name(text: &str) -> Result<MemberName, Failure> {
-    text.parse().map_err(|e: crate::charter::NameError| Failure::new("BAD_NAME", e.to_string()).exit(Exit::Usage))
+    text.parse().map_err(|e: crate::charter::NameError| {
+        Failure::new("BAD_NAME", e.to_string()).exit(Exit::Usage)
+    })
 }
 
 /// A public key from a file, admitted.

@@ -32,7 +32,12 @@ pub struct InitArgs {
     )]
     members: Vec<String>,
     /// A ref to protect: refs/heads/main, or a prefix and a star, refs/heads/release/*. Repeat for each.
-    #[arg(long, value_name = "REF", required_unless_present = "charter", conflicts_with = "charter")]
+    #[arg(
+        long,
+        value_name = "REF",
+        required_unless_present = "charter",
+        conflicts_with = "charter"
+    )]
     protect: Vec<String>,
     /// A quorum larger than the least one.
     #[arg(long, value_name = "Q", conflicts_with = "charter")]
@@ -74,14 +79,20 @@ pub fn run(args: InitArgs) -> Answer {
         // A run that was cut off is gone on with, and signs no second genesis.
         [one] if is_founded_so(&repo, *one, &founder, &charter)? => *one,
         [ledger, ..] => {
-            return Err(Failure::new("LEDGER_EXISTS", format!("there is a ledger here already: {ledger}"))
-                .exit(Exit::Conflict)
-                .hint("git quorum join --as NAME --key FILE takes part in it"));
+            return Err(Failure::new(
+                "LEDGER_EXISTS",
+                format!("there is a ledger here already: {ledger}"),
+            )
+            .exit(Exit::Conflict)
+            .hint("git quorum join --as NAME --key FILE takes part in it"));
         }
     };
     remember(&repo, ledger, Some((&founder, &args.key, args.agent)))?;
     let pushed = publish(&repo, ledger, &args).map_err(|failure| {
-        let message = format!("ledger {ledger} is founded here but was not pushed: {}", failure.message);
+        let message = format!(
+            "ledger {ledger} is founded here but was not pushed: {}",
+            failure.message
+        );
         Failure { message, ..failure }
     })?;
     report(&charter, (ledger, !here.is_empty()), &key, pushed)
@@ -92,8 +103,16 @@ fn first_charter(args: &InitArgs) -> Result<Charter, Failure> {
         let folder = path.parent().unwrap_or(std::path::Path::new("."));
         return CharterFile::read(path)?.charter(folder, |_| Vec::new());
     }
-    let members = args.members.iter().map(|text| parse_member(text)).collect::<Result<_, _>>()?;
-    let protect = args.protect.iter().map(|p| parse_pattern(p)).collect::<Result<_, _>>()?;
+    let members = args
+        .members
+        .iter()
+        .map(|text| parse_member(text))
+        .collect::<Result<_, _>>()?;
+    let protect = args
+        .protect
+        .iter()
+        .map(|p| parse_pattern(p))
+        .collect::<Result<_, _>>()?;
     let rules = RulesInput {
         quorum: args.quorum,
         own_approval_counts: !args.no_own_approval,
@@ -109,46 +128,77 @@ fn parse_member(text: &str) -> Result<Member, Failure> {
             .exit(Exit::Usage)
             .hint("--member alice=alice.pub,role=security,domain=team-a")
     };
-    let (name, rest) = text.split_once('=').ok_or_else(|| bad("NAME=KEY.pub is expected"))?;
+    let (name, rest) = text
+        .split_once('=')
+        .ok_or_else(|| bad("NAME=KEY.pub is expected"))?;
     let name = parse_name(name)?;
     let mut parts = rest.split(',');
     let key = public_key(std::path::Path::new(parts.next().unwrap_or_default()))?;
-    let mut member = Member { domain: name.clone(), key, name, roles: Vec::new(), vote: true };
+    let mut member = Member {
+        domain: name.clone(),
+        key,
+        name,
+        roles: Vec::new(),
+        vote: true,
+    };
     for part in parts {
         match part.split_once('=') {
             Some(("vote", "no")) => member.vote = false,
             Some(("vote", "yes")) => member.vote = true,
             Some(("role", role)) => member.roles.push(parse_name(role)?),
             Some(("domain", domain)) => member.domain = parse_name(domain)?,
-            _ => return Err(bad(&format!("{part:?} is none of vote=no, role=R, domain=D"))),
+            _ => {
+                return Err(bad(&format!(
+                    "{part:?} is none of vote=no, role=R, domain=D"
+                )));
+            }
         }
     }
     Ok(member)
 }
 
 /// The founder's key in the charter, and what signs with it.
-fn founding_key(args: &InitArgs, founder: &MemberName, charter: &Charter) -> Result<(PublicKey, Signer), Failure> {
+fn founding_key(
+    args: &InitArgs,
+    founder: &MemberName,
+    charter: &Charter,
+) -> Result<(PublicKey, Signer), Failure> {
     let Some(member) = charter.member(founder) else {
         let message = format!("{founder} founds the ledger but is no member of its charter");
-        return Err(Failure::new("NOT_A_MEMBER", message).exit(Exit::Usage).hint("add it with --member"));
+        return Err(Failure::new("NOT_A_MEMBER", message)
+            .exit(Exit::Usage)
+            .hint("add it with --member"));
     };
     let signer = match args.agent {
         true => Signer::from_agent(*member.key.bytes())?,
         false => Signer::from_file(&args.key, &PassphraseSource::from_env())?,
     };
     if signer.public() != *member.key.bytes() {
-        let message = format!("{} is not the key that the charter names for {founder}", args.key.display());
+        let message = format!(
+            "{} is not the key that the charter names for {founder}",
+            args.key.display()
+        );
         return Err(Failure::new("WRONG_KEY", message).exit(Exit::Usage));
     }
     Ok((member.key, signer))
 }
 
 /// Whether the ledger here is the one that this command founds.
-fn is_founded_so(repo: &Repo, ledger: EntryId, founder: &MemberName, charter: &Charter) -> Result<bool, Failure> {
+fn is_founded_so(
+    repo: &Repo,
+    ledger: EntryId,
+    founder: &MemberName,
+    charter: &Charter,
+) -> Result<bool, Failure> {
     let loaded = load(repo, ledger, Trust::Cache)?;
     let dag = loaded.tally.dag();
-    let same_founder = dag.find(ledger).is_some_and(|genesis| dag.entry(genesis).member == *founder);
-    Ok(same_founder && dag.charter(ledger).is_some_and(|node| node.charter == *charter))
+    let same_founder = dag
+        .find(ledger)
+        .is_some_and(|genesis| dag.entry(genesis).member == *founder);
+    Ok(same_founder
+        && dag
+            .charter(ledger)
+            .is_some_and(|node| node.charter == *charter))
 }
 
 /// Signs the genesis entry and puts it in its place.
@@ -159,8 +209,13 @@ fn found(
     key: &PublicKey,
     signer: &Signer,
 ) -> Result<EntryId, Failure> {
-    let payload = GenesisPayload { charter: charter.clone(), member: founder.clone(), v: FORMAT_VERSION };
-    let broken = |e: crate::ledger::Reject| Failure::new("BAD_CHARTER", e.to_string()).exit(Exit::Usage);
+    let payload = GenesisPayload {
+        charter: charter.clone(),
+        member: founder.clone(),
+        v: FORMAT_VERSION,
+    };
+    let broken =
+        |e: crate::ledger::Reject| Failure::new("BAD_CHARTER", e.to_string()).exit(Exit::Usage);
     let unsigned = encode_genesis(&payload, crate::store::now()).map_err(broken)?;
     let signature = signer.sign_entry(&unsigned.signed_bytes)?;
     let raw = unsigned.with_signature(key, &signature).map_err(broken)?;
@@ -168,7 +223,11 @@ fn found(
     crate::ledger::parse(&raw).map_err(broken)?;
     let genesis = repo.objects()?.write_commit(&raw)?;
     let name = LedgerRefs::of(unsigned.id).genesis();
-    repo.transaction(&[RefEdit { name, old: Expect::Absent, new: Some(genesis) }])?;
+    repo.transaction(&[RefEdit {
+        name,
+        old: Expect::Absent,
+        new: Some(genesis),
+    }])?;
     Ok(unsigned.id)
 }
 
@@ -177,11 +236,16 @@ fn publish(repo: &Repo, ledger: EntryId, args: &InitArgs) -> Result<Option<Strin
     if args.local {
         return Ok(None);
     }
-    let Some(remote) = choose_remote(repo, args.remote.as_deref())? else { return Ok(None) };
+    let Some(remote) = choose_remote(repo, args.remote.as_deref())? else {
+        return Ok(None);
+    };
     let mut loaded = load(repo, ledger, Trust::Cache)?;
     let mut remote_refs = repo.ls_remote(&remote, &["refs/quorum/*"])?;
     let ours = LedgerRefs::of(ledger).genesis();
-    let others = remote_refs.keys().find(|name| name.ends_with("/genesis") && **name != ours).cloned();
+    let others = remote_refs
+        .keys()
+        .find(|name| name.ends_with("/genesis") && **name != ours)
+        .cloned();
     if let Some(other) = others {
         return Err(Failure::new("LEDGER_EXISTS", format!("{remote} has a ledger already ({other})"))
             .exit(Exit::Conflict)
@@ -192,12 +256,21 @@ fn publish(repo: &Repo, ledger: EntryId, args: &InitArgs) -> Result<Option<Strin
     }
     match push(repo, &mut loaded, &remote, &mut remote_refs, (None, &[]))? {
         PushOutcome::Done => Ok(Some(remote)),
-        PushOutcome::Behind { reasons, lines } => Err(super::session::busy(&remote, &reasons, &lines)),
-        PushOutcome::Refused { reasons, lines } => Err(super::session::refused(&remote, &reasons, &lines)),
+        PushOutcome::Behind { reasons, lines } => {
+            Err(super::session::busy(&remote, &reasons, &lines))
+        }
+        PushOutcome::Refused { reasons, lines } => {
+            Err(super::session::refused(&remote, &reasons, &lines))
+        }
     }
 }
 
-fn report(charter: &Charter, (ledger, existing): (EntryId, bool), key: &PublicKey, pushed: Option<String>) -> Answer {
+fn report(
+    charter: &Charter,
+    (ledger, existing): (EntryId, bool),
+    key: &PublicKey,
+    pushed: Option<String>,
+) -> Answer {
     let t = charter.threshold();
     let warnings = warnings(charter);
     let protect: Vec<_> = charter.protected().iter().map(|p| p.as_str()).collect();
@@ -207,7 +280,9 @@ fn report(charter: &Charter, (ledger, existing): (EntryId, bool), key: &PublicKe
         t.f,
         t.q,
         protect.join(", "),
-        pushed.as_ref().map_or("not pushed".to_owned(), |r| format!("pushed to {r}")),
+        pushed
+            .as_ref()
+            .map_or("not pushed".to_owned(), |r| format!("pushed to {r}")),
     );
     let data = json!({
         "ledger": ledger, "existing": existing, "n": t.n, "f": t.f, "q": t.q, "protect": protect,

@@ -4,7 +4,8 @@ use super::session::{choose_remote, open_repo};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::id::EntryId;
 use crate::install::{
-    CloneOptions, InstallError, Installed, InstalledClone, Manner, ServerOptions, install_clone, install_server,
+    CloneOptions, InstallError, Installed, InstalledClone, Manner, ServerOptions, install_clone,
+    install_server,
 };
 use crate::repo::Repo;
 
@@ -32,10 +33,18 @@ pub struct InstallArgs {
 pub fn run(args: InstallArgs) -> Answer {
     let repo = open_repo()?;
     let program = std::env::current_exe().and_then(|path| path.canonicalize());
-    let program =
-        program.map_err(|e| Failure::new("NO_PROGRAM", format!("where this program lies is unknown: {e}")))?;
+    let program = program.map_err(|e| {
+        Failure::new(
+            "NO_PROGRAM",
+            format!("where this program lies is unknown: {e}"),
+        )
+    })?;
     if args.server {
-        let options = ServerOptions { ledger: args.genesis, auto_land: args.auto_land, program };
+        let options = ServerOptions {
+            ledger: args.genesis,
+            auto_land: args.auto_land,
+            program,
+        };
         return server_answer(&install_server(&repo, &options).map_err(failure)?);
     }
     let remote = remote(&repo, args.remote.as_deref())?;
@@ -45,11 +54,12 @@ pub fn run(args: InstallArgs) -> Answer {
 /// The remote to fetch from: one with a name, because an address has no settings.
 fn remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>, Failure> {
     match choose_remote(repo, asked)? {
-        Some(name) if !repo.remote_exists(&name)? => {
-            Err(Failure::new("NO_REMOTE", format!("no remote {name:?} is set up here"))
-                .exit(Exit::NotFound)
-                .hint("git remote -v lists those that are"))
-        }
+        Some(name) if !repo.remote_exists(&name)? => Err(Failure::new(
+            "NO_REMOTE",
+            format!("no remote {name:?} is set up here"),
+        )
+        .exit(Exit::NotFound)
+        .hint("git remote -v lists those that are")),
         chosen => Ok(chosen),
     }
 }
@@ -60,8 +70,11 @@ fn clone_answer(installed: &InstalledClone) -> Answer {
         Manner::Files => "they lie in the hooks folder",
         Manner::Folder => "core.hooksPath leads to them, and they pass on to the hooks before",
     };
-    let head =
-        format!("The hooks are in place in {}: ledger {}; {how}.\n", installed.repository.display(), installed.ledger);
+    let head = format!(
+        "The hooks are in place in {}: ledger {}; {how}.\n",
+        installed.repository.display(),
+        installed.ledger
+    );
     let fetch = match &installed.fetches {
         Some(remote) => format!("Lanes come from {remote} with git fetch.\n"),
         None => String::new(),
@@ -74,13 +87,19 @@ fn clone_answer(installed: &InstalledClone) -> Answer {
 fn server_answer(installed: &Installed) -> Answer {
     let notes = match installed.founded {
         true => Vec::new(),
-        false => vec!["the genesis is not here yet: nothing is protected until it is pushed".to_owned()],
+        false => {
+            vec!["the genesis is not here yet: nothing is protected until it is pushed".to_owned()]
+        }
     };
     Ok(Outcome::new(installed, text(installed))?.with_notes(notes))
 }
 
 fn text(installed: &Installed) -> String {
-    let landing = if installed.auto_land { "decided refs move by themselves" } else { "decided refs are pushed" };
+    let landing = if installed.auto_land {
+        "decided refs move by themselves"
+    } else {
+        "decided refs are pushed"
+    };
     let head = format!(
         "The gate is in place in {}: ledger {}, {landing}.\n",
         installed.repository.display(),
@@ -96,7 +115,10 @@ fn text(installed: &Installed) -> String {
 pub(super) fn change_lines(changes: &[String]) -> String {
     match changes.is_empty() {
         true => "Nothing had to change.\n".to_owned(),
-        false => changes.iter().map(|change| format!("  {change}\n")).collect(),
+        false => changes
+            .iter()
+            .map(|change| format!("  {change}\n"))
+            .collect(),
     }
 }
 
@@ -109,19 +131,30 @@ pub(super) fn failure(error: InstallError) -> Failure {
             let hint = format!(
                 "remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'"
             );
-            return Failure::new("TWO_HOOKS", message).exit(Exit::Conflict).hint(hint);
+            return Failure::new("TWO_HOOKS", message)
+                .exit(Exit::Conflict)
+                .hint(hint);
         }
         InstallError::InOurFolder { from, to } => {
-            let hint =
-                format!("move it where it belongs, and run it again: mv '{}' '{}'", from.display(), to.display());
-            return Failure::new("FOREIGN_HOOK", message).exit(Exit::Conflict).hint(hint);
+            let hint = format!(
+                "move it where it belongs, and run it again: mv '{}' '{}'",
+                from.display(),
+                to.display()
+            );
+            return Failure::new("FOREIGN_HOOK", message)
+                .exit(Exit::Conflict)
+                .hint(hint);
         }
         InstallError::NotRun(_) => (
             "HOOKS_NOT_RUN",
             Exit::Conflict,
             "nothing was changed; `git config --show-origin --get-all core.hooksPath` and `git config --show-origin --get-regexp '^hook[.]'` show what is in the way",
         ),
-        InstallError::NotBare(_) => ("NOT_BARE", Exit::Usage, "run it in the bare repository that people push to"),
+        InstallError::NotBare(_) => (
+            "NOT_BARE",
+            Exit::Usage,
+            "run it in the bare repository that people push to",
+        ),
         InstallError::Bare(_) => (
             "NO_WORK_TREE",
             Exit::Usage,
@@ -162,12 +195,26 @@ pub(super) fn failure(error: InstallError) -> Failure {
             Exit::Conflict,
             "a server has one ledger; to give this one up: git config --unset quorum.ledger",
         ),
-        InstallError::Ledger(_) => ("BAD_LEDGER", Exit::Unverified, "repair it first: git quorum verify"),
-        InstallError::Path(_) => {
-            ("BAD_PATH", Exit::Failed, "put the program and the repository where the path is plain text")
-        }
-        InstallError::Write { .. } => ("WRITE_FAILED", Exit::Failed, "run it as the user that owns the repository"),
-        InstallError::NotExecutable(_) => ("NOT_EXECUTABLE", Exit::Failed, "the file system must keep run bits"),
+        InstallError::Ledger(_) => (
+            "BAD_LEDGER",
+            Exit::Unverified,
+            "repair it first: git quorum verify",
+        ),
+        InstallError::Path(_) => (
+            "BAD_PATH",
+            Exit::Failed,
+            "put the program and the repository where the path is plain text",
+        ),
+        InstallError::Write { .. } => (
+            "WRITE_FAILED",
+            Exit::Failed,
+            "run it as the user that owns the repository",
+        ),
+        InstallError::NotExecutable(_) => (
+            "NOT_EXECUTABLE",
+            Exit::Failed,
+            "the file system must keep run bits",
+        ),
     };
     Failure::new(code, message).exit(exit).hint(hint)
 }

@@ -21,8 +21,7 @@ pub struct KeygenArgs {
 }
 
 /// What to do with a key that is there.
-const WHAT_IS_THERE: &str =
-    "`--key FILE` uses the key that is there; `ssh-keygen -y -f FILE > FILE.pub` makes a public key that is missing";
+const WHAT_IS_THERE: &str = "`--key FILE` uses the key that is there; `ssh-keygen -y -f FILE > FILE.pub` makes a public key that is missing";
 
 pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
@@ -31,12 +30,20 @@ pub fn run(args: KeygenArgs) -> Answer {
         let exists = matches!(error, SignerError::Exists(_));
         let failure = Failure::from(error);
         if exists {
-            Failure { code: "KEY_EXISTS", ..failure.exit(Exit::Conflict) }.hint(WHAT_IS_THERE)
+            Failure {
+                code: "KEY_EXISTS",
+                ..failure.exit(Exit::Conflict)
+            }
+            .hint(WHAT_IS_THERE)
         } else {
             failure
         }
     })?;
-    let text = format!("private key {}\npublic key  {}", pair.private.display(), pair.public.display());
+    let text = format!(
+        "private key {}\npublic key  {}",
+        pair.private.display(),
+        pair.public.display()
+    );
     let data = json!({"private": pair.private, "public": pair.public, "key": pair.openssh_public});
     Outcome::new(data, text)
 }

@@ -73,14 +73,20 @@ fn one(party: &Party, typed: &str) -> Result<Option<Landing>, Failure> {
     }
     let subject = tally.proposal(id).map(|p| p.slot.subject.clone());
     let Some(Subject::Ref(name)) = subject else {
-        return Err(Failure::new("NOTHING_TO_LAND", "a charter is in force as soon as it is decided").exit(Exit::No));
+        return Err(Failure::new(
+            "NOTHING_TO_LAND",
+            "a charter is in force as soon as it is decided",
+        )
+        .exit(Exit::No));
     };
     let chain = tally.chain(&Subject::Ref(name.clone()));
-    let chain =
-        chain.ok_or_else(|| Failure::new("NOT_PROTECTED", format!("{name} is no longer protected")).exit(Exit::No))?;
+    let chain = chain.ok_or_else(|| {
+        Failure::new("NOT_PROTECTED", format!("{name} is no longer protected")).exit(Exit::No)
+    })?;
     let place = chain.decided.iter().position(|d| *d == id);
-    let place =
-        place.ok_or_else(|| Failure::new("STALE", "the decision is not on the ref's chain any more").exit(Exit::No))?;
+    let place = place.ok_or_else(|| {
+        Failure::new("STALE", "the decision is not on the ref's chain any more").exit(Exit::No)
+    })?;
     let (steps, now) = (steps(tally, &chain.decided), party.current(name.as_str())?);
     if landed(&steps, now) > place {
         return Ok(None);
@@ -92,9 +98,12 @@ fn one(party: &Party, typed: &str) -> Result<Option<Landing>, Failure> {
 
 fn cannot_land(name: &str, now: Option<Oid>) -> Failure {
     let now = now.map_or("absent".to_owned(), |oid| oid.to_string());
-    Failure::new("CANNOT_LAND", format!("{name} is {now}, which is not where the decision starts"))
-        .exit(Exit::No)
-        .hint("propose again: the new proposal names the value that the ref has")
+    Failure::new(
+        "CANNOT_LAND",
+        format!("{name} is {now}, which is not where the decision starts"),
+    )
+    .exit(Exit::No)
+    .hint("propose again: the new proposal names the value that the ref has")
 }
 
 /// Every ref that can move, as far along its chain as it can.
@@ -103,8 +112,12 @@ fn all(party: &Party) -> Result<Vec<Landing>, Failure> {
     let subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
     let mut landings = Vec::new();
     for subject in subjects {
-        let Subject::Ref(name) = &subject else { continue };
-        let Some(chain) = tally.chain(&subject) else { continue };
+        let Subject::Ref(name) = &subject else {
+            continue;
+        };
+        let Some(chain) = tally.chain(&subject) else {
+            continue;
+        };
         let now = party.current(name.as_str())?;
         if let Some(run) = furthest(&steps(tally, &chain.decided), now) {
             landings.extend(landing(party, &chain.decided, run, now));
@@ -113,29 +126,51 @@ fn all(party: &Party) -> Result<Vec<Landing>, Failure> {
     Ok(landings)
 }
 
-fn landing(party: &Party, decided: &[EntryId], run: std::ops::Range<usize>, old: Option<Oid>) -> Option<Landing> {
+fn landing(
+    party: &Party,
+    decided: &[EntryId],
+    run: std::ops::Range<usize>,
+    old: Option<Oid>,
+) -> Option<Landing> {
     let tally = &party.session().loaded.tally;
     let decisions = decided.get(run)?.to_vec();
-    let changes = decisions.iter().filter_map(|id| match tally.content(tally.proposal(*id)?) {
-        Content::Ref(change) => Some(change),
-        Content::Charter(_) => None,
-    });
+    let changes = decisions
+        .iter()
+        .filter_map(|id| match tally.content(tally.proposal(*id)?) {
+            Content::Ref(change) => Some(change),
+            Content::Charter(_) => None,
+        });
     let changes: Vec<_> = changes.collect();
     let last = changes.last()?;
-    let rewrite = changes.iter().any(|c| c.rewrite || (c.to.is_none() && c.from.is_some()));
-    let target = Move { name: last.name.to_string(), value: last.to, rewrite };
-    Some(Landing { target, old, decisions })
+    let rewrite = changes
+        .iter()
+        .any(|c| c.rewrite || (c.to.is_none() && c.from.is_some()));
+    let target = Move {
+        name: last.name.to_string(),
+        value: last.to,
+        rewrite,
+    };
+    Some(Landing {
+        target,
+        old,
+        decisions,
+    })
 }
 
 /// Nothing lands that is not what its decision says.
 fn check(party: &Party, landing: &Landing) -> Result<(), Failure> {
     let loaded = &party.session().loaded;
     for id in &landing.decisions {
-        if let Some(Content::Ref(change)) = loaded.tally.proposal(*id).map(|p| loaded.tally.content(p)) {
+        if let Some(Content::Ref(change)) =
+            loaded.tally.proposal(*id).map(|p| loaded.tally.content(p))
+        {
             check_binding(&loaded.tally, loaded.objects(), change).map_err(|error| {
-                Failure::new("FALSE_PROPOSAL", format!("decision {} cannot land: {error}", id.short()))
-                    .exit(Exit::Unverified)
-                    .hint("git quorum sync; git fetch")
+                Failure::new(
+                    "FALSE_PROPOSAL",
+                    format!("decision {} cannot land: {error}", id.short()),
+                )
+                .exit(Exit::Unverified)
+                .hint("git quorum sync; git fetch")
             })?;
         }
     }
@@ -147,10 +182,16 @@ fn land_here(party: &Party, landings: &[Landing]) -> Result<(), Failure> {
     let checked_out = if repo.is_bare() { None } else { repo.head()? };
     for landing in landings {
         if checked_out.as_deref() == Some(landing.target.name.as_str()) {
-            let to = landing.target.value.map_or("the decided value".to_owned(), |oid| oid.short());
-            return Err(Failure::new("CHECKED_OUT", format!("{} is checked out here", landing.target.name))
-                .exit(Exit::No)
-                .hint(format!("git merge --ff-only {to}")));
+            let to = landing
+                .target
+                .value
+                .map_or("the decided value".to_owned(), |oid| oid.short());
+            return Err(Failure::new(
+                "CHECKED_OUT",
+                format!("{} is checked out here", landing.target.name),
+            )
+            .exit(Exit::No)
+            .hint(format!("git merge --ff-only {to}")));
         }
     }
     let edit = |landing: &Landing| RefEdit {
@@ -163,17 +204,23 @@ fn land_here(party: &Party, landings: &[Landing]) -> Result<(), Failure> {
 
 fn report(party: &Party, landings: &[Landing]) -> Answer {
     let line = |landing: &Landing| {
-        let value = landing.target.value.map_or("deleted".to_owned(), |oid| oid.short());
+        let value = landing
+            .target
+            .value
+            .map_or("deleted".to_owned(), |oid| oid.short());
         let decisions: Vec<_> = landing.decisions.iter().map(EntryId::short).collect();
-        format!("{} is now {value}: {}", landing.target.name, decisions.join(", "))
+        format!(
+            "{} is now {value}: {}",
+            landing.target.name,
+            decisions.join(", ")
+        )
     };
     let text = if landings.is_empty() {
         "nothing to land".to_owned()
     } else {
         landings.iter().map(line).collect::<Vec<_>>().join("\n")
     };
-    let row =
-        |l: &Landing| json!({"ref": l.target.name, "from": l.old, "to": l.target.value, "decisions": l.decisions});
+    let row = |l: &Landing| json!({"ref": l.target.name, "from": l.old, "to": l.target.value, "decisions": l.decisions});
     let data = json!({"landed": landings.iter().map(row).collect::<Vec<_>>()});
     Ok(Outcome::new(data, text)?.with_notes(party.session().notes.clone()))
 }

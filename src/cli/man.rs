@@ -46,13 +46,20 @@ pub fn run(args: ManArgs) -> Answer {
         return install(&pages, &dir);
     }
     let asked = args.command.join("-");
-    let name = if asked.is_empty() || asked.starts_with("git-quorum") { asked } else { format!("git-quorum-{asked}") };
+    let name = if asked.is_empty() || asked.starts_with("git-quorum") {
+        asked
+    } else {
+        format!("git-quorum-{asked}")
+    };
     let name = if name.is_empty() { "git-quorum" } else { &name };
-    let page = pages.into_iter().find(|page| page.name == name).ok_or_else(|| {
-        Failure::new("NOT_FOUND", format!("there is no page {name}"))
-            .exit(Exit::NotFound)
-            .hint("git quorum help lists the commands")
-    })?;
+    let page = pages
+        .into_iter()
+        .find(|page| page.name == name)
+        .ok_or_else(|| {
+            Failure::new("NOT_FOUND", format!("there is no page {name}"))
+                .exit(Exit::NotFound)
+                .hint("git quorum help lists the commands")
+        })?;
     Outcome::new(json!({"page": page.name, "roff": page.roff}), page.roff)
 }
 
@@ -61,7 +68,11 @@ fn default_folder() -> Result<PathBuf, Failure> {
     let program = std::env::current_exe()
         .map_err(|e| Failure::new("NO_PROGRAM", e.to_string()).hint("name a folder: --dir DIR"))?;
     let bin = program.parent().and_then(Path::parent);
-    Ok(bin.unwrap_or(Path::new("/")).join("share").join("man").join("man1"))
+    Ok(bin
+        .unwrap_or(Path::new("/"))
+        .join("share")
+        .join("man")
+        .join("man1"))
 }
 
 fn install(pages: &[Page], dir: &Path) -> Answer {
@@ -76,8 +87,13 @@ fn install(pages: &[Page], dir: &Path) -> Answer {
         std::fs::write(&path, &page.roff).map_err(|e| failed(&path, e))?;
     }
     let found = found_in();
-    let is_found = found.as_ref().is_some_and(|path| path.parent().is_some_and(|at| is_same(at, &dir)));
-    let names: Vec<_> = pages.iter().map(|page| format!("{}.{SECTION}", page.name)).collect();
+    let is_found = found
+        .as_ref()
+        .is_some_and(|path| path.parent().is_some_and(|at| is_same(at, &dir)));
+    let names: Vec<_> = pages
+        .iter()
+        .map(|page| format!("{}.{SECTION}", page.name))
+        .collect();
     let note = match (is_found, &found) {
         (true, _) => None,
         (false, Some(other)) => Some(format!(
@@ -85,18 +101,35 @@ fn install(pages: &[Page], dir: &Path) -> Answer {
             other.display(),
             manpath(&dir)
         )),
-        (false, None) => Some(format!("`man` does not look there, or is not installed: {}", manpath(&dir))),
+        (false, None) => Some(format!(
+            "`man` does not look there, or is not installed: {}",
+            manpath(&dir)
+        )),
     };
     let text = format!("{} man pages are in {}", pages.len(), dir.display());
-    let text = if is_found { format!("{text}\nread them: git quorum --help, man git-quorum-propose") } else { text };
-    Ok(Outcome::new(json!({"dir": dir, "pages": names, "found": is_found}), text)?.with_notes(note))
+    let text = if is_found {
+        format!("{text}\nread them: git quorum --help, man git-quorum-propose")
+    } else {
+        text
+    };
+    Ok(
+        Outcome::new(json!({"dir": dir, "pages": names, "found": is_found}), text)?
+            .with_notes(note),
+    )
 }
 
 /// Where `man` finds the page, if it does.
 fn found_in() -> Option<PathBuf> {
     let mut man = Process::new("man");
-    let asked = man.args(["-w", SECTION, "git-quorum"]).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let path = String::from_utf8(asked.stdout).ok().filter(|_| asked.status.success())?;
+    let asked = man
+        .args(["-w", SECTION, "git-quorum"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let path = String::from_utf8(asked.stdout)
+        .ok()
+        .filter(|_| asked.status.success())?;
     path.lines().next().map(PathBuf::from)
 }
 
@@ -119,9 +152,19 @@ fn pages() -> std::io::Result<Vec<Page>> {
     Ok(pages)
 }
 
-fn add_pages(command: &Command, path: &mut Vec<String>, pages: &mut Vec<Page>) -> std::io::Result<()> {
-    let name = std::iter::once("git-quorum").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-    pages.push(Page { roff: page(command, &name, &path.join(" "))?, name });
+fn add_pages(
+    command: &Command,
+    path: &mut Vec<String>,
+    pages: &mut Vec<Page>,
+) -> std::io::Result<()> {
+    let name = std::iter::once("git-quorum")
+        .chain(path.iter().map(String::as_str))
+        .collect::<Vec<_>>()
+        .join("-");
+    pages.push(Page {
+        roff: page(command, &name, &path.join(" "))?,
+        name,
+    });
     for sub in subcommands(command) {
         path.push(sub.get_name().to_owned());
         add_pages(sub, path, pages)?;
@@ -151,7 +194,12 @@ fn synopsis(command: &Command) -> Roff {
     let usage = command.clone().render_usage().to_string();
     let mut roff = Roff::new();
     roff.control("SH", ["SYNOPSIS"]);
-    for (number, line) in usage.trim_start_matches("Usage:").trim().lines().enumerate() {
+    for (number, line) in usage
+        .trim_start_matches("Usage:")
+        .trim()
+        .lines()
+        .enumerate()
+    {
         if number > 0 {
             roff.control("br", []);
         }
@@ -183,12 +231,18 @@ fn sections(command: &Command, name: &str, path: &str) -> Roff {
 
 /// Commands below this one that have pages.
 fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
-    command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
+    command
+        .get_subcommands()
+        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
 fn examples(roff: &mut Roff, rows: &[Row]) {
     for (number, (line, what)) in rows.iter().enumerate() {
-        let heading = if number == 0 { ("SH", "EXAMPLES") } else { ("PP", "") };
+        let heading = if number == 0 {
+            ("SH", "EXAMPLES")
+        } else {
+            ("PP", "")
+        };
         roff.control(heading.0, (number == 0).then_some(heading.1));
         roff.text([roman(*what)]);
         roff.control("RS", ["4"]).control("nf", []);
@@ -199,7 +253,11 @@ fn examples(roff: &mut Roff, rows: &[Row]) {
     }
 }
 
-fn list<N: Into<String>, M: Into<String>>(roff: &mut Roff, title: &str, rows: impl IntoIterator<Item = (N, M)>) {
+fn list<N: Into<String>, M: Into<String>>(
+    roff: &mut Roff,
+    title: &str,
+    rows: impl IntoIterator<Item = (N, M)>,
+) {
     for (number, (name, meaning)) in rows.into_iter().enumerate() {
         if number == 0 {
             roff.control("SH", [title]);
@@ -214,7 +272,10 @@ fn list<N: Into<String>, M: Into<String>>(roff: &mut Roff, title: &str, rows: im
 fn tidy(roff: &str) -> String {
     let mut seen = std::collections::BTreeSet::new();
     let is_definition = |line: &str| line.starts_with(".ie ") || line.starts_with(".el ");
-    let kept = roff.lines().map(str::trim_end).filter(|line| !is_definition(line) || seen.insert(line.to_string()));
+    let kept = roff
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !is_definition(line) || seen.insert(line.to_string()));
     kept.flat_map(|line| [line, "\n"]).collect()
 }
 
@@ -227,13 +288,36 @@ mod tests {
         let pages = pages().unwrap();
         let names: Vec<_> = pages.iter().map(|page| page.name.as_str()).collect();
         assert!(
-            ["git-quorum", "git-quorum-propose", "git-quorum-charter-show"].iter().all(|name| names.contains(name))
+            [
+                "git-quorum",
+                "git-quorum-propose",
+                "git-quorum-charter-show"
+            ]
+            .iter()
+            .all(|name| names.contains(name))
         );
-        assert!(!names.iter().any(|name| name.contains("hook") || name.contains("help")), "{names:?}");
+        assert!(
+            !names
+                .iter()
+                .any(|name| name.contains("hook") || name.contains("help")),
+            "{names:?}"
+        );
         for page in pages {
-            for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "\"EXIT STATUS\"", "\"SEE ALSO\""]
-            {
-                assert!(page.roff.contains(&format!("\n.SH {section}\n")), "{}: {section}\n{}", page.name, page.roff);
+            for section in [
+                "NAME",
+                "SYNOPSIS",
+                "DESCRIPTION",
+                "OPTIONS",
+                "EXAMPLES",
+                "\"EXIT STATUS\"",
+                "\"SEE ALSO\"",
+            ] {
+                assert!(
+                    page.roff.contains(&format!("\n.SH {section}\n")),
+                    "{}: {section}\n{}",
+                    page.name,
+                    page.roff
+                );
             }
             assert_eq!(page.roff.matches(".ie ").count(), 1, "{}", page.name);
         }

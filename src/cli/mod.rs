@@ -172,10 +172,16 @@ impl Command {
 
 /// A text given by a flag, by a file, or on standard input; empty when none is given.
 fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failure> {
-    let Some(path) = file else { return Ok(flag.unwrap_or_default()) };
-    let read =
-        if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
-    let text = read.map_err(|e| Failure::new("IO", format!("{}: {e}", path.display())).exit(Exit::Usage))?;
+    let Some(path) = file else {
+        return Ok(flag.unwrap_or_default());
+    };
+    let read = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text =
+        read.map_err(|e| Failure::new("IO", format!("{}: {e}", path.display())).exit(Exit::Usage))?;
     Ok(text.trim_end().to_owned())
 }
 
@@ -192,7 +198,11 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// Chooses what is shown beside the answer: nothing in a hook, which writes to whoever pushes.
 fn prepare_terminal(cli: &Cli) {
-    style::choose(if cli.global.json { style::When::Never } else { cli.global.color });
+    style::choose(if cli.global.json {
+        style::When::Never
+    } else {
+        cli.global.color
+    });
     match cli.command {
         Command::Hook(_) => style::choose(style::When::Never),
         _ => progress::allow(),
@@ -207,18 +217,26 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => {
             prepare_terminal(&cli);
             let (name, json) = (cli.command.name(), cli.global.json);
-            let moved = cli.global.directory.as_ref().map_or(Ok(()), std::env::set_current_dir);
-            let answer =
-                match moved {
-                    Ok(()) => cli.command.run(json),
-                    Err(error) => Err(Failure::new("NO_FOLDER", format!("cannot work in the folder of -C: {error}"))
-                        .exit(Exit::NotFound)),
-                };
+            let moved = cli
+                .global
+                .directory
+                .as_ref()
+                .map_or(Ok(()), std::env::set_current_dir);
+            let answer = match moved {
+                Ok(()) => cli.command.run(json),
+                Err(error) => Err(Failure::new(
+                    "NO_FOLDER",
+                    format!("cannot work in the folder of -C: {error}"),
+                )
+                .exit(Exit::NotFound)),
+            };
             output::render(name, answer, json)
         }
         Err(error) if error.use_stderr() && args.iter().any(|a| a == "--json") => {
             let message = error.render().to_string();
-            let failure = Failure::new("USAGE", message.trim_end()).exit(Exit::Usage).hint("git quorum --help");
+            let failure = Failure::new("USAGE", message.trim_end())
+                .exit(Exit::Usage)
+                .hint("git quorum --help");
             output::render("", Err(failure), true)
         }
         // Help and version, and errors for people, as clap prints them; its status for errors is 2.

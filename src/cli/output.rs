@@ -34,9 +34,15 @@ pub const STATUSES: &[(u8, &str)] = &[
     (Exit::Failed as u8, "it failed"),
     (Exit::Usage as u8, "called wrongly"),
     (Exit::NotFound as u8, "not found"),
-    (Exit::Conflict as u8, "conflict: something else changed, try again"),
+    (
+        Exit::Conflict as u8,
+        "conflict: something else changed, try again",
+    ),
     (Exit::No as u8, "the answer is no: refused, or no quorum"),
-    (Exit::Unverified as u8, "verification failed, faults were found, or what is there is UNPINNED"),
+    (
+        Exit::Unverified as u8,
+        "verification failed, faults were found, or what is there is UNPINNED",
+    ),
 ];
 
 /// What a command did or found.
@@ -50,8 +56,13 @@ pub struct Outcome {
 impl Outcome {
     /// Data for programs and the same as text for people.
     pub fn new(data: impl Serialize, text: impl Into<Text>) -> Result<Self, Failure> {
-        let data = serde_json::to_value(data).map_err(|e| Failure::new("INTERNAL", e.to_string()))?;
-        Ok(Self { data, text: text.into(), notes: Vec::new() })
+        let data =
+            serde_json::to_value(data).map_err(|e| Failure::new("INTERNAL", e.to_string()))?;
+        Ok(Self {
+            data,
+            text: text.into(),
+            notes: Vec::new(),
+        })
     }
 
     /// Adds what people should know beside the answer; printed to standard error.
@@ -79,12 +90,22 @@ pub struct Failure {
 impl Failure {
     /// A failure with exit status 1 and the hint that is usual for its code.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, code, message: message.into(), hint: usual_hint(code).to_owned(), data: None }
+        Self {
+            exit: Exit::Failed,
+            code,
+            message: message.into(),
+            hint: usual_hint(code).to_owned(),
+            data: None,
+        }
     }
 
     /// The answer is no, and people have been told why: a program sees the exit status.
     pub fn told() -> Self {
-        Self { exit: Exit::No, hint: String::new(), ..Self::new("REFUSED", "") }
+        Self {
+            exit: Exit::No,
+            hint: String::new(),
+            ..Self::new("REFUSED", "")
+        }
     }
 
     /// The same with another exit status.
@@ -94,27 +115,47 @@ impl Failure {
 
     /// The same with a hint.
     pub fn hint(self, hint: impl Into<String>) -> Self {
-        Self { hint: hint.into(), ..self }
+        Self {
+            hint: hint.into(),
+            ..self
+        }
     }
 
     /// The same with what was found.
     pub fn data(self, data: impl Serialize) -> Self {
-        Self { data: serde_json::to_value(data).ok(), ..self }
+        Self {
+            data: serde_json::to_value(data).ok(),
+            ..self
+        }
     }
 }
 
 /// What to do next where the place that fails knows nothing better.
 fn usual_hint(code: &str) -> &'static str {
     match code {
-        "BAD_CHARTER" => "`git quorum charter show --toml` shows the form; `git quorum init --help` tells the rules",
+        "BAD_CHARTER" => {
+            "`git quorum charter show --toml` shows the form; `git quorum init --help` tells the rules"
+        }
         "BAD_INPUT" => "`git quorum propose --help` and `git quorum review --help` tell the limits",
-        "BAD_NAME" => "a name is such as alice or ci-bot-2; `git quorum charter show` lists the members",
+        "BAD_NAME" => {
+            "a name is such as alice or ci-bot-2; `git quorum charter show` lists the members"
+        }
         "BAD_PATH" => "use a path in UTF-8",
-        "BAD_REF" => "name a branch, as main, or a full ref, as refs/heads/main or refs/heads/release/*",
-        "GIT" => "see what git says, and run the command again; `git fsck` tells whether the repository is whole",
-        "INTERNAL" => "this is a fault of git-quorum: please report it with the command that was run",
-        "IO" => "see whether the file can be read and its folder be written, then run the command again",
-        "KEY" => "--key FILE names another key, --agent signs with an ssh-agent; `git quorum keygen NAME` makes a key",
+        "BAD_REF" => {
+            "name a branch, as main, or a full ref, as refs/heads/main or refs/heads/release/*"
+        }
+        "GIT" => {
+            "see what git says, and run the command again; `git fsck` tells whether the repository is whole"
+        }
+        "INTERNAL" => {
+            "this is a fault of git-quorum: please report it with the command that was run"
+        }
+        "IO" => {
+            "see whether the file can be read and its folder be written, then run the command again"
+        }
+        "KEY" => {
+            "--key FILE names another key, --agent signs with an ssh-agent; `git quorum keygen NAME` makes a key"
+        }
         "NOTHING_TO_LAND" => "`git quorum charter show` shows it",
         "NOTHING_TO_PROPOSE" => {
             "commit a change first, or name another commit; `git quorum status` shows what is decided"
@@ -122,11 +163,17 @@ fn usual_hint(code: &str) -> &'static str {
         "NO_FOLDER" => "see whether the path after -C is right",
         "NOT_FOUND" => "see whether the name is spelled right, or `git fetch` first",
         "NOT_PROTECTED" => "`git quorum charter show` lists what is protected",
-        "OTHER_LEDGER" => "ask its founder which id is right; `git quorum status` shows the one here",
+        "OTHER_LEDGER" => {
+            "ask its founder which id is right; `git quorum status` shows the one here"
+        }
         "REF_MOVED" => "run the command again",
-        "REF_REFUSED" => "a hook in this clone refused it: do what it asks for, then run the command again",
+        "REF_REFUSED" => {
+            "a hook in this clone refused it: do what it asks for, then run the command again"
+        }
         "SIGN_STATE" => "nothing was signed; GIT_QUORUM_STATE names the folder of the sign state",
-        "STALE" => "`git quorum verify` lists the decisions on the chain; propose again if it is still wanted",
+        "STALE" => {
+            "`git quorum verify` lists the decisions on the chain; propose again if it is still wanted"
+        }
         "TRANSPORT" => {
             "do what git or the hook asks for; what was signed is kept here, and `git quorum sync` pushes it"
         }
@@ -158,7 +205,9 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
     };
     // A reader that went away (`| head`) is no failure of the command.
     match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::from(Exit::Failed as u8),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            ExitCode::from(Exit::Failed as u8)
+        }
         _ => code,
     }
 }
@@ -181,19 +230,33 @@ fn failure_envelope(failure: &Failure) -> Value {
 
 fn print_json(notes: &[String], envelope: &Value) -> std::io::Result<()> {
     print_notes(notes)?;
-    writeln!(std::io::stdout().lock(), "{}", clean_json(&envelope.to_string()))
+    writeln!(
+        std::io::stdout().lock(),
+        "{}",
+        clean_json(&envelope.to_string())
+    )
 }
 
 fn print_text(outcome: &Outcome) -> std::io::Result<()> {
     print_notes(&outcome.notes)?;
     let text = outcome.text.clone().trimmed();
-    if text.is_empty() { Ok(()) } else { writeln!(anstream::stdout().lock(), "{}", text.coloured()) }
+    if text.is_empty() {
+        Ok(())
+    } else {
+        writeln!(anstream::stdout().lock(), "{}", text.coloured())
+    }
 }
 
 fn print_notes(notes: &[String]) -> std::io::Result<()> {
     let mut stderr = anstream::stderr().lock();
     let mut print = |note: &String| {
-        writeln!(stderr, "{}", Text::of(Role::Hint, "note:").with(Role::Plain, format!(" {note}")).coloured())
+        writeln!(
+            stderr,
+            "{}",
+            Text::of(Role::Hint, "note:")
+                .with(Role::Plain, format!(" {note}"))
+                .coloured()
+        )
     };
     notes.iter().try_for_each(&mut print)
 }
@@ -203,7 +266,10 @@ fn print_failure(failure: &Failure) -> std::io::Result<()> {
         return Ok(());
     }
     let mut stderr = anstream::stderr().lock();
-    let error = Text::of(Role::Error, "error:").with(Role::Plain, format!(" {} [{}]", failure.message, failure.code));
+    let error = Text::of(Role::Error, "error:").with(
+        Role::Plain,
+        format!(" {} [{}]", failure.message, failure.code),
+    );
     writeln!(stderr, "{}", error.coloured())?;
     // As Git does, each line for itself: hooks speak among Git's own words.
     failure.hint.lines().try_for_each(|line| {
@@ -232,7 +298,10 @@ fn clean_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {
         match is_unprintable(c) {
-            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}"))),
+            true => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| safe.push_str(&format!("\\u{unit:04x}"))),
             false => safe.push(c),
         }
     }
@@ -252,7 +321,13 @@ mod tests {
 
         let json = serde_json::to_string(&format!("{hostile}\u{2028}\u{e0041}é\"\\")).unwrap();
         let safe = clean_json(&json);
-        assert!(safe.chars().all(|c| c.is_ascii_graphic() || c == 'é'), "{safe:?}");
-        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), format!("{hostile}\u{2028}\u{e0041}é\"\\"));
+        assert!(
+            safe.chars().all(|c| c.is_ascii_graphic() || c == 'é'),
+            "{safe:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<String>(&safe).unwrap(),
+            format!("{hostile}\u{2028}\u{e0041}é\"\\")
+        );
     }
 }

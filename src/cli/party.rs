@@ -32,10 +32,17 @@ impl Party {
         let mut session = Session::read()?;
         if args.member.is_none() && session.repo.config("quorum.member")?.is_none() {
             if args.key.is_some() || args.agent {
-                session.notes.push("a key is named, but no member: nothing is signed (--as NAME names one)".to_owned());
+                session.notes.push(
+                    "a key is named, but no member: nothing is signed (--as NAME names one)"
+                        .to_owned(),
+                );
             }
             let remote = session.exchange_remote(args)?;
-            let mut observer = Observer { session, remote, remote_refs: BTreeMap::new() };
+            let mut observer = Observer {
+                session,
+                remote,
+                remote_refs: BTreeMap::new(),
+            };
             observer.refresh()?;
             return Ok(Party::Observer(Box::new(observer)));
         }
@@ -110,7 +117,9 @@ impl Observer {
     }
 
     fn push(&mut self, moves: &[Move]) -> Result<(), Failure> {
-        let Some(remote) = self.remote.clone().filter(|_| !moves.is_empty()) else { return Ok(()) };
+        let Some(remote) = self.remote.clone().filter(|_| !moves.is_empty()) else {
+            return Ok(());
+        };
         let mut last = (BTreeMap::new(), Vec::new());
         for _ in 0..PUSH_TRIES {
             let Session { repo, loaded, .. } = &mut self.session;
@@ -120,7 +129,9 @@ impl Observer {
                     last = (reasons, lines);
                     self.refresh()?;
                 }
-                PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
+                PushOutcome::Refused { reasons, lines } => {
+                    return Err(refused(&remote, &reasons, &lines));
+                }
             }
         }
         Err(busy(&remote, &last.0, &last.1))

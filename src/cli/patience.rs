@@ -46,25 +46,41 @@ impl Timers {
     /// Reads the timers; a file that cannot be read is as good as none.
     pub fn open(repo: &Repo, ledger: EntryId, member: &MemberName) -> Result<Self, Failure> {
         let path = repo.git_dir().join("quorum").join("timers.json");
-        let stored: Vec<Stored> =
-            fs::read(&path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let stored: Vec<Stored> = fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default();
         let unit = match repo.config("quorum.patience")? {
             Some(text) => parse_unit(&text)?,
             None => DEFAULT_UNIT,
         };
-        let (mine, others): (Vec<_>, Vec<_>) =
-            stored.into_iter().partition(|s| s.ledger == ledger && s.member == *member);
+        let (mine, others): (Vec<_>, Vec<_>) = stored
+            .into_iter()
+            .partition(|s| s.ledger == ledger && s.member == *member);
         // A clock that was set back since must not make anybody wait until it is there again.
         let now = now();
-        let started = mine.iter().filter_map(|s| Some((s.timer()?, s.started.min(now)))).collect();
-        Ok(Self { path, unit, ledger, member: member.clone(), started, others })
+        let started = mine
+            .iter()
+            .filter_map(|s| Some((s.timer()?, s.started.min(now))))
+            .collect();
+        Ok(Self {
+            path,
+            unit,
+            ledger,
+            member: member.clone(),
+            started,
+            others,
+        })
     }
 
     /// How long the timers have run.
     pub fn patience(&self) -> Patience {
         let now = now();
         let ran = |(timer, at): (&Timer, &i64)| (timer.clone(), ran_for(*at, now));
-        Patience { unit: self.unit, elapsed: self.started.iter().map(ran).collect() }
+        Patience {
+            unit: self.unit,
+            elapsed: self.started.iter().map(ran).collect(),
+        }
     }
 
     /// Starts timers that have not been started.
@@ -77,9 +93,13 @@ impl Timers {
     /// Writes the timers of slots that are still open.
     pub fn save(&mut self, is_open: impl Fn(&Timer) -> bool) -> Result<(), Failure> {
         self.started.retain(|timer, _| is_open(timer));
-        let mine = self.started.iter().map(|(timer, at)| self.stored(timer, *at));
+        let mine = self
+            .started
+            .iter()
+            .map(|(timer, at)| self.stored(timer, *at));
         let all: Vec<_> = mine.chain(self.others.iter().cloned()).collect();
-        self.write(&all).map_err(|e| Failure::new("IO", format!("cannot write {}: {e}", self.path.display())))
+        self.write(&all)
+            .map_err(|e| Failure::new("IO", format!("cannot write {}: {e}", self.path.display())))
     }
 
     fn stored(&self, timer: &Timer, started: i64) -> Stored {
@@ -115,9 +135,21 @@ impl Stored {
             "charter" => Subject::Charter,
             name => Subject::Ref(name.parse().ok()?),
         };
-        let event = if self.entered { TimerEvent::Entered } else { TimerEvent::Voted };
-        let slot = Slot { subject, base: self.base };
-        Some(Timer { charter: self.charter, slot, round: self.round, event })
+        let event = if self.entered {
+            TimerEvent::Entered
+        } else {
+            TimerEvent::Voted
+        };
+        let slot = Slot {
+            subject,
+            base: self.base,
+        };
+        Some(Timer {
+            charter: self.charter,
+            slot,
+            round: self.round,
+            event,
+        })
     }
 }
 
@@ -139,11 +171,19 @@ fn ran_for(started: i64, now: i64) -> u64 {
 fn parse_unit(text: &str) -> Result<u64, Failure> {
     let parsed = match text.strip_suffix("ms") {
         Some(milliseconds) => milliseconds.parse().ok(),
-        None => text.strip_suffix('s').unwrap_or(text).parse::<u64>().ok().and_then(|s| s.checked_mul(1000)),
+        None => text
+            .strip_suffix('s')
+            .unwrap_or(text)
+            .parse::<u64>()
+            .ok()
+            .and_then(|s| s.checked_mul(1000)),
     };
     parsed.ok_or_else(|| {
-        Failure::new("BAD_CONFIG", format!("quorum.patience is {text:?}, which is no number of seconds"))
-            .hint("git config quorum.patience 60     (seconds, or 500ms)")
+        Failure::new(
+            "BAD_CONFIG",
+            format!("quorum.patience is {text:?}, which is no number of seconds"),
+        )
+        .hint("git config quorum.patience 60     (seconds, or 500ms)")
     })
 }
 
@@ -153,9 +193,13 @@ mod tests {
 
     #[test]
     fn a_timer_runs_by_any_clock() {
-        for (started, now, ran) in
-            [(5, 7, 2), (7, 5, 0), (-9, -4, 5), (-9, 4, 13), (i64::MIN, i64::MAX, i64::MAX as u64)]
-        {
+        for (started, now, ran) in [
+            (5, 7, 2),
+            (7, 5, 0),
+            (-9, -4, 5),
+            (-9, 4, 13),
+            (i64::MIN, i64::MAX, i64::MAX as u64),
+        ] {
             assert_eq!(ran_for(started, now), ran, "{started} {now}");
         }
     }

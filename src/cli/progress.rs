@@ -43,14 +43,20 @@ struct Line {
 /// From now on long work is shown, if standard error is a terminal.
 pub fn allow() {
     if std::io::stderr().is_terminal() {
-        let seconds = std::env::var("GIT_PROGRESS_DELAY").ok().and_then(|text| text.parse().ok());
+        let seconds = std::env::var("GIT_PROGRESS_DELAY")
+            .ok()
+            .and_then(|text| text.parse().ok());
         with_line(|line| line.delay = Some(seconds.map_or(DELAY, Duration::from_secs)));
     }
 }
 
 /// Somebody who shows it, for the rooms below.
 pub fn watcher() -> Watcher {
-    if with_line(|line| line.delay.is_some()) { Watcher::new(Arc::new(Terminal)) } else { Watcher::default() }
+    if with_line(|line| line.delay.is_some()) {
+        Watcher::new(Arc::new(Terminal))
+    } else {
+        Watcher::default()
+    }
 }
 
 /// Shows what is being waited for, or done.
@@ -87,12 +93,20 @@ impl Watch for Terminal {
 
 impl Line {
     const fn new(delay: Option<Duration>) -> Line {
-        Line { delay, began: None, drawn: None, what: String::new(), columns: 0 }
+        Line {
+            delay,
+            began: None,
+            drawn: None,
+            what: String::new(),
+            columns: 0,
+        }
     }
 
     fn is_due(&mut self, what: &str, now: Instant) -> bool {
         let began = *self.began.get_or_insert(now);
-        let waited = self.delay.is_some_and(|delay| now.duration_since(began) >= delay);
+        let waited = self
+            .delay
+            .is_some_and(|delay| now.duration_since(began) >= delay);
         let is_stale = |drawn: Instant| self.what != what || now.duration_since(drawn) >= PAUSE;
         waited && self.drawn.is_none_or(is_stale)
     }
@@ -104,7 +118,8 @@ impl Line {
     }
 
     fn draw(&mut self, text: &str) {
-        let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(WIDTH, |(width, _)| usize::from(width.0));
+        let width = terminal_size::terminal_size_of(std::io::stderr())
+            .map_or(WIDTH, |(width, _)| usize::from(width.0));
         let (drawn, columns) = over(text, self.columns, width);
         self.columns = columns;
         // Whoever cannot be shown it does without.
@@ -125,14 +140,23 @@ fn over(text: &str, before: usize, width: usize) -> (String, usize) {
     // The last column stays free: a character there makes some terminals go to the next line.
     let text: String = text.chars().take(width.saturating_sub(1)).collect();
     let columns = text.chars().count();
-    (format!("\r{text}{}", " ".repeat(before.saturating_sub(columns))), columns)
+    (
+        format!("\r{text}{}", " ".repeat(before.saturating_sub(columns))),
+        columns,
+    )
 }
 
 fn describe(Progress { what, done, of }: &Progress) -> String {
-    let Some(of) = of.filter(|of| *of > 0) else { return format!("{what}: {done}") };
+    let Some(of) = of.filter(|of| *of > 0) else {
+        return format!("{what}: {done}");
+    };
     let done = *done.min(&of);
-    let part = |whole: u64| u64::try_from(u128::from(whole) * u128::from(done) / u128::from(of)).unwrap_or(whole);
-    let filled: String = (0..BAR).map(|place| if place < part(BAR) { '=' } else { ' ' }).collect();
+    let part = |whole: u64| {
+        u64::try_from(u128::from(whole) * u128::from(done) / u128::from(of)).unwrap_or(whole)
+    };
+    let filled: String = (0..BAR)
+        .map(|place| if place < part(BAR) { '=' } else { ' ' })
+        .collect();
     format!("{what} [{filled}] {:>3}% ({done}/{of})", part(100))
 }
 
@@ -141,15 +165,25 @@ mod tests {
     use super::*;
 
     fn progress(done: u64, of: Option<u64>) -> Progress {
-        Progress { what: "Reading entries".to_owned(), done, of }
+        Progress {
+            what: "Reading entries".to_owned(),
+            done,
+            of,
+        }
     }
 
     #[test]
     fn work_is_told_with_a_bar_where_its_end_is_known() {
         assert_eq!(describe(&progress(7, None)), "Reading entries: 7");
         assert_eq!(describe(&progress(7, Some(0))), "Reading entries: 7");
-        assert_eq!(describe(&progress(1, Some(4))), "Reading entries [=====               ]  25% (1/4)");
-        assert_eq!(describe(&progress(9, Some(4))), "Reading entries [====================] 100% (4/4)");
+        assert_eq!(
+            describe(&progress(1, Some(4))),
+            "Reading entries [=====               ]  25% (1/4)"
+        );
+        assert_eq!(
+            describe(&progress(9, Some(4))),
+            "Reading entries [====================] 100% (4/4)"
+        );
         assert!(describe(&progress(u64::MAX, Some(u64::MAX))).contains("100%"));
     }
 
@@ -166,9 +200,17 @@ mod tests {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
         let mut line = Line::new(Some(DELAY));
-        assert!(!line.is_due("a", after(0)) && !line.is_due("a", after(499)) && line.is_due("a", after(500)));
+        assert!(
+            !line.is_due("a", after(0))
+                && !line.is_due("a", after(499))
+                && line.is_due("a", after(500))
+        );
         (line.drawn, line.what) = (Some(after(500)), "a".to_owned());
-        assert!(!line.is_due("a", after(579)) && line.is_due("a", after(580)) && line.is_due("b", after(501)));
+        assert!(
+            !line.is_due("a", after(579))
+                && line.is_due("a", after(580))
+                && line.is_due("b", after(501))
+        );
         let mut nowhere = Line::new(None);
         assert!(!nowhere.is_due("a", after(0)) && !nowhere.is_due("a", after(100_000)));
     }

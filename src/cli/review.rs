@@ -64,7 +64,12 @@ pub fn run(args: ReviewArgs) -> Answer {
     let text = super::text_input(args.text.clone(), args.file.as_deref())?;
     let mut writer = Writer::open(&args.write)?;
     let id = writer.session.proposal(&args.id)?;
-    let review = Review { evidence: args.evidence, proposal: id, text, verdict };
+    let review = Review {
+        evidence: args.evidence,
+        proposal: id,
+        text,
+        verdict,
+    };
     if !is_said(&writer, &review)? {
         if verdict == Verdict::Approve {
             check_not_superseded(&writer, id)?;
@@ -80,30 +85,54 @@ pub fn run(args: ReviewArgs) -> Answer {
 fn is_said(writer: &Writer, review: &Review) -> Result<bool, Failure> {
     let tally = &writer.session.loaded.tally;
     let (charter, _) = writer.session.charter()?;
-    let last = tally.opinions(review.proposal).into_iter().find(|o| o.member == *writer.member());
-    let Some(entry) = last.and_then(|o| tally.dag().find(o.entry)).map(|e| tally.dag().entry(e)) else {
+    let last = tally
+        .opinions(review.proposal)
+        .into_iter()
+        .find(|o| o.member == *writer.member());
+    let Some(entry) = last
+        .and_then(|o| tally.dag().find(o.entry))
+        .map(|e| tally.dag().entry(e))
+    else {
         return Ok(false);
     };
-    let same = entry.statements.iter().any(|s| matches!(s, Statement::Review(old) if old == review));
+    let same = entry
+        .statements
+        .iter()
+        .any(|s| matches!(s, Statement::Review(old) if old == review));
     Ok(same && entry.charter == charter)
 }
 
 /// An approval of what has lost to another proposal would be of no use, and its objects may be gone from the remote.
 fn check_not_superseded(writer: &Writer, id: EntryId) -> Result<(), Failure> {
     let tally = &writer.session.loaded.tally;
-    let Some(slot) = tally.proposal(id).map(|p| &p.slot).filter(|_| tally.state(id) == Some(State::Superseded)) else {
+    let Some(slot) = tally
+        .proposal(id)
+        .map(|p| &p.slot)
+        .filter(|_| tally.state(id) == Some(State::Superseded))
+    else {
         return Ok(());
     };
-    let winner = tally.decided_in(slot).first().map(|winner| winner.short()).unwrap_or_default();
-    Err(Failure::new("SUPERSEDED", format!("{winner} was decided in its place, so an approval would have no effect"))
-        .exit(Exit::No)
-        .hint(format!("git quorum status {winner}; what is still wanted must be proposed again")))
+    let winner = tally
+        .decided_in(slot)
+        .first()
+        .map(|winner| winner.short())
+        .unwrap_or_default();
+    Err(Failure::new(
+        "SUPERSEDED",
+        format!("{winner} was decided in its place, so an approval would have no effect"),
+    )
+    .exit(Exit::No)
+    .hint(format!(
+        "git quorum status {winner}; what is still wanted must be proposed again"
+    )))
 }
 
 /// Tools approve only what they hold whole.
 fn check_whole(writer: &Writer, id: EntryId) -> Result<(), Failure> {
     let loaded = &writer.session.loaded;
-    let Some(proposal) = loaded.tally.proposal(id) else { return Ok(()) };
+    let Some(proposal) = loaded.tally.proposal(id) else {
+        return Ok(());
+    };
     match loaded.tally.content(proposal) {
         Content::Charter(change) => match &change.charter {
             ProposedCharter::Known(_) => Ok(()),
@@ -136,7 +165,9 @@ pub fn withdraw(args: WithdrawArgs) -> Answer {
     let mut writer = Writer::open(&args.write)?;
     let id = writer.session.proposal(&args.id)?;
     if writer.session.view(id)?.state != "withdrawn" {
-        writer.say(vec![Statement::Withdraw(Withdraw { proposal: id })], |_| Vec::new())?;
+        writer.say(vec![Statement::Withdraw(Withdraw { proposal: id })], |_| {
+            Vec::new()
+        })?;
     }
     writer.finish(&[])?;
     report(&writer, id)

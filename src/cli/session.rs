@@ -11,14 +11,16 @@ use super::patience::Timers;
 use super::{Exit, Failure};
 use super::{progress, style};
 use crate::charter::{Charter, MemberName};
-use crate::consensus::{Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding};
+use crate::consensus::{
+    Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding,
+};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Admission, Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange, find_ledgers, load,
-    own_tips, parents_for, pass_on, push,
+    Admission, Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange,
+    find_ledgers, load, own_tips, parents_for, pass_on, push,
 };
 
 /// How long to wait for another process that signs with the same key.
@@ -64,9 +66,18 @@ pub fn open_repo() -> Result<Repo, Failure> {
 
 /// The pinned ledger, if there is one.
 pub fn pinned_ledger(repo: &Repo) -> Result<Option<EntryId>, Failure> {
-    let Some(text) = repo.config("quorum.ledger")? else { return Ok(None) };
-    let bad = |_| Failure::new("BAD_CONFIG", format!("quorum.ledger is {text:?}, which is no ledger id"));
-    text.parse().map(Some).map_err(|e: crate::id::IdError| bad(e).hint("git quorum join --genesis ID"))
+    let Some(text) = repo.config("quorum.ledger")? else {
+        return Ok(None);
+    };
+    let bad = |_| {
+        Failure::new(
+            "BAD_CONFIG",
+            format!("quorum.ledger is {text:?}, which is no ledger id"),
+        )
+    };
+    text.parse()
+        .map(Some)
+        .map_err(|e: crate::id::IdError| bad(e).hint("git quorum join --genesis ID"))
 }
 
 /// The remote that commands exchange with: the one asked for, the configured one, or `origin`.
@@ -74,19 +85,26 @@ pub fn choose_remote(repo: &Repo, asked: Option<&str>) -> Result<Option<String>,
     if let Some(name) = asked {
         return Ok(Some(name.to_owned()));
     }
-    let Some(name) = repo.config("quorum.remote")? else { return Ok(repo.default_remote()?) };
+    let Some(name) = repo.config("quorum.remote")? else {
+        return Ok(repo.default_remote()?);
+    };
     match repo.remote_exists(&name)? {
         true => Ok(Some(name)),
-        false => Err(Failure::new("NO_REMOTE", format!("no remote {name:?}, which quorum.remote names"))
-            .exit(Exit::NotFound)
-            .hint("git remote add, or git config quorum.remote NAME")),
+        false => Err(Failure::new(
+            "NO_REMOTE",
+            format!("no remote {name:?}, which quorum.remote names"),
+        )
+        .exit(Exit::NotFound)
+        .hint("git remote add, or git config quorum.remote NAME")),
     }
 }
 
 /// That hooks which were installed here are no longer those that Git runs.
 fn hooks_note(repo: &Repo) -> Option<String> {
     let why = crate::install::why_not_run(repo).unwrap_or_else(|error| Some(error.to_string()))?;
-    Some(format!("hooks of git-quorum are not in place any more ({why}): git quorum install"))
+    Some(format!(
+        "hooks of git-quorum are not in place any more ({why}): git quorum install"
+    ))
 }
 
 impl Session {
@@ -118,9 +136,17 @@ impl Session {
             },
         };
         let loaded = load(&repo, ledger, trust)?;
-        let problems = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject));
+        let problems = loaded
+            .problems
+            .iter()
+            .map(|p| format!("{}: {}", p.name, p.reject));
         let notes = problems.chain(hooks_note(&repo)).collect();
-        Ok(Session { repo, loaded, pinned: pin.is_some(), notes })
+        Ok(Session {
+            repo,
+            loaded,
+            pinned: pin.is_some(),
+            notes,
+        })
     }
 
     /// Reads the ledger again if its refs here have moved since it was read.
@@ -135,7 +161,8 @@ impl Session {
     pub fn charter(&self) -> Result<(EntryId, &Charter), Failure> {
         let id = self.loaded.tally.charter_in_force();
         let node = self.loaded.tally.dag().charter(id);
-        node.map(|n| (id, &n.charter)).ok_or_else(|| Failure::new("INTERNAL", "the charter in force is not known"))
+        node.map(|n| (id, &n.charter))
+            .ok_or_else(|| Failure::new("INTERNAL", "the charter in force is not known"))
     }
 
     /// The remote's value of a ref as it was last seen, or the value here where there is no remote.
@@ -144,7 +171,10 @@ impl Session {
     }
 
     /// The same for several refs, in one look; those that are absent are left out.
-    pub fn ref_values<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<BTreeMap<&'a str, Oid>, Failure> {
+    pub fn ref_values<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<BTreeMap<&'a str, Oid>, Failure> {
         let names: Vec<_> = names.into_iter().collect();
         if names.is_empty() {
             return Ok(BTreeMap::new());
@@ -154,12 +184,16 @@ impl Session {
             let seen = self.repo.list(&[&refs.incoming_prefix(&remote)])?;
             // A clone that has not exchanged with the remote yet knows only its own refs.
             if !seen.is_empty() {
-                let value = |name: &&'a str| Some((*name, *seen.get(&refs.incoming(&remote, name))?));
+                let value =
+                    |name: &&'a str| Some((*name, *seen.get(&refs.incoming(&remote, name))?));
                 return Ok(names.iter().filter_map(value).collect());
             }
         }
         let here = self.repo.list(&names)?;
-        Ok(names.iter().filter_map(|name| Some((*name, *here.get(*name)?))).collect())
+        Ok(names
+            .iter()
+            .filter_map(|name| Some((*name, *here.get(*name)?)))
+            .collect())
     }
 
     /// The id of the one thing among `ids` that begins with what was typed.
@@ -168,29 +202,44 @@ impl Session {
         what: &str,
         ids: impl Iterator<Item = T>,
     ) -> Result<T, Failure> {
-        let hex = typed.len() >= 4 && typed.len() <= 64 && typed.bytes().all(|b| b.is_ascii_hexdigit());
+        let hex =
+            typed.len() >= 4 && typed.len() <= 64 && typed.bytes().all(|b| b.is_ascii_hexdigit());
         if !hex {
-            return Err(Failure::new("BAD_ID", format!("{typed:?} is no id: give at least 4 hexadecimal digits"))
-                .exit(Exit::Usage)
-                .hint("git quorum status"));
+            return Err(Failure::new(
+                "BAD_ID",
+                format!("{typed:?} is no id: give at least 4 hexadecimal digits"),
+            )
+            .exit(Exit::Usage)
+            .hint("git quorum status"));
         }
         let typed = typed.to_ascii_lowercase();
-        let mut found: Vec<_> = ids.filter(|id| id.to_string().starts_with(&typed)).collect();
+        let mut found: Vec<_> = ids
+            .filter(|id| id.to_string().starts_with(&typed))
+            .collect();
         found.dedup();
         match found.as_slice() {
             [one] => Ok(*one),
-            [] => Err(Failure::new("NOT_FOUND", format!("no {what} {typed} is known here"))
-                .exit(Exit::NotFound)
-                .hint("git quorum sync, then git quorum status")),
-            several => Err(Failure::new("AMBIGUOUS", format!("{} {what}s begin with {typed}", several.len()))
-                .exit(Exit::Usage)
-                .hint("give more digits")),
+            [] => Err(
+                Failure::new("NOT_FOUND", format!("no {what} {typed} is known here"))
+                    .exit(Exit::NotFound)
+                    .hint("git quorum sync, then git quorum status"),
+            ),
+            several => Err(Failure::new(
+                "AMBIGUOUS",
+                format!("{} {what}s begin with {typed}", several.len()),
+            )
+            .exit(Exit::Usage)
+            .hint("give more digits")),
         }
     }
 
     /// The proposal whose id begins with what was typed.
     pub fn proposal(&self, typed: &str) -> Result<EntryId, Failure> {
-        Session::find(typed, "proposal", self.loaded.tally.proposals().map(|p| p.id))
+        Session::find(
+            typed,
+            "proposal",
+            self.loaded.tally.proposals().map(|p| p.id),
+        )
     }
 
     /// The remote to exchange with; a lack of one that was not asked for is noted.
@@ -200,7 +249,10 @@ impl Session {
         }
         let remote = choose_remote(&self.repo, args.remote.as_deref())?;
         if remote.is_none() {
-            self.notes.push("no remote is known, so nothing is exchanged: git config quorum.remote NAME".to_owned());
+            self.notes.push(
+                "no remote is known, so nothing is exchanged: git config quorum.remote NAME"
+                    .to_owned(),
+            );
         }
         Ok(remote)
     }
@@ -208,7 +260,12 @@ impl Session {
     /// Exchanges with a remote and notes what should be looked at.
     pub fn fetch(&mut self, remote: &str) -> Result<BTreeMap<String, Oid>, Failure> {
         let found = self.exchange_with(remote)?;
-        self.notes.extend(found.events.iter().map(|event| describe_event(event, remote)));
+        self.notes.extend(
+            found
+                .events
+                .iter()
+                .map(|event| describe_event(event, remote)),
+        );
         Ok(found.remote_refs)
     }
 
@@ -227,11 +284,17 @@ pub fn describe_event(event: &LaneEvent, remote: &str) -> String {
     match event {
         LaneEvent::Bad(problem) => {
             let last = problem.last_good.map_or("none".to_owned(), |id| id.short());
-            format!("{remote}: {} is not taken in: {}; last well-formed entry: {last}", problem.name, problem.reject)
+            format!(
+                "{remote}: {} is not taken in: {}; last well-formed entry: {last}",
+                problem.name, problem.reject
+            )
         }
         LaneEvent::WentBack { member, seen, now } => {
             let now = now.map_or("nothing".to_owned(), |id| id.short());
-            format!("{remote} shows the lane of {member} at {now}, but had shown {}: kept", seen.short())
+            format!(
+                "{remote} shows the lane of {member} at {now}, but had shown {}: kept",
+                seen.short()
+            )
         }
         LaneEvent::WentSideways { member, seen, now } => {
             format!(
@@ -240,7 +303,9 @@ pub fn describe_event(event: &LaneEvent, remote: &str) -> String {
                 seen.short()
             )
         }
-        LaneEvent::NotFetched { name, message } => format!("{name} could not be fetched from {remote}: {message}"),
+        LaneEvent::NotFetched { name, message } => {
+            format!("{name} could not be fetched from {remote}: {message}")
+        }
         LaneEvent::AfterRemoval { member } => {
             format!(
                 "{remote}: the lane of former member {member} goes on after the last entry that counts: not taken in"
@@ -262,13 +327,23 @@ impl Writer {
         let identity = Identity::resolve(&session.repo, args)?;
         let (key, signer) = identity.signer(&session)?;
         let ledger = session.loaded.tally.dag().ledger();
-        let state = SignState::open(&SignState::root_from_env()?, ledger, *key.bytes(), LOCK_WAIT)?;
+        let state = SignState::open(
+            &SignState::root_from_env()?,
+            ledger,
+            *key.bytes(),
+            LOCK_WAIT,
+        )?;
         // Another process of this clone may have written while this one waited for the lock.
         session.reload_if_moved()?;
         if let Some(repair) = state.repair() {
             session.notes.push(describe_repair(repair));
         }
-        let author = Author { member: identity.member.clone(), key, signer, state };
+        let author = Author {
+            member: identity.member.clone(),
+            key,
+            signer,
+            state,
+        };
         let timers = Timers::open(&session.repo, ledger, &identity.member)?;
         let remote = session.exchange_remote(args)?;
         let mut writer = Writer {
@@ -316,26 +391,44 @@ impl Writer {
             self.hand_over()?;
             return Err(not_a_member(self.member()));
         }
-        if self.author.catch_up(&self.session.repo, &mut self.session.loaded)? {
-            self.session
-                .notes
-                .push("entries of this member that this clone lacked were restored from the sign state".to_owned());
+        if self
+            .author
+            .catch_up(&self.session.repo, &mut self.session.loaded)?
+        {
+            self.session.notes.push(
+                "entries of this member that this clone lacked were restored from the sign state"
+                    .to_owned(),
+            );
         }
-        self.author.follow(&self.session.repo, &mut self.session.loaded)?;
-        Ok(self.author.keep_proposals(&self.session.repo, &mut self.session.loaded, &self.remote_refs)?)
+        self.author
+            .follow(&self.session.repo, &mut self.session.loaded)?;
+        Ok(self.author.keep_proposals(
+            &self.session.repo,
+            &mut self.session.loaded,
+            &self.remote_refs,
+        )?)
     }
 
     /// Gives the remote what the member signed while it was one, as far as that is still taken in. The charter that
     /// removes it may stand on a vote of its own that nobody else has yet.
     fn hand_over(&mut self) -> Result<(), Failure> {
         let member = self.author.member.clone();
-        self.author.catch_up(&self.session.repo, &mut self.session.loaded)?;
+        self.author
+            .catch_up(&self.session.repo, &mut self.session.loaded)?;
         let tally = &self.session.loaded.tally;
         let (admission, tips) = (Admission::of(tally), own_tips(tally, &member));
         let is_admitted = tips.iter().all(|tip| admission.admits(*tip));
-        let Some(remote) = self.remote.clone().filter(|_| is_admitted) else { return Ok(()) };
+        let Some(remote) = self.remote.clone().filter(|_| is_admitted) else {
+            return Ok(());
+        };
         let Session { repo, loaded, .. } = &mut self.session;
-        match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), &[]))? {
+        match push(
+            repo,
+            loaded,
+            &remote,
+            &mut self.remote_refs,
+            (Some(&member), &[]),
+        )? {
             PushOutcome::Done => Ok(()),
             PushOutcome::Behind { reasons, lines } => Err(busy(&remote, &reasons, &lines)),
             PushOutcome::Refused { reasons, lines } => Err(refused(&remote, &reasons, &lines)),
@@ -355,9 +448,16 @@ impl Writer {
         let proposes = statements.iter().any(Statement::proposes);
         for statement in statements {
             trial.say(statement).map_err(|why| {
-                let detail = if why.detail.is_empty() { String::new() } else { format!(" ({})", why.detail) };
-                Failure::new("WOULD_NOT_COUNT", format!("this would not count: {}{detail}", why.reason.meaning()))
-                    .exit(Exit::No)
+                let detail = if why.detail.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", why.detail)
+                };
+                Failure::new(
+                    "WOULD_NOT_COUNT",
+                    format!("this would not count: {}{detail}", why.reason.meaning()),
+                )
+                .exit(Exit::No)
             })?;
         }
         let mut tell = false;
@@ -381,7 +481,9 @@ impl Writer {
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<EntryId, Failure> {
         let Session { repo, loaded, .. } = &mut self.session;
-        let index = self.author.append(repo, loaded, (charter, parents), statements, edits)?;
+        let index = self
+            .author
+            .append(repo, loaded, (charter, parents), statements, edits)?;
         let id = loaded.tally.dag().entry(index).id;
         self.appended.push(id);
         Ok(id)
@@ -397,7 +499,10 @@ impl Writer {
                 continue;
             }
             // What has no room in this entry goes into the next one.
-            let Some(step) = due.step.filter(|_| trial.statements().len() < limits::STATEMENTS) else {
+            let Some(step) = due
+                .step
+                .filter(|_| trial.statements().len() < limits::STATEMENTS)
+            else {
                 self.waiting = due.waiting;
                 break due.tell;
             };
@@ -405,14 +510,21 @@ impl Writer {
             trial.say(vote).map_err(|why| {
                 Failure::new(
                     "INTERNAL",
-                    format!("a vote that is due would not count: {}; nothing was signed", why.reason),
+                    format!(
+                        "a vote that is due would not count: {}; nothing was signed",
+                        why.reason
+                    ),
                 )
             })?;
         };
         let charter = self.session.charter()?.0;
         let tally = trial.tally();
-        let is_open =
-            |t: &Timer| t.charter == charter && tally.chain(&t.slot.subject).is_some_and(|chain| chain.next == t.slot);
+        let is_open = |t: &Timer| {
+            t.charter == charter
+                && tally
+                    .chain(&t.slot.subject)
+                    .is_some_and(|chain| chain.next == t.slot)
+        };
         self.timers.save(is_open)?;
         Ok(tell)
     }
@@ -423,9 +535,18 @@ impl Writer {
             Step::Precommit(proposal, round) => {
                 let charter = self.session.charter()?.0;
                 let body = agreement_statement(trial.tally(), charter, proposal, round)
-                    .ok_or_else(|| Failure::new("INTERNAL", "no agreement statement for a vote that is due"))?;
-                let signature = self.author.signer.sign_agreement(&pre_authentication_encoding(&body))?;
-                Ok(Statement::Precommit(Precommit { proposal, round, signature }))
+                    .ok_or_else(|| {
+                        Failure::new("INTERNAL", "no agreement statement for a vote that is due")
+                    })?;
+                let signature = self
+                    .author
+                    .signer
+                    .sign_agreement(&pre_authentication_encoding(&body))?;
+                Ok(Statement::Precommit(Precommit {
+                    proposal,
+                    round,
+                    signature,
+                }))
             }
         }
     }
@@ -433,14 +554,33 @@ impl Writer {
     /// Gives the remote what it lacks of what others have said. That it does not take it is no failure of this
     /// member's: what moved there meanwhile is passed on the next time.
     fn pass_on(&mut self, remote: &str) {
-        let Session { repo, loaded, notes, .. } = &mut self.session;
-        match pass_on(repo, loaded, remote, &mut self.remote_refs, &self.author.member) {
+        let Session {
+            repo,
+            loaded,
+            notes,
+            ..
+        } = &mut self.session;
+        match pass_on(
+            repo,
+            loaded,
+            remote,
+            &mut self.remote_refs,
+            &self.author.member,
+        ) {
             Ok(PushOutcome::Done | PushOutcome::Behind { .. }) => {}
             Ok(PushOutcome::Refused { reasons, .. }) => {
-                let why: Vec<_> = reasons.iter().map(|(name, why)| format!("{name}: {why}")).collect();
-                notes.push(format!("{remote} lacks entries of others and refused them: {}", why.join("; ")));
+                let why: Vec<_> = reasons
+                    .iter()
+                    .map(|(name, why)| format!("{name}: {why}"))
+                    .collect();
+                notes.push(format!(
+                    "{remote} lacks entries of others and refused them: {}",
+                    why.join("; ")
+                ));
             }
-            Err(error) => notes.push(format!("entries of others could not be passed on to {remote}: {error}")),
+            Err(error) => notes.push(format!(
+                "entries of others could not be passed on to {remote}: {error}"
+            )),
         }
     }
 
@@ -450,10 +590,18 @@ impl Writer {
         let mut last = (BTreeMap::new(), Vec::new());
         for _ in 0..PUSH_TRIES {
             while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
-            let Some(remote) = self.remote.clone() else { return Ok(()) };
+            let Some(remote) = self.remote.clone() else {
+                return Ok(());
+            };
             let Session { repo, loaded, .. } = &mut self.session;
             let member = self.author.member.clone();
-            match push(repo, loaded, &remote, &mut self.remote_refs, (Some(&member), moves))? {
+            match push(
+                repo,
+                loaded,
+                &remote,
+                &mut self.remote_refs,
+                (Some(&member), moves),
+            )? {
                 PushOutcome::Done => {
                     self.pass_on(&remote);
                     return Ok(());
@@ -462,10 +610,16 @@ impl Writer {
                     last = (reasons, lines);
                     self.refresh()?;
                 }
-                PushOutcome::Refused { reasons, lines } => return Err(refused(&remote, &reasons, &lines)),
+                PushOutcome::Refused { reasons, lines } => {
+                    return Err(refused(&remote, &reasons, &lines));
+                }
             }
         }
-        Err(busy(self.remote.as_deref().unwrap_or_default(), &last.0, &last.1))
+        Err(busy(
+            self.remote.as_deref().unwrap_or_default(),
+            &last.0,
+            &last.1,
+        ))
     }
 }
 
@@ -481,9 +635,12 @@ pub fn check_whole(repo: &Repo) -> Result<(), Failure> {
 
 /// The member has no say under the charter in force.
 pub fn not_a_member(member: &MemberName) -> Failure {
-    Failure::new("NOT_A_MEMBER", format!("the charter in force has no member {member}"))
-        .exit(Exit::No)
-        .hint("git quorum charter show")
+    Failure::new(
+        "NOT_A_MEMBER",
+        format!("the charter in force has no member {member}"),
+    )
+    .exit(Exit::No)
+    .hint("git quorum charter show")
 }
 
 fn describe_repair(repair: Repair) -> String {
@@ -497,7 +654,10 @@ fn describe_repair(repair: Repair) -> String {
 
 /// The remote could not take a push now, several times.
 pub fn busy(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String]) -> Failure {
-    let message = format!("{remote} could not take the push now{}", told(reasons, lines));
+    let message = format!(
+        "{remote} could not take the push now{}",
+        told(reasons, lines)
+    );
     Failure::new("BUSY", message)
         .exit(Exit::Conflict)
         .hint("what was signed is kept here; `git quorum sync` pushes it again")
@@ -515,10 +675,19 @@ pub fn refused(remote: &str, reasons: &BTreeMap<String, String>, lines: &[String
 
 /// Why, as the remote says it. What it says at length is not said again for each ref.
 fn told(reasons: &BTreeMap<String, String>, lines: &[String]) -> String {
-    let is_told = |why: &str| !lines.is_empty() && (why.starts_with("gate: ") || why == "pre-receive hook declined");
-    let why: Vec<_> =
-        reasons.iter().filter(|(_, why)| !is_told(why)).map(|(name, why)| format!("{name}: {why}")).collect();
-    let mut told = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
+    let is_told = |why: &str| {
+        !lines.is_empty() && (why.starts_with("gate: ") || why == "pre-receive hook declined")
+    };
+    let why: Vec<_> = reasons
+        .iter()
+        .filter(|(_, why)| !is_told(why))
+        .map(|(name, why)| format!("{name}: {why}"))
+        .collect();
+    let mut told = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", why.join("; "))
+    };
     for line in lines {
         told.push_str("\n  ");
         told.push_str(line);

@@ -58,11 +58,21 @@ fn status_of(session: &Session, id: EntryId) -> Answer {
 fn votes_text(report: &ProposalReport) -> String {
     let mut text = String::new();
     for round in &report.rounds {
-        for (phase, votes) in [("prevotes", &round.prevotes), ("precommits", &round.precommits)] {
+        for (phase, votes) in [
+            ("prevotes", &round.prevotes),
+            ("precommits", &round.precommits),
+        ] {
             for (proposal, members) in votes {
-                let own =
-                    if *proposal == report.id { String::new() } else { format!(" for rival {}", proposal.short()) };
-                text.push_str(&format!("\n    round {}: {phase}{own} by {}", round.round, names(members)));
+                let own = if *proposal == report.id {
+                    String::new()
+                } else {
+                    format!(" for rival {}", proposal.short())
+                };
+                text.push_str(&format!(
+                    "\n    round {}: {phase}{own} by {}",
+                    round.round,
+                    names(members)
+                ));
             }
         }
     }
@@ -125,9 +135,16 @@ fn overview(session: &Session, count: usize) -> Answer {
         Text::from(format!("{} entries", tally.dag().entries().len())),
     ];
     let (subjects, more_refs) = first(&subjects, count);
-    lines.extend(subjects.iter().filter_map(|s| s["text"].as_str().map(Text::from)));
+    lines.extend(
+        subjects
+            .iter()
+            .filter_map(|s| s["text"].as_str().map(Text::from)),
+    );
     if more_refs > 0 {
-        lines.push(Text::of(Role::Faint, format!("… and {more_refs} more refs: git quorum status --all")));
+        lines.push(Text::of(
+            Role::Faint,
+            format!("… and {more_refs} more refs: git quorum status --all"),
+        ));
     }
     if open.shown.is_empty() {
         lines.push(Text::from("no open proposal"));
@@ -135,7 +152,8 @@ fn overview(session: &Session, count: usize) -> Answer {
     lines.extend(open.texts());
     lines.extend(fault_lines(&faults, count));
     let forks = forks(session);
-    let fork = |(member, tips): &(String, usize)| format!("the lane of {member} is forked: {tips} tips");
+    let fork =
+        |(member, tips): &(String, usize)| format!("the lane of {member} is forked: {tips} tips");
     lines.extend(forks.iter().map(|f| Text::of(Role::Bad, fork(f))));
     let discounted = discounted(session, None);
     // The latest ones tell most.
@@ -149,13 +167,19 @@ fn overview(session: &Session, count: usize) -> Answer {
         "discounted": discounted.iter().skip(skipped).collect::<Vec<_>>(),
         "more": {"proposals": open.more, "subjects": more_refs, "discounted": skipped},
     });
-    let notes = session.notes.iter().cloned().chain(super::init::warnings(electorate));
+    let notes = session
+        .notes
+        .iter()
+        .cloned()
+        .chain(super::init::warnings(electorate));
     Ok(Outcome::new(data, Text::lines(lines))?.with_notes(notes))
 }
 
 fn forks(session: &Session) -> Vec<(String, usize)> {
     let dag = session.loaded.tally.dag();
-    let tips = dag.authors().map(|m| (m.to_string(), own_tips(&session.loaded.tally, m).len()));
+    let tips = dag
+        .authors()
+        .map(|m| (m.to_string(), own_tips(&session.loaded.tally, m).len()));
     tips.filter(|(_, tips)| *tips > 1).collect()
 }
 
@@ -163,18 +187,36 @@ fn forks(session: &Session) -> Vec<(String, usize)> {
 fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
     let tally = &session.loaded.tally;
     let mut subjects: std::collections::BTreeSet<_> = tally.subjects().cloned().collect();
-    let exact = session.charter()?.1.protected().iter().filter_map(|p| p.exact());
+    let exact = session
+        .charter()?
+        .1
+        .protected()
+        .iter()
+        .filter_map(|p| p.exact());
     subjects.extend(exact.map(Subject::Ref));
-    let names = subjects.iter().filter_map(|s| if let Subject::Ref(name) = s { Some(name.as_str()) } else { None });
+    let names = subjects.iter().filter_map(|s| {
+        if let Subject::Ref(name) = s {
+            Some(name.as_str())
+        } else {
+            None
+        }
+    });
     let values = session.ref_values(names)?;
     let mut rows = Vec::new();
     for subject in &subjects {
-        let Subject::Ref(name) = subject else { continue };
-        let Some(chain) = tally.chain(subject) else { continue };
+        let Subject::Ref(name) = subject else {
+            continue;
+        };
+        let Some(chain) = tally.chain(subject) else {
+            continue;
+        };
         let value = values.get(name.as_str()).copied();
         let done = landed(&steps(tally, &chain.decided), value);
         let shown = value.map_or("absent".to_owned(), |oid| oid.short());
-        let mut text = format!("{name} is {shown}: {done} of {} decisions landed", chain.decided.len());
+        let mut text = format!(
+            "{name} is {shown}: {done} of {} decisions landed",
+            chain.decided.len()
+        );
         if !chain.rivals.is_empty() {
             text.push_str("; AGREEMENT IS BROKEN: two decisions for one slot");
         }
@@ -189,7 +231,9 @@ pub fn show(args: ShowArgs) -> Answer {
     let session = Session::read()?;
     let dag = session.loaded.tally.dag();
     let id = Session::find(&args.id, "entry", dag.entries().map(|(_, e)| e.id))?;
-    let index = dag.find(id).ok_or_else(|| Failure::new("INTERNAL", format!("entry {id} is not known")))?;
+    let index = dag
+        .find(id)
+        .ok_or_else(|| Failure::new("INTERNAL", format!("entry {id} is not known")))?;
     let entry = dag.entry(index);
     let mut data = entry_json(&session, index, entry);
     let mut text = Text::from(entry_text(&session, index, entry));
@@ -220,11 +264,24 @@ fn proposal_text(session: &Session, id: EntryId, view: &ProposalView) -> Text {
     let tally = &session.loaded.tally;
     match tally.proposal(id).map(|p| tally.content(p)) {
         Some(Content::Ref(change)) => {
-            let value = |oid: Option<crate::id::Oid>| oid.map_or("absent".to_owned(), |o| o.to_string());
-            let rewrite = if change.rewrite { " (REWRITES HISTORY)" } else { "" };
-            text.push_str(&format!("\n    from {}\n    to   {}{rewrite}", value(change.from), value(change.to)));
+            let value =
+                |oid: Option<crate::id::Oid>| oid.map_or("absent".to_owned(), |o| o.to_string());
+            let rewrite = if change.rewrite {
+                " (REWRITES HISTORY)"
+            } else {
+                ""
+            };
+            text.push_str(&format!(
+                "\n    from {}\n    to   {}{rewrite}",
+                value(change.from),
+                value(change.to)
+            ));
             if let (Some(from), Some(to)) = (change.from, change.to) {
-                text.push_str(&format!("\n    look at it: git diff {} {}", from.short(), to.short()));
+                text.push_str(&format!(
+                    "\n    look at it: git diff {} {}",
+                    from.short(),
+                    to.short()
+                ));
             }
             text.push_str(&indented(&change.text));
         }
@@ -259,10 +316,15 @@ fn entry_text(session: &Session, index: EntryIndex, entry: &Entry) -> String {
         rfc3339(entry.time)
     );
     for (number, statement) in entry.statements.iter().enumerate() {
-        let discount =
-            session.loaded.tally.discounted().iter().find(|d| d.place.entry == index && d.place.statement == number);
-        let verdict =
-            discount.map_or(String::new(), |d| format!("  (does not count: {})", d.discount.reason.meaning()));
+        let discount = session
+            .loaded
+            .tally
+            .discounted()
+            .iter()
+            .find(|d| d.place.entry == index && d.place.statement == number);
+        let verdict = discount.map_or(String::new(), |d| {
+            format!("  (does not count: {})", d.discount.reason.meaning())
+        });
         text.push_str(&format!("\n  {}{verdict}", statement_text(statement)));
     }
     text
@@ -278,12 +340,22 @@ pub fn statement_text(statement: &Statement) -> String {
                 Verdict::Reject => "rejects",
                 Verdict::Abstain => "abstains on",
             };
-            let evidence: String = s.evidence.iter().map(|e| format!("\n    evidence: {e}")).collect();
-            format!("{verdict} {}{}{evidence}", s.proposal.short(), indented(&s.text))
+            let evidence: String = s
+                .evidence
+                .iter()
+                .map(|e| format!("\n    evidence: {e}"))
+                .collect();
+            format!(
+                "{verdict} {}{}{evidence}",
+                s.proposal.short(),
+                indented(&s.text)
+            )
         }
         Statement::Withdraw(s) => format!("withdraws {}", s.proposal.short()),
         Statement::Prevote(s) => format!("prevotes {} in round {}", s.proposal.short(), s.round),
-        Statement::Precommit(s) => format!("precommits {} in round {}", s.proposal.short(), s.round),
+        Statement::Precommit(s) => {
+            format!("precommits {} in round {}", s.proposal.short(), s.round)
+        }
     }
 }
 
@@ -293,13 +365,23 @@ pub fn rfc3339(seconds: u64) -> String {
     let shifted = days + 719_468;
     let era = shifted / 146_097;
     let day_of_era = shifted % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        rest / 3600,
+        rest / 60 % 60,
+        rest % 60
+    )
 }
 
 #[cfg(test)]

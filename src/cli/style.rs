@@ -175,7 +175,11 @@ fn choice_of(when: When) -> ColorChoice {
 /// What arguments ask for that have not been parsed, or cannot be: help and errors have colours too.
 pub fn asked_for(args: &[OsString]) -> When {
     let mut asked = When::Auto;
-    let mut words = args.iter().filter_map(|arg| arg.to_str()).take_while(|arg| *arg != "--").peekable();
+    let mut words = args
+        .iter()
+        .filter_map(|arg| arg.to_str())
+        .take_while(|arg| *arg != "--")
+        .peekable();
     while let Some(word) = words.next() {
         let value = match word.strip_prefix("--color") {
             Some("") => words.peek().copied(),
@@ -190,7 +194,9 @@ pub fn asked_for(args: &[OsString]) -> When {
 
 /// Heeds Git's settings about colours where neither an option nor the environment has decided.
 pub fn heed_settings(repo: &Repo) -> Result<(), RepoError> {
-    if ColorChoice::global() != ColorChoice::Auto || environment_decides(|name| std::env::var_os(name)) {
+    if ColorChoice::global() != ColorChoice::Auto
+        || environment_decides(|name| std::env::var_os(name))
+    {
         return Ok(());
     }
     let setting = match repo.config("color.quorum")? {
@@ -204,7 +210,9 @@ pub fn heed_settings(repo: &Repo) -> Result<(), RepoError> {
 /// Whether the environment asks for colours, or for none, whatever there is at the other end.
 fn environment_decides(value: impl Fn(&str) -> Option<OsString>) -> bool {
     let is = |name, test: fn(&str) -> bool| value(name).is_some_and(|v| test(&v.to_string_lossy()));
-    is("NO_COLOR", |v| !v.is_empty()) || is("CLICOLOR_FORCE", |v| v != "0") || is("CLICOLOR", |v| v == "0")
+    is("NO_COLOR", |v| !v.is_empty())
+        || is("CLICOLOR_FORCE", |v| v != "0")
+        || is("CLICOLOR", |v| v == "0")
 }
 
 /// As Git reads its settings: no is no, and yes means on a terminal.
@@ -222,18 +230,28 @@ mod tests {
 
     #[test]
     fn what_others_wrote_brings_no_colours() {
-        let text = Text::of(Role::Good, "a\u{1b}[31mb").with(Role::Plain, "\u{9b}2Jc\n").with(Role::Id, "\u{202e}");
+        let text = Text::of(Role::Good, "a\u{1b}[31mb")
+            .with(Role::Plain, "\u{9b}2Jc\n")
+            .with(Role::Id, "\u{202e}");
         let shown = text.coloured();
-        assert_eq!(shown, "\u{1b}[32ma\\u{1b}[31mb\u{1b}[0m\\u{9b}2Jc\n\u{1b}[33m\\u{202e}\u{1b}[0m");
+        assert_eq!(
+            shown,
+            "\u{1b}[32ma\\u{1b}[31mb\u{1b}[0m\\u{9b}2Jc\n\u{1b}[33m\\u{202e}\u{1b}[0m"
+        );
         assert_eq!(text.plain(), "a\u{1b}[31mb\u{9b}2Jc\n\u{202e}");
     }
 
     #[test]
     fn the_end_is_trimmed_through_pieces() {
-        let text = Text::of(Role::Id, "a\n").with(Role::Plain, "\n").with(Role::Plain, "");
+        let text = Text::of(Role::Id, "a\n")
+            .with(Role::Plain, "\n")
+            .with(Role::Plain, "");
         assert_eq!(text.trimmed().plain(), "a");
         assert!(Text::from("\n\n").trimmed().is_empty());
-        assert_eq!(Text::lines([Text::from("a"), Text::from("b")]).plain(), "a\nb");
+        assert_eq!(
+            Text::lines([Text::from("a"), Text::from("b")]).plain(),
+            "a\nb"
+        );
     }
 
     #[test]
@@ -258,7 +276,12 @@ mod tests {
             environment_decides(|asked| (asked == name).then(|| OsString::from(value)))
         };
         assert!(with("NO_COLOR", "1") && with("CLICOLOR_FORCE", "1") && with("CLICOLOR", "0"));
-        assert!(!with("NO_COLOR", "") && !with("CLICOLOR_FORCE", "0") && !with("CLICOLOR", "1") && !with("X", "1"));
+        assert!(
+            !with("NO_COLOR", "")
+                && !with("CLICOLOR_FORCE", "0")
+                && !with("CLICOLOR", "1")
+                && !with("X", "1")
+        );
     }
 
     #[test]

@@ -54,7 +54,10 @@ pub fn run(args: SyncArgs) -> Answer {
 fn report(session: &Session, appended: &[EntryId], waiting: &[Waiting]) -> Answer {
     let open = open_proposals(session, SHOWN)?;
     let known = session.loaded.tally.dag().entries().len();
-    let mut lines = vec![Text::from(format!("{known} entries known, {} appended", appended.len()))];
+    let mut lines = vec![Text::from(format!(
+        "{known} entries known, {} appended",
+        appended.len()
+    ))];
     lines.extend(open.texts());
     lines.extend(waiting.iter().map(describe_waiting).map(Text::from));
     let waiting: Vec<_> = waiting.iter().map(waiting_json).collect();
@@ -79,8 +82,17 @@ impl Open {
     /// As text, with a line that says how to see the others: anybody may make a thousand.
     pub fn texts(&self) -> Vec<Text> {
         let more = self.more;
-        let rest = (more > 0).then(|| Text::of(Role::Faint, format!("… and {more} more: git quorum status --all")));
-        self.shown.iter().map(ProposalView::text).chain(rest).collect()
+        let rest = (more > 0).then(|| {
+            Text::of(
+                Role::Faint,
+                format!("… and {more} more: git quorum status --all"),
+            )
+        });
+        self.shown
+            .iter()
+            .map(ProposalView::text)
+            .chain(rest)
+            .collect()
     }
 }
 
@@ -88,20 +100,32 @@ impl Open {
 pub fn open_proposals(session: &Session, count: usize) -> Result<Open, Failure> {
     // Most proposals of a long ledger have landed: they are told apart before each is looked at.
     let (tally, landed) = (&session.loaded.tally, session.landed()?);
-    let state = |id| tally.state(id).filter(|s| matches!(s, State::Open | State::Approved | State::Decided));
-    let candidates = tally.proposals().map(|p| p.id).filter(|id| !landed.contains(id));
+    let state = |id| {
+        tally
+            .state(id)
+            .filter(|s| matches!(s, State::Open | State::Approved | State::Decided))
+    };
+    let candidates = tally
+        .proposals()
+        .map(|p| p.id)
+        .filter(|id| !landed.contains(id));
     let candidates: Vec<_> = candidates.filter_map(|id| Some((id, state(id)?))).collect();
     let standing = session.standing(candidates.iter().map(|(id, _)| *id))?;
-    let can_land =
-        |id| matches!(tally.proposal(id).map(|p| tally.content(p)), Some(Content::Ref(change)) if change.to.is_some());
+    let can_land = |id| matches!(tally.proposal(id).map(|p| tally.content(p)), Some(Content::Ref(change)) if change.to.is_some());
     let is_open = |(id, state): &(EntryId, State)| match session.state(*id, *state, &standing) {
         "open" | "approved" => true,
         "decided" => can_land(*id),
         _ => false,
     };
-    let open: Vec<_> = candidates.iter().filter(|candidate| is_open(candidate)).collect();
+    let open: Vec<_> = candidates
+        .iter()
+        .filter(|candidate| is_open(candidate))
+        .collect();
     let (shown, more) = first(&open, count);
-    let shown = shown.iter().map(|(id, _)| session.view_by(*id, &standing)).collect::<Result<_, _>>()?;
+    let shown = shown
+        .iter()
+        .map(|(id, _)| session.view_by(*id, &standing))
+        .collect::<Result<_, _>>()?;
     Ok(Open { shown, more })
 }
 
@@ -112,7 +136,10 @@ pub fn describe_waiting(waiting: &Waiting) -> String {
         Some(guide) => format!("the prevote of {guide}, who guides round {}", waiting.round),
         None => format!("others in round {}", waiting.round),
     };
-    format!("{}: waits for {what}, {seconds} s more; then `git quorum sync` goes on", waiting.slot.subject)
+    format!(
+        "{}: waits for {what}, {seconds} s more; then `git quorum sync` goes on",
+        waiting.slot.subject
+    )
 }
 
 fn waiting_json(waiting: &Waiting) -> Value {
@@ -121,7 +148,9 @@ fn waiting_json(waiting: &Waiting) -> Value {
 
 pub fn wait(args: WaitArgs) -> Answer {
     // A time too far away to be told is none.
-    let deadline = args.timeout.and_then(|s| Instant::now().checked_add(Duration::from_secs(s)));
+    let deadline = args
+        .timeout
+        .and_then(|s| Instant::now().checked_add(Duration::from_secs(s)));
     let mut party = Party::open(&args.write)?;
     let id = party.session().proposal(&args.id)?;
     loop {
@@ -129,9 +158,8 @@ pub fn wait(args: WaitArgs) -> Answer {
         let view = party.session().view(id)?;
         if matches!(view.state, "decided" | "landed") {
             let text = view.text();
-            return Ok(
-                Outcome::new(json!({"id": id, "proposal": view}), text)?.with_notes(party.session().notes.clone())
-            );
+            return Ok(Outcome::new(json!({"id": id, "proposal": view}), text)?
+                .with_notes(party.session().notes.clone()));
         }
         if !matches!(view.state, "open" | "approved") {
             let message = format!("proposal {} is {}", id.short(), view.state);
@@ -140,7 +168,12 @@ pub fn wait(args: WaitArgs) -> Answer {
                 .hint(format!("git quorum show {}", id.short()))
                 .data(view));
         }
-        let due = party.waiting().iter().map(|w| Duration::from_millis(w.left)).min().unwrap_or(POLL);
+        let due = party
+            .waiting()
+            .iter()
+            .map(|w| Duration::from_millis(w.left))
+            .min()
+            .unwrap_or(POLL);
         let left = deadline.map_or(POLL, |end| end.saturating_duration_since(Instant::now()));
         let pause = due.clamp(Duration::from_millis(20), POLL).min(left);
         if left.is_zero() {
@@ -151,7 +184,11 @@ pub fn wait(args: WaitArgs) -> Answer {
                 view.needs,
                 super::view::names(&view.missing)
             );
-            let waiting: String = party.waiting().iter().map(|w| format!("\n{}", describe_waiting(w))).collect();
+            let waiting: String = party
+                .waiting()
+                .iter()
+                .map(|w| format!("\n{}", describe_waiting(w)))
+                .collect();
             let message = message + &waiting;
             return Err(Failure::new("TIMEOUT", message)
                 .exit(Exit::No)

@@ -21,20 +21,33 @@ pub struct UninstallArgs {
 pub fn run(args: UninstallArgs) -> Answer {
     let repo = open_repo()?;
     if repo.is_bare() && !args.server {
-        let message = format!("{} has no working tree: it is a server, or a mirror", repo.git_dir().display());
+        let message = format!(
+            "{} has no working tree: it is a server, or a mirror",
+            repo.git_dir().display()
+        );
         return Err(Failure::new("NO_WORK_TREE", message)
             .exit(Exit::Usage)
             .hint("to take a server's gate away: git quorum uninstall --server --yes; else run it in a working tree"));
     }
     if args.server && !args.yes {
-        let message = format!("without the gate of {} any push can move protected refs", repo.git_dir().display());
+        let message = format!(
+            "without the gate of {} any push can move protected refs",
+            repo.git_dir().display()
+        );
         return Err(Failure::new("NOT_CONFIRMED", message)
             .exit(Exit::Usage)
             .hint("if that is wanted: git quorum uninstall --server --yes"));
     }
-    let uninstalled = if args.server { uninstall_server(&repo) } else { uninstall_clone(&repo) };
+    let uninstalled = if args.server {
+        uninstall_server(&repo)
+    } else {
+        uninstall_clone(&repo)
+    };
     let uninstalled = uninstalled.map_err(failure)?;
     let what = if args.server { "gate" } else { "hooks" };
-    let head = format!("The {what} of git-quorum: out of {}.\n", uninstalled.repository.display());
+    let head = format!(
+        "The {what} of git-quorum: out of {}.\n",
+        uninstalled.repository.display()
+    );
     Outcome::new(&uninstalled, head + &change_lines(&uninstalled.changes))
 }

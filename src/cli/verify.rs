@@ -59,9 +59,12 @@ pub struct VerifyArgs {
 pub fn run(args: VerifyArgs) -> Answer {
     let repo = open_repo()?;
     if repo.is_shallow() || repo.is_partial()? {
-        return Err(Failure::new("INCOMPLETE_CLONE", "this clone is shallow or partial: nothing is certified from it")
-            .exit(Exit::Unverified)
-            .hint("git fetch --unshallow, or clone again without --depth and --filter"));
+        return Err(Failure::new(
+            "INCOMPLETE_CLONE",
+            "this clone is shallow or partial: nothing is certified from it",
+        )
+        .exit(Exit::Unverified)
+        .hint("git fetch --unshallow, or clone again without --depth and --filter"));
     }
     let pin = pinned_ledger(&repo)?;
     let session = Session::open_afresh(repo, args.genesis.as_deref())?;
@@ -70,16 +73,27 @@ pub fn run(args: VerifyArgs) -> Answer {
     if let Some(asked) = &args.genesis
         && Session::find(asked, "ledger", std::iter::once(ledger)).is_err()
     {
-        return Err(
-            Failure::new("OTHER_LEDGER", format!("the ledger here is {ledger}, not {asked}")).exit(Exit::Unverified)
-        );
+        return Err(Failure::new(
+            "OTHER_LEDGER",
+            format!("the ledger here is {ledger}, not {asked}"),
+        )
+        .exit(Exit::Unverified));
     }
-    let whole_id = args.genesis.as_ref().is_some_and(|asked| *asked == ledger.to_string());
+    let whole_id = args
+        .genesis
+        .as_ref()
+        .is_some_and(|asked| *asked == ledger.to_string());
     let refs = audit_refs(&session, &args)?;
     let decisions = decisions_of(&session, &refs);
     report(
         &session,
-        (&refs, Wanted { named: !args.refs.is_empty(), backed: args.backed }),
+        (
+            &refs,
+            Wanted {
+                named: !args.refs.is_empty(),
+                backed: args.backed,
+            },
+        ),
         &decisions,
         pin.is_some() || whole_id,
     )
@@ -90,8 +104,10 @@ pub fn run(args: VerifyArgs) -> Answer {
 fn refuse_incomplete(session: &Session) -> Result<(), Failure> {
     for problem in &session.loaded.problems {
         if !session.loaded.objects().contains(problem.culprit)? {
-            let message =
-                format!("{} leads to object {}, which is missing: nothing is certified", problem.name, problem.culprit);
+            let message = format!(
+                "{} leads to object {}, which is missing: nothing is certified",
+                problem.name, problem.culprit
+            );
             return Err(Failure::new("INCOMPLETE_CLONE", message)
                 .exit(Exit::Unverified)
                 .hint("git fsck shows what else is missing; clone again, or fetch it from where it still is"));
@@ -110,9 +126,12 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
         let name = super::propose::choose_ref(session, Some(name))?;
         let value = session.repo.resolve(commit)?;
         let value = value.ok_or_else(|| {
-            Failure::new("NOT_FOUND", format!("{commit:?} names no commit here")).exit(Exit::NotFound)
+            Failure::new("NOT_FOUND", format!("{commit:?} names no commit here"))
+                .exit(Exit::NotFound)
         })?;
-        return Ok(audit_ref(tally, &name, commit, Some(value)).into_iter().collect());
+        return Ok(audit_ref(tally, &name, commit, Some(value))
+            .into_iter()
+            .collect());
     }
     let known = known_values(session)?;
     if args.refs.is_empty() {
@@ -124,11 +143,19 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
     let mut audits = Vec::new();
     for asked in &args.refs {
         let name = super::propose::choose_ref(session, Some(asked))?;
-        let mut values: Vec<_> = known.iter().filter(|(n, _, _)| *n == name).cloned().collect();
+        let mut values: Vec<_> = known
+            .iter()
+            .filter(|(n, _, _)| *n == name)
+            .cloned()
+            .collect();
         if values.is_empty() {
             values.push((name, HERE.to_owned(), None));
         }
-        audits.extend(values.iter().filter_map(|(name, place, value)| audit_ref(tally, name, place, *value)));
+        audits.extend(
+            values
+                .iter()
+                .filter_map(|(name, place, value)| audit_ref(tally, name, place, *value)),
+        );
     }
     Ok(audits)
 }
@@ -153,23 +180,41 @@ fn known_values(session: &Session) -> Result<Vec<Value>, Failure> {
 /// Refs that have decisions and are gone, from the remote or everywhere: to delete one needs a decision too.
 fn gone_values(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failure> {
     let place = shown_remote(session)?.unwrap_or_else(|| HERE.to_owned());
-    let is_there = |name: &RefName| known.iter().any(|(n, at, _)| n == name && (place == HERE || *at == place));
-    let decided = session.loaded.tally.proposals().filter(|p| session.loaded.tally.is_decided(p.id));
+    let is_there = |name: &RefName| {
+        known
+            .iter()
+            .any(|(n, at, _)| n == name && (place == HERE || *at == place))
+    };
+    let decided = session
+        .loaded
+        .tally
+        .proposals()
+        .filter(|p| session.loaded.tally.is_decided(p.id));
     let names: BTreeSet<_> = decided
         .filter_map(|proposal| match &proposal.slot.subject {
             Subject::Ref(name) => Some(name.clone()),
             Subject::Charter => None,
         })
         .collect();
-    Ok(names.into_iter().filter(|name| !is_there(name)).map(|name| (name, place.clone(), None)).collect())
+    Ok(names
+        .into_iter()
+        .filter(|name| !is_there(name))
+        .map(|name| (name, place.clone(), None))
+        .collect())
 }
 
 /// The remote that this clone exchanges with, as a place, if it has shown anything.
 fn shown_remote(session: &Session) -> Result<Option<String>, Failure> {
-    let Some(remote) = choose_remote(&session.repo, None)? else { return Ok(None) };
+    let Some(remote) = choose_remote(&session.repo, None)? else {
+        return Ok(None);
+    };
     let prefix = session.loaded.refs.incoming_prefix(&remote);
     let has_shown = !session.repo.list(&[&prefix])?.is_empty();
-    let place = prefix.trim_end_matches('/').rsplit('/').next().map(str::to_owned);
+    let place = prefix
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .map(str::to_owned);
     Ok(place.filter(|_| has_shown))
 }
 
@@ -179,9 +224,13 @@ fn fetched_since(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failu
     let objects = session.loaded.objects();
     let mut found = Vec::new();
     for (name, place, shown) in known.iter().filter(|(_, place, _)| place != HERE) {
-        let Some(branch) = name.as_str().strip_prefix("refs/heads/") else { continue };
+        let Some(branch) = name.as_str().strip_prefix("refs/heads/") else {
+            continue;
+        };
         let tracking = format!("{TRACKING}{place}/{branch}");
-        let Some(value) = session.repo.read(&tracking)? else { continue };
+        let Some(value) = session.repo.read(&tracking)? else {
+            continue;
+        };
         let is_old = shown.is_some_and(|shown| objects.is_ancestor(value, shown).unwrap_or(false));
         if !is_old {
             found.push((name.clone(), tracking, Some(value)));
@@ -193,15 +242,30 @@ fn fetched_since(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failu
 /// All decisions, those of the charter and of these refs first.
 fn decisions_of(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
     let names: BTreeSet<_> = refs.iter().map(|r| r.name.clone()).collect();
-    let subjects: Vec<_> = std::iter::once(Subject::Charter).chain(names.into_iter().map(Subject::Ref)).collect();
-    let tell = |done, of| session.repo.watcher().at("Auditing decisions", done, Some(of));
-    audit_decisions(&session.loaded.tally, session.loaded.objects(), &subjects, tell)
+    let subjects: Vec<_> = std::iter::once(Subject::Charter)
+        .chain(names.into_iter().map(Subject::Ref))
+        .collect();
+    let tell = |done, of| {
+        session
+            .repo
+            .watcher()
+            .at("Auditing decisions", done, Some(of))
+    };
+    audit_decisions(
+        &session.loaded.tally,
+        session.loaded.objects(),
+        &subjects,
+        tell,
+    )
 }
 
 /// A value that nothing backs violates what was decided, but for a branch of this clone: that may be
 /// work that has not landed, as long as the remote's value is known and nobody asked for this one.
 fn is_violation(audit: &RefAudit, refs: &[RefAudit], Wanted { named, backed }: Wanted) -> bool {
-    let elsewhere = || refs.iter().any(|other| other.name == audit.name && other.place != HERE);
+    let elsewhere = || {
+        refs.iter()
+            .any(|other| other.name == audit.name && other.place != HERE)
+    };
     let own_work = audit.place == HERE && !named && elsewhere();
     let lacks = audit.backing == Backing::NotBacked || (backed && audit.backing != Backing::Backed);
     lacks && !own_work
@@ -217,16 +281,28 @@ fn report(
     let ledger = tally.dag().ledger();
     let faults = tally.faults();
     let evidence = evidence_of(&faults);
-    let mut violations: Vec<String> =
-        refs.iter().filter(|r| is_violation(r, refs, wanted)).map(describe_violation).collect();
+    let mut violations: Vec<String> = refs
+        .iter()
+        .filter(|r| is_violation(r, refs, wanted))
+        .map(describe_violation)
+        .collect();
+    violations.extend(decisions.iter().filter_map(|d| {
+        d.problem
+            .as_ref()
+            .map(|p| format!("decision {}: {p}", d.proposal.short()))
+    }));
     violations.extend(
-        decisions.iter().filter_map(|d| d.problem.as_ref().map(|p| format!("decision {}: {p}", d.proposal.short()))),
+        decisions
+            .iter()
+            .filter_map(|d| describe_unchecked(session, refs, d)),
     );
-    violations.extend(decisions.iter().filter_map(|d| describe_unchecked(session, refs, d)));
     violations.extend(tally.broken(&faults).iter().map(describe_broken));
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
     let earlier = decisions.len().saturating_sub(SHOWN);
-    lines.extend((earlier > 0).then(|| format!("  {earlier} more decisions, checked too; --json lists them")));
+    lines.extend(
+        (earlier > 0)
+            .then(|| format!("  {earlier} more decisions, checked too; --json lists them")),
+    );
     lines.extend(decisions.iter().skip(earlier).map(describe_decision));
     lines.extend(fault_lines(&faults, SHOWN).iter().map(Text::plain));
     let data = json!({
@@ -246,13 +322,23 @@ fn report(
             .data(data));
     }
     if !pinned {
-        let message = format!("everything fits ledger {ledger}, but nothing says that this is the right ledger");
+        let message = format!(
+            "everything fits ledger {ledger}, but nothing says that this is the right ledger"
+        );
         return Err(Failure::new("UNPINNED", message)
             .exit(Exit::Unverified)
-            .hint(format!("ask its founder for the id, then: git quorum verify --genesis {ledger}"))
+            .hint(format!(
+                "ask its founder for the id, then: git quorum verify --genesis {ledger}"
+            ))
             .data(data));
     }
-    lines.insert(0, format!("ledger {ledger}: {} entries, every signature checked", tally.dag().entries().len()));
+    lines.insert(
+        0,
+        format!(
+            "ledger {ledger}: {} entries, every signature checked",
+            tally.dag().entries().len()
+        ),
+    );
     Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
 }
 
@@ -269,13 +355,22 @@ fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {
 }
 
 fn describe_violation(audit: &RefAudit) -> String {
-    let value = audit.value.map_or("absent".to_owned(), |oid| oid.to_string());
-    format!("{} ({}) is {value}, which no decision backs", audit.name, audit.place)
+    let value = audit
+        .value
+        .map_or("absent".to_owned(), |oid| oid.to_string());
+    format!(
+        "{} ({}) is {value}, which no decision backs",
+        audit.name, audit.place
+    )
 }
 
 /// That the commits of a ref's last decision are not all here. Of an earlier one they may be gone, after a rewrite; those
 /// of the value itself Git keeps.
-fn describe_unchecked(session: &Session, refs: &[RefAudit], decision: &DecisionAudit) -> Option<String> {
+fn describe_unchecked(
+    session: &Session,
+    refs: &[RefAudit],
+    decision: &DecisionAudit,
+) -> Option<String> {
     let why = decision.unchecked.as_ref()?;
     let tally = &session.loaded.tally;
     let rewrites = match tally.content(tally.proposal(decision.proposal)?) {
@@ -283,18 +378,29 @@ fn describe_unchecked(session: &Session, refs: &[RefAudit], decision: &DecisionA
         Content::Charter(_) => false,
     };
     let is_value = refs.iter().any(|r| r.decision == Some(decision.proposal));
-    (is_value && !rewrites)
-        .then(|| format!("decision {}: its commits cannot be read: {why}", decision.proposal.short()))
+    (is_value && !rewrites).then(|| {
+        format!(
+            "decision {}: its commits cannot be read: {why}",
+            decision.proposal.short()
+        )
+    })
 }
 
 fn describe(audit: &RefAudit) -> String {
     let value = audit.value.map_or("absent".to_owned(), |oid| oid.short());
     let found = match audit.backing {
         Backing::Backed => {
-            let by = audit.decision.map_or(String::new(), |id: EntryId| id.short());
-            format!("backed by decision {by} ({} of {})", audit.landed, audit.decided)
+            let by = audit
+                .decision
+                .map_or(String::new(), |id: EntryId| id.short());
+            format!(
+                "backed by decision {by} ({} of {})",
+                audit.landed, audit.decided
+            )
         }
-        Backing::NothingDecided => "nothing decided about it yet, so nothing vouches for it".to_owned(),
+        Backing::NothingDecided => {
+            "nothing decided about it yet, so nothing vouches for it".to_owned()
+        }
         Backing::NothingLanded => format!("none of {} decisions has landed", audit.decided),
         Backing::NotBacked => "NOT BACKED by any decision".to_owned(),
         Backing::AgreementBroken => "AGREEMENT BROKEN".to_owned(),
@@ -303,9 +409,14 @@ fn describe(audit: &RefAudit) -> String {
 }
 
 fn describe_decision(decision: &DecisionAudit) -> String {
-    let members: Vec<_> = decision.precommits.keys().map(ToString::to_string).collect();
-    let unchecked =
-        decision.unchecked.as_ref().map_or(String::new(), |why| format!("; not compared with its commits: {why}"));
+    let members: Vec<_> = decision
+        .precommits
+        .keys()
+        .map(ToString::to_string)
+        .collect();
+    let unchecked = decision.unchecked.as_ref().map_or(String::new(), |why| {
+        format!("; not compared with its commits: {why}")
+    });
     format!(
         "  decision {} {}: {} (proposed by {}, round {}, agreed by {}){unchecked}",
         decision.proposal.short(),

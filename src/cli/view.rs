@@ -72,10 +72,19 @@ impl Session {
             Content::Ref(change) => (change.title.clone(), change.from, change.to),
             Content::Charter(change) => (change.title.clone(), None, None),
         };
-        let others = tally.rivals(&proposal.slot).map(|rival| rival.id).filter(|rival| *rival != id);
+        let others = tally
+            .rivals(&proposal.slot)
+            .map(|rival| rival.id)
+            .filter(|rival| *rival != id);
         let rivals: Vec<_> = others.take(SHOWN).collect();
-        let more_rivals = tally.rival_count(&proposal.slot).saturating_sub(1 + rivals.len());
-        let against = report.opinions.iter().filter(|o| o.verdict == Verdict::Reject).map(|o| o.member.clone());
+        let more_rivals = tally
+            .rival_count(&proposal.slot)
+            .saturating_sub(1 + rivals.len());
+        let against = report
+            .opinions
+            .iter()
+            .filter(|o| o.verdict == Verdict::Reject)
+            .map(|o| o.member.clone());
         Ok(ProposalView {
             id,
             subject: proposal.slot.subject.clone(),
@@ -95,15 +104,27 @@ impl Session {
     }
 
     /// What the refs of these proposals hold, and what was decided for them; looked up once for all.
-    pub fn standing(&self, ids: impl IntoIterator<Item = EntryId>) -> Result<Standing<'_>, Failure> {
+    pub fn standing(
+        &self,
+        ids: impl IntoIterator<Item = EntryId>,
+    ) -> Result<Standing<'_>, Failure> {
         let tally = &self.loaded.tally;
-        let subjects: BTreeSet<_> = ids.into_iter().filter_map(|id| Some(&tally.proposal(id)?.slot.subject)).collect();
-        let chains: BTreeMap<_, _> = subjects.into_iter().filter_map(|s| Some((s, tally.chain(s)?.decided))).collect();
+        let subjects: BTreeSet<_> = ids
+            .into_iter()
+            .filter_map(|id| Some(&tally.proposal(id)?.slot.subject))
+            .collect();
+        let chains: BTreeMap<_, _> = subjects
+            .into_iter()
+            .filter_map(|s| Some((s, tally.chain(s)?.decided)))
+            .collect();
         let names = chains.keys().filter_map(|subject| match subject {
             Subject::Ref(name) => Some(name.as_str()),
             Subject::Charter => None,
         });
-        Ok(Standing { values: self.ref_values(names)?, chains })
+        Ok(Standing {
+            values: self.ref_values(names)?,
+            chains,
+        })
     }
 
     /// The state by name, with landed and stale as the ref tells.
@@ -142,17 +163,25 @@ impl Session {
     /// Whether the ref holds the decision or a later one.
     fn has_landed(&self, id: EntryId, standing: &Standing<'_>) -> bool {
         let tally = &self.loaded.tally;
-        let Some(Subject::Ref(name)) = tally.proposal(id).map(|p| &p.slot.subject) else { return false };
+        let Some(Subject::Ref(name)) = tally.proposal(id).map(|p| &p.slot.subject) else {
+            return false;
+        };
         let decided = standing.decided(&Subject::Ref(name.clone()));
         let place = decided.iter().position(|d| *d == id);
-        place.is_some_and(|place| landed(&steps(tally, decided), standing.value(name.as_str())) > place)
+        place.is_some_and(|place| {
+            landed(&steps(tally, decided), standing.value(name.as_str())) > place
+        })
     }
 
     /// Whether an undecided proposal expects a value that the ref neither has nor will have.
     fn is_overtaken(&self, id: EntryId, standing: &Standing<'_>) -> bool {
         let tally = &self.loaded.tally;
-        let Some(proposal) = tally.proposal(id) else { return false };
-        let Content::Ref(change) = tally.content(proposal) else { return false };
+        let Some(proposal) = tally.proposal(id) else {
+            return false;
+        };
+        let Content::Ref(change) = tally.content(proposal) else {
+            return false;
+        };
         let value = standing.value(change.name.as_str());
         let decided = standing.decided(&proposal.slot.subject);
         value != change.from && path(&steps(tally, decided), value, change.from).is_none()
@@ -171,7 +200,10 @@ impl Standing<'_> {
     }
 
     fn decided(&self, subject: &Subject) -> &[EntryId] {
-        self.chains.get(subject).map(Vec::as_slice).unwrap_or_default()
+        self.chains
+            .get(subject)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 }
 
@@ -185,7 +217,12 @@ impl ProposalView {
             .with(Role::Plain, "  ")
             .with(Role::of_state(self.state), format!("{:<10}", self.state))
             .with(Role::Plain, format!(" {}  {}", self.subject, self.title));
-        text.push_str(&format!("\n    by {}, {} of {} approvals", self.proposer, self.approvals.len(), self.quorum));
+        text.push_str(&format!(
+            "\n    by {}, {} of {} approvals",
+            self.proposer,
+            self.approvals.len(),
+            self.quorum
+        ));
         if !self.approvals.is_empty() {
             text.push_str(&format!(" ({})", names(&self.approvals)));
         }
@@ -193,10 +230,17 @@ impl ProposalView {
             text.push_str(&format!(", rejected by {}", names(&self.rejections)));
         }
         if !self.missing.is_empty() {
-            text.push_str(&format!("; needs {} from {}", self.needs, names(&self.missing)));
+            text.push_str(&format!(
+                "; needs {} from {}",
+                self.needs,
+                names(&self.missing)
+            ));
         }
         if !self.rivals.is_empty() {
-            text.push_str(&format!("\n    rivals: {}", first_of(&self.rivals, self.more_rivals)));
+            text.push_str(&format!(
+                "\n    rivals: {}",
+                first_of(&self.rivals, self.more_rivals)
+            ));
         }
         text
     }
@@ -214,7 +258,11 @@ fn first_of(ids: &[EntryId], more: usize) -> String {
 
 /// Names in a row.
 pub fn names(names: &BTreeSet<MemberName>) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What of the faults is evidence, as the tally orders it.
@@ -225,16 +273,25 @@ pub fn evidence_of(faults: &[Fault]) -> BTreeSet<Evidence> {
 /// The first so many faults in a line each, and how to see more of them.
 pub fn fault_lines(faults: &[Fault], count: usize) -> Vec<Text> {
     let (shown, more) = first(faults, count);
-    let rest = (more > 0).then(|| format!("… and {more} more faults")).into_iter();
+    let rest = (more > 0)
+        .then(|| format!("… and {more} more faults"))
+        .into_iter();
     let how = (!faults.is_empty()).then(|| "git quorum faults tells by which entries".to_owned());
-    shown.iter().map(describe_fault).chain(rest.chain(how).map(|line| Text::of(Role::Faint, line))).collect()
+    shown
+        .iter()
+        .map(describe_fault)
+        .chain(rest.chain(how).map(|line| Text::of(Role::Faint, line)))
+        .collect()
 }
 
 /// A fault in a line.
 pub fn describe_fault(fault: &Fault) -> Text {
     Text::of(Role::Bad, "fault ")
         .with(Role::Id, fault.id.short())
-        .with(Role::Bad, format!("  {} ({})", fault.kind, fault.rule_name()))
+        .with(
+            Role::Bad,
+            format!("  {} ({})", fault.kind, fault.rule_name()),
+        )
         .with(Role::Plain, format!("  {}", fault.sentence()))
 }
 
@@ -244,7 +301,11 @@ mod tests {
 
     #[test]
     fn a_line_of_rivals_has_an_end() {
-        let ids = |count: u8| (0..count).map(|n| EntryId::new([n; 32])).collect::<Vec<_>>();
+        let ids = |count: u8| {
+            (0..count)
+                .map(|n| EntryId::new([n; 32]))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(first_of(&ids(2), 0), "000000000000, 010101010101");
         assert!(!first_of(&ids(8), 0).contains("more"));
         assert!(first_of(&ids(50), 150).ends_with("070707070707 and 192 more"));

@@ -14,7 +14,12 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The statement that `round` of the proposal's slot, under `charter`, agreed on the proposal. `None`
 /// when the proposal or charter is not known.
-pub fn agreement_statement(tally: &Tally, charter: EntryId, proposal: EntryId, round: u32) -> Option<String> {
+pub fn agreement_statement(
+    tally: &Tally,
+    charter: EntryId,
+    proposal: EntryId,
+    round: u32,
+) -> Option<String> {
     let proposed = tally.proposal(proposal)?;
     let electorate = tally.dag().charter(charter)?;
     let mut predicate = json!({
@@ -26,7 +31,8 @@ pub fn agreement_statement(tally: &Tally, charter: EntryId, proposal: EntryId, r
         "round": if Rule::RoundInStatement.is_lifted() { 0 } else { round },
         "slot": proposed.slot.id(),
     });
-    let mut subjects = vec![json!({"digest": {"sha256": proposal}, "name": format!("proposal/{proposal}")})];
+    let mut subjects =
+        vec![json!({"digest": {"sha256": proposal}, "name": format!("proposal/{proposal}")})];
     describe(tally, proposed, &mut predicate, &mut subjects)?;
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
@@ -39,7 +45,12 @@ pub fn agreement_statement(tally: &Tally, charter: EntryId, proposal: EntryId, r
 }
 
 /// Adds what was agreed: a ref's move, or the next charter's digest.
-fn describe(tally: &Tally, proposed: &Proposal, predicate: &mut Value, subjects: &mut Vec<Value>) -> Option<()> {
+fn describe(
+    tally: &Tally,
+    proposed: &Proposal,
+    predicate: &mut Value,
+    subjects: &mut Vec<Value>,
+) -> Option<()> {
     let added = match tally.content(proposed) {
         Content::Ref(change) => {
             if let Some(to) = change.to {
@@ -57,12 +68,19 @@ fn describe(tally: &Tally, proposed: &Proposal, predicate: &mut Value, subjects:
             json!({"nextCharterDigest": crate::id::Digest::of(to_canonical(&next.charter).ok()?.as_bytes())})
         }
     };
-    let (Value::Object(predicate), Value::Object(added)) = (predicate, added) else { return None };
+    let (Value::Object(predicate), Value::Object(added)) = (predicate, added) else {
+        return None;
+    };
     predicate.extend(added);
     Some(())
 }
 
 /// DSSE v1: `DSSEv1 <length> <type> <length> <body>`, the lengths in decimal bytes.
 pub fn pre_authentication_encoding(body: &str) -> Vec<u8> {
-    format!("DSSEv1 {} {PAYLOAD_TYPE} {} {body}", PAYLOAD_TYPE.len(), body.len()).into_bytes()
+    format!(
+        "DSSEv1 {} {PAYLOAD_TYPE} {} {body}",
+        PAYLOAD_TYPE.len(),
+        body.len()
+    )
+    .into_bytes()
 }

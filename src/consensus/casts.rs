@@ -34,15 +34,26 @@ impl Casts {
     /// again and again makes no work.
     pub(super) fn file(&mut self, dag: &Dag, member: MemberName, proposal: EntryId, place: Place) {
         if !self.is_raised(dag, &member, place, |other| other == proposal) {
-            self.supporters.entry(proposal).or_default().insert(member.clone());
-            dag.mark(self.by_member.entry(member).or_default(), place, (proposal, place));
+            self.supporters
+                .entry(proposal)
+                .or_default()
+                .insert(member.clone());
+            dag.mark(
+                self.by_member.entry(member).or_default(),
+                place,
+                (proposal, place),
+            );
         }
     }
 
     /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = Cast<'_>> {
         self.by_member.iter().flat_map(|(member, marks)| {
-            marks.iter().map(move |(proposal, place)| Cast { member, proposal: *proposal, place: *place })
+            marks.iter().map(move |(proposal, place)| Cast {
+                member,
+                proposal: *proposal,
+                place: *place,
+            })
         })
     }
 
@@ -59,7 +70,9 @@ impl Casts {
         at: Place,
         wanted: impl Fn(EntryId) -> bool,
     ) -> bool {
-        self.by_member.get(member).is_some_and(|marks| dag.knows(at, marks, |(proposal, _)| wanted(*proposal)))
+        self.by_member
+            .get(member)
+            .is_some_and(|marks| dag.knows(at, marks, |(proposal, _)| wanted(*proposal)))
     }
 
     /// The members with any voice.
@@ -68,8 +81,14 @@ impl Casts {
     }
 
     /// The proposals that the member has raised a voice for, by id.
-    pub(super) fn raised_by<'a>(&'a self, member: &'a MemberName) -> impl Iterator<Item = EntryId> + 'a {
-        self.supporters.iter().filter(|(_, members)| members.contains(member)).map(|(proposal, _)| *proposal)
+    pub(super) fn raised_by<'a>(
+        &'a self,
+        member: &'a MemberName,
+    ) -> impl Iterator<Item = EntryId> + 'a {
+        self.supporters
+            .iter()
+            .filter(|(_, members)| members.contains(member))
+            .map(|(proposal, _)| *proposal)
     }
 
     /// The members with a voice for the proposal: a set, never a count of votes.
@@ -84,13 +103,19 @@ impl Casts {
         proposal: EntryId,
         at: Place,
     ) -> impl Iterator<Item = &'a MemberName> {
-        self.supporters(proposal).filter(move |member| self.is_raised(dag, member, at, |other| other == proposal))
+        self.supporters(proposal)
+            .filter(move |member| self.is_raised(dag, member, at, |other| other == proposal))
     }
 
     /// The proposal that so many members support by voices known to the statement at `at`; the lowest id of several.
     pub(super) fn quorum_value(&self, dag: &Dag, quorum: usize, at: Place) -> Option<EntryId> {
-        let could =
-            self.supporters.iter().filter(|(_, members)| members.len() >= quorum).map(|(proposal, _)| *proposal);
-        could.into_iter().find(|proposal| self.supporters_before(dag, *proposal, at).count() >= quorum)
+        let could = self
+            .supporters
+            .iter()
+            .filter(|(_, members)| members.len() >= quorum)
+            .map(|(proposal, _)| *proposal);
+        could
+            .into_iter()
+            .find(|proposal| self.supporters_before(dag, *proposal, at).count() >= quorum)
     }
 }

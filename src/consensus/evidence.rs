@@ -76,7 +76,13 @@ impl Tally {
     /// All evidence in the ledger, sorted; one pair for each rule, round and phase broken.
     pub fn evidence(&self) -> Vec<Evidence> {
         let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
-        let evidence = |Pair { member, rule, charter, slot, votes: [first, second] }| Evidence {
+        let evidence = |Pair {
+                            member,
+                            rule,
+                            charter,
+                            slot,
+                            votes: [first, second],
+                        }| Evidence {
             member,
             rule,
             charter,
@@ -96,14 +102,25 @@ impl Tally {
         // Found once for all slots of a member and charter, which stand together.
         let mut frozen: Option<(&MemberName, EntryId, Freeze)> = None;
         for ((member, charter, slot), votes) in self.cast.iter() {
-            let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(*charter, vote.place);
+            let bears =
+                |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(*charter, vote.place);
             let votes = &self.in_fixed_order(votes.iter().filter(bears));
             if votes.is_empty() {
                 continue;
             }
             let mut convict = |rule, first: &Vote, second: &Vote| {
-                let (member, slot, votes) = (member.clone(), slot.clone(), [first.clone(), second.clone()]);
-                found.push(Pair { member, rule, charter: *charter, slot, votes });
+                let (member, slot, votes) = (
+                    member.clone(),
+                    slot.clone(),
+                    [first.clone(), second.clone()],
+                );
+                found.push(Pair {
+                    member,
+                    rule,
+                    charter: *charter,
+                    slot,
+                    votes,
+                });
             };
             for (first, second) in equivocations(votes) {
                 convict(EvidenceRule::Equivocation, first, second);
@@ -114,9 +131,13 @@ impl Tally {
             if *slot == change_of(*charter) {
                 continue;
             }
-            let known = frozen.take().filter(|(of, under, _)| *of == member && *under == *charter);
+            let known = frozen
+                .take()
+                .filter(|(of, under, _)| *of == member && *under == *charter);
             let (.., freeze) =
-                frozen.insert(known.unwrap_or_else(|| (member, *charter, self.freeze_of(member, *charter, &wanted))));
+                frozen.insert(known.unwrap_or_else(|| {
+                    (member, *charter, self.freeze_of(member, *charter, &wanted))
+                }));
             if let Some((first, second)) = self.freeze_violation(votes, freeze) {
                 convict(EvidenceRule::FreezeViolation, first, second);
             }
@@ -134,13 +155,25 @@ impl Tally {
 
     /// For each prevote the precommit of another proposal in the highest round below it, if nothing released
     /// it: what releases that one releases every earlier one too.
-    fn lock_violations<'a>(&self, charter: EntryId, slot: &Slot, votes: &'a [Vote]) -> Vec<(&'a Vote, &'a Vote)> {
-        let (prevotes, locks) = votes.split_at(votes.partition_point(|v| v.phase == Phase::Prevote));
+    fn lock_violations<'a>(
+        &self,
+        charter: EntryId,
+        slot: &Slot,
+        votes: &'a [Vote],
+    ) -> Vec<(&'a Vote, &'a Vote)> {
+        let (prevotes, locks) =
+            votes.split_at(votes.partition_point(|v| v.phase == Phase::Prevote));
         let before_it = other_before(locks);
         let hardest = |prevote: &Vote| {
-            let last = locks.partition_point(|lock| lock.round < prevote.round).checked_sub(1)?;
+            let last = locks
+                .partition_point(|lock| lock.round < prevote.round)
+                .checked_sub(1)?;
             let differs = locks.get(last)?.proposal != prevote.proposal;
-            locks.get(if differs { last } else { (*before_it.get(last)?)? })
+            locks.get(if differs {
+                last
+            } else {
+                (*before_it.get(last)?)?
+            })
         };
         let broken = |prevote: &'a Vote| {
             let lock = hardest(prevote)?;
@@ -151,27 +184,52 @@ impl Tally {
 
     /// Whether q prevotes for what `prevote` is for, of one round strictly between, are among its ancestors.
     fn released_between(&self, charter: EntryId, slot: &Slot, lock: u32, prevote: &Vote) -> bool {
-        let Some(ballot) = self.ballots.get(slot).and_then(|ballots| ballots.get(&charter)) else { return false };
-        let between = ballot.iter().filter(|(round, _)| **round > lock && **round < prevote.round);
+        let Some(ballot) = self
+            .ballots
+            .get(slot)
+            .and_then(|ballots| ballots.get(&charter))
+        else {
+            return false;
+        };
+        let between = ballot
+            .iter()
+            .filter(|(round, _)| **round > lock && **round < prevote.round);
         let quorum = self.quorum(charter);
         between
             .into_iter()
-            .map(|(_, votes)| votes.prevotes.supporters_before(&self.dag, prevote.proposal, prevote.place))
+            .map(|(_, votes)| {
+                votes
+                    .prevotes
+                    .supporters_before(&self.dag, prevote.proposal, prevote.place)
+            })
             .any(|members| members.count() >= quorum)
     }
 
     /// The first precommits of the member to a change of the charter.
-    fn freeze_of(&self, member: &MemberName, charter: EntryId, wanted: impl Fn(EntryIndex) -> bool) -> Freeze {
-        let cast = self.cast.get(&(member.clone(), charter, change_of(charter)));
-        let bears = |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(charter, vote.place);
+    fn freeze_of(
+        &self,
+        member: &MemberName,
+        charter: EntryId,
+        wanted: impl Fn(EntryIndex) -> bool,
+    ) -> Freeze {
+        let cast = self
+            .cast
+            .get(&(member.clone(), charter, change_of(charter)));
+        let bears =
+            |vote: &&Vote| wanted(vote.place.entry) && self.is_decided_at(charter, vote.place);
         let changes = self.first_precommits(cast.into_iter().flatten().filter(bears));
-        let common = (changes.len() > 1).then(|| self.dag.common(changes.iter().map(|change| change.place)));
+        let common =
+            (changes.len() > 1).then(|| self.dag.common(changes.iter().map(|change| change.place)));
         Freeze { changes, common }
     }
 
     /// A vote outside the slot of the change that is no ancestor of a precommit of it. There may be any number of either,
     /// so they are not compared with each other.
-    fn freeze_violation<'a>(&self, votes: &'a [Vote], freeze: &'a Freeze) -> Option<(&'a Vote, &'a Vote)> {
+    fn freeze_violation<'a>(
+        &self,
+        votes: &'a [Vote],
+        freeze: &'a Freeze,
+    ) -> Option<(&'a Vote, &'a Vote)> {
         let Freeze { changes, common } = freeze;
         let is_free = |vote: &Vote| match (common, changes.first()) {
             (Some(common), _) => self.dag.is_common(vote.place, common),
@@ -179,7 +237,12 @@ impl Tally {
             (None, None) => true,
         };
         let vote = votes.iter().find(|vote| !is_free(vote))?;
-        Some((changes.iter().find(|change| !self.dag.precedes(vote.place, change.place))?, vote))
+        Some((
+            changes
+                .iter()
+                .find(|change| !self.dag.precedes(vote.place, change.place))?,
+            vote,
+        ))
     }
 
     /// The precommits that no other of these precedes: what these know, the later ones know too.
@@ -200,7 +263,11 @@ impl Tally {
 /// For each vote the last one before it that is for another proposal.
 fn other_before(votes: &[Vote]) -> Vec<Option<usize>> {
     let mut found: Vec<Option<usize>> = Vec::with_capacity(votes.len());
-    for (place, pair) in std::iter::once(None).chain(votes.windows(2).map(Some)).take(votes.len()).enumerate() {
+    for (place, pair) in std::iter::once(None)
+        .chain(votes.windows(2).map(Some))
+        .take(votes.len())
+        .enumerate()
+    {
         found.push(match pair {
             Some([before, vote]) if before.proposal != vote.proposal => Some(place - 1),
             Some(_) => found.last().copied().flatten(),
@@ -214,7 +281,8 @@ fn other_before(votes: &[Vote]) -> Vec<Option<usize>> {
 /// are in their fixed order, so that those of a round and phase stand together.
 fn equivocations(votes: &[Vote]) -> Vec<(&Vote, &Vote)> {
     let together = votes.chunk_by(|a, b| (a.phase, a.round) == (b.phase, b.round));
-    let other = |votes: &[Vote], first: &Vote| votes.iter().position(|v| v.proposal != first.proposal);
+    let other =
+        |votes: &[Vote], first: &Vote| votes.iter().position(|v| v.proposal != first.proposal);
     let pairs = together.filter_map(|votes| {
         let first = votes.first()?;
         Some((first, votes.get(other(votes, first)?)?))

@@ -71,9 +71,11 @@ impl FaultKind {
     pub fn of_vote(reason: DiscountReason) -> Option<(FaultKind, &'static str)> {
         use DiscountReason as Code;
         Some(match reason {
-            Code::UnknownProposal | Code::NotProtected | Code::WrongBase | Code::BaseNotDecided | Code::NotAVoter => {
-                (Self::UncitedVote, "section 3")
-            }
+            Code::UnknownProposal
+            | Code::NotProtected
+            | Code::WrongBase
+            | Code::BaseNotDecided
+            | Code::NotAVoter => (Self::UncitedVote, "section 3"),
             Code::RoundNotEntered => (Self::UncitedVote, "5a"),
             Code::NotApproved => (Self::UncitedVote, "1"),
             Code::NoPrevoteQuorum => (Self::UncitedVote, "2"),
@@ -182,33 +184,69 @@ impl Tally {
     }
 
     fn faults_among(&self, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Fault> {
-        let pairs = self.pairs(&wanted).into_iter().map(|pair| self.fault_of_pair(pair));
+        let pairs = self
+            .pairs(&wanted)
+            .into_iter()
+            .map(|pair| self.fault_of_pair(pair));
         let single = self.discounted().iter().filter(|d| wanted(d.place.entry));
-        let mut found: Vec<_> = pairs.chain(single.filter_map(|d| self.fault_of_vote(d))).collect();
+        let mut found: Vec<_> = pairs
+            .chain(single.filter_map(|d| self.fault_of_vote(d)))
+            .collect();
         found.sort();
         found
     }
 
-    fn fault_of_pair(&self, Pair { member, rule, charter, slot, votes }: Pair) -> Fault {
-        let said = votes.iter().filter_map(|vote| self.said(vote.place)).collect::<Vec<_>>();
+    fn fault_of_pair(
+        &self,
+        Pair {
+            member,
+            rule,
+            charter,
+            slot,
+            votes,
+        }: Pair,
+    ) -> Fault {
+        let said = votes
+            .iter()
+            .filter_map(|vote| self.said(vote.place))
+            .collect::<Vec<_>>();
         let last = said.last();
         // What rule 7 tells apart: one pair is named of several.
         let what = match rule {
-            EvidenceRule::Equivocation => last.map(|said| format!("{} {}", word(said.phase), said.round)),
-            EvidenceRule::LockViolation => last.map(|said| format!("{} {}", said.entry, said.statement)),
+            EvidenceRule::Equivocation => {
+                last.map(|said| format!("{} {}", word(said.phase), said.round))
+            }
+            EvidenceRule::LockViolation => {
+                last.map(|said| format!("{} {}", said.entry, said.statement))
+            }
             EvidenceRule::FreezeViolation => None,
         };
-        self.fault(member, (rule.into(), rule.number(), None), (charter, Some(slot)), said, &what.unwrap_or_default())
+        self.fault(
+            member,
+            (rule.into(), rule.number(), None),
+            (charter, Some(slot)),
+            said,
+            &what.unwrap_or_default(),
+        )
     }
 
     fn fault_of_vote(&self, discounted: &Discounted) -> Option<Fault> {
         let said = self.said(discounted.place)?;
         let (kind, rule) = FaultKind::of_vote(discounted.discount.reason)?;
         let entry = self.dag.entry(discounted.place.entry);
-        let slot = self.known_proposal(said.proposal, discounted.place).ok().map(|p| p.slot.clone());
+        let slot = self
+            .known_proposal(said.proposal, discounted.place)
+            .ok()
+            .map(|p| p.slot.clone());
         let what = format!("{} {}", said.entry, said.statement);
         let why = (kind, rule, Some(discounted.discount.reason));
-        Some(self.fault(entry.member.clone(), why, (entry.charter, slot), vec![said], &what))
+        Some(self.fault(
+            entry.member.clone(),
+            why,
+            (entry.charter, slot),
+            vec![said],
+            &what,
+        ))
     }
 
     fn fault(
@@ -224,9 +262,23 @@ impl Tally {
             None => (None, None, None),
         };
         let of_slot = id_of_slot.map_or("none".to_owned(), |id| id.to_string());
-        let named = format!("git-quorum fault v1\n{}\n{member}\n{charter}\n{of_slot}\n{what}\n", kind.code());
+        let named = format!(
+            "git-quorum fault v1\n{}\n{member}\n{charter}\n{of_slot}\n{what}\n",
+            kind.code()
+        );
         let id = Digest::of(named.as_bytes());
-        Fault { member, kind, charter, subject, base, slot: id_of_slot, votes, rule, code, id }
+        Fault {
+            member,
+            kind,
+            charter,
+            subject,
+            base,
+            slot: id_of_slot,
+            votes,
+            rule,
+            code,
+            id,
+        }
     }
 
     /// The vote at a place; none if what stands there is none.
@@ -237,12 +289,22 @@ impl Tally {
             Statement::Precommit(vote) => (Phase::Precommit, vote.round, vote.proposal),
             _ => return None,
         };
-        Some(Said { entry: entry.id, commit: entry.oid, statement: place.statement, phase, round, proposal })
+        Some(Said {
+            entry: entry.id,
+            commit: entry.oid,
+            statement: place.statement,
+            phase,
+            round,
+            proposal,
+        })
     }
 
     /// The slots with two decisions, and who is convicted for each.
     pub fn broken(&self, faults: &[Fault]) -> Vec<BrokenSlot> {
-        let mut broken: Vec<_> = self.broken_slots().filter_map(|slot| self.broken_slot(slot, faults)).collect();
+        let mut broken: Vec<_> = self
+            .broken_slots()
+            .filter_map(|slot| self.broken_slot(slot, faults))
+            .collect();
         broken.sort();
         broken
     }
@@ -250,7 +312,13 @@ impl Tally {
     /// Every two decisions convict so many under the charter at which their ways part; what asks for most is told.
     fn broken_slot(&self, slot: &Slot, faults: &[Fault]) -> Option<BrokenSlot> {
         let decisions = self.decided_in(slot);
-        let charters = |id: &EntryId| self.sources.get(id).into_iter().flatten().map(|(charter, _)| *charter);
+        let charters = |id: &EntryId| {
+            self.sources
+                .get(id)
+                .into_iter()
+                .flatten()
+                .map(|(charter, _)| *charter)
+        };
         let mut partings: BTreeSet<(EntryId, Slot)> = BTreeSet::new();
         for (place, one) in decisions.iter().enumerate() {
             for other in decisions.iter().skip(place + 1) {
@@ -258,11 +326,23 @@ impl Tally {
                 partings.extend(all.filter_map(|(a, b)| self.parting(slot, a, b)));
             }
         }
-        let slots: BTreeSet<_> = partings.iter().map(|(_, slot)| slot.id()).chain([slot.id()]).collect();
-        let threshold = |charter: EntryId| self.dag.charter(charter).map(|node| node.charter.threshold());
-        let most = partings.iter().filter_map(|(charter, _)| Some((*charter, threshold(*charter)?)));
+        let slots: BTreeSet<_> = partings
+            .iter()
+            .map(|(_, slot)| slot.id())
+            .chain([slot.id()])
+            .collect();
+        let threshold = |charter: EntryId| {
+            self.dag
+                .charter(charter)
+                .map(|node| node.charter.threshold())
+        };
+        let most = partings
+            .iter()
+            .filter_map(|(charter, _)| Some((*charter, threshold(*charter)?)));
         let (charter, t) = most.max_by_key(|(_, t)| (2 * t.q).saturating_sub(t.n))?;
-        let convicts = |f: &&Fault| f.kind.pair_rule().is_some() && f.slot.is_some_and(|id| slots.contains(&id));
+        let convicts = |f: &&Fault| {
+            f.kind.pair_rule().is_some() && f.slot.is_some_and(|id| slots.contains(&id))
+        };
         Some(BrokenSlot {
             subject: slot.subject.clone(),
             base: slot.base,
@@ -272,18 +352,34 @@ impl Tally {
             n: t.n,
             quorum: t.q,
             least: (2 * t.q).saturating_sub(t.n),
-            convicted: faults.iter().filter(convicts).map(|f| f.member.clone()).collect(),
+            convicted: faults
+                .iter()
+                .filter(convicts)
+                .map(|f| f.member.clone())
+                .collect(),
         })
     }
 
     /// Where two decisions of a slot under these charters part: in the slot itself, under the earlier charter; or
     /// in the slot of the last charter that both follow from, which then has two decisions as well.
     fn parting(&self, slot: &Slot, one: EntryId, other: EntryId) -> Option<(EntryId, Slot)> {
-        let before = |charter| self.dag.lineage(charter).map(|(id, _)| id).collect::<Vec<_>>();
+        let before = |charter| {
+            self.dag
+                .lineage(charter)
+                .map(|(id, _)| id)
+                .collect::<Vec<_>>()
+        };
         let (of_one, of_other) = (before(one), before(other));
         let shared = of_one.iter().find(|id| of_other.contains(id))?;
         let same_line = *shared == one || *shared == other;
-        let slot = if same_line { slot.clone() } else { Slot { subject: Subject::Charter, base: *shared } };
+        let slot = if same_line {
+            slot.clone()
+        } else {
+            Slot {
+                subject: Subject::Charter,
+                base: *shared,
+            }
+        };
         Some((*shared, slot))
     }
 }
@@ -298,36 +394,64 @@ fn word(phase: Phase) -> &'static str {
 impl Fault {
     /// What was done, in a sentence; holds no free text of members.
     pub fn sentence(&self) -> String {
-        let subject = self.subject.as_ref().map_or("no proposal that it knows".to_owned(), ToString::to_string);
+        let subject = self
+            .subject
+            .as_ref()
+            .map_or("no proposal that it knows".to_owned(), ToString::to_string);
         let did = |said: &Said| match said.phase {
             Phase::Prevote => format!("prevoted {} in round {}", said.proposal.short(), said.round),
-            Phase::Precommit => format!("precommitted {} in round {}", said.proposal.short(), said.round),
+            Phase::Precommit => format!(
+                "precommitted {} in round {}",
+                said.proposal.short(),
+                said.round
+            ),
         };
         let votes: Vec<_> = self.votes.iter().map(did).collect();
-        let (first, last) = (votes.first().cloned().unwrap_or_default(), votes.last().cloned().unwrap_or_default());
+        let (first, last) = (
+            votes.first().cloned().unwrap_or_default(),
+            votes.last().cloned().unwrap_or_default(),
+        );
         let why = match self.kind {
             FaultKind::Equivocation => format!("and {last}"),
-            FaultKind::LockViolation => format!("and {last}, to which no quorum of prevotes had released it"),
+            FaultKind::LockViolation => {
+                format!("and {last}, to which no quorum of prevotes had released it")
+            }
             FaultKind::FreezeViolation => {
                 format!("which changes the charter, and beside that, under the old one, {last}")
             }
             _ => format!("though {}", self.code.map_or("", DiscountReason::meaning)),
         };
-        let comma = if self.kind == FaultKind::Equivocation { " " } else { ", " };
+        let comma = if self.kind == FaultKind::Equivocation {
+            " "
+        } else {
+            ", "
+        };
         format!("{subject}: {} {first}{comma}{why}", self.member)
     }
 
     /// The rule that was broken, as people name it.
     pub fn rule_name(&self) -> String {
-        if self.rule.starts_with("section") { self.rule.to_owned() } else { format!("rule {}", self.rule) }
+        if self.rule.starts_with("section") {
+            self.rule.to_owned()
+        } else {
+            format!("rule {}", self.rule)
+        }
     }
 
     /// The same as [`Tally::evidence`] gives it, if it is a pair.
     pub fn evidence(&self) -> Option<Evidence> {
         let (rule, slot) = self.kind.pair_rule().zip(self.slot)?;
-        let [first, second] = self.votes.as_slice() else { return None };
+        let [first, second] = self.votes.as_slice() else {
+            return None;
+        };
         let entries = [first.entry, second.entry];
-        Some(Evidence { member: self.member.clone(), rule, charter: self.charter, slot, entries })
+        Some(Evidence {
+            member: self.member.clone(),
+            rule,
+            charter: self.charter,
+            slot,
+            entries,
+        })
     }
 
     /// The entries that convict, each once.
@@ -336,6 +460,9 @@ impl Fault {
     }
 }
 
-fn as_code<S: Serializer>(reason: &Option<DiscountReason>, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_code<S: Serializer>(
+    reason: &Option<DiscountReason>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     reason.map(DiscountReason::code).serialize(serializer)
 }

@@ -49,20 +49,35 @@ impl Tally {
 
     /// The charter of this id, if it is decided among the ancestors of `at`.
     fn electorate(&self, charter: EntryId, at: Place) -> Result<&Charter, Discount> {
-        let node = self.dag.charter(charter).filter(|_| self.is_decided_at(charter, at));
-        node.map(|n| &n.charter).ok_or_else(|| DiscountReason::CharterNotDecided.into())
+        let node = self
+            .dag
+            .charter(charter)
+            .filter(|_| self.is_decided_at(charter, at));
+        node.map(|n| &n.charter)
+            .ok_or_else(|| DiscountReason::CharterNotDecided.into())
     }
 
     pub(super) fn judge_proposal(&self, at: Place) -> Result<Proposal, Discount> {
         let entry = self.dag.entry(at.entry);
         let electorate = self.electorate(entry.charter, at)?;
         let (slot, root) = match entry.statements.first() {
-            Some(Statement::Propose(proposal)) => self.judge_ref_proposal(entry.charter, proposal, at)?,
-            Some(Statement::ProposeCharter(proposal)) => self.judge_charter_proposal(electorate, proposal)?,
+            Some(Statement::Propose(proposal)) => {
+                self.judge_ref_proposal(entry.charter, proposal, at)?
+            }
+            Some(Statement::ProposeCharter(proposal)) => {
+                self.judge_charter_proposal(electorate, proposal)?
+            }
             _ => return Err(DiscountReason::UnknownProposal.into()),
         };
         let (proposer, charter) = (entry.member.clone(), entry.charter);
-        Ok(Proposal { id: entry.id, proposer, charter, slot, root, place: at })
+        Ok(Proposal {
+            id: entry.id,
+            proposer,
+            charter,
+            slot,
+            root,
+            place: at,
+        })
     }
 
     fn judge_ref_proposal(
@@ -71,10 +86,17 @@ impl Tally {
         proposal: &RefProposal,
         at: Place,
     ) -> Result<(Slot, EntryId), Discount> {
-        let slot = Slot { subject: Subject::Ref(proposal.name.clone()), base: proposal.base };
-        let root = self.root(charter, &slot.subject).ok_or(DiscountReason::NotProtected)?;
+        let slot = Slot {
+            subject: Subject::Ref(proposal.name.clone()),
+            base: proposal.base,
+        };
+        let root = self
+            .root(charter, &slot.subject)
+            .ok_or(DiscountReason::NotProtected)?;
         if proposal.base != root {
-            let base = self.known_proposal(proposal.base, at).map_err(|_| DiscountReason::WrongBase)?;
+            let base = self
+                .known_proposal(proposal.base, at)
+                .map_err(|_| DiscountReason::WrongBase)?;
             if base.slot.subject != slot.subject || base.root != root {
                 return Err(DiscountReason::WrongBase.into());
             }
@@ -91,12 +113,24 @@ impl Tally {
         proposal: &CharterProposal,
     ) -> Result<(Slot, EntryId), Discount> {
         if let ProposedCharter::Known(next) = &proposal.charter {
-            next.check_follows(electorate).map_err(|e| Discount::new(DiscountReason::NotASuccessor, e.to_string()))?;
+            next.check_follows(electorate)
+                .map_err(|e| Discount::new(DiscountReason::NotASuccessor, e.to_string()))?;
         }
-        Ok((Slot { subject: Subject::Charter, base: proposal.base }, self.dag.ledger()))
+        Ok((
+            Slot {
+                subject: Subject::Charter,
+                base: proposal.base,
+            },
+            self.dag.ledger(),
+        ))
     }
 
-    pub(super) fn judge_withdrawal(&self, member: &MemberName, proposal: EntryId, at: Place) -> Result<(), Discount> {
+    pub(super) fn judge_withdrawal(
+        &self,
+        member: &MemberName,
+        proposal: EntryId,
+        at: Place,
+    ) -> Result<(), Discount> {
         self.electorate(self.dag.entry(at.entry).charter, at)?;
         let proposed = self.known_proposal(proposal, at)?;
         if proposed.proposer != *member {
@@ -106,7 +140,12 @@ impl Tally {
     }
 
     /// What holds for reviews of all kinds: their charter is decided, and they know what they are about.
-    pub(super) fn judge_review(&self, charter: EntryId, proposal: EntryId, at: Place) -> Result<(), Discount> {
+    pub(super) fn judge_review(
+        &self,
+        charter: EntryId,
+        proposal: EntryId,
+        at: Place,
+    ) -> Result<(), Discount> {
         self.electorate(charter, at)?;
         self.known_proposal(proposal, at).map(|_| ())
     }
@@ -171,12 +210,20 @@ impl Tally {
         if Rule::AgreementSignature.is_lifted() {
             return Ok(());
         }
-        let key = self.dag.charter(charter).and_then(|n| n.charter.member(member)).map(|m| m.key);
+        let key = self
+            .dag
+            .charter(charter)
+            .and_then(|n| n.charter.member(member))
+            .map(|m| m.key);
         let statement = agreement_statement(self, charter, vote.proposal, vote.round);
-        let verifies = key
-            .zip(statement)
-            .is_some_and(|(key, body)| key.verifies(&pre_authentication_encoding(&body), &vote.signature));
-        if verifies { Ok(()) } else { DiscountReason::BadAgreementSignature.into() }
+        let verifies = key.zip(statement).is_some_and(|(key, body)| {
+            key.verifies(&pre_authentication_encoding(&body), &vote.signature)
+        });
+        if verifies {
+            Ok(())
+        } else {
+            DiscountReason::BadAgreementSignature.into()
+        }
     }
 
     /// What holds for votes of both phases: the charter is decided and lets the member vote, the slot
@@ -206,8 +253,19 @@ impl Tally {
         if matches!(inheritance, Inheritance::Decided(value) if value != proposal.id) {
             return Err(DiscountReason::SlotDecided.into());
         }
-        let ballot = self.ballots.get(slot).and_then(|ballots| ballots.get(&charter));
-        Ok(Case { member, charter, electorate, proposal, ballot, inheritance, at })
+        let ballot = self
+            .ballots
+            .get(slot)
+            .and_then(|ballots| ballots.get(&charter));
+        Ok(Case {
+            member,
+            charter,
+            electorate,
+            proposal,
+            ballot,
+            inheritance,
+            at,
+        })
     }
 
     /// A vote in a slot has the slot's base decision among its ancestors. The slot of the charter
@@ -215,7 +273,11 @@ impl Tally {
     fn check_base(&self, charter: EntryId, proposal: &Proposal, at: Place) -> Result<(), Discount> {
         let base = proposal.slot.base;
         if proposal.slot.subject == Subject::Charter {
-            return if base == charter { Ok(()) } else { DiscountReason::WrongBase.into() };
+            return if base == charter {
+                Ok(())
+            } else {
+                DiscountReason::WrongBase.into()
+            };
         }
         // A chain's root is a charter of the lineage, which the charter's own decision vouches for.
         if base == proposal.root || self.decided_before(base, at) {
@@ -227,21 +289,36 @@ impl Tally {
     /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
         let voted_in = |votes: &Round| votes.has_voted(&self.dag, case.member, case.at);
-        let mut later = case.ballot.into_iter().flatten().filter(|(voted, _)| **voted > round);
+        let mut later = case
+            .ballot
+            .into_iter()
+            .flatten()
+            .filter(|(voted, _)| **voted > round);
         if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes))
             && !Rule::MonotoneRounds.is_lifted()
         {
             let detail = format!("round {voted} before round {round}");
             return Err(Discount::new(DiscountReason::RoundWentBack, detail));
         }
-        let votes = case.ballot.and_then(|b| b.get(&round)).map(|votes| votes.phase(phase));
-        let is_second = votes.is_some_and(|v| v.is_raised(&self.dag, case.member, case.at, |p| p != case.proposal.id));
-        if is_second && !Rule::OneVoteARound.is_lifted() { DiscountReason::SecondVote.into() } else { Ok(()) }
+        let votes = case
+            .ballot
+            .and_then(|b| b.get(&round))
+            .map(|votes| votes.phase(phase));
+        let is_second = votes.is_some_and(|v| {
+            v.is_raised(&self.dag, case.member, case.at, |p| p != case.proposal.id)
+        });
+        if is_second && !Rule::OneVoteARound.is_lifted() {
+            DiscountReason::SecondVote.into()
+        } else {
+            Ok(())
+        }
     }
 
     /// Rule 5a: q members have voted in the round before.
     fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
-        let Some(before) = round.checked_sub(1) else { return Ok(()) };
+        let Some(before) = round.checked_sub(1) else {
+            return Ok(());
+        };
         let votes = case.ballot.and_then(|b| b.get(&before));
         let voters = votes.map_or(0, |votes| votes.voters_before(&self.dag, case.at));
         if voters >= case.electorate.threshold().q || Rule::Entering.is_lifted() {
@@ -255,42 +332,68 @@ impl Tally {
     fn check_approved(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let id = case.proposal.id;
         let casts = self.approvals.get(&(case.charter, id));
-        let approvers: BTreeSet<_> =
-            casts.into_iter().flat_map(|casts| casts.supporters_before(&self.dag, id, case.at)).collect();
+        let approvers: BTreeSet<_> = casts
+            .into_iter()
+            .flat_map(|casts| casts.supporters_before(&self.dag, id, case.at))
+            .collect();
         let vouched = approvers.len() >= case.electorate.threshold().q
             || self.has_quorum_within(case, 0..round)
             || (round == 0 && approvers.contains(case.member))
-            || self.own_lock(case).is_some_and(|(_, locked)| locked.contains(&id))
+            || self
+                .own_lock(case)
+                .is_some_and(|(_, locked)| locked.contains(&id))
             || case.inheritance == Inheritance::Bound(id)
             || case.inheritance == Inheritance::Decided(id);
         if vouched || Rule::Approvals.is_lifted() {
             return Ok(());
         }
-        Err(Discount::new(DiscountReason::NotApproved, format!("{} approvals", approvers.len())))
+        Err(Discount::new(
+            DiscountReason::NotApproved,
+            format!("{} approvals", approvers.len()),
+        ))
     }
 
     /// What the member precommitted in the highest round in which it did: one proposal, unless it voted
     /// twice on separate branches; then each of them binds, whichever arrived first.
     fn own_lock(&self, case: &Case<'_>) -> Option<(u32, BTreeSet<EntryId>)> {
         let own = |votes: &Round| -> BTreeSet<EntryId> {
-            let is_known = |id: &EntryId| votes.precommits.is_raised(&self.dag, case.member, case.at, |p| p == *id);
-            votes.precommits.raised_by(case.member).filter(is_known).collect()
+            let is_known = |id: &EntryId| {
+                votes
+                    .precommits
+                    .is_raised(&self.dag, case.member, case.at, |p| p == *id)
+            };
+            votes
+                .precommits
+                .raised_by(case.member)
+                .filter(is_known)
+                .collect()
         };
-        let mut rounds = case.ballot.into_iter().flatten().rev().map(|(round, votes)| (*round, own(votes)));
+        let mut rounds = case
+            .ballot
+            .into_iter()
+            .flatten()
+            .rev()
+            .map(|(round, votes)| (*round, own(votes)));
         rounds.find(|(_, locked)| !locked.is_empty())
     }
 
     /// Rule 4, second sentence: a lock gives way only to q prevotes for the other proposal, all of one
     /// round above the lock's and below the vote's.
     fn check_lock(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
-        let Some((locked_in, locked)) = self.own_lock(case) else { return Ok(()) };
-        let Some(other) = locked.iter().find(|l| **l != case.proposal.id) else { return Ok(()) };
+        let Some((locked_in, locked)) = self.own_lock(case) else {
+            return Ok(());
+        };
+        let Some(other) = locked.iter().find(|l| **l != case.proposal.id) else {
+            return Ok(());
+        };
         let from = match () {
             () if Rule::UnlockByLater.is_lifted() => Some(0),
             () if Rule::UnlockByOneRound.is_lifted() => Some(locked_in),
             () => locked_in.checked_add(1),
         };
-        if from.is_some_and(|from| self.quorum_in_rounds(case, from, round)) || Rule::Lock.is_lifted() {
+        if from.is_some_and(|from| self.quorum_in_rounds(case, from, round))
+            || Rule::Lock.is_lifted()
+        {
             return Ok(());
         }
         let detail = format!("precommit of {} in round {locked_in}", other.short());
@@ -300,7 +403,9 @@ impl Tally {
     /// Rule 6: a value handed down binds as a lock below round 0.
     fn check_inheritance(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         match case.inheritance {
-            Inheritance::Bound(value) if value != case.proposal.id && !self.quorum_in_rounds(case, 0, round) => {
+            Inheritance::Bound(value)
+                if value != case.proposal.id && !self.quorum_in_rounds(case, 0, round) =>
+            {
                 Err(Discount::new(DiscountReason::HandedDown, value.to_string()))
             }
             _ => Ok(()),
@@ -309,7 +414,9 @@ impl Tally {
 
     /// Whether q prevotes for the proposal, all of one round in `from..below`, are among the ancestors.
     fn quorum_in_rounds(&self, case: &Case<'_>, from: u32, below: u32) -> bool {
-        let Some(ballot) = case.ballot.filter(|_| from < below) else { return false };
+        let Some(ballot) = case.ballot.filter(|_| from < below) else {
+            return false;
+        };
         if Rule::UnlockByQuorum.is_lifted() || Rule::UnlockByOneRound.is_lifted() {
             return self.has_weak_release(case, ballot.range(from..below).map(|(_, votes)| votes));
         }
@@ -318,12 +425,23 @@ impl Tally {
 
     /// The same, whatever a test has taken away.
     fn has_quorum_within(&self, case: &Case<'_>, rounds: Range<u32>) -> bool {
-        case.ballot.is_some_and(|b| b.range(rounds).any(|(round, _)| self.has_prevote_quorum(case, *round)))
+        case.ballot.is_some_and(|b| {
+            b.range(rounds)
+                .any(|(round, _)| self.has_prevote_quorum(case, *round))
+        })
     }
 
     /// What releases a lock where a test has taken a part of the rule away.
-    fn has_weak_release<'a>(&self, case: &Case<'_>, rounds: impl Iterator<Item = &'a Round>) -> bool {
-        let by_round = rounds.map(|votes| votes.prevotes.supporters_before(&self.dag, case.proposal.id, case.at));
+    fn has_weak_release<'a>(
+        &self,
+        case: &Case<'_>,
+        rounds: impl Iterator<Item = &'a Round>,
+    ) -> bool {
+        let by_round = rounds.map(|votes| {
+            votes
+                .prevotes
+                .supporters_before(&self.dag, case.proposal.id, case.at)
+        });
         let by_round: Vec<BTreeSet<_>> = by_round.map(Iterator::collect).collect();
         let together = by_round.iter().flatten().collect::<BTreeSet<_>>().len();
         let most = by_round.iter().map(BTreeSet::len).max().unwrap_or(0);
@@ -335,7 +453,9 @@ impl Tally {
     fn has_prevote_quorum(&self, case: &Case<'_>, round: u32) -> bool {
         let votes = case.ballot.and_then(|b| b.get(&round));
         votes.is_some_and(|v| {
-            let prevoted = v.prevotes.supporters_before(&self.dag, case.proposal.id, case.at);
+            let prevoted = v
+                .prevotes
+                .supporters_before(&self.dag, case.proposal.id, case.at);
             prevoted.count() >= case.electorate.threshold().q
         })
     }
@@ -343,14 +463,24 @@ impl Tally {
     /// Rule 6: what earlier charters leave to a slot, judged by the ancestors of `at`: a decision;
     /// otherwise the prevote quorum with the highest (charter, round).
     pub(super) fn inheritance(&self, charter: EntryId, slot: &Slot, at: Place) -> Inheritance {
-        let Some(ballots) = self.ballots.get(slot) else { return Inheritance::Nothing };
+        let Some(ballots) = self.ballots.get(slot) else {
+            return Inheritance::Nothing;
+        };
         if Rule::HandOver.is_lifted() {
             return Inheritance::Nothing;
         }
-        let earlier = || self.dag.lineage(charter).skip(1).filter_map(|(id, _)| Some((id, ballots.get(&id)?)));
+        let earlier = || {
+            self.dag
+                .lineage(charter)
+                .skip(1)
+                .filter_map(|(id, _)| Some((id, ballots.get(&id)?)))
+        };
         for (id, ballot) in earlier() {
             for votes in ballot.values() {
-                if let Some(value) = votes.precommits.quorum_value(&self.dag, self.quorum(id), at) {
+                if let Some(value) = votes
+                    .precommits
+                    .quorum_value(&self.dag, self.quorum(id), at)
+                {
                     return Inheritance::Decided(value);
                 }
             }

@@ -101,7 +101,12 @@ pub struct Trial {
 impl Trial {
     /// An entry in the making by `member`, under `charter`, with these parents. Only what is among
     /// their ancestors is known to it.
-    pub fn new(tally: &Tally, member: &MemberName, charter: EntryId, parents: &[EntryIndex]) -> Self {
+    pub fn new(
+        tally: &Tally,
+        member: &MemberName,
+        charter: EntryId,
+        parents: &[EntryIndex],
+    ) -> Self {
         let mut tally = tally.clone();
         let payload = Payload {
             charter,
@@ -113,7 +118,12 @@ impl Trial {
             v: crate::charter::FORMAT_VERSION,
         };
         let draft = tally.dag.draft(payload, parents);
-        Self { tally, member: member.clone(), charter, draft }
+        Self {
+            tally,
+            member: member.clone(),
+            charter,
+            draft,
+        }
     }
 
     /// The statements so far.
@@ -139,7 +149,9 @@ impl Trial {
         let mut due = Due::default();
         let electorate = self.tally.dag.charter(self.charter).map(|n| &n.charter);
         due.tell = self.has_news() && !Rule::Telling.is_lifted();
-        let Some(electorate) = electorate.filter(|e| e.votes(&self.member)) else { return due };
+        let Some(electorate) = electorate.filter(|e| e.votes(&self.member)) else {
+            return due;
+        };
         let guides: Vec<_> = electorate.voters().map(|m| m.name.clone()).collect();
         for slot in self.open_slots() {
             let desk = Desk {
@@ -163,11 +175,20 @@ impl Trial {
     /// alone, nobody else would ever hear of it.
     fn has_news(&self) -> bool {
         let tally = &self.tally;
-        let Some(own) = self.own_last() else { return false };
-        let lane = Place { entry: own, statement: usize::MAX };
+        let Some(own) = self.own_last() else {
+            return false;
+        };
+        let lane = Place {
+            entry: own,
+            statement: usize::MAX,
+        };
         let mut chains = tally.subjects().filter_map(|subject| tally.chain(subject));
         chains.any(|chain| {
-            let mut news = chain.decided.iter().rev().take_while(|p| !tally.decided_before(**p, lane));
+            let mut news = chain
+                .decided
+                .iter()
+                .rev()
+                .take_while(|p| !tally.decided_before(**p, lane));
             news.any(|p| self.is_missed(*p))
         })
     }
@@ -176,12 +197,22 @@ impl Trial {
     fn is_missed(&self, proposal: EntryId) -> bool {
         let tally = &self.tally;
         let depth = |charter: EntryId| tally.dag.charter(charter).map(|node| node.depth);
-        let Some(decision) = tally.decision(proposal) else { return false };
-        let Some(ballots) = tally.proposal(proposal).and_then(|p| tally.ballots.get(&p.slot)) else { return false };
+        let Some(decision) = tally.decision(proposal) else {
+            return false;
+        };
+        let Some(ballots) = tally
+            .proposal(proposal)
+            .and_then(|p| tally.ballots.get(&p.slot))
+        else {
+            return false;
+        };
         let after = (depth(decision.charter), decision.round);
-        let votes =
-            ballots.iter().flat_map(|(charter, ballot)| ballot.iter().map(|(round, v)| ((*charter, *round), v)));
-        let later = votes.filter(|((charter, round), _)| (depth(*charter), *round) > after).map(|(_, votes)| votes);
+        let votes = ballots
+            .iter()
+            .flat_map(|(charter, ballot)| ballot.iter().map(|(round, v)| ((*charter, *round), v)));
+        let later = votes
+            .filter(|((charter, round), _)| (depth(*charter), *round) > after)
+            .map(|(_, votes)| votes);
         let mut casts = later.flat_map(|v| v.prevotes.iter().chain(v.precommits.iter()));
         casts.any(|c| *c.member != self.member && !tally.decided_before(proposal, c.place))
     }
@@ -192,7 +223,10 @@ impl Trial {
     }
 
     fn place(&self) -> Place {
-        Place { entry: self.draft, statement: self.statements().len() }
+        Place {
+            entry: self.draft,
+            statement: self.statements().len(),
+        }
     }
 
     /// Slots that are next in their chains and have proposals; the charter's last, since a vote to
@@ -200,8 +234,13 @@ impl Trial {
     fn open_slots(&self) -> Vec<Slot> {
         let tally = &self.tally;
         let subjects: Vec<_> = tally.subjects().collect();
-        let chains = subjects.into_iter().rev().filter_map(|subject| tally.chain(subject));
-        let next = chains.filter(|chain| chain.rivals.is_empty()).map(|chain| chain.next);
+        let chains = subjects
+            .into_iter()
+            .rev()
+            .filter_map(|subject| tally.chain(subject));
+        let next = chains
+            .filter(|chain| chain.rivals.is_empty())
+            .map(|chain| chain.next);
         let is_frozen = tally.is_frozen(&self.member, self.charter, self.place());
         next.filter(|slot| tally.rivals(slot).next().is_some())
             .filter(|slot| !is_frozen || slot.subject == Subject::Charter)
@@ -211,7 +250,11 @@ impl Trial {
     /// What is known of a slot's votes under the charter.
     fn view(&self, slot: &Slot) -> View {
         let at = self.place();
-        let ballot = self.tally.ballots.get(slot).and_then(|b| b.get(&self.charter));
+        let ballot = self
+            .tally
+            .ballots
+            .get(slot)
+            .and_then(|b| b.get(&self.charter));
         let mut view = View::default();
         for (round, votes) in ballot.into_iter().flatten() {
             for phase in [Phase::Prevote, Phase::Precommit] {
@@ -222,7 +265,10 @@ impl Trial {
                         Phase::Prevote => &mut seen.prevotes,
                         Phase::Precommit => &mut seen.precommits,
                     };
-                    by_phase.entry(cast.proposal).or_default().insert(cast.member.clone());
+                    by_phase
+                        .entry(cast.proposal)
+                        .or_default()
+                        .insert(cast.member.clone());
                 }
             }
         }
@@ -246,7 +292,10 @@ struct Seen {
 impl Seen {
     /// The proposal that a quorum has prevoted.
     fn prevote_quorum(&self, quorum: usize) -> Option<EntryId> {
-        self.prevotes.iter().find(|(_, members)| members.len() >= quorum).map(|(id, _)| *id)
+        self.prevotes
+            .iter()
+            .find(|(_, members)| members.len() >= quorum)
+            .map(|(id, _)| *id)
     }
 
     fn voted(&self, phase: Phase, member: &MemberName) -> bool {
@@ -270,7 +319,10 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     fn next(&self, due: &mut Due) -> Option<Step> {
-        let inheritance = self.trial.tally.inheritance(self.trial.charter, &self.slot, self.trial.place());
+        let inheritance =
+            self.trial
+                .tally
+                .inheritance(self.trial.charter, &self.slot, self.trial.place());
         if matches!(inheritance, Inheritance::Decided(_)) {
             return None;
         }
@@ -285,31 +337,59 @@ impl Desk<'_> {
     /// The round that the member has voted in or gone to, whichever is higher.
     fn reached(&self) -> u32 {
         let member = &self.trial.member;
-        let voted = self.view.rounds.iter().rev().find(|(_, seen)| seen.voters.contains(member)).map(|(r, _)| *r);
+        let voted = self
+            .view
+            .rounds
+            .iter()
+            .rev()
+            .find(|(_, seen)| seen.voters.contains(member))
+            .map(|(r, _)| *r);
         let mine = |t: &&Timer| t.charter == self.trial.charter && t.slot == self.slot;
-        let entered = self.patience.elapsed.keys().filter(mine).filter(|t| t.event == TimerEvent::Entered);
+        let entered = self
+            .patience
+            .elapsed
+            .keys()
+            .filter(mine)
+            .filter(|t| t.event == TimerEvent::Entered);
         let entered = entered.filter(|t| self.is_open_to_all(t.round));
-        voted.unwrap_or(0).max(entered.map(|t| t.round).max().unwrap_or(0))
+        voted
+            .unwrap_or(0)
+            .max(entered.map(|t| t.round).max().unwrap_or(0))
     }
 
     /// Whether q members have voted in the round before. A timer may tell of a round that is not open: if the command that
     /// started it died before it signed the last vote that was needed. Nobody else could ever follow there.
     fn is_open_to_all(&self, round: u32) -> bool {
-        round.checked_sub(1).is_none_or(|before| self.quorum_voted(before))
+        round
+            .checked_sub(1)
+            .is_none_or(|before| self.quorum_voted(before))
     }
 
     /// Whether q members have voted in the round.
     fn quorum_voted(&self, round: u32) -> bool {
-        self.view.rounds.get(&round).is_some_and(|seen| seen.voters.len() >= self.threshold.q)
+        self.view
+            .rounds
+            .get(&round)
+            .is_some_and(|seen| seen.voters.len() >= self.threshold.q)
     }
 
     /// Rule 2, and rule 5d: in the rounds from the one reached on, the highest with a prevote quorum.
     fn precommit(&self, reached: u32) -> Option<Step> {
-        let (round, proposal) = self.view.rounds.range(reached..).rev().find_map(|(round, seen)| {
-            let value = seen.prevote_quorum(self.threshold.q)?;
-            (!seen.voted(Phase::Precommit, &self.trial.member)).then_some((*round, value))
-        })?;
-        let Trial { tally, member, charter, .. } = self.trial;
+        let (round, proposal) =
+            self.view
+                .rounds
+                .range(reached..)
+                .rev()
+                .find_map(|(round, seen)| {
+                    let value = seen.prevote_quorum(self.threshold.q)?;
+                    (!seen.voted(Phase::Precommit, &self.trial.member)).then_some((*round, value))
+                })?;
+        let Trial {
+            tally,
+            member,
+            charter,
+            ..
+        } = self.trial;
         let judged = tally.judge_precommit(member, *charter, (proposal, round), self.trial.place());
         judged.is_ok().then_some(Step::Precommit(proposal, round))
     }
@@ -336,22 +416,44 @@ impl Desk<'_> {
     /// Rule 5e: whether the member is in the round by votes that others may never see: neither its own last entry builds
     /// on votes of the round before by q members, nor do entries of f + 1 others, one of them honest.
     fn went_unseen(&self, round: u32) -> bool {
-        let Some(before) = round.checked_sub(1) else { return false };
+        let Some(before) = round.checked_sub(1) else {
+            return false;
+        };
         let Trial { tally, member, .. } = self.trial;
-        if !self.quorum_voted(before) || self.trial.own_last().is_none_or(|own| self.tells_of_quorum(own, before)) {
+        if !self.quorum_voted(before)
+            || self
+                .trial
+                .own_last()
+                .is_none_or(|own| self.tells_of_quorum(own, before))
+        {
             return false;
         }
         let tells = |m: &&MemberName| {
-            tally.own_tips(self.trial.charter, m).into_iter().any(|tip| self.tells_of_quorum(tip, before))
+            tally
+                .own_tips(self.trial.charter, m)
+                .into_iter()
+                .any(|tip| self.tells_of_quorum(tip, before))
         };
-        self.guides.iter().filter(|m| *m != member).filter(tells).count() <= self.threshold.f
+        self.guides
+            .iter()
+            .filter(|m| *m != member)
+            .filter(tells)
+            .count()
+            <= self.threshold.f
     }
 
     /// Whether the entry builds on votes of q members in the round.
     fn tells_of_quorum(&self, entry: EntryIndex, round: u32) -> bool {
         let Trial { tally, charter, .. } = self.trial;
-        let at = Place { entry, statement: usize::MAX };
-        let votes = tally.ballots.get(&self.slot).and_then(|b| b.get(charter)).and_then(|b| b.get(&round));
+        let at = Place {
+            entry,
+            statement: usize::MAX,
+        };
+        let votes = tally
+            .ballots
+            .get(&self.slot)
+            .and_then(|b| b.get(charter))
+            .and_then(|b| b.get(&round));
         votes.is_some_and(|votes| votes.voters_before(&tally.dag, at) >= self.threshold.q)
     }
 
@@ -364,7 +466,9 @@ impl Desk<'_> {
 
     /// Whether no proposal can reach q prevotes in the round any more.
     fn is_stuck(&self, round: u32) -> bool {
-        let Some(seen) = self.view.rounds.get(&round) else { return false };
+        let Some(seen) = self.view.rounds.get(&round) else {
+            return false;
+        };
         let prevoted: BTreeSet<_> = seen.prevotes.values().flatten().collect();
         let most = seen.prevotes.values().map(BTreeSet::len).max().unwrap_or(0);
         most + self.threshold.n.saturating_sub(prevoted.len()) < self.threshold.q
@@ -382,10 +486,28 @@ impl Desk<'_> {
             _ => self.guided_choice(round, inheritance, due)?,
         };
         let allowed = |id: &EntryId| {
-            let Trial { tally, member, charter, .. } = self.trial;
-            tally.judge_prevote(member, *charter, &Prevote { proposal: *id, round }, self.trial.place()).is_ok()
+            let Trial {
+                tally,
+                member,
+                charter,
+                ..
+            } = self.trial;
+            tally
+                .judge_prevote(
+                    member,
+                    *charter,
+                    &Prevote {
+                        proposal: *id,
+                        round,
+                    },
+                    self.trial.place(),
+                )
+                .is_ok()
         };
-        candidates.into_iter().find(allowed).map(|id| Step::Prevote(id, round))
+        candidates
+            .into_iter()
+            .find(allowed)
+            .map(|id| Step::Prevote(id, round))
     }
 
     /// Round 0: a value handed down; else the approved proposal of the lowest id; else the only open
@@ -395,30 +517,59 @@ impl Desk<'_> {
             return Some(value);
         }
         self.approved().next().or_else(|| {
-            let mut open = self.trial.tally.rivals(&self.slot).filter(|p| self.is_open(p));
+            let mut open = self
+                .trial
+                .tally
+                .rivals(&self.slot)
+                .filter(|p| self.is_open(p));
             let only = open.next().filter(|_| open.next().is_none())?;
             self.trial.stands_behind(only.id).then_some(only.id)
         })
     }
 
     /// Rule 5c: the guide's values first, then the member's own preference; none while it is time to wait.
-    fn guided_choice(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Vec<EntryId>> {
+    fn guided_choice(
+        &self,
+        round: u32,
+        inheritance: Inheritance,
+        due: &mut Due,
+    ) -> Option<Vec<EntryId>> {
         let waited = self.elapsed(round, TimerEvent::Entered, due);
         let patience = self.patience.of(round);
         let own = self.preference(round, inheritance);
-        let guide = self.guides.get(self.slot.guide_place(round, self.guides.len()))?;
+        let guide = self
+            .guides
+            .get(self.slot.guide_place(round, self.guides.len()))?;
         if *guide == self.trial.member || Rule::Guide.is_lifted() {
-            return self.unless_early(waited, patience, round, None, due).then(|| own.into_iter().collect());
+            return self
+                .unless_early(waited, patience, round, None, due)
+                .then(|| own.into_iter().collect());
         }
-        let prevotes = self.view.rounds.get(&round).into_iter().flat_map(|seen| &seen.prevotes);
-        let guided: Vec<_> = prevotes.filter(|(_, members)| members.contains(guide)).map(|(id, _)| *id).collect();
+        let prevotes = self
+            .view
+            .rounds
+            .get(&round)
+            .into_iter()
+            .flat_map(|seen| &seen.prevotes);
+        let guided: Vec<_> = prevotes
+            .filter(|(_, members)| members.contains(guide))
+            .map(|(id, _)| *id)
+            .collect();
         // The guide itself waits for one patience; the others give it one more.
         let longer = patience.saturating_mul(if Rule::TwoPatiences.is_lifted() { 1 } else { 2 });
-        let ready = !guided.is_empty() || self.unless_early(waited, longer, round, Some(guide), due);
+        let ready =
+            !guided.is_empty() || self.unless_early(waited, longer, round, Some(guide), due);
         ready.then(|| guided.into_iter().chain(own).collect())
     }
 
-    fn unless_early(&self, waited: u64, needed: u64, round: u32, guide: Option<&MemberName>, due: &mut Due) -> bool {
+    fn unless_early(
+        &self,
+        waited: u64,
+        needed: u64,
+        round: u32,
+        guide: Option<&MemberName>,
+        due: &mut Due,
+    ) -> bool {
         if waited < needed {
             self.wait(round, guide.cloned(), needed - waited, due);
         }
@@ -429,8 +580,12 @@ impl Desk<'_> {
     /// what was handed down; else the approved proposal of the lowest id.
     fn preference(&self, below: u32, inheritance: Inheritance) -> Option<EntryId> {
         let highest = self.view.rounds.range(..below).rev().find_map(|(_, seen)| {
-            let own = seen.precommits.iter().find(|(_, members)| members.contains(&self.trial.member));
-            own.map(|(id, _)| *id).or_else(|| seen.prevote_quorum(self.threshold.q))
+            let own = seen
+                .precommits
+                .iter()
+                .find(|(_, members)| members.contains(&self.trial.member));
+            own.map(|(id, _)| *id)
+                .or_else(|| seen.prevote_quorum(self.threshold.q))
         });
         let handed_down = match inheritance {
             Inheritance::Bound(value) => Some(value),
@@ -445,7 +600,9 @@ impl Desk<'_> {
         let enough = |id: &EntryId| {
             let casts = tally.approvals.get(&(*charter, *id));
             let at = self.trial.place();
-            casts.is_some_and(|c| c.supporters_before(&tally.dag, *id, at).count() >= self.threshold.q)
+            casts.is_some_and(|c| {
+                c.supporters_before(&tally.dag, *id, at).count() >= self.threshold.q
+            })
         };
         tally.rivals(&self.slot).map(|p| p.id).filter(enough)
     }
@@ -453,12 +610,18 @@ impl Desk<'_> {
     /// Whether a proposal still stands: neither withdrawn nor rejected by so many that it cannot win.
     fn is_open(&self, proposal: &Proposal) -> bool {
         let tally = &self.trial.tally;
-        !tally.withdrawals.contains_key(&proposal.id) && !tally.is_rejected(self.trial.charter, proposal.id)
+        !tally.withdrawals.contains_key(&proposal.id)
+            && !tally.is_rejected(self.trial.charter, proposal.id)
     }
 
     /// How long the timer has run; asks for its start if it has not been started.
     fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> u64 {
-        let timer = Timer { charter: self.trial.charter, slot: self.slot.clone(), round, event };
+        let timer = Timer {
+            charter: self.trial.charter,
+            slot: self.slot.clone(),
+            round,
+            event,
+        };
         let running = self.patience.elapsed.get(&timer).copied();
         if running.is_none() && !due.start.contains(&timer) {
             due.start.push(timer);
@@ -467,14 +630,21 @@ impl Desk<'_> {
     }
 
     fn wait(&self, round: u32, guide: Option<MemberName>, left: u64, due: &mut Due) {
-        due.waiting.push(Waiting { slot: self.slot.clone(), round, guide, left });
+        due.waiting.push(Waiting {
+            slot: self.slot.clone(),
+            round,
+            guide,
+            left,
+        });
     }
 }
 
 impl Trial {
     /// Whether the member's approval counts and its last word on the proposal is still an approval.
     fn stands_behind(&self, proposal: EntryId) -> bool {
-        self.tally.approvers(self.charter, proposal).contains(&self.member)
+        self.tally
+            .approvers(self.charter, proposal)
+            .contains(&self.member)
             && self.tally.opinion(&self.member, proposal) == Some(Verdict::Approve)
     }
 }
@@ -485,9 +655,22 @@ mod tests {
 
     #[test]
     fn patience_outgrows_that_of_the_round_before_by_more_each_time() {
-        let patience = Patience { unit: 10, ..Patience::default() };
-        assert_eq!([0, 1, 2, 3, 4].map(|round| patience.of(round)), [10, 20, 40, 70, 110]);
+        let patience = Patience {
+            unit: 10,
+            ..Patience::default()
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|round| patience.of(round)),
+            [10, 20, 40, 70, 110]
+        );
         assert_eq!(patience.of(u32::MAX), u64::MAX);
-        assert_eq!(Patience { unit: 1, ..patience }.of(u32::MAX), 1 + (u64::from(u32::MAX) << 31));
+        assert_eq!(
+            Patience {
+                unit: 1,
+                ..patience
+            }
+            .of(u32::MAX),
+            1 + (u64::from(u32::MAX) << 31)
+        );
     }
 }

@@ -79,7 +79,10 @@ pub struct ProposalReport {
 impl Tally {
     /// The member's last word on a proposal: of its latest review, by sequence number.
     pub fn opinion(&self, member: &MemberName, proposal: EntryId) -> Option<Verdict> {
-        self.reviews.get(&proposal)?.get(member).map(|word| word.verdict)
+        self.reviews
+            .get(&proposal)?
+            .get(member)
+            .map(|word| word.verdict)
     }
 
     /// The last word of each member on a proposal.
@@ -89,14 +92,26 @@ impl Tally {
             verdict: word.verdict,
             entry: word.rank.1,
         };
-        self.reviews.get(&proposal).into_iter().flatten().map(opinion).collect()
+        self.reviews
+            .get(&proposal)
+            .into_iter()
+            .flatten()
+            .map(opinion)
+            .collect()
     }
 
     /// Whether so many voting members reject a proposal that it cannot be approved by a quorum.
     pub(super) fn is_rejected(&self, charter: EntryId, proposal: EntryId) -> bool {
-        let Some(node) = self.dag.charter(charter) else { return false };
+        let Some(node) = self.dag.charter(charter) else {
+            return false;
+        };
         let against = |o: &Opinion| o.verdict == Verdict::Reject && node.charter.votes(&o.member);
-        let against: BTreeSet<_> = self.opinions(proposal).into_iter().filter(against).map(|o| o.member).collect();
+        let against: BTreeSet<_> = self
+            .opinions(proposal)
+            .into_iter()
+            .filter(against)
+            .map(|o| o.member)
+            .collect();
         let threshold = node.charter.threshold();
         // Approvals count for ever, so those who approved first and rejected later are no obstacle.
         let approved = self.approvers(charter, proposal);
@@ -113,7 +128,10 @@ impl Tally {
             return Some(State::Superseded);
         }
         let charter = self.charter_in_force();
-        if self.next_slot(&proposal.slot.subject).is_none_or(|next| next != proposal.slot) {
+        if self
+            .next_slot(&proposal.slot.subject)
+            .is_none_or(|next| next != proposal.slot)
+        {
             return Some(State::Stale);
         }
         let quorum = self.quorum(charter);
@@ -132,7 +150,9 @@ impl Tally {
     pub fn report(&self, id: EntryId) -> Option<ProposalReport> {
         let state = self.state(id)?;
         let proposal = self.proposal(id)?;
-        let charter = self.decision(id).map_or_else(|| self.charter_in_force(), |decision| decision.charter);
+        let charter = self
+            .decision(id)
+            .map_or_else(|| self.charter_in_force(), |decision| decision.charter);
         let electorate = &self.dag.charter(charter)?.charter;
         let approvals: BTreeSet<_> = self.approvers(charter, id).into_iter().cloned().collect();
         let rounds = self.round_reports(&proposal.slot, charter);
@@ -156,12 +176,18 @@ impl Tally {
     }
 
     fn round_reports(&self, slot: &Slot, charter: EntryId) -> Vec<RoundReport> {
-        let ballot = self.ballots.get(slot).and_then(|ballots| ballots.get(&charter));
+        let ballot = self
+            .ballots
+            .get(slot)
+            .and_then(|ballots| ballots.get(&charter));
         let report = |(round, votes): (&u32, &super::tally::Round)| {
             let by_proposal = |phase| {
                 let mut members: BTreeMap<EntryId, BTreeSet<MemberName>> = BTreeMap::new();
                 for cast in votes.phase(phase).iter() {
-                    members.entry(cast.proposal).or_default().insert(cast.member.clone());
+                    members
+                        .entry(cast.proposal)
+                        .or_default()
+                        .insert(cast.member.clone());
                 }
                 members
             };
@@ -182,10 +208,17 @@ fn votes_missing(
     voters: &BTreeSet<MemberName>,
     quorum: usize,
 ) -> (&'static str, BTreeSet<MemberName>) {
-    let Some(last) = rounds.last() else { return ("prevotes", voters.clone()) };
-    let all =
-        |votes: &BTreeMap<EntryId, BTreeSet<MemberName>>| votes.values().flatten().cloned().collect::<BTreeSet<_>>();
-    if last.prevotes.get(&id).is_some_and(|members| members.len() >= quorum) {
+    let Some(last) = rounds.last() else {
+        return ("prevotes", voters.clone());
+    };
+    let all = |votes: &BTreeMap<EntryId, BTreeSet<MemberName>>| {
+        votes.values().flatten().cloned().collect::<BTreeSet<_>>()
+    };
+    if last
+        .prevotes
+        .get(&id)
+        .is_some_and(|members| members.len() >= quorum)
+    {
         return ("precommits", voters - &all(&last.precommits));
     }
     ("prevotes", voters - &all(&last.prevotes))

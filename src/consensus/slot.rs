@@ -36,7 +36,11 @@ impl Slot {
     /// eight bytes of the slot id, as a big-endian number, modulo n.
     pub(super) fn guide_place(&self, round: u32, n: usize) -> usize {
         let id = self.id();
-        let number = id.bytes().iter().take(8).fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+        let number = id
+            .bytes()
+            .iter()
+            .take(8)
+            .fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
         let n = n.max(1) as u64;
         ((u64::from(round) + number % n) % n) as usize
     }

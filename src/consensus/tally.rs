@@ -12,7 +12,8 @@ use crate::charter::{MemberName, ProposedCharter};
 use crate::frozen::{Freezer, List, Map, Thawer};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{
-    CharterProposal, Dag, EntryIndex, Marks, ParsedEntry, Place, RefProposal, Reject, Review, Statement, Verdict,
+    CharterProposal, Dag, EntryIndex, Marks, ParsedEntry, Place, RefProposal, Reject, Review,
+    Statement, Verdict,
 };
 use crate::lifted::Rule;
 
@@ -77,13 +78,22 @@ impl Round {
 
     /// Whether a vote of the member, of either phase, is known to the statement at `at`.
     pub(super) fn has_voted(&self, dag: &Dag, member: &MemberName, at: Place) -> bool {
-        [&self.prevotes, &self.precommits].iter().any(|casts| casts.is_raised(dag, member, at, |_| true))
+        [&self.prevotes, &self.precommits]
+            .iter()
+            .any(|casts| casts.is_raised(dag, member, at, |_| true))
     }
 
     /// How many members have a vote, of either phase, that is known to the statement at `at`.
     pub(super) fn voters_before(&self, dag: &Dag, at: Place) -> usize {
-        let voters: BTreeSet<_> = self.prevotes.members().chain(self.precommits.members()).collect();
-        voters.into_iter().filter(|member| self.has_voted(dag, member, at)).count()
+        let voters: BTreeSet<_> = self
+            .prevotes
+            .members()
+            .chain(self.precommits.members())
+            .collect();
+        voters
+            .into_iter()
+            .filter(|member| self.has_voted(dag, member, at))
+            .count()
     }
 }
 
@@ -230,7 +240,9 @@ impl Tally {
     pub(super) fn record(&mut self, place: Place, signatures: Signatures) -> Result<(), Discount> {
         let entry = self.dag.entry(place.entry);
         let (member, charter) = (entry.member.clone(), entry.charter);
-        let Some(statement) = entry.statements.get(place.statement).cloned() else { return Ok(()) };
+        let Some(statement) = entry.statements.get(place.statement).cloned() else {
+            return Ok(());
+        };
         match statement {
             Statement::Propose(_) | Statement::ProposeCharter(_) => self.record_proposal(place),
             Statement::Review(review) => self.record_review(member, charter, &review, place),
@@ -243,24 +255,37 @@ impl Tally {
             }
             Statement::Prevote(vote) => {
                 let verdict = self.judge_prevote(&member, charter, &vote, place);
-                self.record_vote((member, charter), (Phase::Prevote, vote.round, vote.proposal), place, verdict)
+                self.record_vote(
+                    (member, charter),
+                    (Phase::Prevote, vote.round, vote.proposal),
+                    place,
+                    verdict,
+                )
             }
             Statement::Precommit(vote) => {
-                let verdict =
-                    self.judge_precommit(&member, charter, (vote.proposal, vote.round), place).and_then(|()| {
-                        match signatures {
-                            Signatures::Good => Ok(()),
-                            Signatures::Unchecked => self.check_agreement_signature(&member, charter, &vote),
+                let verdict = self
+                    .judge_precommit(&member, charter, (vote.proposal, vote.round), place)
+                    .and_then(|()| match signatures {
+                        Signatures::Good => Ok(()),
+                        Signatures::Unchecked => {
+                            self.check_agreement_signature(&member, charter, &vote)
                         }
                     });
-                self.record_vote((member, charter), (Phase::Precommit, vote.round, vote.proposal), place, verdict)
+                self.record_vote(
+                    (member, charter),
+                    (Phase::Precommit, vote.round, vote.proposal),
+                    place,
+                    verdict,
+                )
             }
         }
     }
 
     fn record_proposal(&mut self, place: Place) -> Result<(), Discount> {
         let proposal = self.judge_proposal(place)?;
-        self.by_slot.or_default(proposal.slot.clone()).insert(proposal.id);
+        self.by_slot
+            .or_default(proposal.slot.clone())
+            .insert(proposal.id);
         self.proposals.insert(proposal.id, proposal);
         Ok(())
     }
@@ -277,14 +302,19 @@ impl Tally {
         self.record_word(&member, review, place);
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
-            self.approvals.or_default((charter, proposal)).file(&self.dag, member, proposal, place);
+            self.approvals
+                .or_default((charter, proposal))
+                .file(&self.dag, member, proposal, place);
         }
         Ok(())
     }
 
     fn record_word(&mut self, member: &MemberName, review: &Review, place: Place) {
         let entry = self.dag.entry(place.entry);
-        let word = Word { rank: (entry.seq, entry.id, place.statement), verdict: review.verdict };
+        let word = Word {
+            rank: (entry.seq, entry.id, place.statement),
+            verdict: review.verdict,
+        };
         let words = self.reviews.or_default(review.proposal);
         if words.get(member).is_none_or(|known| known.rank < word.rank) {
             words.insert(member.clone(), word);
@@ -299,14 +329,28 @@ impl Tally {
         verdict: Result<(), Discount>,
     ) -> Result<(), Discount> {
         // A vote for something that is no proposal has no slot: it can neither count nor convict.
-        let Ok(slot) = self.known_proposal(proposal, place).map(|p| p.slot.clone()) else { return verdict };
-        let vote = Vote { phase, round, proposal, place, counts: verdict.is_ok() };
-        self.cast.or_default((member.clone(), charter, slot.clone())).push(vote);
+        let Ok(slot) = self.known_proposal(proposal, place).map(|p| p.slot.clone()) else {
+            return verdict;
+        };
+        let vote = Vote {
+            phase,
+            round,
+            proposal,
+            place,
+            counts: verdict.is_ok(),
+        };
+        self.cast
+            .or_default((member.clone(), charter, slot.clone()))
+            .push(vote);
         if phase == Phase::Precommit && slot == change_of(charter) {
             self.record_change(&member, charter, place);
         }
         verdict?;
-        let ballot = self.ballots.or_default(slot.clone()).entry(charter).or_default();
+        let ballot = self
+            .ballots
+            .or_default(slot.clone())
+            .entry(charter)
+            .or_default();
         let votes = ballot.entry(round).or_default();
         match phase {
             Phase::Prevote => votes.prevotes.file(&self.dag, member, proposal, place),
@@ -331,13 +375,18 @@ impl Tally {
     }
 
     fn record_decision(&mut self, slot: Slot, proposal: EntryId) {
-        let Some(root) = self.proposals.get(&proposal).map(|p| p.root) else { return };
+        let Some(root) = self.proposals.get(&proposal).map(|p| p.root) else {
+            return;
+        };
         let decided = self.decided.or_default(slot.clone());
         if !decided.insert(proposal) {
             return;
         }
         let is_alone = decided.len() == 1;
-        let (chain, next) = ((slot.subject.clone(), root), self.next_in(slot.subject.clone(), root));
+        let (chain, next) = (
+            (slot.subject.clone(), root),
+            self.next_in(slot.subject.clone(), root),
+        );
         if is_alone {
             self.heads.insert(chain, self.advanced(next).base);
             return;
@@ -351,7 +400,12 @@ impl Tally {
 
     /// The slot that is reached from this one by all the decisions that stand alone in theirs.
     fn advanced(&self, mut slot: Slot) -> Slot {
-        while let Some(only) = self.decided.get(&slot).filter(|all| all.len() == 1).and_then(BTreeSet::first) {
+        while let Some(only) = self
+            .decided
+            .get(&slot)
+            .filter(|all| all.len() == 1)
+            .and_then(BTreeSet::first)
+        {
             slot.base = *only;
         }
         slot
@@ -360,13 +414,21 @@ impl Tally {
     /// The proposal that a slot of this chain begins with, and those below it, the latest first; up to the root, which
     /// may be a proposal too, but of a charter.
     fn behind(&self, slot: Slot) -> impl Iterator<Item = &Proposal> {
-        let proposal = move |id: EntryId| self.proposals.get(&id).filter(|p| p.slot.subject == slot.subject);
+        let proposal = move |id: EntryId| {
+            self.proposals
+                .get(&id)
+                .filter(|p| p.slot.subject == slot.subject)
+        };
         std::iter::successors(proposal(slot.base), move |at| proposal(at.slot.base))
     }
 
     /// Whether a precommit of the entry does not count for its signature.
     pub fn has_bad_agreement_signature(&self, entry: EntryIndex) -> bool {
-        let of_entry = self.discounted.iter().rev().take_while(|d| d.place.entry >= entry);
+        let of_entry = self
+            .discounted
+            .iter()
+            .rev()
+            .take_while(|d| d.place.entry >= entry);
         let mut of_entry = of_entry.filter(|d| d.place.entry == entry);
         of_entry.any(|d| d.discount.reason == DiscountReason::BadAgreementSignature)
     }
@@ -440,7 +502,11 @@ impl Tally {
 
     /// The valid proposals of a slot, by id.
     pub fn rivals(&self, slot: &Slot) -> impl Iterator<Item = &Proposal> {
-        self.by_slot.get(slot).into_iter().flatten().filter_map(|id| self.proposals.get(id))
+        self.by_slot
+            .get(slot)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.proposals.get(id))
     }
 
     /// How many these are.
@@ -449,7 +515,10 @@ impl Tally {
     }
 
     /// What a proposal would change.
-    #[allow(clippy::unreachable, reason = "a Proposal is made from a propose statement, and entries do not change")]
+    #[allow(
+        clippy::unreachable,
+        reason = "a Proposal is made from a propose statement, and entries do not change"
+    )]
     pub fn content(&self, proposal: &Proposal) -> Content<'_> {
         match self.dag.entry(proposal.place.entry).statements.first() {
             Some(Statement::Propose(content)) => Content::Ref(content),
@@ -465,12 +534,18 @@ impl Tally {
 
     /// How many members make a quorum under a charter; more than there are when it is not known.
     pub(super) fn quorum(&self, charter: EntryId) -> usize {
-        self.dag.charter(charter).map_or(usize::MAX, |node| node.charter.threshold().q)
+        self.dag
+            .charter(charter)
+            .map_or(usize::MAX, |node| node.charter.threshold().q)
     }
 
     /// Members whose approvals of a proposal count under a charter.
     pub fn approvers(&self, charter: EntryId, proposal: EntryId) -> BTreeSet<&MemberName> {
-        self.approvals.get(&(charter, proposal)).into_iter().flat_map(|casts| casts.supporters(proposal)).collect()
+        self.approvals
+            .get(&(charter, proposal))
+            .into_iter()
+            .flat_map(|casts| casts.supporters(proposal))
+            .collect()
     }
 
     /// Whether a proposal is decided.
@@ -480,25 +555,48 @@ impl Tally {
 
     /// Whether q precommits of one round for the proposal are among the ancestors of `at`.
     pub(super) fn decided_before(&self, proposal: EntryId, at: Place) -> bool {
-        let Some(proposed) = self.proposals.get(&proposal) else { return false };
-        let Some(ballots) = self.ballots.get(&proposed.slot) else { return false };
+        let Some(proposed) = self.proposals.get(&proposal) else {
+            return false;
+        };
+        let Some(ballots) = self.ballots.get(&proposed.slot) else {
+            return false;
+        };
         let reached = |(charter, round): &(EntryId, u32)| {
-            let votes = ballots.get(charter).into_iter().flat_map(|ballot| precommits_of(ballot, *round));
-            let known: BTreeSet<_> = votes.flat_map(|casts| casts.supporters_before(&self.dag, proposal, at)).collect();
+            let votes = ballots
+                .get(charter)
+                .into_iter()
+                .flat_map(|ballot| precommits_of(ballot, *round));
+            let known: BTreeSet<_> = votes
+                .flat_map(|casts| casts.supporters_before(&self.dag, proposal, at))
+                .collect();
             known.len() >= self.quorum(*charter)
         };
-        self.sources.get(&proposal).into_iter().flatten().any(reached)
+        self.sources
+            .get(&proposal)
+            .into_iter()
+            .flatten()
+            .any(reached)
     }
 
     /// How a proposal was decided.
     pub fn decision(&self, proposal: EntryId) -> Option<Decision> {
-        let depth = |charter: &EntryId| self.dag.charter(*charter).map_or(usize::MAX, |node| node.depth);
+        let depth = |charter: &EntryId| {
+            self.dag
+                .charter(*charter)
+                .map_or(usize::MAX, |node| node.depth)
+        };
         let sources = self.sources.get(&proposal)?;
-        let (charter, round) = *sources.iter().min_by_key(|(charter, round)| (depth(charter), *round))?;
+        let (charter, round) = *sources
+            .iter()
+            .min_by_key(|(charter, round)| (depth(charter), *round))?;
         let slot = &self.proposals.get(&proposal)?.slot;
         let votes = self.ballots.get(slot)?.get(&charter)?.get(&round)?;
         let mut precommits = BTreeMap::new();
-        for cast in votes.precommits.iter().filter(|cast| cast.proposal == proposal) {
+        for cast in votes
+            .precommits
+            .iter()
+            .filter(|cast| cast.proposal == proposal)
+        {
             // The lowest id of several equal votes, so that the order of arrival does not show.
             let id = self.dag.entry(cast.place.entry).id;
             precommits
@@ -506,12 +604,22 @@ impl Tally {
                 .and_modify(|known: &mut EntryId| *known = id.min(*known))
                 .or_insert(id);
         }
-        Some(Decision { proposal, charter, round, precommits })
+        Some(Decision {
+            proposal,
+            charter,
+            round,
+            precommits,
+        })
     }
 
     /// All decided proposals of a slot: one, or none; more only if agreement was broken.
     pub fn decided_in(&self, slot: &Slot) -> Vec<EntryId> {
-        self.decided.get(slot).into_iter().flatten().copied().collect()
+        self.decided
+            .get(slot)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// Whether a slot has a decision.
@@ -527,9 +635,16 @@ impl Tally {
     /// What valid proposals are about, in order.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
         // A slot's base only counts among slots of one subject, so the next subject is beyond the highest base.
-        let after = |subject: &Subject| Slot { subject: subject.clone(), base: EntryId::new([0xff; 32]) };
+        let after = |subject: &Subject| Slot {
+            subject: subject.clone(),
+            base: EntryId::new([0xff; 32]),
+        };
         let first = self.by_slot.iter().next().map(|(slot, _)| &slot.subject);
-        std::iter::successors(first, move |subject| self.by_slot.key_after(&after(subject)).map(|slot| &slot.subject))
+        std::iter::successors(first, move |subject| {
+            self.by_slot
+                .key_after(&after(subject))
+                .map(|slot| &slot.subject)
+        })
     }
 
     /// The chain of charter decisions; the last decided one is in force.
@@ -546,20 +661,32 @@ impl Tally {
     /// key of their own go by anybody's name in it, and sign entries under it that nobody counts; they are not the member's.
     /// Of who is no member under the charter, all tips.
     pub fn own_tips(&self, charter: EntryId, member: &MemberName) -> Vec<EntryIndex> {
-        let key = |charter| self.dag.charter(charter).and_then(|node| node.charter.member(member)).map(|m| m.key);
+        let key = |charter| {
+            self.dag
+                .charter(charter)
+                .and_then(|node| node.charter.member(member))
+                .map(|m| m.key)
+        };
         let own = key(charter);
         let tips = self.dag.tips(member).into_iter();
-        tips.filter(|tip| own.is_none() || key(self.dag.entry(*tip).charter) == own).collect()
+        tips.filter(|tip| own.is_none() || key(self.dag.entry(*tip).charter) == own)
+            .collect()
     }
 
     /// The chain of decisions of a subject under the charter in force; none if it does not protect the ref.
     pub fn chain(&self, subject: &Subject) -> Option<Chain> {
-        Some(self.walk(subject.clone(), self.root(self.charter_in_force(), subject)?))
+        Some(self.walk(
+            subject.clone(),
+            self.root(self.charter_in_force(), subject)?,
+        ))
     }
 
     /// The slot that is next in that chain.
     pub fn next_slot(&self, subject: &Subject) -> Option<Slot> {
-        Some(self.next_in(subject.clone(), self.root(self.charter_in_force(), subject)?))
+        Some(self.next_in(
+            subject.clone(),
+            self.root(self.charter_in_force(), subject)?,
+        ))
     }
 
     /// The decided proposals of that chain, the last one first. Those before it are looked up one by one.
@@ -570,7 +697,10 @@ impl Tally {
     fn next_in(&self, subject: Subject, root: EntryId) -> Slot {
         let chain = (subject, root);
         let base = self.heads.get(&chain).copied().unwrap_or(root);
-        Slot { subject: chain.0, base }
+        Slot {
+            subject: chain.0,
+            base,
+        }
     }
 
     fn walk(&self, subject: Subject, root: EntryId) -> Chain {
@@ -579,7 +709,12 @@ impl Tally {
         decided.reverse();
         // One decision would have been gone past.
         let rivals = self.decided_in(&next);
-        Chain { root, decided, next, rivals }
+        Chain {
+            root,
+            decided,
+            next,
+            rivals,
+        }
     }
 
     /// The charter at which a subject's chain starts, seen from `charter`: the first of those that
@@ -588,7 +723,10 @@ impl Tally {
         match subject {
             Subject::Charter => Some(self.dag.ledger()),
             Subject::Ref(name) => {
-                let protecting = self.dag.lineage(charter).take_while(|(_, node)| node.charter.protects(name));
+                let protecting = self
+                    .dag
+                    .lineage(charter)
+                    .take_while(|(_, node)| node.charter.protects(name));
                 protecting.last().map(|(id, _)| id)
             }
         }
@@ -598,28 +736,46 @@ impl Tally {
     /// know: then no verdict may be given (UPGRADE_NEEDED).
     pub fn upgrade_needed(&self) -> Option<u64> {
         let asked = |id: &EntryId| match self.content(self.proposals.get(id)?) {
-            Content::Charter(CharterProposal { charter: ProposedCharter::Newer { version, .. }, .. }) => Some(*version),
+            Content::Charter(CharterProposal {
+                charter: ProposedCharter::Newer { version, .. },
+                ..
+            }) => Some(*version),
             _ => None,
         };
-        let slots = self.by_slot.iter().take_while(|(slot, _)| slot.subject == Subject::Charter);
-        slots.flat_map(|(_, rivals)| rivals).filter(|id| self.is_decided(**id)).find_map(asked)
+        let slots = self
+            .by_slot
+            .iter()
+            .take_while(|(slot, _)| slot.subject == Subject::Charter);
+        slots
+            .flat_map(|(_, rivals)| rivals)
+            .filter(|id| self.is_decided(**id))
+            .find_map(asked)
     }
 
     /// Whether a precommit by the member of a change of this charter is known to the statement at `at`.
     pub(super) fn is_frozen(&self, member: &MemberName, charter: EntryId, at: Place) -> bool {
-        self.changes.get(&(member.clone(), charter)).is_some_and(|places| self.dag.knows(at, places, |()| true))
+        self.changes
+            .get(&(member.clone(), charter))
+            .is_some_and(|places| self.dag.knows(at, places, |()| true))
     }
 }
 
 /// The slot of a charter's change.
 pub(super) fn change_of(charter: EntryId) -> Slot {
-    Slot { subject: Subject::Charter, base: charter }
+    Slot {
+        subject: Subject::Charter,
+        base: charter,
+    }
 }
 
 /// The precommits that count together: those of one round (rule 3).
 fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Casts> {
     let one = ballot.range(round..=round);
-    let rounds = if Rule::PrecommitsOfOneRound.is_lifted() { ballot.range(..) } else { one };
+    let rounds = if Rule::PrecommitsOfOneRound.is_lifted() {
+        ballot.range(..)
+    } else {
+        one
+    };
     rounds.map(|(_, votes)| &votes.precommits)
 }
 

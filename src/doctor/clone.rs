@@ -20,13 +20,29 @@ pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, Rep
     // Its hooks work in a shallow clone as well; to certify from it is another matter.
     examine_repository(repo, Weight::Advised, &mut findings)?;
     examine_installation(repo, &mut findings);
-    let pinned = repo.config(LEDGER_KEY)?.and_then(|text| text.parse::<EntryId>().ok());
-    let says = ("the ledger is pinned", "no ledger is pinned: another one could be shown in its place");
-    findings.judge("pinned", Weight::Needed, pinned.is_some(), says, "git quorum join --genesis ID");
+    let pinned = repo
+        .config(LEDGER_KEY)?
+        .and_then(|text| text.parse::<EntryId>().ok());
+    let says = (
+        "the ledger is pinned",
+        "no ledger is pinned: another one could be shown in its place",
+    );
+    findings.judge(
+        "pinned",
+        Weight::Needed,
+        pinned.is_some(),
+        says,
+        "git quorum join --genesis ID",
+    );
     if let Some(ledger) = pinned {
         examine_ledger(repo, ledger, remote, &mut findings)?;
     }
-    Ok(Diagnosis { role: Role::Clone, repository: repo.git_dir().to_owned(), ledger: pinned, findings: findings.0 })
+    Ok(Diagnosis {
+        role: Role::Clone,
+        repository: repo.git_dir().to_owned(),
+        ledger: pinned,
+        findings: findings.0,
+    })
 }
 
 /// What can be told without trying. The trials prove more; this says why they fail.
@@ -39,7 +55,13 @@ fn examine_installation(repo: &Repo, findings: &mut Findings) {
             findings.judge(check, Weight::Needed, here, says, INSTALL);
         }
         Ok(Some(why)) => findings.add(check, Weight::Needed, Standing::Missing, why, INSTALL),
-        Err(error) => findings.add(check, Weight::Needed, Standing::NotTestable, error.to_string(), INSTALL),
+        Err(error) => findings.add(
+            check,
+            Weight::Needed,
+            Standing::NotTestable,
+            error.to_string(),
+            INSTALL,
+        ),
     }
 }
 
@@ -60,15 +82,28 @@ fn examine_ledger(
     let loaded = match load(repo, ledger, Trust::Cache) {
         Ok(loaded) => loaded,
         Err(error) => {
-            findings.add("ledger", Weight::Needed, Standing::Missing, error.to_string(), "git quorum sync");
+            findings.add(
+                "ledger",
+                Weight::Needed,
+                Standing::Missing,
+                error.to_string(),
+                "git quorum sync",
+            );
             return Ok(());
         }
     };
     let dag = loaded.tally.dag();
-    let (Some(node), Some(genesis)) = (dag.charter(loaded.tally.charter_in_force()), dag.find(ledger)) else {
+    let (Some(node), Some(genesis)) = (
+        dag.charter(loaded.tally.charter_in_force()),
+        dag.find(ledger),
+    ) else {
         return Ok(());
     };
-    let ground = Ground { repo, charter: &node.charter, stray: dag.entry(genesis).oid };
+    let ground = Ground {
+        repo,
+        charter: &node.charter,
+        stray: dag.entry(genesis).oid,
+    };
     ground.try_branches(findings)?;
     ground.try_ordinary(findings);
     ground.try_merge(findings)?;
@@ -87,11 +122,17 @@ fn examine_ledger(
 impl Ground<'_> {
     /// A ref transaction that is prepared, so that hooks see it, and then given up.
     fn prepare(&self, name: &str, new: Option<Oid>) -> Outcome {
-        match self.repo.hold(&[RefEdit { name: name.to_owned(), old: Expect::Any, new }]) {
+        match self.repo.hold(&[RefEdit {
+            name: name.to_owned(),
+            old: Expect::Any,
+            new,
+        }]) {
             Ok(_held) => Outcome::LetThrough,
             Err(RefError::Refused { message }) => match code_in(&message) {
                 Some(code) => Outcome::Refused(code),
-                None => Outcome::Unclear(format!("another hook refused it: {}", first_line(&message))),
+                None => {
+                    Outcome::Unclear(format!("another hook refused it: {}", first_line(&message)))
+                }
             },
             Err(error) => Outcome::Unclear(first_line(&error.to_string())),
         }
@@ -101,11 +142,19 @@ impl Ground<'_> {
         let here = self.repo.list(&[])?;
         for name in targets(self.charter, &here) {
             let what = format!("to move {name} without a decision");
-            let attempt = Attempt { check: "reference-transaction", what: &what, mend: INSTALL };
+            let attempt = Attempt {
+                check: "reference-transaction",
+                what: &what,
+                mend: INSTALL,
+            };
             findings.should_be_refused(&attempt, &self.prepare(&name, Some(self.stray)));
             if here.contains_key(&name) {
                 let what = format!("to delete {name} without a decision");
-                let attempt = Attempt { check: "reference-transaction", what: &what, mend: INSTALL };
+                let attempt = Attempt {
+                    check: "reference-transaction",
+                    what: &what,
+                    mend: INSTALL,
+                };
                 findings.should_be_refused(&attempt, &self.prepare(&name, None));
             }
         }
@@ -115,7 +164,11 @@ impl Ground<'_> {
     fn try_ordinary(&self, findings: &mut Findings) {
         let name = format!("refs/heads/{}", throw_away());
         if !is_protected(self.charter, &name) {
-            let attempt = Attempt { check: "ordinary-branch", what: "to create an ordinary branch", mend: INSTALL };
+            let attempt = Attempt {
+                check: "ordinary-branch",
+                what: "to create an ordinary branch",
+                mend: INSTALL,
+            };
             findings.should_pass(&attempt, &self.prepare(&name, Some(self.stray)));
         }
     }
@@ -123,17 +176,29 @@ impl Ground<'_> {
     /// Git runs this hook on the branch that is checked out only.
     fn try_merge(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let check = "pre-merge-commit";
-        let protected = self.repo.head()?.filter(|name| is_protected(self.charter, name));
+        let protected = self
+            .repo
+            .head()?
+            .filter(|name| is_protected(self.charter, name));
         let Some(name) = protected else {
             not_examined(check, "no protected branch is checked out", findings);
             return Ok(());
         };
         let outcome = match self.repo.run_hook(check)? {
             Ok(()) => Outcome::LetThrough,
-            Err(message) => code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused),
+            Err(message) => {
+                code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused)
+            }
         };
         let what = format!("to merge into {name}");
-        findings.should_be_refused(&Attempt { check, what: &what, mend: INSTALL }, &outcome);
+        findings.should_be_refused(
+            &Attempt {
+                check,
+                what: &what,
+                mend: INSTALL,
+            },
+            &outcome,
+        );
         Ok(())
     }
 
@@ -142,7 +207,10 @@ impl Ground<'_> {
         let check = "pre-push";
         let target = self.charter.protected().first().map(covered);
         let Some(target) = target else { return Ok(()) };
-        let outcome = match self.repo.dry_push(remote, &format!("{}:{target}", self.stray)) {
+        let outcome = match self
+            .repo
+            .dry_push(remote, &format!("{}:{target}", self.stray))
+        {
             Ok(_) => Outcome::LetThrough,
             Err(TransportError::Stopped { message, .. }) => {
                 code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused)
@@ -150,17 +218,34 @@ impl Ground<'_> {
             Err(error) => Outcome::Unclear(first_line(&error.to_string())),
         };
         let what = format!("to push an undecided commit to {target}");
-        findings.should_be_refused(&Attempt { check, what: &what, mend: INSTALL }, &outcome);
+        findings.should_be_refused(
+            &Attempt {
+                check,
+                what: &what,
+                mend: INSTALL,
+            },
+            &outcome,
+        );
         Ok(())
     }
 }
 
 /// Whether `git fetch` and `git pull` bring the lanes.
-fn examine_refspec(repo: &Repo, ledger: EntryId, remote: &str, findings: &mut Findings) -> Result<(), RepoError> {
+fn examine_refspec(
+    repo: &Repo,
+    ledger: EntryId,
+    remote: &str,
+    findings: &mut Findings,
+) -> Result<(), RepoError> {
     let prefix = LedgerRefs::of(ledger).prefix().to_owned();
     let specs = repo.config_all(&format!("remote.{remote}.fetch"))?;
-    let brings = specs.iter().any(|spec| spec.trim_start_matches('+').starts_with(&prefix));
-    let says = ("git fetch and git pull bring the lanes", "git fetch and git pull do not bring the lanes");
+    let brings = specs
+        .iter()
+        .any(|spec| spec.trim_start_matches('+').starts_with(&prefix));
+    let says = (
+        "git fetch and git pull bring the lanes",
+        "git fetch and git pull do not bring the lanes",
+    );
     findings.judge("fetch-lanes", Weight::Advised, brings, says, INSTALL);
     Ok(())
 }

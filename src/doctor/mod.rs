@@ -80,7 +80,9 @@ pub struct Diagnosis {
 impl Diagnosis {
     /// Whether nothing that is needed is missing.
     pub fn is_sound(&self) -> bool {
-        self.findings.iter().all(|f| f.standing != Standing::Missing || f.weight == Weight::Advised)
+        self.findings
+            .iter()
+            .all(|f| f.standing != Standing::Missing || f.weight == Weight::Advised)
     }
 }
 
@@ -111,15 +113,44 @@ fn targets(charter: &Charter, here: &BTreeMap<String, Oid>) -> Vec<String> {
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, check: &'static str, weight: Weight, standing: Standing, found: String, mend: &str) {
+    fn add(
+        &mut self,
+        check: &'static str,
+        weight: Weight,
+        standing: Standing,
+        found: String,
+        mend: &str,
+    ) {
         // Of what could not be tried it is not known whether it needs mending, let alone how.
-        let mend = if standing == Standing::Missing { mend } else { "" }.to_owned();
-        self.0.push(Finding { check, standing, weight, found, mend });
+        let mend = if standing == Standing::Missing {
+            mend
+        } else {
+            ""
+        }
+        .to_owned();
+        self.0.push(Finding {
+            check,
+            standing,
+            weight,
+            found,
+            mend,
+        });
     }
 
     /// A protection that is there or is not: what to say in each case.
-    fn judge(&mut self, check: &'static str, weight: Weight, holds: bool, (yes, no): (&str, &str), mend: &str) {
-        let (standing, found) = if holds { (Standing::Proven, yes) } else { (Standing::Missing, no) };
+    fn judge(
+        &mut self,
+        check: &'static str,
+        weight: Weight,
+        holds: bool,
+        (yes, no): (&str, &str),
+        mend: &str,
+    ) {
+        let (standing, found) = if holds {
+            (Standing::Proven, yes)
+        } else {
+            (Standing::Missing, no)
+        };
         self.add(check, weight, standing, found.to_owned(), mend);
     }
 }

@@ -28,8 +28,13 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
     let mut findings = Findings::default();
     examine_repository(repo, Weight::Needed, &mut findings)?;
     examine_hook(repo, &mut findings)?;
-    let pinned = repo.config(LEDGER_KEY)?.and_then(|text| text.parse::<EntryId>().ok());
-    let says = ("a ledger is pinned", "no ledger is pinned: the gate refuses everything, or is not there");
+    let pinned = repo
+        .config(LEDGER_KEY)?
+        .and_then(|text| text.parse::<EntryId>().ok());
+    let says = (
+        "a ledger is pinned",
+        "no ledger is pinned: the gate refuses everything, or is not there",
+    );
     findings.judge("pinned", Weight::Needed, pinned.is_some(), says, INSTALL);
     if let Some(ledger) = pinned {
         examine_ledger(repo, ledger, &mut findings)?;
@@ -37,29 +42,77 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
     examine_receiving(repo, &mut findings)?;
     let hooks = repo.git_dir().join("hooks");
     let config = repo.git_dir().join("config");
-    examine_permissions(&[repo.git_dir(), &config, &hooks, &hooks.join("proc-receive")], &mut findings);
-    Ok(Diagnosis { role: Role::Server, repository: repo.git_dir().to_owned(), ledger: pinned, findings: findings.0 })
+    examine_permissions(
+        &[repo.git_dir(), &config, &hooks, &hooks.join("proc-receive")],
+        &mut findings,
+    );
+    Ok(Diagnosis {
+        role: Role::Server,
+        repository: repo.git_dir().to_owned(),
+        ledger: pinned,
+        findings: findings.0,
+    })
 }
 
 /// What Git looks at before it runs the hook. The trials prove more; this says why they fail.
 fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
     let hook = repo.git_dir().join("hooks").join("proc-receive");
-    let says = ("proc-receive is there and executable", "proc-receive is missing or not executable");
-    findings.judge("proc-receive", Weight::Needed, is_executable(&hook), says, INSTALL);
+    let says = (
+        "proc-receive is there and executable",
+        "proc-receive is missing or not executable",
+    );
+    findings.judge(
+        "proc-receive",
+        Weight::Needed,
+        is_executable(&hook),
+        says,
+        INSTALL,
+    );
     let early = repo.git_dir().join("hooks").join("pre-receive");
-    let says =
-        ("pre-receive refuses early", "pre-receive is missing or not executable: refused pushes leave their objects");
-    findings.judge("pre-receive", Weight::Advised, is_executable(&early), says, INSTALL);
-    let asks = repo.config_all("receive.procReceiveRefs")?.iter().any(|value| value == "refs");
-    let says =
-        ("Git asks it about every ref", "receive.procReceiveRefs does not name refs: Git asks it about some or none");
-    findings.judge("receive.procReceiveRefs", Weight::Needed, asks, says, INSTALL);
+    let says = (
+        "pre-receive refuses early",
+        "pre-receive is missing or not executable: refused pushes leave their objects",
+    );
+    findings.judge(
+        "pre-receive",
+        Weight::Advised,
+        is_executable(&early),
+        says,
+        INSTALL,
+    );
+    let asks = repo
+        .config_all("receive.procReceiveRefs")?
+        .iter()
+        .any(|value| value == "refs");
+    let says = (
+        "Git asks it about every ref",
+        "receive.procReceiveRefs does not name refs: Git asks it about some or none",
+    );
+    findings.judge(
+        "receive.procReceiveRefs",
+        Weight::Needed,
+        asks,
+        says,
+        INSTALL,
+    );
     let elsewhere = match repo.config("core.hooksPath")? {
-        Some(path) => repo.git_dir().join(path).canonicalize().ok() != repo.git_dir().join("hooks").canonicalize().ok(),
+        Some(path) => {
+            repo.git_dir().join(path).canonicalize().ok()
+                != repo.git_dir().join("hooks").canonicalize().ok()
+        }
         None => false,
     };
-    let says = ("Git looks for hooks where the gate is", "core.hooksPath leads elsewhere: Git does not run the gate");
-    findings.judge("core.hooksPath", Weight::Needed, !elsewhere, says, "git config --unset core.hooksPath");
+    let says = (
+        "Git looks for hooks where the gate is",
+        "core.hooksPath leads elsewhere: Git does not run the gate",
+    );
+    findings.judge(
+        "core.hooksPath",
+        Weight::Needed,
+        !elsewhere,
+        says,
+        "git config --unset core.hooksPath",
+    );
     Ok(())
 }
 
@@ -68,19 +121,50 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
         Ok(loaded) => loaded,
         Err(error) => {
             let mend = "push the genesis: git quorum sync, from the founder's clone";
-            findings.add("ledger", Weight::Needed, Standing::Missing, error.to_string(), mend);
+            findings.add(
+                "ledger",
+                Weight::Needed,
+                Standing::Missing,
+                error.to_string(),
+                mend,
+            );
             return Ok(());
         }
     };
-    let damaged: Vec<_> = loaded.problems.iter().map(|p| format!("{}: {}", p.name, p.reject)).collect();
-    let found = format!("damaged lanes, so that the gate refuses everything: {}", damaged.join("; "));
+    let damaged: Vec<_> = loaded
+        .problems
+        .iter()
+        .map(|p| format!("{}: {}", p.name, p.reject))
+        .collect();
+    let found = format!(
+        "damaged lanes, so that the gate refuses everything: {}",
+        damaged.join("; ")
+    );
     let mend = "push the lane again from a clone that has it: git quorum sync";
-    findings.judge("ledger", Weight::Needed, damaged.is_empty(), ("the ledger is whole", &found), mend);
-    let Some(node) = loaded.tally.dag().charter(loaded.tally.charter_in_force()) else { return Ok(()) };
+    findings.judge(
+        "ledger",
+        Weight::Needed,
+        damaged.is_empty(),
+        ("the ledger is whole", &found),
+        mend,
+    );
+    let Some(node) = loaded.tally.dag().charter(loaded.tally.charter_in_force()) else {
+        return Ok(());
+    };
     let refs = repo.list(&[])?;
-    let stray = loaded.tally.dag().find(ledger).map(|genesis| loaded.tally.dag().entry(genesis).oid);
+    let stray = loaded
+        .tally
+        .dag()
+        .find(ledger)
+        .map(|genesis| loaded.tally.dag().entry(genesis).oid);
     let Some(stray) = stray else { return Ok(()) };
-    let ground = Ground { repo, loaded: &loaded, charter: &node.charter, refs, stray };
+    let ground = Ground {
+        repo,
+        loaded: &loaded,
+        charter: &node.charter,
+        refs,
+        stray,
+    };
     ground.try_protected(findings);
     ground.try_lanes(findings);
     ground.try_ways_round(findings)?;
@@ -92,17 +176,29 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
 
 impl Ground<'_> {
     fn push(&self, name: &str, new: Option<Oid>) -> Outcome {
-        Trial { repo: self.repo, receive_pack: RECEIVE_PACK }.push(name, new)
+        Trial {
+            repo: self.repo,
+            receive_pack: RECEIVE_PACK,
+        }
+        .push(name, new)
     }
 
     fn try_protected(&self, findings: &mut Findings) {
         for name in targets(self.charter, &self.refs) {
             let what = format!("to move {name} without a decision");
-            let attempt = Attempt { check: "protected-move", what: &what, mend: INSTALL };
+            let attempt = Attempt {
+                check: "protected-move",
+                what: &what,
+                mend: INSTALL,
+            };
             findings.should_be_refused(&attempt, &self.push(&name, Some(self.stray)));
             if self.refs.contains_key(&name) {
                 let what = format!("to delete {name} without a decision");
-                let attempt = Attempt { check: "protected-delete", what: &what, mend: INSTALL };
+                let attempt = Attempt {
+                    check: "protected-delete",
+                    what: &what,
+                    mend: INSTALL,
+                };
                 findings.should_be_refused(&attempt, &self.push(&name, None));
             }
         }
@@ -110,26 +206,53 @@ impl Ground<'_> {
 
     fn try_lanes(&self, findings: &mut Findings) {
         let refs = &self.loaded.refs;
-        let lane = self.refs.keys().find(|name| matches!(refs.read(name), Some(LaneRef::Lane(_))));
+        let lane = self
+            .refs
+            .keys()
+            .find(|name| matches!(refs.read(name), Some(LaneRef::Lane(_))));
         if let Some(lane) = lane {
-            let attempt = Attempt { check: "lane-rewind", what: "to rewind a lane", mend: INSTALL };
+            let attempt = Attempt {
+                check: "lane-rewind",
+                what: "to rewind a lane",
+                mend: INSTALL,
+            };
             findings.should_be_refused(&attempt, &self.push(lane, Some(self.stray)));
-            let attempt = Attempt { check: "lane-delete", what: "to delete a lane", mend: INSTALL };
+            let attempt = Attempt {
+                check: "lane-delete",
+                what: "to delete a lane",
+                mend: INSTALL,
+            };
             findings.should_be_refused(&attempt, &self.push(lane, None));
         }
-        let attempt = Attempt { check: "genesis-delete", what: "to delete the genesis", mend: INSTALL };
+        let attempt = Attempt {
+            check: "genesis-delete",
+            what: "to delete the genesis",
+            mend: INSTALL,
+        };
         findings.should_be_refused(&attempt, &self.push(&refs.genesis(), None));
         let stray = format!("{}{}", refs.prefix(), throw_away());
-        let attempt = Attempt { check: "stray-name", what: "to create another name under refs/quorum/", mend: INSTALL };
+        let attempt = Attempt {
+            check: "stray-name",
+            what: "to create another name under refs/quorum/",
+            mend: INSTALL,
+        };
         findings.should_be_refused(&attempt, &self.push(&stray, Some(self.stray)));
     }
 
     fn try_ways_round(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let replace = format!("refs/replace/{}", self.stray);
-        let attempt = Attempt { check: "replace-ref", what: "to create a replace ref", mend: INSTALL };
+        let attempt = Attempt {
+            check: "replace-ref",
+            what: "to create a replace ref",
+            mend: INSTALL,
+        };
         findings.should_be_refused(&attempt, &self.push(&replace, Some(self.stray)));
         let hidden = format!("refs/namespaces/x/refs/heads/{}", throw_away());
-        let attempt = Attempt { check: "namespace", what: "to create a ref of a namespace", mend: INSTALL };
+        let attempt = Attempt {
+            check: "namespace",
+            what: "to create a ref of a namespace",
+            mend: INSTALL,
+        };
         findings.should_be_refused(&attempt, &self.push(&hidden, Some(self.stray)));
         self.examine_aliases(findings)?;
         for target in targets(self.charter, &self.refs) {
@@ -143,10 +266,16 @@ impl Ground<'_> {
     fn examine_aliases(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let guarded = |name: &str| is_protected(self.charter, name) || is_ledger_name(name);
         let values = self.repo.list_values(&[])?;
-        let odd: Vec<_> = values.iter().filter(|(name, value)| value.symbolic.is_some() && guarded(name)).collect();
+        let odd: Vec<_> = values
+            .iter()
+            .filter(|(name, value)| value.symbolic.is_some() && guarded(name))
+            .collect();
         let names: Vec<_> = odd.iter().map(|(name, _)| name.as_str()).collect();
         let no = format!("symbolic refs stand at guarded names: {}", names.join(", "));
-        let says = ("protected refs and lanes are refs of their own", no.as_str());
+        let says = (
+            "protected refs and lanes are refs of their own",
+            no.as_str(),
+        );
         let mend = format!("git symbolic-ref --delete {}", names.first().unwrap_or(&""));
         findings.judge("own-refs", Weight::Needed, names.is_empty(), says, &mend);
         Ok(())
@@ -154,24 +283,40 @@ impl Ground<'_> {
 
     /// A name that differs from a protected one by case alone.
     fn try_folded(&self, target: &str, findings: &mut Findings) {
-        let Some((folder, last)) = target.rsplit_once('/') else { return };
+        let Some((folder, last)) = target.rsplit_once('/') else {
+            return;
+        };
         let folded = format!("{folder}/{}", last.to_uppercase());
         if folded == target || is_protected(self.charter, &folded) {
             return;
         }
         let what = format!("to create {folded}, which some file systems take for {target},");
-        let attempt = Attempt { check: "folding-name", what: &what, mend: INSTALL };
+        let attempt = Attempt {
+            check: "folding-name",
+            what: &what,
+            mend: INSTALL,
+        };
         findings.should_be_refused(&attempt, &self.push(&folded, Some(self.stray)));
     }
 
     /// A symbolic ref that leads to a protected one; it is here only while it is tried.
     fn try_alias(&self, target: &str, findings: &mut Findings) -> Result<(), RepoError> {
         let alias = Alias::create(self.repo, format!("refs/{}/alias", throw_away()), target)?;
-        let trial = Trial { repo: self.repo, receive_pack: RECEIVE_PACK };
+        let trial = Trial {
+            repo: self.repo,
+            receive_pack: RECEIVE_PACK,
+        };
         let outcome = trial.push_locking(alias.name(), target, Some(self.stray));
         alias.remove()?;
         let what = format!("to move {target} through a symbolic ref");
-        findings.should_be_refused(&Attempt { check: "symbolic-ref", what: &what, mend: INSTALL }, &outcome);
+        findings.should_be_refused(
+            &Attempt {
+                check: "symbolic-ref",
+                what: &what,
+                mend: INSTALL,
+            },
+            &outcome,
+        );
         Ok(())
     }
 
@@ -180,27 +325,47 @@ impl Ground<'_> {
         if is_protected(self.charter, &name) {
             return;
         }
-        let attempt = Attempt { check: "ordinary-branch", what: "to create an ordinary branch", mend: INSTALL };
+        let attempt = Attempt {
+            check: "ordinary-branch",
+            what: "to create an ordinary branch",
+            mend: INSTALL,
+        };
         findings.should_pass(&attempt, &self.push(&name, Some(self.stray)));
     }
 
     /// `proc-receive` must hold by itself: of all hooks it alone fails closed.
     fn try_each_hook_alone(&self, findings: &mut Findings) -> Result<(), RepoError> {
-        let Some(target) = targets(self.charter, &self.refs).into_iter().next() else { return Ok(()) };
+        let Some(target) = targets(self.charter, &self.refs).into_iter().next() else {
+            return Ok(());
+        };
         let check = "proc-receive-alone";
-        let failed = |source| RepoError::Io { path: std::env::temp_dir(), source };
+        let failed = |source| RepoError::Io {
+            path: std::env::temp_dir(),
+            source,
+        };
         let folder = tempfile::tempdir().map_err(failed)?;
         let hook = self.repo.git_dir().join("hooks").join("proc-receive");
         let copied = std::fs::copy(&hook, folder.path().join("proc-receive"));
         let path = folder.path().to_str().filter(|path| !path.contains('\''));
         let (Ok(_), Some(path)) = (copied, path) else {
-            not_examined(check, "proc-receive could not be copied for the trial", findings);
+            not_examined(
+                check,
+                "proc-receive could not be copied for the trial",
+                findings,
+            );
             return Ok(());
         };
         let receive_pack = format!("git -c core.hooksPath='{path}' receive-pack");
-        let trial = Trial { repo: self.repo, receive_pack: &receive_pack };
+        let trial = Trial {
+            repo: self.repo,
+            receive_pack: &receive_pack,
+        };
         let what = format!("to move {target} with no other hook in place");
-        let attempt = Attempt { check, what: &what, mend: INSTALL };
+        let attempt = Attempt {
+            check,
+            what: &what,
+            mend: INSTALL,
+        };
         findings.should_be_refused(&attempt, &trial.push(&target, Some(self.stray)));
         Ok(())
     }
@@ -208,16 +373,24 @@ impl Ground<'_> {
     /// Whether the refs hold what was decided: what got past the gate before it was here, or by other means.
     fn examine_values(&self, findings: &mut Findings) {
         let tally = &self.loaded.tally;
-        let names: Vec<RefName> = self.refs.keys().filter_map(|name| name.parse().ok()).collect();
+        let names: Vec<RefName> = self
+            .refs
+            .keys()
+            .filter_map(|name| name.parse().ok())
+            .collect();
         let audits = names
             .iter()
             .filter(|name| self.charter.protects(name))
-            .filter_map(|name| audit_ref(tally, name, "here", self.refs.get(name.as_str()).copied()));
-        let unbacked = audits.filter(|audit| matches!(audit.backing, Backing::NotBacked | Backing::AgreementBroken));
+            .filter_map(|name| {
+                audit_ref(tally, name, "here", self.refs.get(name.as_str()).copied())
+            });
+        let unbacked = audits
+            .filter(|audit| matches!(audit.backing, Backing::NotBacked | Backing::AgreementBroken));
         let names: Vec<_> = unbacked.map(|audit| audit.name.to_string()).collect();
         let no = format!("no decision leads to what these hold: {}", names.join(", "));
         let says = ("protected refs hold what was decided", no.as_str());
-        let mend = "git quorum verify tells more; move them back to a decided value with git update-ref";
+        let mend =
+            "git quorum verify tells more; move them back to a decided value with git update-ref";
         findings.judge("values", Weight::Needed, names.is_empty(), says, mend);
     }
 }

@@ -3,7 +3,9 @@
 
 use super::{Findings, Standing, Weight};
 use crate::id::Oid;
-use crate::repo::{Expect, PushReport, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
+use crate::repo::{
+    Expect, PushReport, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError,
+};
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,26 +36,42 @@ impl Trial<'_> {
 
     /// The same through a ref that stands for `target`, which is the one that is locked.
     pub(super) fn push_locking(&self, name: &str, target: &str, new: Option<Oid>) -> Outcome {
-        let edit = RefEdit { name: target.to_owned(), old: Expect::Any, new };
+        let edit = RefEdit {
+            name: target.to_owned(),
+            old: Expect::Any,
+            new,
+        };
         let _held = match self.repo.hold(&[edit]) {
             Ok(held) => held,
             Err(error) => return Outcome::Unclear(said(&error)),
         };
-        let spec = format!("+{}:{name}", new.map(|oid| oid.to_string()).unwrap_or_default());
-        let spec = if new.is_none() { format!(":{name}") } else { spec };
+        let spec = format!(
+            "+{}:{name}",
+            new.map(|oid| oid.to_string()).unwrap_or_default()
+        );
+        let spec = if new.is_none() {
+            format!(":{name}")
+        } else {
+            spec
+        };
         let here = self.repo.git_dir().to_string_lossy();
         match self.repo.push_to(&here, self.receive_pack, &[spec]) {
             Ok(report) => outcome(&report, name),
-            Err(TransportError::Unreachable { message, .. } | TransportError::Stopped { message, .. }) => {
-                code_in(&message).map_or_else(|| Outcome::Unclear(first_line(&message)), Outcome::Refused)
-            }
+            Err(
+                TransportError::Unreachable { message, .. }
+                | TransportError::Stopped { message, .. },
+            ) => code_in(&message)
+                .map_or_else(|| Outcome::Unclear(first_line(&message)), Outcome::Refused),
             Err(error) => Outcome::Unclear(first_line(&error.to_string())),
         }
     }
 }
 
 fn said(error: &RefError) -> String {
-    format!("the ref could not be locked for the trial: {}", first_line(&error.to_string()))
+    format!(
+        "the ref could not be locked for the trial: {}",
+        first_line(&error.to_string())
+    )
 }
 
 pub(super) fn first_line(text: &str) -> String {
@@ -77,19 +95,28 @@ fn outcome(report: &PushReport, name: &str) -> Outcome {
 
 /// What Git says of a ref that it cannot lock.
 fn is_lock(reason: &str) -> bool {
-    ["failed to update ref", "failed to lock", "cannot lock", "failed to delete", "reference already exists"]
-        .iter()
-        .any(|words| reason.contains(words))
+    [
+        "failed to update ref",
+        "failed to lock",
+        "cannot lock",
+        "failed to delete",
+        "reference already exists",
+    ]
+    .iter()
+    .any(|words| reason.contains(words))
 }
 
 /// The code of a refusal of the gate, as it stands in brackets at the end of a line.
 pub(super) fn code_in(text: &str) -> Option<String> {
-    let is_code = |word: &&str| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let is_code =
+        |word: &&str| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     let bracketed = |line: &str| {
         let (_, after) = line.rsplit_once('[')?;
         after.split_once(']').map(|(inside, _)| inside.to_owned())
     };
-    text.lines().filter_map(bracketed).find(|inside| is_code(&inside.as_str()))
+    text.lines()
+        .filter_map(bracketed)
+        .find(|inside| is_code(&inside.as_str()))
 }
 
 /// What is tried, and how it is told.
@@ -104,14 +131,25 @@ impl Findings {
     /// Tells of an attempt that the gate should refuse.
     pub(super) fn should_be_refused(&mut self, attempt: &Attempt<'_>, outcome: &Outcome) {
         let (standing, found) = match outcome {
-            Outcome::Refused(code) if code == "GATE_UNAVAILABLE" => {
-                (Standing::NotTestable, format!("the gate refuses everything at present [{code}]"))
-            }
-            Outcome::Refused(code) => (Standing::Proven, format!("an attempt {} was refused [{code}]", attempt.what)),
-            Outcome::LetThrough => {
-                (Standing::Missing, format!("an attempt {} went past the gate (nothing was moved)", attempt.what))
-            }
-            Outcome::Unclear(why) => (Standing::NotTestable, format!("an attempt {} ended early: {why}", attempt.what)),
+            Outcome::Refused(code) if code == "GATE_UNAVAILABLE" => (
+                Standing::NotTestable,
+                format!("the gate refuses everything at present [{code}]"),
+            ),
+            Outcome::Refused(code) => (
+                Standing::Proven,
+                format!("an attempt {} was refused [{code}]", attempt.what),
+            ),
+            Outcome::LetThrough => (
+                Standing::Missing,
+                format!(
+                    "an attempt {} went past the gate (nothing was moved)",
+                    attempt.what
+                ),
+            ),
+            Outcome::Unclear(why) => (
+                Standing::NotTestable,
+                format!("an attempt {} ended early: {why}", attempt.what),
+            ),
         };
         self.add(attempt.check, Weight::Needed, standing, found, attempt.mend);
     }
@@ -119,9 +157,18 @@ impl Findings {
     /// Tells of an attempt that the gate should let pass.
     pub(super) fn should_pass(&mut self, attempt: &Attempt<'_>, outcome: &Outcome) {
         let (standing, found) = match outcome {
-            Outcome::LetThrough => (Standing::Proven, format!("an attempt {} passes the gate", attempt.what)),
-            Outcome::Refused(code) => (Standing::Missing, format!("an attempt {} was refused [{code}]", attempt.what)),
-            Outcome::Unclear(why) => (Standing::NotTestable, format!("an attempt {} ended early: {why}", attempt.what)),
+            Outcome::LetThrough => (
+                Standing::Proven,
+                format!("an attempt {} passes the gate", attempt.what),
+            ),
+            Outcome::Refused(code) => (
+                Standing::Missing,
+                format!("an attempt {} was refused [{code}]", attempt.what),
+            ),
+            Outcome::Unclear(why) => (
+                Standing::NotTestable,
+                format!("an attempt {} ended early: {why}", attempt.what),
+            ),
         };
         self.add(attempt.check, Weight::Needed, standing, found, attempt.mend);
     }
@@ -155,8 +202,14 @@ mod tests {
 
     #[test]
     fn a_code_is_what_stands_in_brackets_in_capitals() {
-        assert_eq!(code_in("main is protected [NO_PROPOSAL]").as_deref(), Some("NO_PROPOSAL"));
-        assert_eq!(code_in("a [b]\nx [NOT_DECIDED]; more").as_deref(), Some("NOT_DECIDED"));
+        assert_eq!(
+            code_in("main is protected [NO_PROPOSAL]").as_deref(),
+            Some("NO_PROPOSAL")
+        );
+        assert_eq!(
+            code_in("a [b]\nx [NOT_DECIDED]; more").as_deref(),
+            Some("NOT_DECIDED")
+        );
         for none in ["", "[]", "[no]", "NO_PROPOSAL", "[NO", "[a B_C]"] {
             assert_eq!(code_in(none), None, "{none:?}");
         }

@@ -17,7 +17,11 @@ pub(super) struct Bindings {
 impl Bindings {
     /// What is found by looking, unless it is known. While it is closed nothing is looked at: what is not known then is
     /// taken for good until [`Bindings::suffice`] is asked.
-    pub(super) fn check(&self, id: EntryId, look: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    pub(super) fn check(
+        &self,
+        id: EntryId,
+        look: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
         if let Some(found) = self.found.borrow().get(&id) {
             return found.clone();
         }
@@ -61,14 +65,23 @@ mod tests {
                 found
             })
         };
-        assert_eq!((ask(1, Ok(())), ask(2, Err("no".into()))), (Ok(()), Err("no".into())));
+        assert_eq!(
+            (ask(1, Ok(())), ask(2, Err("no".into()))),
+            (Ok(()), Err("no".into()))
+        );
         bindings.close();
-        assert_eq!((ask(1, Err("again".into())), ask(2, Ok(()))), (Ok(()), Err("no".into())));
+        assert_eq!(
+            (ask(1, Err("again".into())), ask(2, Ok(()))),
+            (Ok(()), Err("no".into()))
+        );
         assert!(bindings.suffice());
         assert_eq!((ask(3, Err("unknown".into())), looks.get()), (Ok(()), 2));
         assert!(!bindings.suffice());
         bindings.open();
         assert!(bindings.suffice());
-        assert_eq!((ask(3, Err("found".into())), looks.get()), (Err("found".into()), 3));
+        assert_eq!(
+            (ask(3, Err("found".into())), looks.get()),
+            (Err("found".into()), 3)
+        );
     }
 }

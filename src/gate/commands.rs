@@ -27,14 +27,24 @@ impl Push {
     /// A push of these refs.
     pub fn new(refs: Vec<PushedRef>, atomic: bool) -> Self {
         let names = refs.iter().map(|r| r.name.clone().into_bytes()).collect();
-        Self { refs, atomic, names }
+        Self {
+            refs,
+            atomic,
+            names,
+        }
     }
 
     /// The push that these lines, `old SP new SP name`, tell of.
     pub fn parse(lines: &[Vec<u8>], atomic: bool) -> Result<Self, PacketError> {
-        let commands = lines.iter().map(|line| command(line).ok_or(PacketError::Form("a command that is none")));
+        let commands = lines
+            .iter()
+            .map(|line| command(line).ok_or(PacketError::Form("a command that is none")));
         let (refs, names) = commands.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        Ok(Self { refs, atomic, names })
+        Ok(Self {
+            refs,
+            atomic,
+            names,
+        })
     }
 
     /// Reads what `pre-receive` gets: a line for each command.
@@ -45,7 +55,11 @@ impl Push {
             return Err(PacketError::Form("more lines than the limit"));
         }
         let Some(body) = text.strip_suffix(b"\n") else {
-            return if text.is_empty() { Self::parse(&[], false) } else { Err(PacketError::Form("half a line")) };
+            return if text.is_empty() {
+                Self::parse(&[], false)
+            } else {
+                Err(PacketError::Form("half a line"))
+            };
         };
         let lines: Vec<_> = body.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
         if lines.len() > MAX_COMMANDS {
@@ -61,7 +75,9 @@ impl Push {
 
     /// Whether the name of this ref is text.
     pub fn is_text(&self, place: usize) -> bool {
-        self.names.get(place).is_some_and(|name| std::str::from_utf8(name).is_ok())
+        self.names
+            .get(place)
+            .is_some_and(|name| std::str::from_utf8(name).is_ok())
     }
 
     /// The places of the refs that are named more than once.
@@ -70,7 +86,11 @@ impl Push {
         for (place, name) in self.raw_names().enumerate() {
             by_name.entry(name).or_default().push(place);
         }
-        by_name.into_values().filter(|places| places.len() > 1).flatten().collect()
+        by_name
+            .into_values()
+            .filter(|places| places.len() > 1)
+            .flatten()
+            .collect()
     }
 }
 
@@ -83,7 +103,14 @@ fn command(line: &[u8]) -> Option<(PushedRef, Vec<u8>)> {
     }
     // A name that is no text is judged by the text in it: what begins like a protected ref counts as one.
     let text = String::from_utf8_lossy(name).into_owned();
-    Some((PushedRef { name: text, old, new }, name.to_vec()))
+    Some((
+        PushedRef {
+            name: text,
+            old,
+            new,
+        },
+        name.to_vec(),
+    ))
 }
 
 /// An object id; zeros mean none.
@@ -102,10 +129,17 @@ mod tests {
 
     #[test]
     fn the_lines_of_pre_receive_are_read_whole_or_not_at_all() {
-        let text = [line("refs/heads/a").as_bytes(), line("refs/heads/b c").as_bytes()].concat();
+        let text = [
+            line("refs/heads/a").as_bytes(),
+            line("refs/heads/b c").as_bytes(),
+        ]
+        .concat();
         let push = Push::read(text.as_slice()).unwrap();
         let names: Vec<_> = push.refs.iter().map(|r| r.name.as_str()).collect();
-        assert_eq!((names, push.atomic), (vec!["refs/heads/a", "refs/heads/b c"], false));
+        assert_eq!(
+            (names, push.atomic),
+            (vec!["refs/heads/a", "refs/heads/b c"], false)
+        );
         assert_eq!(push.refs[0].new, Some(Oid::new([1; 20])));
         assert!(Push::read(&b""[..]).unwrap().refs.is_empty());
         for bad in [
@@ -130,7 +164,10 @@ mod tests {
         let names: [&[u8]; 5] = [b"refs/a", b"refs/\xff", b"refs/b", b"refs/\xfe", b"refs/a"];
         let zero = Oid::new([0; 20]).to_string();
         let lines = names.map(|name| [format!("{zero} {zero} ").as_bytes(), name].concat());
-        assert_eq!(Push::parse(&lines, true).unwrap().named_twice(), BTreeSet::from([0, 4]));
+        assert_eq!(
+            Push::parse(&lines, true).unwrap().named_twice(),
+            BTreeSet::from([0, 4])
+        );
     }
 
     proptest::proptest! {

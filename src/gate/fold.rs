@@ -22,7 +22,9 @@ pub(super) fn fold(name: &str) -> String {
 pub(super) fn fold_prefix(prefix: &str) -> String {
     // A mark at the end can change places with one that follows.
     let folded = fold(prefix);
-    folded.trim_end_matches(|c| canonical_combining_class(c) != 0).to_owned()
+    folded
+        .trim_end_matches(|c| canonical_combining_class(c) != 0)
+        .to_owned()
 }
 
 fn fold_once(name: &str) -> String {
@@ -32,13 +34,23 @@ fn fold_once(name: &str) -> String {
     let seen = name.nfkd().filter(|c| !is_ignored(*c));
     // There and back: some letters meet only in one of the cases (ſ and s, ß and ẞ).
     let lower = seen.flat_map(char::to_lowercase);
-    let folded = lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    without_dots(&folded.nfkd().filter(|c| !is_ignored(*c)).collect::<String>())
+    let folded = lower
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase);
+    without_dots(
+        &folded
+            .nfkd()
+            .filter(|c| !is_ignored(*c))
+            .collect::<String>(),
+    )
 }
 
 /// Windows drops dots at the end of the name of a file or folder.
 fn without_dots(name: &str) -> String {
-    let parts: Vec<_> = name.split('/').map(|part| part.trim_end_matches('.')).collect();
+    let parts: Vec<_> = name
+        .split('/')
+        .map(|part| part.trim_end_matches('.'))
+        .collect();
     parts.join("/")
 }
 
@@ -89,18 +101,28 @@ mod tests {
         ] {
             assert_eq!(fold(one), fold(other), "{one} {other}");
         }
-        for other in ["refs/heads/mains", "refs/heads/män", "refs/heads/mаin", "refs/heads/m-ain", "refs/heads/ma.in"]
-        {
+        for other in [
+            "refs/heads/mains",
+            "refs/heads/män",
+            "refs/heads/mаin",
+            "refs/heads/m-ain",
+            "refs/heads/ma.in",
+        ] {
             assert_ne!(fold(other), main, "{other}");
         }
     }
 
     #[test]
     fn a_folded_start_is_the_start_of_what_folds_alike() {
-        for (prefix, name) in
-            [("refs/heads/re", "refs/heads/RElease"), ("a\u{301}", "a\u{323}\u{301}"), ("a\u{301}", "á")]
-        {
-            assert!(fold(name).starts_with(&fold_prefix(prefix)), "{prefix} {name}");
+        for (prefix, name) in [
+            ("refs/heads/re", "refs/heads/RElease"),
+            ("a\u{301}", "a\u{323}\u{301}"),
+            ("a\u{301}", "á"),
+        ] {
+            assert!(
+                fold(name).starts_with(&fold_prefix(prefix)),
+                "{prefix} {name}"
+            );
         }
     }
 

@@ -16,8 +16,8 @@ use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, RefProposal};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
 use crate::store::{
-    Admission, Followed, LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding, load,
-    load_unfounded,
+    Admission, Followed, LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding,
+    load, load_unfounded,
 };
 
 /// The setting that pins the ledger.
@@ -81,24 +81,57 @@ impl Ground<'_> {
     /// What was read before the lock was had, with the values that refs have now and with what others have moved
     /// meanwhile. So what the push brings is taken in once, and others do not wait for that. None if the others' entries
     /// have more than so many bytes, or if the refs went back: then all is to be read again, without the lock.
-    pub fn renewed(mut self, repo: &Repo, links: &Links, bytes: usize) -> Result<Option<Self>, Refusal> {
-        self.values = read_values(repo, &self.loaded, &self.push.refs).map_err(|e| unreadable(&e))?;
-        let now = self.values.iter().filter(|(name, _)| name.starts_with(self.loaded.refs.prefix()));
+    pub fn renewed(
+        mut self,
+        repo: &Repo,
+        links: &Links,
+        bytes: usize,
+    ) -> Result<Option<Self>, Refusal> {
+        self.values =
+            read_values(repo, &self.loaded, &self.push.refs).map_err(|e| unreadable(&e))?;
+        let now = self
+            .values
+            .iter()
+            .filter(|(name, _)| name.starts_with(self.loaded.refs.prefix()));
         if now.eq(&self.loaded.tips) {
             return Ok(Some(self));
         }
-        let tips = repo.list(&[self.loaded.refs.prefix()]).map_err(|e| unreadable(&e))?;
+        let tips = repo
+            .list(&[self.loaded.refs.prefix()])
+            .map_err(|e| unreadable(&e))?;
         let genesis = self.loaded.refs.genesis();
-        if tips.get(&genesis).is_none_or(|oid| self.loaded.tips.get(&genesis) != Some(oid)) {
+        if tips
+            .get(&genesis)
+            .is_none_or(|oid| self.loaded.tips.get(&genesis) != Some(oid))
+        {
             return Ok(None);
         }
-        match self.loaded.follow(tips, &mut self.server, bytes).map_err(|e| unreadable(&e))? {
+        match self
+            .loaded
+            .follow(tips, &mut self.server, bytes)
+            .map_err(|e| unreadable(&e))?
+        {
             Followed::All => {}
             Followed::TooMuch | Followed::WentBack => return Ok(None),
             Followed::Damaged(problem) => return Err(damaged(&problem)),
         }
-        let Self { push, bindings, server, loaded, brought, taken, .. } = self;
-        Self::above(repo, (push, links), bindings, server, (loaded, brought, taken)).map(Some)
+        let Self {
+            push,
+            bindings,
+            server,
+            loaded,
+            brought,
+            taken,
+            ..
+        } = self;
+        Self::above(
+            repo,
+            (push, links),
+            bindings,
+            server,
+            (loaded, brought, taken),
+        )
+        .map(Some)
     }
 
     /// The ground that is made by these entries: the server's, and of the push.
@@ -114,22 +147,51 @@ impl Ground<'_> {
         }
         let founded = loaded.tips.contains_key(&loaded.refs.genesis());
         let charter = in_force(&server).filter(|_| founded).cloned();
-        let before = Before { charter, broken: broken_slots(&server) };
+        let before = Before {
+            charter,
+            broken: broken_slots(&server),
+        };
         let values = read_values(repo, &loaded, &push.refs).map_err(|e| unreadable(&e))?;
-        let charters = [before.charter.as_ref(), in_force(&loaded.tally)].into_iter().flatten();
+        let charters = [before.charter.as_ref(), in_force(&loaded.tally)]
+            .into_iter()
+            .flatten();
         let guarded = guarded_links(repo, &loaded.refs, charters)?;
         let mut links = links.clone();
         links.add(repo, guarded).map_err(|e| unreadable(&e))?;
         let twice = push.named_twice();
-        Ok(Ground { push, bindings, server, loaded, brought, before, values, links, twice, taken })
+        Ok(Ground {
+            push,
+            bindings,
+            server,
+            loaded,
+            brought,
+            before,
+            values,
+            links,
+            twice,
+            taken,
+        })
     }
 
     /// Keeps what was judged, if it is so much that others would feel it to judge it again; once it is on the server.
     pub fn remember(&mut self) {
         if self.brought > MUCH {
-            let is_read = |name: &str| matches!(self.loaded.refs.read(name), Some(LaneRef::Genesis | LaneRef::Lane(_)));
-            let read: Vec<_> = self.push.refs.iter().filter(|pushed| is_read(&pushed.name)).collect();
-            self.loaded.remember(read.into_iter().filter_map(|pushed| Some((pushed.name.clone(), pushed.new?))));
+            let is_read = |name: &str| {
+                matches!(
+                    self.loaded.refs.read(name),
+                    Some(LaneRef::Genesis | LaneRef::Lane(_))
+                )
+            };
+            let read: Vec<_> = self
+                .push
+                .refs
+                .iter()
+                .filter(|pushed| is_read(&pushed.name))
+                .collect();
+            self.loaded.remember(
+                read.into_iter()
+                    .filter_map(|pushed| Some((pushed.name.clone(), pushed.new?))),
+            );
         }
     }
 
@@ -154,24 +216,41 @@ pub(super) fn unavailable(what: impl Into<String>, help: impl Into<String>) -> R
 }
 
 pub(super) fn unreadable(error: &RepoError) -> Refusal {
-    unavailable(error.to_string(), "nothing is taken that cannot be checked; whoever runs the server must look into it")
+    unavailable(
+        error.to_string(),
+        "nothing is taken that cannot be checked; whoever runs the server must look into it",
+    )
 }
 
 /// Whether anything can be judged here; then the ledger that is pinned.
 pub(super) fn check_repository(repo: &Repo) -> Result<EntryId, Refusal> {
     if std::env::var_os("GIT_NAMESPACE").is_some_and(|name| !name.is_empty()) {
-        return Err(unavailable("GIT_NAMESPACE is set: refs would not be what they seem", "push without a namespace"));
+        return Err(unavailable(
+            "GIT_NAMESPACE is set: refs would not be what they seem",
+            "push without a namespace",
+        ));
     }
     if repo.is_shallow() {
-        return Err(unavailable("this server's repository is shallow", "whoever runs it must unshallow it"));
+        return Err(unavailable(
+            "this server's repository is shallow",
+            "whoever runs it must unshallow it",
+        ));
     }
-    if repo.is_on("receive.shallowUpdate").map_err(|e| unreadable(&e))? {
+    if repo
+        .is_on("receive.shallowUpdate")
+        .map_err(|e| unreadable(&e))?
+    {
         let what = "receive.shallowUpdate is on: a push could leave this repository shallow";
-        return Err(unavailable(what, "whoever runs the server must turn it off")
-            .then("git config receive.shallowUpdate false (on the server)"));
+        return Err(
+            unavailable(what, "whoever runs the server must turn it off")
+                .then("git config receive.shallowUpdate false (on the server)"),
+        );
     }
     if repo.is_partial().map_err(|e| unreadable(&e))? {
-        return Err(unavailable("this server's repository is a partial clone", "whoever runs it must complete it"));
+        return Err(unavailable(
+            "this server's repository is a partial clone",
+            "whoever runs it must complete it",
+        ));
     }
     pinned(repo)
 }
@@ -180,7 +259,10 @@ fn pinned(repo: &Repo) -> Result<EntryId, Refusal> {
     let text = repo.config(LEDGER_KEY).map_err(|e| unreadable(&e))?;
     let pinned = text.and_then(|text| text.parse().ok());
     let refusal = || {
-        unavailable(format!("no ledger is pinned here ({LEDGER_KEY})"), "whoever runs the server must install the gate")
+        unavailable(
+            format!("no ledger is pinned here ({LEDGER_KEY})"),
+            "whoever runs the server must install the gate",
+        )
     };
     pinned.ok_or_else(|| refusal().then("git quorum install --server --genesis ID (on the server)"))
 }
@@ -193,7 +275,9 @@ pub(super) fn read_ground<'a>(
     bindings: &'a Bindings,
     trust: Trust,
 ) -> Result<Option<Ground<'a>>, Refusal> {
-    let Some(mut loaded) = read_server(repo, ledger, &push.refs, trust)? else { return Ok(None) };
+    let Some(mut loaded) = read_server(repo, ledger, &push.refs, trust)? else {
+        return Ok(None);
+    };
     let server = loaded.tally.clone();
     let known = loaded.tally.dag().entries().len();
     let most = max_push(repo)?;
@@ -204,12 +288,26 @@ pub(super) fn read_ground<'a>(
     }
     loaded.save_cache();
     let brought = loaded.tally.dag().entries().len() - known;
-    Ground::above(repo, (push, links), bindings, server, (loaded, brought, taken)).map(Some)
+    Ground::above(
+        repo,
+        (push, links),
+        bindings,
+        server,
+        (loaded, brought, taken),
+    )
+    .map(Some)
 }
 
 /// The ledger as the server holds it. None before the genesis.
-fn read_server(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust) -> Result<Option<Loaded>, Refusal> {
-    let Some(loaded) = read_ledger(repo, ledger, pushed, trust)? else { return Ok(None) };
+fn read_server(
+    repo: &Repo,
+    ledger: EntryId,
+    pushed: &[PushedRef],
+    trust: Trust,
+) -> Result<Option<Loaded>, Refusal> {
+    let Some(loaded) = read_ledger(repo, ledger, pushed, trust)? else {
+        return Ok(None);
+    };
     match loaded.problems.first() {
         Some(problem) => Err(damaged(problem)),
         None => Ok(Some(loaded)),
@@ -217,12 +315,18 @@ fn read_server(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust)
 }
 
 fn damaged(problem: &LaneProblem) -> Refusal {
-    let what = format!("{} on the server is damaged: {}", problem.name, problem.reject);
-    unavailable(what, "whoever runs the server must repair it").then("git quorum verify (on the server)")
+    let what = format!(
+        "{} on the server is damaged: {}",
+        problem.name, problem.reject
+    );
+    unavailable(what, "whoever runs the server must repair it")
+        .then("git quorum verify (on the server)")
 }
 
 fn max_push(repo: &Repo) -> Result<usize, Refusal> {
-    let Some(text) = repo.config(MAX_PUSH_KEY).map_err(|e| unreadable(&e))? else { return Ok(MAX_PUSH) };
+    let Some(text) = repo.config(MAX_PUSH_KEY).map_err(|e| unreadable(&e))? else {
+        return Ok(MAX_PUSH);
+    };
     let bad = || {
         let what = format!("{MAX_PUSH_KEY} is {text:?}, which is no number of bytes");
         unavailable(what, "whoever runs the server must correct it")
@@ -235,15 +339,24 @@ fn too_much(most: usize, pushed: &[PushedRef], refs: &LedgerRefs) -> Refusal {
     let reason = format!(
         "the entries that it brings and that are not here count as {most} bytes or more: too many to judge in one go"
     );
-    let help =
-        format!("push an older entry of the lane first; or whoever runs the server lets in more ({MAX_PUSH_KEY})");
-    let lane = pushed.iter().find(|p| matches!(refs.read(&p.name), Some(LaneRef::Lane(_)))).map(|p| &p.name);
-    let command = lane.map(|lane| format!("git push REMOTE {lane}~10000:{lane}")).unwrap_or_default();
+    let help = format!(
+        "push an older entry of the lane first; or whoever runs the server lets in more ({MAX_PUSH_KEY})"
+    );
+    let lane = pushed
+        .iter()
+        .find(|p| matches!(refs.read(&p.name), Some(LaneRef::Lane(_))))
+        .map(|p| &p.name);
+    let command = lane
+        .map(|lane| format!("git push REMOTE {lane}~10000:{lane}"))
+        .unwrap_or_default();
     Refusal::new(RefusalCode::TooMuch, reason, help).then(command)
 }
 
 fn in_force(tally: &Tally) -> Option<&Charter> {
-    tally.dag().charter(tally.charter_in_force()).map(|node| &node.charter)
+    tally
+        .dag()
+        .charter(tally.charter_in_force())
+        .map(|node| &node.charter)
 }
 
 /// The symbolic refs at protected names. There may be none where the ledger is: a lane would hold what another ref does.
@@ -257,8 +370,13 @@ fn guarded_links<'a>(
         unavailable(what, MAKE_OWN).then(delete_link(name))
     };
     let genesis = refs.genesis();
-    let mut of_ledger = repo.symbolic_below(refs.prefix()).map_err(|e| unreadable(&e))?;
-    of_ledger.extend(repo.symbolic_among([genesis.as_bytes()]).map_err(|e| unreadable(&e))?);
+    let mut of_ledger = repo
+        .symbolic_below(refs.prefix())
+        .map_err(|e| unreadable(&e))?;
+    of_ledger.extend(
+        repo.symbolic_among([genesis.as_bytes()])
+            .map_err(|e| unreadable(&e))?,
+    );
     if let Some(name) = of_ledger.keys().next() {
         return Err(odd(name));
     }
@@ -287,21 +405,40 @@ fn links_at(repo: &Repo, pattern: &RefPattern) -> Result<BTreeMap<String, Target
 }
 
 /// The ledger; of one that is not founded yet, the genesis that the push brings.
-fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust) -> Result<Option<Loaded>, Refusal> {
+fn read_ledger(
+    repo: &Repo,
+    ledger: EntryId,
+    pushed: &[PushedRef],
+    trust: Trust,
+) -> Result<Option<Loaded>, Refusal> {
     match load(repo, ledger, trust) {
         Ok(loaded) => return Ok(Some(loaded)),
         Err(LoadError::NoLedger) => {}
         Err(error @ LoadError::UpgradeNeeded(_)) => return Err(upgrade(&error)),
-        Err(error) => return Err(unavailable(error.to_string(), "whoever runs the server must look into it")),
+        Err(error) => {
+            return Err(unavailable(
+                error.to_string(),
+                "whoever runs the server must look into it",
+            ));
+        }
     }
     let refs = LedgerRefs::of(ledger);
-    let genesis = pushed.iter().find(|p| p.name == refs.genesis()).and_then(|p| p.new);
+    let genesis = pushed
+        .iter()
+        .find(|p| p.name == refs.genesis())
+        .and_then(|p| p.new);
     match genesis.map(|oid| load_unfounded(repo, ledger, oid, trust)) {
         Some(Ok(loaded)) => Ok(Some(loaded)),
         // Nothing is protected yet, or it was and cannot be told: a wrong genesis changes neither.
         _ if was_founded(repo, &refs)? => {
-            let what = format!("the genesis of ledger {} was here and is gone", ledger.short());
-            let help = format!("whoever runs the server must restore {}, or push it again", refs.genesis());
+            let what = format!(
+                "the genesis of ledger {} was here and is gone",
+                ledger.short()
+            );
+            let help = format!(
+                "whoever runs the server must restore {}, or push it again",
+                refs.genesis()
+            );
             Err(unavailable(what, help))
         }
         _ => Ok(None),
@@ -310,7 +447,8 @@ fn read_ledger(repo: &Repo, ledger: EntryId, pushed: &[PushedRef], trust: Trust)
 
 /// Whether there is a ledger, or was one: also where its founding was broken off.
 pub(super) fn was_founded(repo: &Repo, refs: &LedgerRefs) -> Result<bool, Refusal> {
-    let there = || Ok(repo.config(FOUNDED_KEY)?.is_some() || !repo.list(&[refs.prefix()])?.is_empty());
+    let there =
+        || Ok(repo.config(FOUNDED_KEY)?.is_some() || !repo.list(&[refs.prefix()])?.is_empty());
     there().map_err(|e: RepoError| unreadable(&e))
 }
 
@@ -333,11 +471,23 @@ fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError
 }
 
 /// The values of the ledger's refs, of the pushed ones and what they could shadow, and of those that decisions are about.
-fn read_values(repo: &Repo, loaded: &Loaded, pushed: &[PushedRef]) -> Result<BTreeMap<String, Oid>, RepoError> {
+fn read_values(
+    repo: &Repo,
+    loaded: &Loaded,
+    pushed: &[PushedRef],
+) -> Result<BTreeMap<String, Oid>, RepoError> {
     let proposed = loaded.tally.subjects().map(ToString::to_string);
     let shadowed = pushed.iter().flat_map(|p| counterparts(&p.name));
-    let names: BTreeSet<String> = proposed.chain(pushed.iter().map(|p| p.name.clone())).chain(shadowed).collect();
-    repo.list_at_least(names.iter().map(String::as_str).chain([loaded.refs.prefix().trim_end_matches('/')]))
+    let names: BTreeSet<String> = proposed
+        .chain(pushed.iter().map(|p| p.name.clone()))
+        .chain(shadowed)
+        .collect();
+    repo.list_at_least(
+        names
+            .iter()
+            .map(String::as_str)
+            .chain([loaded.refs.prefix().trim_end_matches('/')]),
+    )
 }
 
 /// Checks a proposal against its objects, and that a branch gets a commit: Git holds nothing else there.
@@ -345,9 +495,17 @@ fn check_objects(loaded: &Loaded, proposal: &RefProposal) -> Result<(), String> 
     fault::point("gate.objects");
     let objects = loaded.objects();
     check_binding(&loaded.tally, objects, proposal).map_err(|error| error.to_string())?;
-    let Some(to) = proposal.to.filter(|_| proposal.name.as_str().starts_with("refs/heads/")) else { return Ok(()) };
+    let Some(to) = proposal
+        .to
+        .filter(|_| proposal.name.as_str().starts_with("refs/heads/"))
+    else {
+        return Ok(());
+    };
     match objects.read_header(to).map_err(|error| error.to_string())? {
         Some((ObjectKind::Commit, _)) => Ok(()),
-        _ => Err(format!("{} is a branch, and {to} is no commit", proposal.name)),
+        _ => Err(format!(
+            "{} is a branch, and {to} is no commit",
+            proposal.name
+        )),
     }
 }

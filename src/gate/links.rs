@@ -25,7 +25,10 @@ impl Links {
     }
 
     /// Those among these refs, and all that they lead to.
-    pub fn among<'a>(repo: &Repo, names: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, RepoError> {
+    pub fn among<'a>(
+        repo: &Repo,
+        names: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, RepoError> {
         let mut links = Self(repo.symbolic_among(names)?);
         links.complete(repo)?;
         Ok(links)
@@ -40,8 +43,15 @@ impl Links {
     fn complete(&mut self, repo: &Repo) -> Result<(), RepoError> {
         let mut asked = BTreeSet::new();
         loop {
-            let targets = self.0.values().flatten().filter(|target| !self.0.contains_key(*target));
-            let new: BTreeSet<String> = targets.filter(|target| !asked.contains(*target)).cloned().collect();
+            let targets = self
+                .0
+                .values()
+                .flatten()
+                .filter(|target| !self.0.contains_key(*target));
+            let new: BTreeSet<String> = targets
+                .filter(|target| !asked.contains(*target))
+                .cloned()
+                .collect();
             if new.is_empty() {
                 return Ok(());
             }
@@ -94,7 +104,12 @@ mod tests {
             ("o", None),
             ("p", Some("o")),
         ];
-        let links = Links::new(pairs.iter().map(|(n, t)| ((*n).to_owned(), t.map(str::to_owned))).collect());
+        let links = Links::new(
+            pairs
+                .iter()
+                .map(|(n, t)| ((*n).to_owned(), t.map(str::to_owned)))
+                .collect(),
+        );
         for (name, names, lost) in [
             ("a", vec!["b", "c"], false),
             ("b", vec!["c"], false),

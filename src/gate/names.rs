@@ -29,11 +29,21 @@ impl<'a> Names<'a> {
     pub fn new(charters: impl IntoIterator<Item = &'a Charter>, links: &'a Links) -> Self {
         let charters: Vec<_> = charters.into_iter().collect();
         let patterns = charters.iter().flat_map(|charter| charter.protected());
-        let folded = patterns.map(|pattern| (folded(pattern), pattern.as_str())).collect();
-        let mut names = Self { charters, links, shown: BTreeMap::new(), folded };
+        let folded = patterns
+            .map(|pattern| (folded(pattern), pattern.as_str()))
+            .collect();
+        let mut names = Self {
+            charters,
+            links,
+            shown: BTreeMap::new(),
+            folded,
+        };
         let of_concern = links.names().filter(|name| names.is_of_concern(name));
         let shown = of_concern.flat_map(|alias| {
-            let trail = links.trail(alias).map(|trail| trail.names).unwrap_or_default();
+            let trail = links
+                .trail(alias)
+                .map(|trail| trail.names)
+                .unwrap_or_default();
             trail.into_iter().map(move |target| (target, alias))
         });
         names.shown = shown.collect();
@@ -46,55 +56,90 @@ impl<'a> Names<'a> {
     }
 
     pub fn is_protected(&self, name: &str) -> bool {
-        self.charters.iter().any(|charter| is_protected(charter, name))
+        self.charters
+            .iter()
+            .any(|charter| is_protected(charter, name))
     }
 
     /// Refuses what would move another ref than the one that is named, or show through another.
     pub fn judge_link(&self, name: &str) -> Result<(), Refusal> {
         let code = RefusalCode::SymbolicRef;
         if let Some(alias) = self.shown.get(name) {
-            let reason = format!("it would move {alias}, which is a symbolic ref to it on this server");
+            let reason =
+                format!("it would move {alias}, which is a symbolic ref to it on this server");
             return Err(Refusal::new(code, reason, MAKE_OWN).then(delete_link(alias)));
         }
-        let Some(trail) = self.links.trail(name) else { return Ok(()) };
+        let Some(trail) = self.links.trail(name) else {
+            return Ok(());
+        };
         if self.is_of_concern(name) {
-            return Err(Refusal::new(code, "it is a symbolic ref on this server", MAKE_OWN).then(delete_link(name)));
+            return Err(
+                Refusal::new(code, "it is a symbolic ref on this server", MAKE_OWN)
+                    .then(delete_link(name)),
+            );
         }
         if let Some(target) = trail.names.iter().find(|target| self.is_guarded(target)) {
             let reason = format!("it is a symbolic ref to {target} on this server");
             return Err(Refusal::new(code, reason, format!("push to {target}")));
         }
         match trail.lost {
-            true => Err(Refusal::new(code, "where it leads on this server cannot be told", MAKE_OWN)),
+            true => Err(Refusal::new(
+                code,
+                "where it leads on this server cannot be told",
+                MAKE_OWN,
+            )),
             false => Ok(()),
         }
     }
 
     /// Whether a push through another name must not reach this one.
     fn is_guarded(&self, name: &str) -> bool {
-        let reserved = [REPLACE, NAMESPACES].iter().any(|reserved| name.starts_with(reserved));
+        let reserved = [REPLACE, NAMESPACES]
+            .iter()
+            .any(|reserved| name.starts_with(reserved));
         self.is_of_concern(name) || reserved || self.folds_to(name).is_some()
     }
 
     /// Judges a name that is not of the gate's concern.
     pub fn judge_other(&self, name: &str, creates: bool, deletes: bool) -> Result<(), Refusal> {
         if name.starts_with(NAMESPACES) {
-            let reason = "refs of namespaces are not taken: in its namespace a ref goes by another name";
-            return Err(Refusal::new(RefusalCode::Namespace, reason, "use a repository of its own"));
+            let reason =
+                "refs of namespaces are not taken: in its namespace a ref goes by another name";
+            return Err(Refusal::new(
+                RefusalCode::Namespace,
+                reason,
+                "use a repository of its own",
+            ));
         }
         if name.starts_with(REPLACE) && !deletes {
-            let reason = "refs/replace/ is not taken: it makes Git show other objects than were decided";
-            return Err(Refusal::new(RefusalCode::ReplaceRef, reason, "keep it in your clone, or propose the change"));
+            let reason =
+                "refs/replace/ is not taken: it makes Git show other objects than were decided";
+            return Err(Refusal::new(
+                RefusalCode::ReplaceRef,
+                reason,
+                "keep it in your clone, or propose the change",
+            ));
         }
         if creates && let Some(pattern) = self.blocked(name) {
-            let reason = format!("a ref of this name leaves no room for {pattern}, which is protected");
-            return Err(Refusal::new(RefusalCode::Blocks, reason, "choose another name"));
+            let reason =
+                format!("a ref of this name leaves no room for {pattern}, which is protected");
+            return Err(Refusal::new(
+                RefusalCode::Blocks,
+                reason,
+                "choose another name",
+            ));
         }
         match self.folds_to(name) {
             None => Ok(()),
             Some(other) => {
-                let reason = format!("the name is the same as {other} where case or Unicode form do not count");
-                Err(Refusal::new(RefusalCode::FoldedName, reason, "choose a name that differs in more than that"))
+                let reason = format!(
+                    "the name is the same as {other} where case or Unicode form do not count"
+                );
+                Err(Refusal::new(
+                    RefusalCode::FoldedName,
+                    reason,
+                    "choose a name that differs in more than that",
+                ))
             }
         }
     }
@@ -107,25 +152,43 @@ impl<'a> Names<'a> {
             patterns.any(|pattern| pattern.as_str() == branch)
         };
         let mut branches = counterparts(name).filter(|branch| self.is_protected(branch));
-        let Some(branch) = branches.find(|branch| is_named(branch) || is_there(branch)) else { return Ok(()) };
-        let reason = format!("with such a tag, Git would take its name for the tag and not for {branch}");
-        Err(Refusal::new(RefusalCode::Shadows, reason, "choose another name"))
+        let Some(branch) = branches.find(|branch| is_named(branch) || is_there(branch)) else {
+            return Ok(());
+        };
+        let reason =
+            format!("with such a tag, Git would take its name for the tag and not for {branch}");
+        Err(Refusal::new(
+            RefusalCode::Shadows,
+            reason,
+            "choose another name",
+        ))
     }
 
     fn blocked(&self, name: &str) -> Option<&str> {
         let patterns = self.charters.iter().flat_map(|charter| charter.protected());
-        patterns.map(RefPattern::as_str).find(|pattern| blocks(name, pattern))
+        patterns
+            .map(RefPattern::as_str)
+            .find(|pattern| blocks(name, pattern))
     }
 
     /// What is guarded and is the same to a file system that folds names, or has no room beside it there.
     fn folds_to(&self, name: &str) -> Option<&str> {
         let folded = fold(name);
         let reserved = ["refs/quorum/", REPLACE, NAMESPACES];
-        let exact = |reserved: &&&str| !name.starts_with(**reserved) && folded.starts_with(**reserved);
+        let exact =
+            |reserved: &&&str| !name.starts_with(**reserved) && folded.starts_with(**reserved);
         let meets = |pattern: &str| covers(pattern, &folded) || blocks(&folded, pattern);
         // What leaves no room by its very name is another matter.
-        let found = || self.folded.iter().find(|(pattern, text)| meets(pattern) && !blocks(name, text));
-        reserved.iter().find(exact).copied().or_else(|| found().map(|(_, text)| *text))
+        let found = || {
+            self.folded
+                .iter()
+                .find(|(pattern, text)| meets(pattern) && !blocks(name, text))
+        };
+        reserved
+            .iter()
+            .find(exact)
+            .copied()
+            .or_else(|| found().map(|(_, text)| *text))
     }
 }
 
@@ -133,7 +196,10 @@ impl<'a> Names<'a> {
 pub(super) fn counterparts(name: &str) -> impl Iterator<Item = String> {
     let tag = name.strip_prefix("refs/tags/");
     let shorts = [tag, tag.and_then(|tag| tag.strip_prefix("origin/"))];
-    shorts.into_iter().flatten().map(|short| format!("refs/heads/{short}"))
+    shorts
+        .into_iter()
+        .flatten()
+        .map(|short| format!("refs/heads/{short}"))
 }
 
 /// What helps against a symbolic ref that should be none.
@@ -161,7 +227,10 @@ fn covers(pattern: &str, name: &str) -> bool {
 
 /// Whether a ref of this name would keep a ref that the pattern covers from being created.
 fn blocks(name: &str, pattern: &str) -> bool {
-    let below = |name: &str, folder: &str| name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let below = |name: &str, folder: &str| {
+        name.strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+    };
     match pattern.strip_suffix('*') {
         // A pattern covers what continues its prefix, and not the prefix itself.
         Some(prefix) => below(prefix, name) || prefix == name,

@@ -17,7 +17,10 @@ pub(super) fn check(repo: &Repo, objects: &Objects, pushed: &PushedRef) -> Resul
     if !valid_ref_name(&pushed.name) || pushed.name.split('/').count() < 3 {
         return Err(refuse("Git takes no ref of this name"));
     }
-    if let Some(new) = pushed.new.filter(|new| !objects.contains(*new).unwrap_or(false)) {
+    if let Some(new) = pushed
+        .new
+        .filter(|new| !objects.contains(*new).unwrap_or(false))
+    {
         return Err(refuse(format!("object {new} is missing here")));
     }
     if pushed.name.starts_with("refs/heads/") {
@@ -30,13 +33,23 @@ fn refuse(reason: impl Into<String>) -> Refusal {
     Refusal::new(RefusalCode::ServerSetting, reason, "")
 }
 
-fn check_branch(repo: &Repo, objects: &Objects, pushed: &PushedRef) -> Result<Result<(), Refusal>, RepoError> {
+fn check_branch(
+    repo: &Repo,
+    objects: &Objects,
+    pushed: &PushedRef,
+) -> Result<Result<(), Refusal>, RepoError> {
     match (pushed.old, pushed.new) {
-        (Some(_), None) if repo.is_on("receive.denyDeletes")? => Ok(Err(refuse("deletion prohibited"))),
-        (Some(_), None) if repo.head()?.as_deref() == Some(&pushed.name) && !may_delete_head(repo)? => {
+        (Some(_), None) if repo.is_on("receive.denyDeletes")? => {
+            Ok(Err(refuse("deletion prohibited")))
+        }
+        (Some(_), None)
+            if repo.head()?.as_deref() == Some(&pushed.name) && !may_delete_head(repo)? =>
+        {
             Ok(Err(refuse("deletion of the current branch prohibited")))
         }
-        (Some(old), Some(new)) if repo.is_on("receive.denyNonFastForwards")? && !objects.is_ancestor(old, new)? => {
+        (Some(old), Some(new))
+            if repo.is_on("receive.denyNonFastForwards")? && !objects.is_ancestor(old, new)? =>
+        {
             Ok(Err(refuse("non-fast-forward")))
         }
         _ => Ok(Ok(())),
@@ -44,8 +57,15 @@ fn check_branch(repo: &Repo, objects: &Objects, pushed: &PushedRef) -> Result<Re
 }
 
 fn may_delete_head(repo: &Repo) -> Result<bool, RepoError> {
-    let value = repo.config("receive.denyDeleteCurrent")?.map(|value| value.to_ascii_lowercase());
-    Ok(value.is_some_and(|value| matches!(value.as_str(), "ignore" | "warn" | "false" | "no" | "off" | "0")))
+    let value = repo
+        .config("receive.denyDeleteCurrent")?
+        .map(|value| value.to_ascii_lowercase());
+    Ok(value.is_some_and(|value| {
+        matches!(
+            value.as_str(),
+            "ignore" | "warn" | "false" | "no" | "off" | "0"
+        )
+    }))
 }
 
 /// Runs the repository's own `update` hook, as Git does for each ref.
@@ -56,9 +76,15 @@ fn update_hook(repo: &Repo, pushed: &PushedRef) -> Result<(), Refusal> {
     }
     let value = |oid: Option<Oid>| oid.map_or_else(|| NO_OBJECT.to_owned(), |oid| oid.to_string());
     let mut command = Command::new(&path);
-    command.current_dir(repo.git_dir()).args([&pushed.name, &value(pushed.old), &value(pushed.new)]);
+    command.current_dir(repo.git_dir()).args([
+        &pushed.name,
+        &value(pushed.old),
+        &value(pushed.new),
+    ]);
     // Our standard output is the conversation with Git.
-    command.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr()));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(std::io::stderr()));
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(refuse("hook declined")),

@@ -32,7 +32,9 @@ pub enum PacketError {
 pub fn read(input: &mut impl Read) -> Result<Packet, PacketError> {
     let mut head = [0; 4];
     input.read_exact(&mut head)?;
-    let text = std::str::from_utf8(&head).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
+    let text = std::str::from_utf8(&head)
+        .ok()
+        .filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
     let length = text.and_then(|text| usize::from_str_radix(text, 16).ok());
     match length.ok_or(PacketError::Form("a length that is no number"))? {
         0 => Ok(Packet::Flush),
@@ -53,7 +55,9 @@ pub fn read(input: &mut impl Read) -> Result<Packet, PacketError> {
 pub fn read_part(input: &mut impl Read, limit: usize) -> Result<Vec<Vec<u8>>, PacketError> {
     let (mut lines, mut bytes) = (Vec::new(), 0_usize);
     loop {
-        let Packet::Line(line) = read(input)? else { return Ok(lines) };
+        let Packet::Line(line) = read(input)? else {
+            return Ok(lines);
+        };
         bytes = bytes.saturating_add(line.len());
         if lines.len() >= limit || bytes > MAX_PART {
             return Err(PacketError::Form("more lines than the limit"));
@@ -65,7 +69,9 @@ pub fn read_part(input: &mut impl Read, limit: usize) -> Result<Vec<Vec<u8>>, Pa
 /// Writes a line.
 pub fn write(output: &mut impl Write, line: &[u8]) -> Result<(), PacketError> {
     if line.is_empty() || line.len() > MAX_LINE {
-        return Err(std::io::Error::new(ErrorKind::InvalidInput, "a line that cannot be sent").into());
+        return Err(
+            std::io::Error::new(ErrorKind::InvalidInput, "a line that cannot be sent").into(),
+        );
     }
     output.write_all(format!("{:04x}", line.len() + 4).as_bytes())?;
     Ok(output.write_all(line)?)
@@ -90,15 +96,27 @@ mod tests {
         flush(&mut bytes).unwrap();
         assert!(bytes.starts_with(b"0005a0006\0\xff"));
         let mut input = bytes.as_slice();
-        assert_eq!(read_part(&mut input, 3).unwrap(), [b"a".to_vec(), b"\0\xff".to_vec(), vec![b'x'; MAX_LINE]]);
+        assert_eq!(
+            read_part(&mut input, 3).unwrap(),
+            [b"a".to_vec(), b"\0\xff".to_vec(), vec![b'x'; MAX_LINE]]
+        );
         assert!(read_part(&mut bytes.as_slice(), 2).is_err(), "bounded");
-        assert!(write(&mut Vec::new(), &[0; MAX_LINE + 1]).is_err() && write(&mut Vec::new(), b"").is_err());
-        assert_eq!(read(&mut b"0006a\n".as_slice()).unwrap(), Packet::Line(b"a".to_vec()));
+        assert!(
+            write(&mut Vec::new(), &[0; MAX_LINE + 1]).is_err()
+                && write(&mut Vec::new(), b"").is_err()
+        );
+        assert_eq!(
+            read(&mut b"0006a\n".as_slice()).unwrap(),
+            Packet::Line(b"a".to_vec())
+        );
     }
 
     #[test]
     fn what_is_malformed_is_an_error() {
-        for bad in ["", "0", "000", "0004", "0001", "0003", "+005a", "00 5a", "zzzz", "0006a", "fff1", "ffff"] {
+        for bad in [
+            "", "0", "000", "0004", "0001", "0003", "+005a", "00 5a", "zzzz", "0006a", "fff1",
+            "ffff",
+        ] {
             assert!(read(&mut bad.as_bytes()).is_err(), "{bad:?}");
         }
     }

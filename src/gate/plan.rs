@@ -56,10 +56,17 @@ pub(super) fn plan(scene: &Scene<'_>, verdicts: &[Verdict], auto_land: bool) -> 
     }
     let mut after = allowed;
     let landings = plan.landings.clone();
-    after.extend(landings.iter().map(|landing| (landing.name.as_str(), landing.to)));
+    after.extend(
+        landings
+            .iter()
+            .map(|landing| (landing.name.as_str(), landing.to)),
+    );
     let spent = spent_proposals(scene, &after);
     after.extend(spent.iter().map(|name| (name.as_str(), None)));
-    plan.edits = after.into_iter().filter_map(|(name, new)| edit(scene.value(name), name, new)).collect();
+    plan.edits = after
+        .into_iter()
+        .filter_map(|(name, new)| edit(scene.value(name), name, new))
+        .collect();
     plan.edits.sort_by_key(|edit| rank(scene, &edit.name));
     plan
 }
@@ -78,7 +85,11 @@ fn rank(scene: &Scene<'_>, name: &str) -> u8 {
 
 /// The edit that gives a ref its new value, if it has another one.
 fn edit(current: Option<Oid>, name: &str, new: Option<Oid>) -> Option<RefEdit> {
-    (current != new).then(|| RefEdit { name: name.to_owned(), old: expect(current), new })
+    (current != new).then(|| RefEdit {
+        name: name.to_owned(),
+        old: expect(current),
+        new,
+    })
 }
 
 pub(super) fn expect(current: Option<Oid>) -> Expect {
@@ -89,24 +100,48 @@ impl Plan {
     /// Adds the landing of a ref at the last decision that it can reach.
     fn land(&mut self, scene: &Scene<'_>, name: &RefName) {
         let from = scene.value(name.as_str());
-        let Some((ids, proposals)) = scene.ahead(name, from) else { return };
-        let Some(run) = furthest(&steps(&proposals), from) else { return };
+        let Some((ids, proposals)) = scene.ahead(name, from) else {
+            return;
+        };
+        let Some(run) = furthest(&steps(&proposals), from) else {
+            return;
+        };
         if scene.links.contains(name.as_str()) {
-            self.held_up.push(format!("{name} is a symbolic ref on this server"));
+            self.held_up
+                .push(format!("{name} is a symbolic ref on this server"));
             return;
         }
-        let way = || ids.iter().copied().zip(proposals.iter().copied()).take(run.end).skip(run.start);
-        let Some((decision, last)) = way().last() else { return };
+        let way = || {
+            ids.iter()
+                .copied()
+                .zip(proposals.iter().copied())
+                .take(run.end)
+                .skip(run.start)
+        };
+        let Some((decision, last)) = way().last() else {
+            return;
+        };
         let proposal_ref = scene.refs.proposal(decision);
-        let pushed = scene.pushed.iter().find(|p| p.name == proposal_ref).and_then(|p| p.new);
+        let pushed = scene
+            .pushed
+            .iter()
+            .find(|p| p.name == proposal_ref)
+            .and_then(|p| p.new);
         let is_here = last.to.is_none() || pushed.or(scene.value(&proposal_ref)) == last.to;
         if !is_here {
             let wanted = decision.short();
-            self.held_up.push(format!("{name} waits for the commit of {wanted}: push {proposal_ref}"));
+            self.held_up.push(format!(
+                "{name} waits for the commit of {wanted}: push {proposal_ref}"
+            ));
             return;
         }
         match way().try_for_each(|(id, proposal)| matches_objects(scene, id, proposal)) {
-            Ok(()) => self.landings.push(Landing { name: name.to_string(), decision, from, to: last.to }),
+            Ok(()) => self.landings.push(Landing {
+                name: name.to_string(),
+                decision,
+                from,
+                to: last.to,
+            }),
             Err(refusal) => self.held_up.push(format!("{name} cannot move: {refusal}")),
         }
     }
@@ -120,16 +155,25 @@ fn spent_proposals(scene: &Scene<'_>, after: &BTreeMap<&str, Option<Oid>>) -> BT
         Some(LaneRef::Proposal(id)) => is_spent(scene, after, id),
         _ => false,
     };
-    names.iter().filter(is_spent).map(|name| (*name).clone()).collect()
+    names
+        .iter()
+        .filter(is_spent)
+        .map(|name| (*name).clone())
+        .collect()
 }
 
 fn is_spent(scene: &Scene<'_>, after: &BTreeMap<&str, Option<Oid>>, id: EntryId) -> bool {
-    let (Some(proposal), Some(content)) = (scene.tally.proposal(id), scene.ref_proposal(id)) else { return false };
+    let (Some(proposal), Some(content)) = (scene.tally.proposal(id), scene.ref_proposal(id)) else {
+        return false;
+    };
     let decided = scene.tally.decided_in(&proposal.slot);
     match decided.as_slice() {
         [one] if *one == id => {
             let name = content.name.as_str();
-            let value = after.get(name).copied().unwrap_or_else(|| scene.value(name));
+            let value = after
+                .get(name)
+                .copied()
+                .unwrap_or_else(|| scene.value(name));
             scene.lies_behind(&content.name, value, id)
         }
         [_] => true,

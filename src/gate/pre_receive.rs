@@ -15,7 +15,10 @@ pub fn judge_early(git_dir: &Path, push: &Push) -> Result<(), Vec<String>> {
     }
     let verdicts = foresee(git_dir, push).map_err(|refusal| vec![says::whole(&refusal)])?;
     // Whether the push is atomic is not told here, so one ref that could move lets the others come along.
-    match verdicts.iter().all(|verdict| matches!(verdict, Verdict::Refuse(_))) {
+    match verdicts
+        .iter()
+        .all(|verdict| matches!(verdict, Verdict::Refuse(_)))
+    {
         true => Err(says::refusals(push, &verdicts)),
         false => Ok(()),
     }

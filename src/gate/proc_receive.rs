@@ -53,7 +53,14 @@ fn greet(input: &mut impl Read, output: &mut impl Write) -> Result<bool, PacketE
     }
     let mut features = parts.next().unwrap_or_default().split(|b| *b == b' ');
     let atomic = features.any(|feature| feature == b"atomic");
-    pkt_line::write(output, if atomic { b"version=1\0atomic" } else { b"version=1" })?;
+    pkt_line::write(
+        output,
+        if atomic {
+            b"version=1\0atomic"
+        } else {
+            b"version=1"
+        },
+    )?;
     pkt_line::flush(output)?;
     Ok(atomic)
 }
@@ -67,7 +74,9 @@ fn report(output: &mut impl Write, push: &Push, ruling: &Ruling) -> Result<(), P
                 pkt_line::write(output, &line("ok", ""))?;
                 pkt_line::write(output, b"option fall-through")?;
             }
-            Some(Answer::Refused(reason)) => pkt_line::write(output, &line("ng", &one_line(reason)))?,
+            Some(Answer::Refused(reason)) => {
+                pkt_line::write(output, &line("ng", &one_line(reason)))?
+            }
             None => pkt_line::write(output, &line("ng", " nothing was decided about it"))?,
         }
     }
@@ -76,8 +85,19 @@ fn report(output: &mut impl Write, push: &Push, ruling: &Ruling) -> Result<(), P
 
 /// A reason as a part of a line.
 fn one_line(reason: &str) -> String {
-    let text: String = clean_text(reason).replace(['\n', '\t'], " ").chars().take(500).collect();
-    format!(" {}", if text.trim().is_empty() { "refused" } else { text.trim() })
+    let text: String = clean_text(reason)
+        .replace(['\n', '\t'], " ")
+        .chars()
+        .take(500)
+        .collect();
+    format!(
+        " {}",
+        if text.trim().is_empty() {
+            "refused"
+        } else {
+            text.trim()
+        }
+    )
 }
 
 #[cfg(test)]
@@ -102,17 +122,40 @@ mod tests {
 
     #[test]
     fn each_ref_gets_its_answer_in_order_and_by_the_name_that_came() {
-        let create = [format!("{} {} ", oid(0), oid(1)).as_bytes(), b"refs/heads/\xff"].concat();
+        let create = [
+            format!("{} {} ", oid(0), oid(1)).as_bytes(),
+            b"refs/heads/\xff",
+        ]
+        .concat();
         let delete = format!("{} {} refs/heads/b c", oid(1), oid(0));
-        let input =
-            packets(&[b"version=1\0push-options atomic", b"", &create, delete.as_bytes(), delete.as_bytes(), b""]);
+        let input = packets(&[
+            b"version=1\0push-options atomic",
+            b"",
+            &create,
+            delete.as_bytes(),
+            delete.as_bytes(),
+            b"",
+        ]);
         let mut output = Vec::new();
         let says = converse(&mut input.as_slice(), &mut output, |push| {
             assert!(push.atomic && !push.is_text(0) && push.is_text(1));
-            assert_eq!((push.refs[0].old, push.refs[0].new), (None, Some(Oid::new([1; 20]))));
-            assert_eq!((push.refs[1].name.as_str(), push.refs[1].new), ("refs/heads/b c", None));
-            let answers = vec![Answer::Moved, Answer::FallThrough, Answer::Refused("a\nb\u{1b}".into())];
-            Ruling { answers, says: vec!["hello".into()] }
+            assert_eq!(
+                (push.refs[0].old, push.refs[0].new),
+                (None, Some(Oid::new([1; 20])))
+            );
+            assert_eq!(
+                (push.refs[1].name.as_str(), push.refs[1].new),
+                ("refs/heads/b c", None)
+            );
+            let answers = vec![
+                Answer::Moved,
+                Answer::FallThrough,
+                Answer::Refused("a\nb\u{1b}".into()),
+            ];
+            Ruling {
+                answers,
+                says: vec!["hello".into()],
+            }
         });
         assert_eq!(says.unwrap(), ["hello"]);
         let expected: [&[u8]; 7] = [
@@ -156,7 +199,11 @@ mod tests {
             &[b"version=1", b"", upper.as_bytes(), b""],
         ];
         for lines in bad {
-            let result = converse(&mut packets(lines).as_slice(), &mut Vec::new(), |_| unreachable!());
+            let result = converse(
+                &mut packets(lines).as_slice(),
+                &mut Vec::new(),
+                |_| unreachable!(),
+            );
             assert!(result.is_err(), "{lines:?}");
         }
     }

@@ -112,12 +112,20 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal.
     pub fn new(code: RefusalCode, reason: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { code, reason: reason.into(), help: help.into(), next: String::new() }
+        Self {
+            code,
+            reason: reason.into(),
+            help: help.into(),
+            next: String::new(),
+        }
     }
 
     /// The same with the next command.
     pub fn then(self, command: impl Into<String>) -> Self {
-        Self { next: command.into(), ..self }
+        Self {
+            next: command.into(),
+            ..self
+        }
     }
 }
 

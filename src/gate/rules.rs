@@ -71,7 +71,10 @@ pub fn is_ledger_name(name: &str) -> bool {
 
 /// Whether a charter protects a ref of this name, also one that no decision could name.
 pub fn is_protected(charter: &Charter, name: &str) -> bool {
-    charter.protected().iter().any(|pattern| pattern.matches(name))
+    charter
+        .protected()
+        .iter()
+        .any(|pattern| pattern.matches(name))
 }
 
 /// The slots with more than one decision.
@@ -90,8 +93,11 @@ impl Scene<'_> {
         };
         let mut verdicts: Vec<_> = self.pushed.iter().enumerate().map(verdict).collect();
         if let Some(contradiction) = self.contradiction() {
-            let lanes =
-                self.pushed.iter().zip(&mut verdicts).filter(|(pushed, _)| self.taken.contains_key(&pushed.name));
+            let lanes = self
+                .pushed
+                .iter()
+                .zip(&mut verdicts)
+                .filter(|(pushed, _)| self.taken.contains_key(&pushed.name));
             lanes.for_each(|(_, verdict)| *verdict = Verdict::Refuse(contradiction.clone()));
         }
         stand_together(&names, self.pushed, &mut verdicts);
@@ -103,7 +109,10 @@ impl Scene<'_> {
         if let Err(refusal) = names.judge_link(&pushed.name) {
             return Verdict::Refuse(refusal);
         }
-        let judged = match (is_ledger_name(&pushed.name), names.is_protected(&pushed.name)) {
+        let judged = match (
+            is_ledger_name(&pushed.name),
+            names.is_protected(&pushed.name),
+        ) {
             (true, _) => self.judge_ledger_ref(pushed),
             (false, true) => self.unless_done(pushed, protected::judge),
             (false, false) => {
@@ -112,7 +121,9 @@ impl Scene<'_> {
                     true => Ok(()),
                     false => names.shadowed(&pushed.name, |branch| self.value(branch).is_some()),
                 };
-                let judged = names.judge_other(&pushed.name, !there && !deletes, deletes).and_then(|()| shadowed());
+                let judged = names
+                    .judge_other(&pushed.name, !there && !deletes, deletes)
+                    .and_then(|()| shadowed());
                 return judged.map_or_else(Verdict::Refuse, |()| Verdict::FallThrough);
             }
         };
@@ -121,18 +132,21 @@ impl Scene<'_> {
 
     /// The charter in force with the push's entries.
     pub(super) fn charter(&self) -> Option<&Charter> {
-        self.tally.dag().charter(self.tally.charter_in_force()).map(|node| &node.charter)
+        self.tally
+            .dag()
+            .charter(self.tally.charter_in_force())
+            .map(|node| &node.charter)
     }
 
     fn judge_ledger_ref(&self, pushed: &PushedRef) -> Result<(), Refusal> {
         match self.refs.read(&pushed.name) {
             Some(LaneRef::Genesis) => self.unless_done(pushed, Self::judge_genesis),
-            Some(LaneRef::Lane(member)) => {
-                self.unless_done(pushed, |scene, pushed| lanes::judge_lane(scene, pushed, &member))
-            }
-            Some(LaneRef::Proposal(id)) => {
-                self.unless_done(pushed, |scene, pushed| lanes::judge_proposal(scene, pushed, id))
-            }
+            Some(LaneRef::Lane(member)) => self.unless_done(pushed, |scene, pushed| {
+                lanes::judge_lane(scene, pushed, &member)
+            }),
+            Some(LaneRef::Proposal(id)) => self.unless_done(pushed, |scene, pushed| {
+                lanes::judge_proposal(scene, pushed, id)
+            }),
             Some(LaneRef::Remote(..) | LaneRef::Fork(..)) | None => Err(self.stray(&pushed.name)),
         }
     }
@@ -159,7 +173,11 @@ impl Scene<'_> {
             return Ok(());
         }
         let reason = format!("it has moved to {} since this push began", show(current));
-        Err(Refusal::new(RefusalCode::Stale, reason, "fetch, and push again"))
+        Err(Refusal::new(
+            RefusalCode::Stale,
+            reason,
+            "fetch, and push again",
+        ))
     }
 
     pub(super) fn value(&self, name: &str) -> Option<Oid> {
@@ -170,14 +188,23 @@ impl Scene<'_> {
         let ledger = self.tally.dag().ledger();
         if self.value(&pushed.name).is_some() {
             let reason = "a genesis never changes";
-            let help = format!("this server holds ledger {ledger}; a change of members or rules is a charter proposal");
+            let help = format!(
+                "this server holds ledger {ledger}; a change of members or rules is a charter proposal"
+            );
             return Err(Refusal::new(RefusalCode::Immutable, reason, help));
         }
-        let founded = self.tally.dag().find(ledger).map(|genesis| self.tally.dag().entry(genesis).oid);
+        let founded = self
+            .tally
+            .dag()
+            .find(ledger)
+            .map(|genesis| self.tally.dag().entry(genesis).oid);
         if pushed.new.is_some() && pushed.new == founded {
             return Ok(());
         }
-        let reason = format!("it is not the genesis of ledger {}, which this server has pinned", ledger.short());
+        let reason = format!(
+            "it is not the genesis of ledger {}, which this server has pinned",
+            ledger.short()
+        );
         Err(Refusal::new(RefusalCode::BadGenesis, reason, "").then("git quorum status"))
     }
 
@@ -187,33 +214,62 @@ impl Scene<'_> {
 
     /// What to say if the push brings a second decision for a slot.
     fn contradiction(&self) -> Option<Refusal> {
-        let slot = broken_slots(self.tally).into_iter().find(|slot| !self.broken_before.contains(slot))?;
-        let decided: Vec<_> = self.tally.decided_in(&slot).iter().map(EntryId::short).collect();
-        let reason = format!("these entries decide {} a second time: {}", slot.subject, decided.join(" and "));
-        let help = format!("{}; nothing that contradicts what was taken in is taken", self.culprits(&slot));
+        let slot = broken_slots(self.tally)
+            .into_iter()
+            .find(|slot| !self.broken_before.contains(slot))?;
+        let decided: Vec<_> = self
+            .tally
+            .decided_in(&slot)
+            .iter()
+            .map(EntryId::short)
+            .collect();
+        let reason = format!(
+            "these entries decide {} a second time: {}",
+            slot.subject,
+            decided.join(" and ")
+        );
+        let help = format!(
+            "{}; nothing that contradicts what was taken in is taken",
+            self.culprits(&slot)
+        );
         Some(Refusal::new(RefusalCode::Contradicts, reason, help))
     }
 
     /// Whom the evidence convicts in a slot.
     pub(super) fn culprits(&self, slot: &Slot) -> String {
-        let found = self.tally.evidence().into_iter().filter(|e| e.slot == slot.id());
+        let found = self
+            .tally
+            .evidence()
+            .into_iter()
+            .filter(|e| e.slot == slot.id());
         let members: BTreeSet<String> = found.map(|evidence| evidence.member.to_string()).collect();
         match members.len() {
             0 => "more members broke the rules than the charter bears".to_owned(),
-            _ => format!("convicted by their own votes: {}", members.into_iter().collect::<Vec<_>>().join(", ")),
+            _ => format!(
+                "convicted by their own votes: {}",
+                members.into_iter().collect::<Vec<_>>().join(", ")
+            ),
         }
     }
 
     /// A ref's chain of decisions, and what they say, in order.
     pub(super) fn chain(&self, name: &RefName) -> Option<(Chain, Vec<&RefProposal>)> {
         let chain = self.tally.chain(&Subject::Ref(name.clone()))?;
-        let steps: Option<Vec<_>> = chain.decided.iter().map(|id| self.ref_proposal(*id)).collect();
+        let steps: Option<Vec<_>> = chain
+            .decided
+            .iter()
+            .map(|id| self.ref_proposal(*id))
+            .collect();
         steps.map(|steps| (chain, steps))
     }
 
     /// The decisions of a ref's chain that do not lie behind it when it has this value, and what they say, in order.
     /// What lies behind is not looked at: that is nearly all of a long chain.
-    pub(super) fn ahead(&self, name: &RefName, value: Option<Oid>) -> Option<(Vec<EntryId>, Vec<&RefProposal>)> {
+    pub(super) fn ahead(
+        &self,
+        name: &RefName,
+        value: Option<Oid>,
+    ) -> Option<(Vec<EntryId>, Vec<&RefProposal>)> {
         let (mut ids, mut proposals) = (Vec::new(), Vec::new());
         for id in self.tally.decisions_back(&Subject::Ref(name.clone()))? {
             let proposal = self.ref_proposal(id)?;
@@ -234,7 +290,9 @@ impl Scene<'_> {
         let mut decisions = self.tally.decisions_back(&subject).into_iter().flatten();
         let mut has_landed = false;
         decisions.any(|decision| {
-            has_landed |= self.ref_proposal(decision).is_some_and(|proposal| proposal.to == value);
+            has_landed |= self
+                .ref_proposal(decision)
+                .is_some_and(|proposal| proposal.to == value);
             decision == id
         }) && has_landed
     }
@@ -249,7 +307,10 @@ impl Scene<'_> {
 
     /// A proposal with its title, for people.
     pub(super) fn called(&self, id: EntryId) -> String {
-        let title = self.ref_proposal(id).map(|p| p.title.as_str()).unwrap_or_default();
+        let title = self
+            .ref_proposal(id)
+            .map(|p| p.title.as_str())
+            .unwrap_or_default();
         let short: String = title.chars().take(TITLE).collect();
         match (title.is_empty(), short.len() < title.len()) {
             (true, _) => format!("proposal {}", id.short()),
@@ -260,15 +321,25 @@ impl Scene<'_> {
 
     /// What a proposal has and lacks, for people.
     pub(super) fn standing(&self, id: EntryId) -> String {
-        let Some(report) = self.tally.report(id) else { return String::new() };
+        let Some(report) = self.tally.report(id) else {
+            return String::new();
+        };
         let who = match report.approvals.is_empty() {
             true => String::new(),
             false => format!(" ({})", list(&report.approvals)),
         };
-        let has = format!("it has {} of {} approvals{who}", report.approvals.len(), report.quorum);
+        let has = format!(
+            "it has {} of {} approvals{who}",
+            report.approvals.len(),
+            report.quorum
+        );
         match report.missing.is_empty() {
             true => has,
-            false => format!("{has}\nit needs {}, possible from {}", report.needs, list(&report.missing)),
+            false => format!(
+                "{has}\nit needs {}, possible from {}",
+                report.needs,
+                list(&report.missing)
+            ),
         }
     }
 }
@@ -278,7 +349,11 @@ const TITLE: usize = 40;
 const MEMBERS: usize = 8;
 
 fn list(members: &BTreeSet<crate::charter::MemberName>) -> String {
-    let some: Vec<_> = members.iter().take(MEMBERS).map(ToString::to_string).collect();
+    let some: Vec<_> = members
+        .iter()
+        .take(MEMBERS)
+        .map(ToString::to_string)
+        .collect();
     match members.len() - some.len() {
         0 => some.join(", "),
         more => format!("{} and {more} more", some.join(", ")),
@@ -304,7 +379,8 @@ pub fn stray(refs: &LedgerRefs, name: &str) -> Refusal {
         return Refusal::new(RefusalCode::SecondLedger, reason, help);
     }
     let reason = "no such name may stand under refs/quorum/";
-    let help = format!("here go {ours}genesis, {ours}lane/<member> and {ours}proposal/<proposal id>");
+    let help =
+        format!("here go {ours}genesis, {ours}lane/<member> and {ours}proposal/<proposal id>");
     Refusal::new(RefusalCode::StrayName, reason, help)
 }
 
@@ -313,20 +389,38 @@ fn stand_together(names: &Names<'_>, pushed: &[PushedRef], verdicts: &mut [Verdi
     let refused = |(pushed, verdict): &(&PushedRef, &Verdict)| {
         matches!(verdict, Verdict::Refuse(_)) && names.is_of_concern(&pushed.name)
     };
-    let Some(name) = pushed.iter().zip(verdicts.iter()).find(refused).map(|(pushed, _)| &pushed.name) else { return };
-    for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Allow) {
+    let Some(name) = pushed
+        .iter()
+        .zip(verdicts.iter())
+        .find(refused)
+        .map(|(pushed, _)| &pushed.name)
+    else {
+        return;
+    };
+    for verdict in verdicts
+        .iter_mut()
+        .filter(|verdict| **verdict == Verdict::Allow)
+    {
         *verdict = Verdict::Refuse(together_with(name));
     }
 }
 
 /// The refusal of a ref for another one's sake.
 pub fn together_with(name: &str) -> Refusal {
-    Refusal::new(RefusalCode::OtherRefRefused, format!("refused together with {name}"), "")
+    Refusal::new(
+        RefusalCode::OtherRefRefused,
+        format!("refused together with {name}"),
+        "",
+    )
 }
 
 /// The refusal of a ref that a push names more than once.
 pub(super) fn named_twice() -> Refusal {
-    Refusal::new(RefusalCode::NamedTwice, "the push names it more than once", "push it once")
+    Refusal::new(
+        RefusalCode::NamedTwice,
+        "the push names it more than once",
+        "push it once",
+    )
 }
 
 #[cfg(test)]

@@ -18,16 +18,29 @@ pub(super) fn refusals(push: &Push, verdicts: &[Verdict]) -> Vec<String> {
         match verdict {
             // It has its reason in the refusal of the other one.
             Verdict::Refuse(refusal) if refusal.code == RefusalCode::OtherRefRefused => {}
-            Verdict::Refuse(refusal) => match told.iter_mut().take(EXPLAINED).find(|(known, _)| *known == refusal) {
+            Verdict::Refuse(refusal) => match told
+                .iter_mut()
+                .take(EXPLAINED)
+                .find(|(known, _)| *known == refusal)
+            {
                 Some((_, names)) => names.push(&pushed.name),
                 None => told.push((refusal, vec![&pushed.name])),
             },
             Verdict::Allow | Verdict::FallThrough => {}
         }
     }
-    let explained = told.iter().take(EXPLAINED).map(|(refusal, names)| explain(&subject(names), refusal));
-    let rest: Vec<_> = told.iter().skip(EXPLAINED).map(|(refusal, _)| refusal.code).collect();
-    explained.chain((!rest.is_empty()).then(|| left_out(&rest))).collect()
+    let explained = told
+        .iter()
+        .take(EXPLAINED)
+        .map(|(refusal, names)| explain(&subject(names), refusal));
+    let rest: Vec<_> = told
+        .iter()
+        .skip(EXPLAINED)
+        .map(|(refusal, _)| refusal.code)
+        .collect();
+    explained
+        .chain((!rest.is_empty()).then(|| left_out(&rest)))
+        .collect()
 }
 
 /// The refusal of a whole push.
@@ -48,7 +61,12 @@ fn explain(subject: &str, refusal: &Refusal) -> String {
 }
 
 fn subject(names: &[&str]) -> String {
-    let first: String = names.first().into_iter().flat_map(|name| name.chars()).take(NAME).collect();
+    let first: String = names
+        .first()
+        .into_iter()
+        .flat_map(|name| name.chars())
+        .take(NAME)
+        .collect();
     match names.len() {
         0 | 1 => first,
         more => format!("{first} and {} more", more - 1),
@@ -59,7 +77,11 @@ fn left_out(codes: &[RefusalCode]) -> String {
     let mut kinds: Vec<_> = codes.iter().map(|code| code.code()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    fitted(&format!("{} more refs: refused [{}]", codes.len(), kinds.join(", ")))
+    fitted(&format!(
+        "{} more refs: refused [{}]",
+        codes.len(),
+        kinds.join(", ")
+    ))
 }
 
 /// A text in lines that fit.
@@ -88,7 +110,17 @@ mod tests {
     use crate::gate::rules::PushedRef;
 
     fn push(names: impl IntoIterator<Item = String>) -> Push {
-        Push::new(names.into_iter().map(|name| PushedRef { name, old: None, new: None }).collect(), false)
+        Push::new(
+            names
+                .into_iter()
+                .map(|name| PushedRef {
+                    name,
+                    old: None,
+                    new: None,
+                })
+                .collect(),
+            false,
+        )
     }
 
     fn refusal(code: RefusalCode, reason: &str) -> Verdict {
@@ -98,10 +130,16 @@ mod tests {
     #[test]
     fn a_refusal_is_a_few_lines_that_fit() {
         let long = "word ".repeat(30);
-        let said = refusals(&push(["refs/heads/main".to_owned()]), &[refusal(RefusalCode::NotDecided, &long)]);
+        let said = refusals(
+            &push(["refs/heads/main".to_owned()]),
+            &[refusal(RefusalCode::NotDecided, &long)],
+        );
         let lines: Vec<_> = said.iter().flat_map(|text| text.lines()).collect();
         assert_eq!(lines[0], "refs/heads/main: refused [NOT_DECIDED]");
-        assert_eq!(lines[lines.len() - 3..], ["  one", "  two", "  next: git quorum status 123"]);
+        assert_eq!(
+            lines[lines.len() - 3..],
+            ["  one", "  two", "  next: git quorum status 123"]
+        );
         assert!(lines.iter().all(|line| line.len() <= WIDTH), "{lines:?}");
     }
 
@@ -112,14 +150,25 @@ mod tests {
         let said = refusals(&push(names.clone()), &same);
         assert_eq!(
             said,
-            ["refs/heads/0 and 999 more: refused [CONTRADICTS]\n  same\n  one\n  two\n  next: git quorum status 123"]
+            [
+                "refs/heads/0 and 999 more: refused [CONTRADICTS]\n  same\n  one\n  two\n  next: git quorum status 123"
+            ]
         );
 
-        let all: Vec<_> = (0..1000).map(|n| refusal(RefusalCode::NoProposal, &n.to_string())).collect();
+        let all: Vec<_> = (0..1000)
+            .map(|n| refusal(RefusalCode::NoProposal, &n.to_string()))
+            .collect();
         let said = refusals(&push(names.clone()), &all);
-        assert_eq!((said.len(), said[5].as_str()), (6, "995 more refs: refused [NO_PROPOSAL]"));
+        assert_eq!(
+            (said.len(), said[5].as_str()),
+            (6, "995 more refs: refused [NO_PROPOSAL]")
+        );
 
-        let with_others = [refusal(RefusalCode::OtherRefRefused, "x"), Verdict::Allow, Verdict::FallThrough];
+        let with_others = [
+            refusal(RefusalCode::OtherRefRefused, "x"),
+            Verdict::Allow,
+            Verdict::FallThrough,
+        ];
         assert_eq!(refusals(&push(names), &with_others), Vec::<String>::new());
     }
 }

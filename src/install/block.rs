@@ -15,11 +15,19 @@ pub(super) struct Section {
 
 /// The sections that an installation adds: the include, and what is fetched from a remote.
 pub(super) fn sections(fetch: Option<(&str, &[String])>) -> Vec<Section> {
-    let include = Section { header: "[include]".to_owned(), lines: vec![format!("path = {INCLUDED}")] };
-    let fetch = fetch.filter(|(_, refspecs)| !refspecs.is_empty()).map(|(remote, refspecs)| Section {
-        header: format!("[remote {}]", quoted(remote)),
-        lines: refspecs.iter().map(|refspec| format!("fetch = {refspec}")).collect(),
-    });
+    let include = Section {
+        header: "[include]".to_owned(),
+        lines: vec![format!("path = {INCLUDED}")],
+    };
+    let fetch = fetch
+        .filter(|(_, refspecs)| !refspecs.is_empty())
+        .map(|(remote, refspecs)| Section {
+            header: format!("[remote {}]", quoted(remote)),
+            lines: refspecs
+                .iter()
+                .map(|refspec| format!("fetch = {refspec}"))
+                .collect(),
+        });
     std::iter::once(include).chain(fetch).collect()
 }
 
@@ -36,9 +44,14 @@ pub(super) fn refspecs(refs: &LedgerRefs, remote: &str) -> Vec<String> {
 /// Whether a refspec is one of those, for whatever ledger and remote.
 pub(super) fn is_our_refspec(refspec: &str) -> bool {
     let parts = || {
-        let (from, to) = refspec.strip_prefix("+refs/quorum/")?.split_once(":refs/quorum/")?;
+        let (from, to) = refspec
+            .strip_prefix("+refs/quorum/")?
+            .split_once(":refs/quorum/")?;
         let (ledger, kind) = from.split_once('/')?;
-        let (_, beside) = to.strip_prefix(ledger)?.strip_prefix("/incoming/")?.split_once('/')?;
+        let (_, beside) = to
+            .strip_prefix(ledger)?
+            .strip_prefix("/incoming/")?
+            .split_once('/')?;
         Some(kind == beside && ["lane/*", "proposal/*"].contains(&kind))
     };
     parts().unwrap_or(false)
@@ -46,14 +59,26 @@ pub(super) fn is_our_refspec(refspec: &str) -> bool {
 
 /// The text with these sections in place of any of an earlier installation.
 pub(super) fn with(text: &[u8], sections: &[Section]) -> Vec<u8> {
-    let wanted: Vec<_> = sections.iter().flat_map(|section| &section.lines).map(String::as_str).collect();
+    let wanted: Vec<_> = sections
+        .iter()
+        .flat_map(|section| &section.lines)
+        .map(String::as_str)
+        .collect();
     let present: Vec<_> = lines(text).filter_map(our_line).collect();
-    if present == wanted { text.to_vec() } else { appended(&without(text), sections) }
+    if present == wanted {
+        text.to_vec()
+    } else {
+        appended(&without(text), sections)
+    }
 }
 
 fn appended(text: &[u8], sections: &[Section]) -> Vec<u8> {
     let block = |section: &Section| {
-        let lines: String = section.lines.iter().map(|line| format!("\t{line}\n")).collect();
+        let lines: String = section
+            .lines
+            .iter()
+            .map(|line| format!("\t{line}\n"))
+            .collect();
         format!("{}\n{lines}", section.header)
     };
     let block: String = sections.iter().map(block).collect();
@@ -96,8 +121,8 @@ fn drop_emptied(kept: &mut Vec<u8>, (start, had_ours): (usize, bool)) {
 /// A line of ours, without white space around it.
 fn our_line(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line).ok()?.trim();
-    let ours =
-        line.strip_prefix("path = ") == Some(INCLUDED) || line.strip_prefix("fetch = ").is_some_and(is_our_refspec);
+    let ours = line.strip_prefix("path = ") == Some(INCLUDED)
+        || line.strip_prefix("fetch = ").is_some_and(is_our_refspec);
     ours.then_some(line)
 }
 
@@ -144,8 +169,11 @@ mod tests {
     #[test]
     fn others_can_write_around_it() {
         let added = with(b"[core]\n\tbare = false\n", &some());
-        let more = [&added[..], b"\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n"]
-            .concat();
+        let more = [
+            &added[..],
+            b"\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n",
+        ]
+        .concat();
         assert_eq!(with(&more, &some()), more);
         let left = "[core]\n\tbare = false\n[remote \"origin\"]\n\tfetch = +refs/heads/x:refs/remotes/origin/x\n[branch \"x\"]\n\tremote = origin\n";
         assert_eq!(String::from_utf8(without(&more)).unwrap(), left);
@@ -155,9 +183,15 @@ mod tests {
     fn a_block_for_another_remote_is_replaced() {
         let added = with(b"[core]\n", &some());
         let refs = LedgerRefs::of(crate::id::EntryId::new([7; 32]));
-        let other = with(&added, &sections(Some(("a \"b\"", &refspecs(&refs, "a \"b\"")))));
+        let other = with(
+            &added,
+            &sections(Some(("a \"b\"", &refspecs(&refs, "a \"b\"")))),
+        );
         let text = String::from_utf8(other).unwrap();
-        assert!(text.contains("[remote \"a \\\"b\\\"\"]\n") && !text.contains("origin"), "{text}");
+        assert!(
+            text.contains("[remote \"a \\\"b\\\"\"]\n") && !text.contains("origin"),
+            "{text}"
+        );
         assert_eq!(without(text.as_bytes()), b"[core]\n");
     }
 

@@ -109,7 +109,10 @@ pub fn install_clone(repo: &Repo, options: &CloneOptions) -> Result<InstalledClo
         ledger,
         manner: plan.manner,
         hooks: plan.hooks(),
-        protected: patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect(),
+        protected: patterns
+            .iter()
+            .map(|pattern| pattern.as_str().to_owned())
+            .collect(),
         fetches: plan.fetch.map(|(remote, _)| remote.to_owned()),
         changes,
         notes,
@@ -120,7 +123,9 @@ pub fn install_clone(repo: &Repo, options: &CloneOptions) -> Result<InstalledClo
 fn protected(repo: &Repo) -> Result<(EntryId, Vec<RefPattern>), InstallError> {
     let bad = |error: &dyn std::fmt::Display| InstallError::Ledger(error.to_string());
     let ledger = match repo.config(LEDGER_KEY)? {
-        Some(pinned) => pinned.parse().map_err(|_| bad(&format!("{LEDGER_KEY} is {pinned:?}")))?,
+        Some(pinned) => pinned
+            .parse()
+            .map_err(|_| bad(&format!("{LEDGER_KEY} is {pinned:?}")))?,
         None => match find_ledgers(repo)?.as_slice() {
             [] => return Err(InstallError::NoLedger),
             [one] => *one,
@@ -143,10 +148,15 @@ fn plan<'a>(
     notes: &mut Vec<String>,
 ) -> Result<Plan<'a>, InstallError> {
     let layout = Layout::of(repo);
-    let earlier = repo.hooks_paths()?.into_iter().rfind(|path| *path != layout.hooks());
+    let earlier = repo
+        .hooks_paths()?
+        .into_iter()
+        .rfind(|path| *path != layout.hooks());
     let earlier = earlier.filter(|path| !layout.is_own_hooks(path));
     let can_be_chained = || {
-        let mut slots = CLONE_HOOKS.iter().map(|(event, _)| Slot::new(&layout, event));
+        let mut slots = CLONE_HOOKS
+            .iter()
+            .map(|(event, _)| Slot::new(&layout, event));
         !layout.own_hooks_are_elsewhere() && slots.all(|slot| slot.can_be_chained())
     };
     let manner = match repo.has_config_hooks()? {
@@ -155,11 +165,19 @@ fn plan<'a>(
         false => Manner::Folder,
     };
     let fetch = match &options.remote {
-        Some(remote) => refspecs(repo, remote, &LedgerRefs::of(ledger), notes)?.map(|specs| (remote.as_str(), specs)),
+        Some(remote) => refspecs(repo, remote, &LedgerRefs::of(ledger), notes)?
+            .map(|specs| (remote.as_str(), specs)),
         None => None,
     };
     let earlier = earlier.unwrap_or_else(|| layout.own_hooks());
-    Ok(Plan { repo, layout, program: &options.program, earlier, manner, fetch })
+    Ok(Plan {
+        repo,
+        layout,
+        program: &options.program,
+        earlier,
+        manner,
+        fetch,
+    })
 }
 
 /// What to fetch from the remote; nothing where a line of ours would change what else is fetched.
@@ -178,10 +196,16 @@ fn refspecs(
         return Ok(None);
     }
     let prefix = refs.prefix();
-    let target = |refspec: &String| refspec.split_once(':').map(|(_, to)| to.trim_end_matches('*').to_owned());
+    let target = |refspec: &String| {
+        refspec
+            .split_once(':')
+            .map(|(_, to)| to.trim_end_matches('*').to_owned())
+    };
     let covers = |to: String| prefix.starts_with(&to) && !to.is_empty();
     if others.iter().filter_map(target).any(covers) {
-        notes.push(format!("lanes come from {remote} as they are: it is fetched as a mirror"));
+        notes.push(format!(
+            "lanes come from {remote} as they are: it is fetched as a mirror"
+        ));
         return Ok(None);
     }
     Ok(Some(block::refspecs(refs, remote)))
@@ -191,7 +215,10 @@ impl Plan<'_> {
     /// The paths of our hooks.
     fn hooks(&self) -> Vec<PathBuf> {
         let path = |event: &'static str| match self.manner {
-            Manner::Files => self.slot(event).standing().unwrap_or_else(|| self.slot(event).hook()),
+            Manner::Files => self
+                .slot(event)
+                .standing()
+                .unwrap_or_else(|| self.slot(event).hook()),
             Manner::Config | Manner::Folder => self.layout.hooks().join(event),
         };
         CLONE_HOOKS.iter().map(|(event, _)| path(event)).collect()
@@ -210,14 +237,19 @@ impl Plan<'_> {
         match self.manner {
             Manner::Config => {
                 for (event, _) in CLONE_HOOKS {
-                    let command = block::quoted(&standing::command(&self.layout.hooks().join(event))?);
+                    let command =
+                        block::quoted(&standing::command(&self.layout.hooks().join(event))?);
                     let name = hook_name(event);
-                    text.push_str(&format!("[hook \"{name}\"]\n\tcommand = {command}\n\tevent = {event}\n"));
+                    text.push_str(&format!(
+                        "[hook \"{name}\"]\n\tcommand = {command}\n\tevent = {event}\n"
+                    ));
                 }
             }
             Manner::Folder => {
                 let hooks = self.layout.hooks();
-                let path = hooks.to_str().ok_or_else(|| InstallError::Path(hooks.clone()))?;
+                let path = hooks
+                    .to_str()
+                    .ok_or_else(|| InstallError::Path(hooks.clone()))?;
                 text.push_str(&format!("[core]\n\thooksPath = {}\n", block::quoted(path)));
             }
             Manner::Files => {}
@@ -226,7 +258,11 @@ impl Plan<'_> {
     }
 }
 
-fn make(plan: &Plan<'_>, patterns: &[RefPattern], changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn make(
+    plan: &Plan<'_>,
+    patterns: &[RefPattern],
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     let layout = &plan.layout;
     write_protected(layout, patterns, changes)?;
     match plan.manner {
@@ -242,7 +278,11 @@ fn make(plan: &Plan<'_>, patterns: &[RefPattern], changes: &mut Vec<String>) -> 
 }
 
 /// The list that the scripts read, so that refs that are not protected cost no start of the program.
-fn write_protected(layout: &Layout, patterns: &[RefPattern], changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn write_protected(
+    layout: &Layout,
+    patterns: &[RefPattern],
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     if script::write_file(&layout.protected(), &lines_of(patterns), 0o644)? {
         changes.push(format!("wrote {}", layout.protected().display()));
     }
@@ -264,13 +304,20 @@ fn put_scripts(
 
 /// Where a script of ours goes in the folder of ours. A hook manager that looked for the hooks folder while that was ours may have
 /// put its own hook there: it goes where it would have gone without us, if that is in the git directory and free.
-fn place_in_ours(plan: &Plan<'_>, event: &'static str, changes: &mut Vec<String>) -> Result<PathBuf, InstallError> {
+fn place_in_ours(
+    plan: &Plan<'_>,
+    event: &'static str,
+    changes: &mut Vec<String>,
+) -> Result<PathBuf, InstallError> {
     let slot = Slot::in_ours(&plan.layout, event);
     let (from, to) = (slot.hook(), plan.earlier.join(event));
     if !slot.is_foreign() {
         return Ok(from);
     }
-    if plan.earlier == plan.layout.own_hooks() && !plan.layout.own_hooks_are_elsewhere() && !script::exists(&to) {
+    if plan.earlier == plan.layout.own_hooks()
+        && !plan.layout.own_hooks_are_elsewhere()
+        && !script::exists(&to)
+    {
         script::rename(&from, &to)?;
         changes.push(format!("moved {} to {}", from.display(), to.display()));
         return Ok(from);
@@ -283,7 +330,10 @@ fn place_in_ours(plan: &Plan<'_>, event: &'static str, changes: &mut Vec<String>
 
 fn put_files(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     for (event, text) in CLONE_HOOKS {
-        plan.slot(event).put(|chained| script::filled(text, plan.program, chained), changes)?;
+        plan.slot(event).put(
+            |chained| script::filled(text, plan.program, chained),
+            changes,
+        )?;
     }
     Ok(())
 }
@@ -294,14 +344,24 @@ fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallE
     let is_ours = |event: &str| CLONE_HOOKS.iter().any(|(ours, _)| *ours == event);
     // Hooks of a push are looked for from the git directory.
     let has = |event: &&str| is_executable(&plan.repo.git_dir().join(&plan.earlier).join(event));
-    let passed_on = relay::EVENTS.into_iter().chain(relay::TELLING_EVENTS.into_iter().filter(has));
+    let passed_on = relay::EVENTS
+        .into_iter()
+        .chain(relay::TELLING_EVENTS.into_iter().filter(has));
     for event in passed_on.filter(|event| !is_ours(event)) {
         let path = place_in_ours(plan, event, changes)?;
-        script::write(&path, &relay::to_earlier(layout, event, &plan.earlier)?, changes)?;
+        script::write(
+            &path,
+            &relay::to_earlier(layout, event, &plan.earlier)?,
+            changes,
+        )?;
     }
     let chained = |event: &str| {
         let path = layout.chained_hook(event);
-        script::write_file(&path, &relay::to_earlier(layout, event, &plan.earlier)?, 0o755)?;
+        script::write_file(
+            &path,
+            &relay::to_earlier(layout, event, &plan.earlier)?,
+            0o755,
+        )?;
         Ok(Some(path))
     };
     put_scripts(plan, chained, changes)?;
@@ -315,22 +375,32 @@ fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallE
 
 /// The step that makes it all count: until here nothing has changed for Git, but for files in its hooks folder.
 fn add_block(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
-    let fetch = plan.fetch.as_ref().map(|(remote, refspecs)| (*remote, refspecs.as_slice()));
+    let fetch = plan
+        .fetch
+        .as_ref()
+        .map(|(remote, refspecs)| (*remote, refspecs.as_slice()));
     let sections = block::sections(fetch);
     if plan.repo.edit_config(|text| block::with(text, &sections))? {
         changes.push(format!("include.path = {}", block::INCLUDED));
         if let Some((remote, refspecs)) = &plan.fetch {
-            changes.extend(refspecs.iter().map(|refspec| format!("remote.{remote}.fetch = {refspec}")));
+            changes.extend(
+                refspecs
+                    .iter()
+                    .map(|refspec| format!("remote.{remote}.fetch = {refspec}")),
+            );
         }
     }
     if plan.manner == Manner::Folder {
         // Another setting may have come to stand behind ours: ours goes to the end again.
         if plan.repo.hooks_paths()?.last() != Some(&plan.layout.hooks()) {
-            plan.repo.edit_config(|text| block::with(&block::without(text), &sections))?;
+            plan.repo
+                .edit_config(|text| block::with(&block::without(text), &sections))?;
         }
         // Written last of all, so that it is younger than the settings.
-        std::fs::write(plan.layout.stamp(), "")
-            .map_err(|source| InstallError::Write { path: plan.layout.stamp(), source })?;
+        std::fs::write(plan.layout.stamp(), "").map_err(|source| InstallError::Write {
+            path: plan.layout.stamp(),
+            source,
+        })?;
     }
     Ok(())
 }
@@ -373,12 +443,20 @@ fn check(plan: &Plan<'_>) -> Result<(), InstallError> {
         (_, None) => true,
         (_, Some(path)) => plan.layout.is_own_hooks(path),
     };
-    let wrong = plan.repo.hooks_path_in_worktrees()?.into_iter().find(|(_, path)| !is_right(path));
+    let wrong = plan
+        .repo
+        .hooks_path_in_worktrees()?
+        .into_iter()
+        .find(|(_, path)| !is_right(path));
     match wrong {
         None => Ok(()),
         Some((git_dir, path)) => {
             let path = path.unwrap_or_else(|| plan.layout.own_hooks());
-            Err(InstallError::NotRun(format!("core.hooksPath is {} for {}", path.display(), git_dir.display())))
+            Err(InstallError::NotRun(format!(
+                "core.hooksPath is {} for {}",
+                path.display(),
+                git_dir.display()
+            )))
         }
     }
 }

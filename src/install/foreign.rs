@@ -24,7 +24,9 @@ pub(super) fn look(path: &Path) -> Found {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Nothing,
         Ok(meta) if meta.is_file() && script::is_ours(path) => Found::Ours,
-        Ok(meta) if meta.is_file() => shell(&script::start_of(path)).map_or(Found::Other, Found::Shell),
+        Ok(meta) if meta.is_file() => {
+            shell(&script::start_of(path)).map_or(Found::Other, Found::Shell)
+        }
         _ => Found::Other,
     }
 }
@@ -39,7 +41,10 @@ fn shell(start: &[u8]) -> Option<Vec<String>> {
         return Some(vec!["/bin/sh".to_owned()]);
     };
     let line = rest.split(|b| *b == b'\n').next()?;
-    let words: Vec<_> = std::str::from_utf8(line).ok()?.split_ascii_whitespace().collect();
+    let words: Vec<_> = std::str::from_utf8(line)
+        .ok()?
+        .split_ascii_whitespace()
+        .collect();
     let (named, options) = match words.as_slice() {
         [env, shell] if env.ends_with("/env") => (*shell, &[][..]),
         // The system passes all that follows as one word.
@@ -48,7 +53,8 @@ fn shell(start: &[u8]) -> Option<Vec<String>> {
         _ => return None,
     };
     let name = named.rsplit('/').next()?;
-    let known = ["sh", "bash", "dash", "ash", "ksh"].contains(&name) && options.iter().all(|o| !o.contains('s'));
+    let known = ["sh", "bash", "dash", "ash", "ksh"].contains(&name)
+        && options.iter().all(|o| !o.contains('s'));
     known.then(|| words.iter().map(|word| (*word).to_owned()).collect())
 }
 
@@ -60,8 +66,14 @@ mod tests {
     fn shell_scripts_are_told_from_programs_by_their_first_line() {
         let words = |start: &str| shell(start.as_bytes()).map(|words| words.join(" "));
         assert_eq!(words("#!/bin/sh\nexit 1\n").as_deref(), Some("/bin/sh"));
-        assert_eq!(words("#! /bin/bash -eu\n").as_deref(), Some("/bin/bash -eu"));
-        assert_eq!(words("#!/usr/bin/env bash\n").as_deref(), Some("/usr/bin/env bash"));
+        assert_eq!(
+            words("#! /bin/bash -eu\n").as_deref(),
+            Some("/bin/bash -eu")
+        );
+        assert_eq!(
+            words("#!/usr/bin/env bash\n").as_deref(),
+            Some("/usr/bin/env bash")
+        );
         assert_eq!(words("echo no first line\n").as_deref(), Some("/bin/sh"));
         assert_eq!(words("").as_deref(), Some("/bin/sh"));
         for other in [

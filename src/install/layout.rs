@@ -6,8 +6,14 @@ use crate::repo::Repo;
 
 /// The hooks of a clone, with their scripts.
 pub(super) const CLONE_HOOKS: [(&str, &str); 3] = [
-    ("reference-transaction", include_str!("../../hooks/reference-transaction")),
-    ("pre-merge-commit", include_str!("../../hooks/pre-merge-commit")),
+    (
+        "reference-transaction",
+        include_str!("../../hooks/reference-transaction"),
+    ),
+    (
+        "pre-merge-commit",
+        include_str!("../../hooks/pre-merge-commit"),
+    ),
     ("pre-push", include_str!("../../hooks/pre-push")),
 ];
 
@@ -19,7 +25,9 @@ pub(super) struct Layout {
 
 impl Layout {
     pub fn of(repo: &Repo) -> Self {
-        Self { git_dir: repo.git_dir().to_owned() }
+        Self {
+            git_dir: repo.git_dir().to_owned(),
+        }
     }
 
     /// The repository's own hooks folder.
@@ -84,8 +92,11 @@ impl Layout {
     /// Whether a path is the repository's own hooks folder, from wherever it is looked at.
     pub fn is_own_hooks(&self, path: &Path) -> bool {
         let own = self.own_hooks();
-        let same =
-            |a: &Path, b: &Path| a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+        let same = |a: &Path, b: &Path| {
+            a == b
+                || a.canonicalize()
+                    .is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+        };
         path.is_absolute() && same(path, &own)
     }
 }

@@ -55,7 +55,10 @@ pub enum InstallError {
     #[error("the path {} cannot stand in a script", .0.display())]
     Path(PathBuf),
     #[error("{} could not be written: {source}", .path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{} cannot be made executable here: Git would ignore it", .0.display())]
     NotExecutable(PathBuf),
     #[error(transparent)]

@@ -40,12 +40,20 @@ pub(super) const EVENTS: [&str; 25] = [
 pub(super) const TELLING_EVENTS: [&str; 2] = ["proc-receive", "push-to-checkout"];
 
 /// Runs the hook that was moved from `hook` to `original`, under its old name where it can.
-pub(super) fn to_original(hook: &Path, original: &Path, found: &Found) -> Result<String, InstallError> {
+pub(super) fn to_original(
+    hook: &Path,
+    original: &Path,
+    found: &Found,
+) -> Result<String, InstallError> {
     let (hook, original) = (quoted(hook)?, quoted(original)?);
     let run = match found {
         Found::Shell(words) => {
             let words: Vec<_> = words.iter().map(|word| quoted_text(word)).collect();
-            format!("exec {} -c '. \"$0.{}\"' \"$hook\" \"$@\"", words.join(" "), super::slot::SUFFIX)
+            format!(
+                "exec {} -c '. \"$0.{}\"' \"$hook\" \"$@\"",
+                words.join(" "),
+                super::slot::SUFFIX
+            )
         }
         _ => "exec \"$original\" \"$@\"".to_owned(),
     };
@@ -71,9 +79,15 @@ fi
 
 /// Runs the hook of this name in the folder that Git would take without us. It may be set anew at any time, by a hook manager for
 /// one, so it is looked up again when settings have changed since this was written.
-pub(super) fn to_earlier(layout: &Layout, event: &str, earlier: &Path) -> Result<String, InstallError> {
+pub(super) fn to_earlier(
+    layout: &Layout,
+    event: &str,
+    earlier: &Path,
+) -> Result<String, InstallError> {
     // A relative path stays one: Git reads it in the folder in which it runs the hook.
-    let text = earlier.to_str().filter(|text| !text.contains(char::is_control));
+    let text = earlier
+        .to_str()
+        .filter(|text| !text.contains(char::is_control));
     let earlier = quoted_text(text.ok_or_else(|| InstallError::Path(earlier.to_owned()))?);
     Ok(format!(
         r#"#!/bin/sh

@@ -27,7 +27,9 @@ pub(super) fn start_of(path: &Path) -> Vec<u8> {
 
 /// Whether the file there is a script of ours.
 pub(super) fn is_ours(path: &Path) -> bool {
-    String::from_utf8_lossy(&start_of(path)).lines().any(|line| line.starts_with(MARK))
+    String::from_utf8_lossy(&start_of(path))
+        .lines()
+        .any(|line| line.starts_with(MARK))
 }
 
 /// Whether anything is there, a link that leads nowhere too.
@@ -36,15 +38,25 @@ pub(super) fn exists(path: &Path) -> bool {
 }
 
 /// The script with the program's path in it, and that of the hook to run after it.
-pub(super) fn filled(script: &str, program: &Path, chained: Option<&Path>) -> Result<String, InstallError> {
+pub(super) fn filled(
+    script: &str,
+    program: &Path,
+    chained: Option<&Path>,
+) -> Result<String, InstallError> {
     let chained = chained.map_or_else(|| Ok("''".to_owned()), quoted)?;
-    Ok(script.replace(PROGRAM, &quoted(program)?).replace(CHAINED, &chained))
+    Ok(script
+        .replace(PROGRAM, &quoted(program)?)
+        .replace(CHAINED, &chained))
 }
 
 /// An absolute path as one word for the shell.
 pub(super) fn quoted(path: &Path) -> Result<String, InstallError> {
-    let plain = path.to_str().filter(|text| path.is_absolute() && !text.contains(char::is_control));
-    plain.map(quoted_text).ok_or_else(|| InstallError::Path(path.to_owned()))
+    let plain = path
+        .to_str()
+        .filter(|text| path.is_absolute() && !text.contains(char::is_control));
+    plain
+        .map(quoted_text)
+        .ok_or_else(|| InstallError::Path(path.to_owned()))
 }
 
 /// A text as one word for the shell.
@@ -53,7 +65,11 @@ pub(super) fn quoted_text(text: &str) -> String {
 }
 
 /// Writes an executable script, unless it is there already.
-pub(super) fn write(path: &Path, script: &str, changes: &mut Vec<String>) -> Result<(), InstallError> {
+pub(super) fn write(
+    path: &Path,
+    script: &str,
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     if write_file(path, script, 0o755)? {
         changes.push(format!("wrote {}", path.display()));
     }
@@ -65,8 +81,13 @@ pub(super) fn write(path: &Path, script: &str, changes: &mut Vec<String>) -> Res
 
 /// Writes a file whole, unless it is there already; whether it was written.
 pub(super) fn write_file(path: &Path, text: &str, mode: u32) -> Result<bool, InstallError> {
-    let failed = |source| InstallError::Write { path: path.to_owned(), source };
-    if fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) && (mode & 0o111 == 0 || is_executable(path)) {
+    let failed = |source| InstallError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    if fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes())
+        && (mode & 0o111 == 0 || is_executable(path))
+    {
         return Ok(false);
     }
     let folder = path.parent().unwrap_or(path);
@@ -86,14 +107,20 @@ pub(super) fn remove(path: &Path) -> Result<bool, InstallError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(InstallError::Write { path: path.to_owned(), source }),
+        Err(source) => Err(InstallError::Write {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
 /// Renames a file.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), InstallError> {
     fault::point("install.rename");
-    fs::rename(from, to).map_err(|source| InstallError::Write { path: to.to_owned(), source })?;
+    fs::rename(from, to).map_err(|source| InstallError::Write {
+        path: to.to_owned(),
+        source,
+    })?;
     // Where both are names of one file, renaming leaves both.
     remove(from).map(drop)
 }
@@ -123,12 +150,23 @@ mod tests {
     #[test]
     fn a_path_with_quotes_and_spaces_stays_one_word() {
         for script in SCRIPTS {
-            let text = filled(script, Path::new("/a b/it's/$x/git-quorum"), Some(Path::new("/c d"))).unwrap();
-            assert!(text.contains("git_quorum='/a b/it'\\''s/$x/git-quorum'\n"), "{text}");
+            let text = filled(
+                script,
+                Path::new("/a b/it's/$x/git-quorum"),
+                Some(Path::new("/c d")),
+            )
+            .unwrap();
+            assert!(
+                text.contains("git_quorum='/a b/it'\\''s/$x/git-quorum'\n"),
+                "{text}"
+            );
             assert!(text.lines().any(|line| line.starts_with(MARK)), "{text}");
             assert!(!text.contains(PROGRAM) && !text.contains(CHAINED), "{text}");
             assert_eq!(script.contains(CHAINED), text.contains("'/c d'"));
         }
-        assert!(filled("", Path::new("relative"), None).is_err() && filled("", Path::new("/a\nb"), None).is_err());
+        assert!(
+            filled("", Path::new("relative"), None).is_err()
+                && filled("", Path::new("/a\nb"), None).is_err()
+        );
     }
 }

@@ -25,8 +25,16 @@ struct ServerHook {
 
 /// All of them. Git talks with `proc-receive` in a protocol of its own: there can be only one.
 const HOOKS: [ServerHook; 2] = [
-    ServerHook { event: "proc-receive", script: include_str!("../../hooks/proc-receive"), shared: false },
-    ServerHook { event: "pre-receive", script: include_str!("../../hooks/pre-receive"), shared: true },
+    ServerHook {
+        event: "proc-receive",
+        script: include_str!("../../hooks/proc-receive"),
+        shared: false,
+    },
+    ServerHook {
+        event: "pre-receive",
+        script: include_str!("../../hooks/pre-receive"),
+        shared: true,
+    },
 ];
 /// The setting that sends refs to the hook.
 const REFS_KEY: &str = "receive.procReceiveRefs";
@@ -78,15 +86,29 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
 
     let new = Slot::new(&layout, "proc-receive").standing().is_none();
     let mut changes = Vec::new();
-    if let Err(error) = make(repo, &layout, (options, ledger, founded, override_path), &mut changes) {
+    if let Err(error) = make(
+        repo,
+        &layout,
+        (options, ledger, founded, override_path),
+        &mut changes,
+    ) {
         if new {
             uninstall_server(repo)?;
         }
         return Err(error);
     }
-    let auto_land = repo.config(AUTO_LAND_KEY)?.is_some_and(|value| value == "true");
+    let auto_land = repo
+        .config(AUTO_LAND_KEY)?
+        .is_some_and(|value| value == "true");
     let hook = layout.own_hooks().join("proc-receive");
-    Ok(Installed { repository: repo.git_dir().to_owned(), ledger, founded, auto_land, hook, changes })
+    Ok(Installed {
+        repository: repo.git_dir().to_owned(),
+        ledger,
+        founded,
+        auto_land,
+        hook,
+        changes,
+    })
 }
 
 /// The hooks first: with the setting and without the hook Git refuses every push.
@@ -100,7 +122,11 @@ fn make(
         let fill = |chained: Option<&Path>| script::filled(hook.script, &options.program, chained);
         Slot::new(layout, hook.event).put(fill, changes)?;
     }
-    let mut settings = Settings { repo, layout, changes };
+    let mut settings = Settings {
+        repo,
+        layout,
+        changes,
+    };
     if override_path {
         settings.set(HOOKS_PATH, &text_of(&layout.own_hooks())?)?;
     }
@@ -111,7 +137,11 @@ fn make(
     if options.auto_land {
         settings.set(AUTO_LAND_KEY, "true")?;
     }
-    if !repo.config_all(REFS_KEY)?.iter().any(|value| value == "refs") {
+    if !repo
+        .config_all(REFS_KEY)?
+        .iter()
+        .any(|value| value == "refs")
+    {
         // Other values stay: Git sends what any of them names.
         settings.add(REFS_KEY, "refs")?;
     }
@@ -132,7 +162,10 @@ pub fn uninstall_server(repo: &Repo) -> Result<Uninstalled, InstallError> {
     }
     uninstall::remove_folder(&layout.chained(), |_| true, &mut changes)?;
     uninstall::remove_empty(&layout.folder());
-    Ok(Uninstalled { repository: repo.git_dir().to_owned(), changes })
+    Ok(Uninstalled {
+        repository: repo.git_dir().to_owned(),
+        changes,
+    })
 }
 
 /// Makes settings, and remembers which were made, so that others' are left alone when ours are taken away.
@@ -164,7 +197,10 @@ impl Settings<'_> {
         let path = self.layout.made_settings();
         let mut made = made(self.layout);
         made.push((key.to_owned(), value.to_owned()));
-        let text: String = made.iter().map(|(key, value)| format!("{key} {value}\n")).collect();
+        let text: String = made
+            .iter()
+            .map(|(key, value)| format!("{key} {value}\n"))
+            .collect();
         script::write_file(&path, &text, 0o644).map(drop)
     }
 }
@@ -172,17 +208,28 @@ impl Settings<'_> {
 /// The settings that were made here.
 fn made(layout: &Layout) -> Vec<(String, String)> {
     let text = fs::read_to_string(layout.made_settings()).unwrap_or_default();
-    let pair = |line: &str| line.split_once(' ').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let pair = |line: &str| {
+        line.split_once(' ')
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    };
     text.lines().filter_map(pair).collect()
 }
 
-fn take_settings_away(repo: &Repo, layout: &Layout, changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn take_settings_away(
+    repo: &Repo,
+    layout: &Layout,
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     let mut made = made(layout);
     if made.is_empty() && Slot::new(layout, "proc-receive").standing().is_some() {
         // An installation from before they were remembered. The pin may be somebody else's: it stays.
-        made = [(REFS_KEY, "refs"), (FOUNDED_KEY, "true"), (AUTO_LAND_KEY, "true")]
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .to_vec();
+        made = [
+            (REFS_KEY, "refs"),
+            (FOUNDED_KEY, "true"),
+            (AUTO_LAND_KEY, "true"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec();
     }
     // The last one made is the one that has Git call the hook: it goes first.
     for (key, value) in made.into_iter().rev() {
@@ -210,7 +257,9 @@ fn check_repository(repo: &Repo) -> Result<(), InstallError> {
 /// Git must look for hooks where we put ours. Whether a setting of the repository's own is needed for that: where the path comes from
 /// the settings of all repositories, and no hook is lost or comes to life by it.
 fn check_hooks_path(repo: &Repo, layout: &Layout) -> Result<bool, InstallError> {
-    let Some(path) = repo.hooks_paths()?.pop() else { return Ok(false) };
+    let Some(path) = repo.hooks_paths()?.pop() else {
+        return Ok(false);
+    };
     // Git reads a relative path in the repository.
     let path = repo.git_dir().join(path);
     if layout.is_own_hooks(&path) {
@@ -219,7 +268,10 @@ fn check_hooks_path(repo: &Repo, layout: &Layout) -> Result<bool, InstallError> 
     let is_local = repo.local_config(HOOKS_PATH)?.is_some();
     let refused = is_local || has_hooks(&path) || has_hooks(&layout.own_hooks());
     match refused {
-        true => Err(InstallError::HooksPath(path.display().to_string(), layout.own_hooks())),
+        true => Err(InstallError::HooksPath(
+            path.display().to_string(),
+            layout.own_hooks(),
+        )),
         false => Ok(true),
     }
 }
@@ -227,11 +279,15 @@ fn check_hooks_path(repo: &Repo, layout: &Layout) -> Result<bool, InstallError> 
 /// Whether Git would find a hook there that is not ours.
 fn has_hooks(folder: &Path) -> bool {
     let events = relay::EVENTS.iter().chain(&relay::TELLING_EVENTS);
-    events.map(|event| folder.join(event)).any(|path| is_executable(&path) && !script::is_ours(&path))
+    events
+        .map(|event| folder.join(event))
+        .any(|path| is_executable(&path) && !script::is_ours(&path))
 }
 
 fn text_of(path: &Path) -> Result<String, InstallError> {
-    path.to_str().map(str::to_owned).ok_or_else(|| InstallError::Path(path.to_owned()))
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| InstallError::Path(path.to_owned()))
 }
 
 fn choose_ledger(repo: &Repo, asked: Option<EntryId>) -> Result<EntryId, InstallError> {
@@ -257,11 +313,18 @@ fn choose_ledger(repo: &Repo, asked: Option<EntryId>) -> Result<EntryId, Install
 fn check_ledger(repo: &Repo, ledger: EntryId) -> Result<bool, InstallError> {
     match load(repo, ledger, Trust::Nothing) {
         Ok(loaded) => match loaded.problems.first() {
-            Some(problem) => Err(InstallError::Ledger(format!("{}: {}", problem.name, problem.reject))),
+            Some(problem) => Err(InstallError::Ledger(format!(
+                "{}: {}",
+                problem.name, problem.reject
+            ))),
             None => Ok(true),
         },
-        Err(LoadError::NoLedger) if repo.list(&[LedgerRefs::of(ledger).prefix()])?.is_empty() => Ok(false),
-        Err(LoadError::NoLedger) => Err(InstallError::Ledger("it has lanes and no genesis".to_owned())),
+        Err(LoadError::NoLedger) if repo.list(&[LedgerRefs::of(ledger).prefix()])?.is_empty() => {
+            Ok(false)
+        }
+        Err(LoadError::NoLedger) => Err(InstallError::Ledger(
+            "it has lanes and no genesis".to_owned(),
+        )),
         Err(error) => Err(InstallError::Ledger(error.to_string())),
     }
 }

@@ -27,12 +27,19 @@ pub(super) struct Slot {
 impl Slot {
     /// The place in the repository's own hooks folder.
     pub fn new(layout: &Layout, event: &'static str) -> Self {
-        Self { event, hooks: layout.own_hooks(), chained: layout.chained_hook(event) }
+        Self {
+            event,
+            hooks: layout.own_hooks(),
+            chained: layout.chained_hook(event),
+        }
     }
 
     /// The place in the folder of ours.
     pub fn in_ours(layout: &Layout, event: &'static str) -> Self {
-        Self { hooks: layout.hooks(), ..Self::new(layout, event) }
+        Self {
+            hooks: layout.hooks(),
+            ..Self::new(layout, event)
+        }
     }
 
     /// Where Git looks for the hook.
@@ -76,7 +83,9 @@ impl Slot {
         if runs(&hook) {
             return Some(hook);
         }
-        self.manager_runs_ours().then(|| self.legacy()).filter(|path| runs(path))
+        self.manager_runs_ours()
+            .then(|| self.legacy())
+            .filter(|path| runs(path))
     }
 
     /// Whether a manager has taken our place and runs ours from where it moved it.
@@ -138,14 +147,21 @@ impl Slot {
         if fs::hard_link(&hook, &original).is_err() {
             script::rename(&hook, &original)?;
         }
-        changes.push(format!("moved {} to {}", hook.display(), original.display()));
+        changes.push(format!(
+            "moved {} to {}",
+            hook.display(),
+            original.display()
+        ));
         Ok(())
     }
 
     /// Drops the original if the very same is in the place again: its manager has put it there.
     fn drop_copy_of_original(&self) -> Result<bool, InstallError> {
         let (hook, original) = (self.hook(), self.original());
-        let same = fs::read(&hook).ok().zip(fs::read(&original).ok()).is_some_and(|(a, b)| a == b);
+        let same = fs::read(&hook)
+            .ok()
+            .zip(fs::read(&original).ok())
+            .is_some_and(|(a, b)| a == b);
         Ok(same && script::remove(&original)?)
     }
 
@@ -167,7 +183,11 @@ impl Slot {
             match script::exists(&original) {
                 true => {
                     script::rename(&original, &place)?;
-                    changes.push(format!("moved {} back to {}", original.display(), place.display()));
+                    changes.push(format!(
+                        "moved {} back to {}",
+                        original.display(),
+                        place.display()
+                    ));
                 }
                 false => {
                     script::remove(&place)?;
@@ -185,11 +205,19 @@ impl Slot {
             return Ok(());
         }
         if script::exists(&hook) {
-            changes.push(format!("left {}: {} has taken its place", original.display(), hook.display()));
+            changes.push(format!(
+                "left {}: {} has taken its place",
+                original.display(),
+                hook.display()
+            ));
             return Ok(());
         }
         script::rename(&original, &hook)?;
-        changes.push(format!("moved {} back to {}", original.display(), hook.display()));
+        changes.push(format!(
+            "moved {} back to {}",
+            original.display(),
+            hook.display()
+        ));
         Ok(())
     }
 }
@@ -220,7 +248,11 @@ mod tests {
             let sandbox = Sandbox::new();
             let layout = Layout::of(&sandbox.bare("server"));
             let slot = Slot::new(&layout, EVENT);
-            Self { sandbox, layout, slot }
+            Self {
+                sandbox,
+                layout,
+                slot,
+            }
         }
 
         fn write(&self, path: &Path, text: &str, mode: u32) {
@@ -244,9 +276,16 @@ mod tests {
         }
 
         fn run(&self, path: &Path) -> (String, i32) {
-            let output = Command::new(path).args(["a b", "c"]).env("PATH", "/usr/bin:/bin").output().unwrap();
+            let output = Command::new(path)
+                .args(["a b", "c"])
+                .env("PATH", "/usr/bin:/bin")
+                .output()
+                .unwrap();
             (
-                String::from_utf8_lossy(&output.stdout).replace('\n', " ").trim_end().to_owned(),
+                String::from_utf8_lossy(&output.stdout)
+                    .replace('\n', " ")
+                    .trim_end()
+                    .to_owned(),
                 output.status.code().unwrap(),
             )
         }
@@ -305,7 +344,10 @@ mod tests {
         assert_eq!(place.run(&hook), ("ours second".to_owned(), 0));
         assert_eq!(place.run(&old), ("first".to_owned(), 0));
         place.slot.restore(&mut Vec::new()).unwrap();
-        assert_eq!((place.run(&hook).0, place.run(&old).0), ("second".to_owned(), "first".to_owned()));
+        assert_eq!(
+            (place.run(&hook).0, place.run(&old).0),
+            ("second".to_owned(), "first".to_owned())
+        );
     }
 
     #[test]

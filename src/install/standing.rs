@@ -16,7 +16,10 @@ pub(super) const MANNER_KEY: &str = "quorum.hooks";
 
 /// Whether the repository's settings include ours.
 pub fn is_installed(repo: &Repo) -> Result<bool, InstallError> {
-    Ok(repo.config_all("include.path")?.iter().any(|path| path == INCLUDED))
+    Ok(repo
+        .config_all("include.path")?
+        .iter()
+        .any(|path| path == INCLUDED))
 }
 
 /// Why Git does not run hooks that were installed here; nothing where none were, or where it runs them.
@@ -38,12 +41,16 @@ fn config_fault(repo: &Repo, layout: &Layout) -> Result<Option<String>, InstallE
     for (event, _) in CLONE_HOOKS {
         let script = layout.hooks().join(event);
         let name = hook_name(event);
-        let enabled = |of: &str| Ok::<_, InstallError>(!is_false(repo.config(&format!("hook.{of}.enabled"))?));
+        let enabled = |of: &str| {
+            Ok::<_, InstallError>(!is_false(repo.config(&format!("hook.{of}.enabled"))?))
+        };
         if !enabled(&name)? || !enabled(event)? {
             return Ok(Some(format!("hook.{name} is disabled")));
         }
         if repo.config(&format!("hook.{name}.command"))? != Some(command(&script)?) {
-            return Ok(Some(format!("hook.{name}.command is another one, or the repository has moved")));
+            return Ok(Some(format!(
+                "hook.{name}.command is another one, or the repository has moved"
+            )));
         }
         if !script::is_ours(&script) || !is_executable(&script) {
             return Ok(Some(another(&script)));
@@ -53,14 +60,23 @@ fn config_fault(repo: &Repo, layout: &Layout) -> Result<Option<String>, InstallE
 }
 
 fn files_fault(repo: &Repo, layout: &Layout) -> Result<Option<String>, InstallError> {
-    if let Some(path) = repo.config(HOOKS_PATH)?.filter(|path| !layout.is_own_hooks(Path::new(path))) {
+    if let Some(path) = repo
+        .config(HOOKS_PATH)?
+        .filter(|path| !layout.is_own_hooks(Path::new(path)))
+    {
         return Ok(Some(format!("core.hooksPath leads to {path}")));
     }
-    Ok(lost(CLONE_HOOKS.iter().map(|(event, _)| Slot::new(layout, event))))
+    Ok(lost(
+        CLONE_HOOKS
+            .iter()
+            .map(|(event, _)| Slot::new(layout, event)),
+    ))
 }
 
 fn lost(mut slots: impl Iterator<Item = Slot>) -> Option<String> {
-    slots.find(|slot| slot.standing().is_none()).map(|slot| another(&slot.hook()))
+    slots
+        .find(|slot| slot.standing().is_none())
+        .map(|slot| another(&slot.hook()))
 }
 
 fn another(path: &Path) -> String {
@@ -70,16 +86,20 @@ fn another(path: &Path) -> String {
 fn folder_fault(repo: &Repo, layout: &Layout) -> Result<Option<String>, InstallError> {
     let hooks = layout.hooks();
     match repo.config(HOOKS_PATH)? {
-        Some(path) if Path::new(&path) == hooks => {
-            Ok(lost(CLONE_HOOKS.iter().map(|(event, _)| Slot::in_ours(layout, event))))
-        }
+        Some(path) if Path::new(&path) == hooks => Ok(lost(
+            CLONE_HOOKS
+                .iter()
+                .map(|(event, _)| Slot::in_ours(layout, event)),
+        )),
         Some(path) => Ok(Some(format!("core.hooksPath leads to {path}"))),
         None => Ok(Some("core.hooksPath is not set any more".to_owned())),
     }
 }
 
 fn is_false(value: Option<String>) -> bool {
-    value.is_some_and(|value| ["false", "no", "off", "0", ""].contains(&value.to_ascii_lowercase().as_str()))
+    value.is_some_and(|value| {
+        ["false", "no", "off", "0", ""].contains(&value.to_ascii_lowercase().as_str())
+    })
 }
 
 /// By what name a configured hook is ours.
@@ -91,8 +111,10 @@ pub(super) fn hook_name(event: &str) -> String {
 pub(super) fn command(script: &Path) -> Result<String, InstallError> {
     let quoted = script::quoted(script)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.+,:@".contains(c);
-    Ok(match script.to_str().filter(|text| text.chars().all(plain)) {
-        Some(text) => text.to_owned(),
-        None => quoted,
-    })
+    Ok(
+        match script.to_str().filter(|text| text.chars().all(plain)) {
+            Some(text) => text.to_owned(),
+            None => quoted,
+        },
+    )
 }

@@ -26,7 +26,10 @@ pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
     let mut changes = Vec::new();
     // Settings first: with them and without the scripts Git would refuse to move any ref.
     if repo.edit_config(block::without)? {
-        changes.push(format!("took our lines out of {}", layout.config().display()));
+        changes.push(format!(
+            "took our lines out of {}",
+            layout.config().display()
+        ));
     }
     for (event, _) in CLONE_HOOKS {
         Slot::new(&layout, event).restore(&mut changes)?;
@@ -34,20 +37,35 @@ pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
     give_back(repo, &layout, &mut changes)?;
     remove_folder(&layout.hooks(), |_| true, &mut changes)?;
     remove_folder(&layout.chained(), |_| true, &mut changes)?;
-    for path in [layout.settings(), layout.stamp(), layout.protected(), layout.protected_is_stale()] {
+    for path in [
+        layout.settings(),
+        layout.stamp(),
+        layout.protected(),
+        layout.protected_is_stale(),
+    ] {
         if script::remove(&path)? {
             changes.push(format!("removed {}", path.display()));
         }
     }
     remove_empty(&layout.folder());
-    Ok(Uninstalled { repository: repo.git_dir().to_owned(), changes })
+    Ok(Uninstalled {
+        repository: repo.git_dir().to_owned(),
+        changes,
+    })
 }
 
 /// What others have put into our folder goes where it would have gone without us, if that is the repository's own hooks folder.
 fn give_back(repo: &Repo, layout: &Layout, changes: &mut Vec<String>) -> Result<(), InstallError> {
-    let led_elsewhere = repo.hooks_paths()?.last().is_some_and(|path| !layout.is_own_hooks(path));
-    let foreign = files(&layout.hooks()).into_iter().filter(|path| !script::is_ours(path));
-    for (from, name) in foreign.filter_map(|path| Some((path.clone(), path.file_name()?.to_owned()))) {
+    let led_elsewhere = repo
+        .hooks_paths()?
+        .last()
+        .is_some_and(|path| !layout.is_own_hooks(path));
+    let foreign = files(&layout.hooks())
+        .into_iter()
+        .filter(|path| !script::is_ours(path));
+    for (from, name) in
+        foreign.filter_map(|path| Some((path.clone(), path.file_name()?.to_owned())))
+    {
         let to = layout.own_hooks().join(name);
         if !led_elsewhere && !script::exists(&to) {
             script::rename(&from, &to)?;
@@ -65,13 +83,20 @@ pub(super) fn remove_folder(
 ) -> Result<(), InstallError> {
     let mut removed = 0;
     for path in files(folder) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if !wanted(&name) {
             continue;
         }
         match script::is_ours(&path) {
             true => removed += usize::from(script::remove(&path)?),
-            false => changes.push(format!("left {}, which is not ours: Git runs it no longer", path.display())),
+            false => changes.push(format!(
+                "left {}, which is not ours: Git runs it no longer",
+                path.display()
+            )),
         }
     }
     remove_empty(folder);
@@ -86,7 +111,12 @@ pub(super) fn remove_folder(
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     files.sort();
     files
 }

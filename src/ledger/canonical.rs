@@ -18,7 +18,9 @@ pub(super) fn is_plain(value: &Value) -> bool {
         Value::Null | Value::Bool(_) | Value::String(_) => true,
         Value::Number(number) => number.as_u64().is_some_and(|n| n <= limits::INTEGER),
         Value::Array(items) => items.iter().all(is_plain),
-        Value::Object(map) => map.iter().all(|(key, value)| key.is_ascii() && is_plain(value)),
+        Value::Object(map) => map
+            .iter()
+            .all(|(key, value)| key.is_ascii() && is_plain(value)),
     }
 }
 

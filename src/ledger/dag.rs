@@ -100,7 +100,10 @@ impl Dag {
     /// A ledger with nothing but its genesis entry, whose signature is checked here.
     pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
         let Body::Genesis(payload) = &genesis.body else {
-            return Err(Reject::new(RejectReason::BadGenesis, "an ordinary entry founds no ledger"));
+            return Err(Reject::new(
+                RejectReason::BadGenesis,
+                "an ordinary entry founds no ledger",
+            ));
         };
         check_founder(payload, &genesis)?;
         check_signature(&genesis)?;
@@ -119,8 +122,12 @@ impl Dag {
             position: 0,
             known: Known::default(),
         };
-        let first =
-            CharterNode { digest: digest_of(&payload.charter)?, charter: payload.charter, base: None, depth: 0 };
+        let first = CharterNode {
+            digest: digest_of(&payload.charter)?,
+            charter: payload.charter,
+            base: None,
+            depth: 0,
+        };
         let mut dag = Self {
             entries: List::default(),
             by_id: Map::default(),
@@ -155,7 +162,13 @@ impl Dag {
     /// judged before they are signed. For use on a copy that is thrown away.
     pub fn draft(&mut self, payload: Payload, parents: &[EntryIndex]) -> EntryIndex {
         // No real entry has an id of zeros: it would be a preimage under SHA-256.
-        self.push(payload, EntryId::new([0; 32]), Oid::new([0; 20]), parents.to_vec(), 0)
+        self.push(
+            payload,
+            EntryId::new([0; 32]),
+            Oid::new([0; 20]),
+            parents.to_vec(),
+            0,
+        )
     }
 
     /// Adds a statement to the last entry, which must be a draft.
@@ -166,23 +179,48 @@ impl Dag {
     }
 
     fn take(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
-        let ParsedEntry { id, parents, time, body, .. } = parsed;
+        let ParsedEntry {
+            id,
+            parents,
+            time,
+            body,
+            ..
+        } = parsed;
         if let Some(&known) = self.by_id.get(&id) {
             self.by_oid.insert(oid, known);
             return Ok(known);
         }
         let Body::Entry(payload) = body else {
-            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+            return Err(Reject::new(
+                RejectReason::WrongLedger,
+                "another ledger's genesis",
+            ));
         };
-        let parents = parents.iter().filter_map(|p| self.by_oid.get(p).copied()).collect();
+        let parents = parents
+            .iter()
+            .filter_map(|p| self.by_oid.get(p).copied())
+            .collect();
         Ok(self.push(payload, id, oid, parents, time))
     }
 
-    fn push(&mut self, payload: Payload, id: EntryId, oid: Oid, parents: Vec<EntryIndex>, time: u64) -> EntryIndex {
+    fn push(
+        &mut self,
+        payload: Payload,
+        id: EntryId,
+        oid: Oid,
+        parents: Vec<EntryIndex>,
+        time: u64,
+    ) -> EntryIndex {
         let index = EntryIndex(self.entries.len() as u32);
         let (chain, position) = self.chain_for(&payload.member, &parents);
         let known = self.learn(chain, &parents);
-        let Payload { charter, member, seq, statements, .. } = payload;
+        let Payload {
+            charter,
+            member,
+            seq,
+            statements,
+            ..
+        } = payload;
         let own = self.tips.entry(member.clone()).or_default();
         for parent in &parents {
             self.childless.remove(parent);
@@ -192,7 +230,19 @@ impl Dag {
         self.childless.insert(index);
         self.by_id.insert(id, index);
         self.by_oid.insert(oid, index);
-        self.entries.push(Entry { id, oid, member, seq, charter, time, parents, statements, chain, position, known });
+        self.entries.push(Entry {
+            id,
+            oid,
+            member,
+            seq,
+            charter,
+            time,
+            parents,
+            statements,
+            chain,
+            position,
+            known,
+        });
         self.note_charter(index);
         index
     }
@@ -204,7 +254,10 @@ impl Dag {
             Body::Entry(payload) => payload,
         };
         if payload.ledger != self.ledger() {
-            return Err(Reject::new(RejectReason::WrongLedger, payload.ledger.to_string()));
+            return Err(Reject::new(
+                RejectReason::WrongLedger,
+                payload.ledger.to_string(),
+            ));
         }
         let parents = self.check_parents(parsed, payload)?;
         self.check_lane(payload, &parents)?;
@@ -213,24 +266,44 @@ impl Dag {
 
     /// The genesis may come again under another signature of its author: entries may have either
     /// commit as a parent.
-    fn check_same_genesis(&self, parsed: &ParsedEntry, genesis: &GenesisPayload) -> Result<(), Reject> {
+    fn check_same_genesis(
+        &self,
+        parsed: &ParsedEntry,
+        genesis: &GenesisPayload,
+    ) -> Result<(), Reject> {
         if parsed.id != self.ledger() {
-            return Err(Reject::new(RejectReason::WrongLedger, "another ledger's genesis"));
+            return Err(Reject::new(
+                RejectReason::WrongLedger,
+                "another ledger's genesis",
+            ));
         }
         check_founder(genesis, parsed)
     }
 
-    fn check_parents(&self, parsed: &ParsedEntry, payload: &Payload) -> Result<Vec<EntryIndex>, Reject> {
+    fn check_parents(
+        &self,
+        parsed: &ParsedEntry,
+        payload: &Payload,
+    ) -> Result<Vec<EntryIndex>, Reject> {
         let mut parents = Vec::with_capacity(parsed.parents.len());
         for (oid, id) in parsed.parents.iter().zip(&payload.parents) {
             let Some(&parent) = self.by_oid.get(oid) else {
-                return Err(Reject::new(RejectReason::BadParent, format!("commit {oid}")));
+                return Err(Reject::new(
+                    RejectReason::BadParent,
+                    format!("commit {oid}"),
+                ));
             };
             if self.entry(parent).id != *id {
-                return Err(Reject::new(RejectReason::ParentMismatch, format!("commit {oid} is not entry {id}")));
+                return Err(Reject::new(
+                    RejectReason::ParentMismatch,
+                    format!("commit {oid} is not entry {id}"),
+                ));
             }
             if parents.contains(&parent) {
-                return Err(Reject::new(RejectReason::BadParent, format!("entry {id} twice")));
+                return Err(Reject::new(
+                    RejectReason::BadParent,
+                    format!("entry {id} twice"),
+                ));
             }
             parents.push(parent);
         }
@@ -249,59 +322,98 @@ impl Dag {
         }
         let expected = 1 + own().map(|p| self.entry(*p).seq).max().unwrap_or(0);
         if payload.seq != expected {
-            return Err(Reject::new(RejectReason::BadSequence, format!("{}, expected {expected}", payload.seq)));
+            return Err(Reject::new(
+                RejectReason::BadSequence,
+                format!("{}, expected {expected}", payload.seq),
+            ));
         }
         Ok(())
     }
 
-    fn check_charter(&self, parsed: &ParsedEntry, payload: &Payload, parents: &[EntryIndex]) -> Result<(), Reject> {
+    fn check_charter(
+        &self,
+        parsed: &ParsedEntry,
+        payload: &Payload,
+        parents: &[EntryIndex],
+    ) -> Result<(), Reject> {
         let named = payload.charter;
-        let at_hand = self.by_id.get(&named).is_some_and(|&c| parents.iter().any(|&p| self.reaches(c, p)));
+        let at_hand = self
+            .by_id
+            .get(&named)
+            .is_some_and(|&c| parents.iter().any(|&p| self.reaches(c, p)));
         let Some(node) = self.charters.get(&named).filter(|_| at_hand) else {
             return Err(Reject::new(RejectReason::UnknownCharter, named.to_string()));
         };
-        let own = parents.iter().map(|p| self.entry(*p)).filter(|e| e.seq > 0 && e.member == payload.member);
+        let own = parents
+            .iter()
+            .map(|p| self.entry(*p))
+            .filter(|e| e.seq > 0 && e.member == payload.member);
         for entry in own {
             if !self.follows(named, entry.charter) {
-                return Err(Reject::new(RejectReason::CharterWentBack, format!("entry {}", entry.id)));
+                return Err(Reject::new(
+                    RejectReason::CharterWentBack,
+                    format!("entry {}", entry.id),
+                ));
             }
         }
         match node.charter.member(&payload.member) {
-            None => Err(Reject::new(RejectReason::NotAMember, payload.member.to_string())),
-            Some(member) if member.key != parsed.key => {
-                Err(Reject::new(RejectReason::BadSignature, format!("not signed by the key of {}", member.name)))
-            }
+            None => Err(Reject::new(
+                RejectReason::NotAMember,
+                payload.member.to_string(),
+            )),
+            Some(member) if member.key != parsed.key => Err(Reject::new(
+                RejectReason::BadSignature,
+                format!("not signed by the key of {}", member.name),
+            )),
             Some(_) => Ok(()),
         }
     }
 
     /// Whether a charter is another one, or has it in its lineage. Goes no deeper than that one lies.
     fn follows(&self, charter: EntryId, earlier: EntryId) -> bool {
-        let Some(depth) = self.charters.get(&earlier).map(|node| node.depth) else { return false };
-        let above = self.lineage(charter).take_while(|(_, node)| node.depth >= depth);
+        let Some(depth) = self.charters.get(&earlier).map(|node| node.depth) else {
+            return false;
+        };
+        let above = self
+            .lineage(charter)
+            .take_while(|(_, node)| node.depth >= depth);
         above.last().is_some_and(|(id, _)| id == earlier)
     }
 
     /// Remembers a charter that could follow the one it names.
     fn note_charter(&mut self, index: EntryIndex) {
         let entry = self.entry(index);
-        let Some(Statement::ProposeCharter(CharterProposal { base, charter, .. })) = entry.statements.first() else {
+        let Some(Statement::ProposeCharter(CharterProposal { base, charter, .. })) =
+            entry.statements.first()
+        else {
             return;
         };
-        let (ProposedCharter::Known(charter), Some(before)) = (charter, self.charters.get(base)) else {
+        let (ProposedCharter::Known(charter), Some(before)) = (charter, self.charters.get(base))
+        else {
             return;
         };
         if charter.check_follows(&before.charter).is_ok()
             && let Ok(digest) = digest_of(charter)
         {
             let (charter, depth) = ((**charter).clone(), before.depth + 1);
-            self.charters.insert(entry.id, CharterNode { charter, digest, base: Some(*base), depth });
+            self.charters.insert(
+                entry.id,
+                CharterNode {
+                    charter,
+                    digest,
+                    base: Some(*base),
+                    depth,
+                },
+            );
         }
     }
 
     /// The chain and position of a new entry: it goes on where its first parent is the last one of its member's chain.
     fn chain_for(&mut self, member: &MemberName, parents: &[EntryIndex]) -> (u32, u32) {
-        let before = parents.first().filter(|p| self.is_by(**p, member)).map(|p| self.with_itself(*p));
+        let before = parents
+            .first()
+            .filter(|p| self.is_by(**p, member))
+            .map(|p| self.with_itself(*p));
         let new = self.chains.len() as u32;
         let last = |(chain, count): &Upto| self.chains.get(*chain as usize) == Some(count);
         let (chain, position) = before.filter(last).unwrap_or((new, 0));
@@ -327,9 +439,13 @@ impl Dag {
     fn learn(&mut self, chain: u32, parents: &[EntryIndex]) -> Known {
         let cited = parents.iter().filter(|p| p.0 != 0);
         let tables = cited.clone().map(|p| self.entry(*p).known).collect();
-        let cited: BTreeSet<_> = cited.map(|p| self.with_itself(*p)).filter(|(other, _)| *other != chain).collect();
+        let cited: BTreeSet<_> = cited
+            .map(|p| self.with_itself(*p))
+            .filter(|(other, _)| *other != chain)
+            .collect();
         let named: BTreeMap<_, _> = cited.into_iter().collect();
-        self.known.join(tables, &named.into_iter().collect::<Vec<_>>())
+        self.known
+            .join(tables, &named.into_iter().collect::<Vec<_>>())
     }
 
     /// The ledger id.
@@ -338,9 +454,14 @@ impl Dag {
     }
 
     /// The entry at an index of this ledger.
-    #[allow(clippy::expect_used, reason = "an index is only made together with its entry, and none is removed")]
+    #[allow(
+        clippy::expect_used,
+        reason = "an index is only made together with its entry, and none is removed"
+    )]
     pub fn entry(&self, index: EntryIndex) -> &Entry {
-        self.entries.get(index.0 as usize).expect("the bytes that a dag is read from are as they were written")
+        self.entries
+            .get(index.0 as usize)
+            .expect("the bytes that a dag is read from are as they were written")
     }
 
     /// What it has cost to keep what entries know of each other, in bytes, since the ledger was founded or read from
@@ -408,27 +529,49 @@ impl Dag {
         // Of those on one chain the first one knows the least.
         let mut first: BTreeMap<u32, (u32, Place)> = BTreeMap::new();
         for place in places {
-            let Entry { chain, position, .. } = *self.entry(place.entry);
+            let Entry {
+                chain, position, ..
+            } = *self.entry(place.entry);
             let known = first.entry(chain).or_insert((position, place));
             *known = (*known).min((position, place));
         }
-        let own =
-            |(chain, (position, place)): (&u32, &(u32, Place))| (self.entry(place.entry).known, (*chain, position + 1));
+        let own = |(chain, (position, place)): (&u32, &(u32, Place))| {
+            (self.entry(place.entry).known, (*chain, position + 1))
+        };
         let counts = self.known.least(&first.iter().map(own).collect::<Vec<_>>());
-        Common { counts, ends: first.into_values().map(|(_, place)| (place.entry, place.statement)).collect() }
+        Common {
+            counts,
+            ends: first
+                .into_values()
+                .map(|(_, place)| (place.entry, place.statement))
+                .collect(),
+        }
     }
 
     /// Whether a statement is among those that all of some places build on.
     pub fn is_common(&self, place: Place, common: &Common) -> bool {
-        let Entry { chain, position, .. } = *self.entry(place.entry);
+        let Entry {
+            chain, position, ..
+        } = *self.entry(place.entry);
         let end = common.ends.get(&place.entry);
-        common.counts.get(&chain).is_some_and(|count| *count > position) && end.is_none_or(|end| place.statement < *end)
+        common
+            .counts
+            .get(&chain)
+            .is_some_and(|count| *count > position)
+            && end.is_none_or(|end| place.statement < *end)
     }
 
     /// Adds a statement's place to others.
     pub fn mark<T>(&self, marks: &mut Marks<T>, place: Place, what: T) {
-        let Entry { chain, position, .. } = *self.entry(place.entry);
-        marks.add(Mark { chain, position, statement: place.statement, what });
+        let Entry {
+            chain, position, ..
+        } = *self.entry(place.entry);
+        marks.add(Mark {
+            chain,
+            position,
+            statement: place.statement,
+            what,
+        });
     }
 
     /// Whether a marked statement that is wanted precedes the one at `later`. Takes no longer than there are marks on
@@ -437,8 +580,10 @@ impl Dag {
     pub fn knows<T>(&self, later: Place, marks: &Marks<T>, wanted: impl Fn(&T) -> bool) -> bool {
         let above = self.entry(later.entry);
         let here = (above.position, later.statement);
-        let is_before = |mark: &Mark<T>| (mark.position, mark.statement) < here && wanted(&mark.what);
-        marks.on(above.chain).iter().any(is_before) || self.known.meets(above.known, marks.in_order(), &wanted)
+        let is_before =
+            |mark: &Mark<T>| (mark.position, mark.statement) < here && wanted(&mark.what);
+        marks.on(above.chain).iter().any(is_before)
+            || self.known.meets(above.known, marks.in_order(), &wanted)
     }
 
     /// The charter of this id, if it is one that follows from the first.
@@ -459,7 +604,12 @@ impl Dag {
 
     /// The last entries of a member's lane: one, or several when it is forked.
     pub fn tips(&self, member: &MemberName) -> Vec<EntryIndex> {
-        self.tips.get(member).into_iter().flatten().copied().collect()
+        self.tips
+            .get(member)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// Whether an entry is in under more than one object id: signed twice, with different signatures.
@@ -479,7 +629,10 @@ impl Dag {
         for (index, entry) in self.entries() {
             missing.push(entry.parents.len());
             for parent in &entry.parents {
-                children.get_mut(parent.0 as usize).into_iter().for_each(|children| children.push(index));
+                children
+                    .get_mut(parent.0 as usize)
+                    .into_iter()
+                    .for_each(|children| children.push(index));
             }
         }
         let mut ready = BinaryHeap::from([rank(EntryIndex(0))]);
@@ -487,7 +640,9 @@ impl Dag {
         while let Some(Reverse((_, _, index))) = ready.pop() {
             history.push(index);
             for child in children.get(index.0 as usize).into_iter().flatten() {
-                let Some(missing) = missing.get_mut(child.0 as usize) else { continue };
+                let Some(missing) = missing.get_mut(child.0 as usize) else {
+                    continue;
+                };
                 *missing = missing.saturating_sub(1);
                 if *missing == 0 {
                     ready.push(rank(*child));
@@ -533,15 +688,23 @@ impl Dag {
 fn check_founder(genesis: &GenesisPayload, parsed: &ParsedEntry) -> Result<(), Reject> {
     match genesis.charter.member(&genesis.member) {
         Some(member) if member.key == parsed.key => Ok(()),
-        _ => Err(Reject::new(RejectReason::BadGenesis, "signed by another key than its author's")),
+        _ => Err(Reject::new(
+            RejectReason::BadGenesis,
+            "signed by another key than its author's",
+        )),
     }
 }
 
 fn digest_of(charter: &Charter) -> Result<Digest, Reject> {
-    let json = to_canonical(charter).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    let json =
+        to_canonical(charter).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
     Ok(Digest::of(json.as_bytes()))
 }
 
 fn check_signature(parsed: &ParsedEntry) -> Result<(), Reject> {
-    if parsed.has_good_signature() { Ok(()) } else { Err(RejectReason::BadSignature.into()) }
+    if parsed.has_good_signature() {
+        Ok(())
+    } else {
+        Err(RejectReason::BadSignature.into())
+    }
 }

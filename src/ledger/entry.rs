@@ -91,7 +91,10 @@ impl ParsedEntry {
 
     /// Whether the signature is that of the key that the entry shows.
     pub(super) fn has_good_signature(&self) -> bool {
-        self.verified || self.key.verifies(&signed_data(&self.signed_bytes), &self.signature)
+        self.verified
+            || self
+                .key
+                .verifies(&signed_data(&self.signed_bytes), &self.signature)
     }
 
     /// Whether it is a genesis entry.
@@ -121,7 +124,8 @@ pub fn encode_genesis(payload: &GenesisPayload, time: u64) -> Result<Unsigned, R
 impl Unsigned {
     /// The whole commit.
     pub fn with_signature(&self, key: &PublicKey, signature: &[u8; 64]) -> Result<Vec<u8>, Reject> {
-        let armour = armour(key, signature).map_err(|e| Reject::new(RejectReason::BadArmour, e.to_string()))?;
+        let armour = armour(key, signature)
+            .map_err(|e| Reject::new(RejectReason::BadArmour, e.to_string()))?;
         Ok(self.with_armour(&armour))
     }
 
@@ -150,12 +154,19 @@ fn assemble(body: &Body, (subject, json): (&str, &str), parents: &[Oid], time: u
         let _ = writeln!(text, "parent {parent}");
     }
     for role in ["author", "committer"] {
-        let _ = writeln!(text, "{role} {member} <{member}@git-quorum.invalid> {time} +0000");
+        let _ = writeln!(
+            text,
+            "{role} {member} <{member}@git-quorum.invalid> {time} +0000"
+        );
     }
     let header_len = text.len();
     let _ = write!(text, "\n{subject}\n\n{json}\n");
     let signed_bytes = text.into_bytes();
-    Unsigned { id: EntryId::of(&signed_bytes), signed_bytes, header_len }
+    Unsigned {
+        id: EntryId::of(&signed_bytes),
+        signed_bytes,
+        header_len,
+    }
 }
 
 fn subject_line(body: &Body) -> String {
@@ -163,7 +174,11 @@ fn subject_line(body: &Body) -> String {
         Body::Genesis(genesis) => format!("quorum genesis by {}", genesis.member),
         Body::Entry(payload) => {
             let said: Vec<_> = payload.statements.iter().map(Statement::subject).collect();
-            let said = if said.is_empty() { "join".to_owned() } else { said.join(", ") };
+            let said = if said.is_empty() {
+                "join".to_owned()
+            } else {
+                said.join(", ")
+            };
             format!("quorum {} {}: {said}", payload.member, payload.seq)
         }
     }
@@ -198,7 +213,9 @@ fn check_arrangement(payload: &Payload) -> Result<(), Reject> {
         return bad("a proposal is the first statement of its entry, and the only proposal in it");
     }
     match payload.statements.first() {
-        Some(Statement::ProposeCharter(CharterProposal { base, .. })) if *base != payload.charter => {
+        Some(Statement::ProposeCharter(CharterProposal { base, .. }))
+            if *base != payload.charter =>
+        {
             bad("a charter is proposed under the charter that it follows")
         }
         _ => Ok(()),
@@ -215,26 +232,41 @@ fn check_genesis(genesis: &GenesisPayload, parents: usize) -> Result<(), Reject>
     }
     match genesis.charter.member(&genesis.member) {
         Some(_) => Ok(()),
-        None => bad(format!("its author {} is no member of its charter", genesis.member)),
+        None => bad(format!(
+            "its author {} is no member of its charter",
+            genesis.member
+        )),
     }
 }
 
 /// Takes the raw bytes of a commit for an entry, if they have the exact form of one (spec, "Entry").
 pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
-    let Parts { header, subject, json } = split(raw)?;
+    let Parts {
+        header,
+        subject,
+        json,
+    } = split(raw)?;
     let (key, signature) = unarmour(&header.armour)?;
     let body = parse_body(json)?;
     check_body(&body, header.parents.len(), header.time)?;
     let expected = subject_line(&body);
     if expected != subject {
-        return Err(Reject::new(RejectReason::BadSubjectLine, format!("expected {expected:?}")));
+        return Err(Reject::new(
+            RejectReason::BadSubjectLine,
+            format!("expected {expected:?}"),
+        ));
     }
     // The JSON is its own canonical form and the armour its own exact form: both were compared above.
     let unsigned = assemble(&body, (subject, json), &header.parents, header.time);
     if unsigned.with_armour(&header.armour) != raw {
-        return Err(Reject::new(RejectReason::BadTemplate, "the bytes are not the ones that the payload determines"));
+        return Err(Reject::new(
+            RejectReason::BadTemplate,
+            "the bytes are not the ones that the payload determines",
+        ));
     }
-    let Unsigned { id, signed_bytes, .. } = unsigned;
+    let Unsigned {
+        id, signed_bytes, ..
+    } = unsigned;
     Ok(ParsedEntry {
         id,
         parents: header.parents,
@@ -252,7 +284,8 @@ pub fn parse(raw: &[u8]) -> Result<ParsedEntry, Reject> {
 pub fn parse_again(raw: &[u8]) -> Result<ParsedEntry, Reject> {
     let Parts { header, json, .. } = split(raw)?;
     let (key, signature) = unarmour(&header.armour)?;
-    let body = serde_json::from_str(json).map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
+    let body = serde_json::from_str(json)
+        .map_err(|e| Reject::new(RejectReason::BadJson, e.to_string()))?;
     let id = id_of(raw).ok_or(RejectReason::NoSignature)?;
     Ok(ParsedEntry {
         id,
@@ -270,7 +303,9 @@ pub fn parse_again(raw: &[u8]) -> Result<ParsedEntry, Reject> {
 fn id_of(raw: &[u8]) -> Option<EntryId> {
     let find = |from: usize, what: &[u8]| {
         let rest = raw.get(from..)?;
-        rest.windows(what.len()).position(|window| window == what).map(|at| from + at)
+        rest.windows(what.len())
+            .position(|window| window == what)
+            .map(|at| from + at)
     };
     let start = find(0, b"\ngpgsig ")? + 1;
     let end = find(start, SIGNATURE_END)? + SIGNATURE_END.len();
@@ -289,15 +324,28 @@ struct Parts<'a> {
 
 fn split(raw: &[u8]) -> Result<Parts<'_>, Reject> {
     if raw.len() > limits::ENTRY_BYTES {
-        return Err(Reject::new(RejectReason::TooLarge, format!("{} bytes", raw.len())));
+        return Err(Reject::new(
+            RejectReason::TooLarge,
+            format!("{} bytes", raw.len()),
+        ));
     }
     let template = |why: &str| Reject::new(RejectReason::BadTemplate, why);
     let text = std::str::from_utf8(raw).map_err(|_| template("not UTF-8"))?;
-    let (header, message) = text.split_once("\n\n").ok_or_else(|| template("no message"))?;
+    let (header, message) = text
+        .split_once("\n\n")
+        .ok_or_else(|| template("no message"))?;
     let header = split_header(header)?;
-    let (subject, json) = message.split_once("\n\n").ok_or_else(|| template("the message has no payload"))?;
-    let json = json.strip_suffix('\n').ok_or_else(|| template("the message does not end in a line feed"))?;
-    Ok(Parts { header, subject, json })
+    let (subject, json) = message
+        .split_once("\n\n")
+        .ok_or_else(|| template("the message has no payload"))?;
+    let json = json
+        .strip_suffix('\n')
+        .ok_or_else(|| template("the message does not end in a line feed"))?;
+    Ok(Parts {
+        header,
+        subject,
+        json,
+    })
 }
 
 struct Header {
@@ -313,13 +361,22 @@ fn split_header(header: &str) -> Result<Header, Reject> {
     let (mut time, mut armour) = (None, None::<String>);
     for line in header.split('\n') {
         if let Some(continuation) = line.strip_prefix(' ') {
-            let armour = armour.as_mut().ok_or_else(|| template("a continued header that is no signature"))?;
+            let armour = armour
+                .as_mut()
+                .ok_or_else(|| template("a continued header that is no signature"))?;
             armour.push_str(continuation);
             armour.push('\n');
         } else if let Some(parent) = line.strip_prefix("parent ") {
-            parents.push(parent.parse().map_err(|_| template("a parent is no object id"))?);
+            parents.push(
+                parent
+                    .parse()
+                    .map_err(|_| template("a parent is no object id"))?,
+            );
         } else if line.starts_with("author ") {
-            time = line.strip_suffix(" +0000").and_then(|l| l.rsplit(' ').next()).and_then(|t| t.parse().ok());
+            time = line
+                .strip_suffix(" +0000")
+                .and_then(|l| l.rsplit(' ').next())
+                .and_then(|t| t.parse().ok());
         } else if let Some(first) = line.strip_prefix("gpgsig ") {
             if armour.is_some() {
                 return Err(template("more than one signature"));
@@ -327,11 +384,18 @@ fn split_header(header: &str) -> Result<Header, Reject> {
             armour = Some(format!("{first}\n"));
         }
         if parents.len() > limits::PARENTS {
-            return Err(Reject::new(RejectReason::LimitExceeded, "the number of parents"));
+            return Err(Reject::new(
+                RejectReason::LimitExceeded,
+                "the number of parents",
+            ));
         }
     }
     let time = time.ok_or_else(|| template("no author with a time in UTC"))?;
-    Ok(Header { parents, time, armour: armour.ok_or(RejectReason::NoSignature)? })
+    Ok(Header {
+        parents,
+        time,
+        armour: armour.ok_or(RejectReason::NoSignature)?,
+    })
 }
 
 /// Reads a payload. First that it is JSON, of this version, and in its canonical form; then its shape.
@@ -340,7 +404,12 @@ fn parse_body(json: &str) -> Result<Body, Reject> {
     let value: Value = serde_json::from_str(json).map_err(bad)?;
     match value.get("v").and_then(Value::as_u64) {
         Some(FORMAT_VERSION) => {}
-        Some(other) => return Err(Reject::new(RejectReason::UnknownVersion, format!("version {other}"))),
+        Some(other) => {
+            return Err(Reject::new(
+                RejectReason::UnknownVersion,
+                format!("version {other}"),
+            ));
+        }
         None => return Err(Reject::new(RejectReason::BadJson, "no format version v")),
     }
     if !is_plain(&value) {
@@ -356,8 +425,14 @@ fn parse_body(json: &str) -> Result<Body, Reject> {
 /// array for an object and an absent field for a null one; the text tells.
 fn why_not_canonical(json: &str, error: Option<serde_json::Error>) -> Reject {
     let value: Result<Value, _> = serde_json::from_str(json);
-    if value.and_then(|value| to_canonical(&value)).is_ok_and(|canonical| canonical == json) {
-        let why = error.map_or("fields or types that this version does not have".to_owned(), |e| e.to_string());
+    if value
+        .and_then(|value| to_canonical(&value))
+        .is_ok_and(|canonical| canonical == json)
+    {
+        let why = error.map_or(
+            "fields or types that this version does not have".to_owned(),
+            |e| e.to_string(),
+        );
         return Reject::new(RejectReason::BadJson, why);
     }
     RejectReason::NotCanonical.into()

@@ -101,36 +101,63 @@ impl Tables {
         if known.is_nothing() || level_for(chain) > known.level {
             return 0;
         }
-        let step = |place: u32, level| self.node(place).and_then(|node| node.get(branch(chain, level))).copied();
+        let step = |place: u32, level| {
+            self.node(place)
+                .and_then(|node| node.get(branch(chain, level)))
+                .copied()
+        };
         (0..=known.level)
             .rev()
-            .try_fold(known.node, |place, level| step(place, level).filter(|next| *next > 0))
+            .try_fold(known.node, |place, level| {
+                step(place, level).filter(|next| *next > 0)
+            })
             .unwrap_or(0)
     }
 
     /// Whether one of these marks, in order, is known and wanted. Goes down only where both the table and the marks have
     /// something.
-    pub(super) fn meets<T>(&self, known: Known, marks: &[Mark<T>], wanted: &impl Fn(&T) -> bool) -> bool {
+    pub(super) fn meets<T>(
+        &self,
+        known: Known,
+        marks: &[Mark<T>],
+        wanted: &impl Fn(&T) -> bool,
+    ) -> bool {
         match marks {
             [only] => self.count(known, only.chain) > only.position && wanted(&only.what),
             _ => {
                 let within = marks.partition_point(|mark| level_for(mark.chain) <= known.level);
-                self.meets_at(known.node, known.level, marks.get(..within).unwrap_or_default(), wanted)
+                self.meets_at(
+                    known.node,
+                    known.level,
+                    marks.get(..within).unwrap_or_default(),
+                    wanted,
+                )
             }
         }
     }
 
-    fn meets_at<T>(&self, place: u32, level: u8, marks: &[Mark<T>], wanted: &impl Fn(&T) -> bool) -> bool {
-        let Some(node) = self.node(place).filter(|_| !marks.is_empty()) else { return false };
+    fn meets_at<T>(
+        &self,
+        place: u32,
+        level: u8,
+        marks: &[Mark<T>],
+        wanted: &impl Fn(&T) -> bool,
+    ) -> bool {
+        let Some(node) = self.node(place).filter(|_| !marks.is_empty()) else {
+            return false;
+        };
         let Some(lower) = level.checked_sub(1) else {
             steps::take(marks.len() as u64);
             let count = |mark: &Mark<T>| node.get(branch(mark.chain, 0)).copied().unwrap_or(0);
-            return marks.iter().any(|mark| count(mark) > mark.position && wanted(&mark.what));
+            return marks
+                .iter()
+                .any(|mark| count(mark) > mark.position && wanted(&mark.what));
         };
         let mut rest = marks;
         while let Some(first) = rest.first() {
             let number = branch(first.chain, level);
-            let (here, others) = rest.split_at(rest.partition_point(|mark| branch(mark.chain, level) <= number));
+            let (here, others) =
+                rest.split_at(rest.partition_point(|mark| branch(mark.chain, level) <= number));
             let next = node.get(number).copied().unwrap_or(0);
             if next > 0 && self.meets_at(next, lower, here, wanted) {
                 return true;
@@ -143,18 +170,42 @@ impl Tables {
     /// What is known to all of these, by chain. Each comes with how much it knows of a chain of its own, whatever its table
     /// says of that; no two have the same one. Takes no longer than there are nodes in the tables, each counted once.
     pub(super) fn least(&self, all: &[(Known, Upto)]) -> BTreeMap<u32, u32> {
-        let mut own: Vec<_> =
-            all.iter().map(|(table, (chain, count))| Own { chain: *chain, count: *count, table: *table }).collect();
+        let mut own: Vec<_> = all
+            .iter()
+            .map(|(table, (chain, count))| Own {
+                chain: *chain,
+                count: *count,
+                table: *table,
+            })
+            .collect();
         own.sort_unstable_by_key(|own| own.chain);
         let needed = own.last().map_or(0, |own| level_for(own.chain));
-        let level = all.iter().map(|(table, _)| table.level).max().unwrap_or(0).max(needed);
+        let level = all
+            .iter()
+            .map(|(table, _)| table.level)
+            .max()
+            .unwrap_or(0)
+            .max(needed);
         let mut least = BTreeMap::new();
-        self.least_at(level, 0, &counted(all.iter().map(|(table, _)| (*table, 1))), &own, &mut least);
+        self.least_at(
+            level,
+            0,
+            &counted(all.iter().map(|(table, _)| (*table, 1))),
+            &own,
+            &mut least,
+        );
         least
     }
 
     /// The same below one place, whose first chain is told; of tables there, each with how many have it.
-    fn least_at(&self, level: u8, first: u32, all: &[(Known, usize)], own: &[Own], least: &mut BTreeMap<u32, u32>) {
+    fn least_at(
+        &self,
+        level: u8,
+        first: u32,
+        all: &[(Known, usize)],
+        own: &[Own],
+        least: &mut BTreeMap<u32, u32>,
+    ) {
         steps::take(all.len() as u64);
         // Where one knows nothing, its own chain is the only one that all can know.
         let alone = match all.iter().find(|(table, _)| table.is_nothing()) {
@@ -179,8 +230,14 @@ impl Tables {
                     least.extend(Some((chains, count)).filter(|_| count > 0));
                 }
                 Some(lower) => {
-                    let below = counted(all.iter().map(|(table, count)| (self.step(*table, level, number), *count)));
-                    let within = within.map(|own| Own { table: self.step(own.table, level, number), ..*own });
+                    let below = counted(
+                        all.iter()
+                            .map(|(table, count)| (self.step(*table, level, number), *count)),
+                    );
+                    let within = within.map(|own| Own {
+                        table: self.step(own.table, level, number),
+                        ..*own
+                    });
                     self.least_at(lower, chains, &below, &within.collect::<Vec<_>>(), least);
                 }
             }
@@ -189,9 +246,15 @@ impl Tables {
 
     /// The least count of a branch at the lowest level, where the chain may be the own one of one of these.
     fn least_of(&self, all: &[(Known, usize)], number: usize, own: Option<Own>) -> u32 {
-        let others = all.iter().filter(|(table, count)| own.is_none_or(|own| own.table != *table || *count > 1));
-        let counts =
-            others.map(|(table, _)| self.node(table.node).and_then(|node| node.get(number)).copied().unwrap_or(0));
+        let others = all
+            .iter()
+            .filter(|(table, count)| own.is_none_or(|own| own.table != *table || *count > 1));
+        let counts = others.map(|(table, _)| {
+            self.node(table.node)
+                .and_then(|node| node.get(number))
+                .copied()
+                .unwrap_or(0)
+        });
         counts.chain(own.map(|own| own.count)).min().unwrap_or(0)
     }
 
@@ -200,8 +263,16 @@ impl Tables {
         if table.level < level {
             return if number == 0 { table } else { Known::default() };
         }
-        let next = self.node(table.node).and_then(|node| node.get(number)).copied().unwrap_or(0);
-        if next == 0 { Known::default() } else { Known::at(next, level.saturating_sub(1)) }
+        let next = self
+            .node(table.node)
+            .and_then(|node| node.get(number))
+            .copied()
+            .unwrap_or(0);
+        if next == 0 {
+            Known::default()
+        } else {
+            Known::at(next, level.saturating_sub(1))
+        }
     }
 
     /// What is known to any of these or named here; in order of chains, each once.
@@ -210,7 +281,9 @@ impl Tables {
         all.sort_unstable();
         all.dedup();
         let needed = named.last().map(|(chain, _)| level_for(*chain));
-        let Some(level) = all.iter().map(|known| known.level).chain(needed).max() else { return Known::default() };
+        let Some(level) = all.iter().map(|known| known.level).chain(needed).max() else {
+            return Known::default();
+        };
         Known::at(self.join_at(level, &all, named), level)
     }
 
@@ -221,26 +294,42 @@ impl Tables {
             ([only], []) if only.level == level => return only.node,
             _ => {}
         }
-        self.looked_at = self.looked_at.saturating_add(LOOKED_AT * (all.len() + named.len()));
+        self.looked_at = self
+            .looked_at
+            .saturating_add(LOOKED_AT * (all.len() + named.len()));
         let joined = match level.checked_sub(1) {
             None => self.greatest(all, named),
             Some(lower) => std::array::from_fn(|number| {
                 let first = named.partition_point(|(chain, _)| branch(*chain, level) < number);
                 let last = named.partition_point(|(chain, _)| branch(*chain, level) <= number);
-                self.join_at(lower, &self.below(level, all, number), named.get(first..last).unwrap_or_default())
+                self.join_at(
+                    lower,
+                    &self.below(level, all, number),
+                    named.get(first..last).unwrap_or_default(),
+                )
             }),
         };
-        let same = all.iter().find(|known| known.level == level && self.node(known.node) == Some(&joined));
+        let same = all
+            .iter()
+            .find(|known| known.level == level && self.node(known.node) == Some(&joined));
         same.map_or_else(|| self.add(joined), |known| known.node)
     }
 
     /// The greatest count of each branch, at the lowest level.
     fn greatest(&self, all: &[Known], named: &[Upto]) -> Node {
         let mut greatest = Node::default();
-        let of_nodes = all.iter().filter_map(|known| self.node(known.node)).flat_map(|node| node.iter().enumerate());
-        let of_names = named.iter().map(|(chain, count)| (branch(*chain, 0), count));
+        let of_nodes = all
+            .iter()
+            .filter_map(|known| self.node(known.node))
+            .flat_map(|node| node.iter().enumerate());
+        let of_names = named
+            .iter()
+            .map(|(chain, count)| (branch(*chain, 0), count));
         for (number, count) in of_nodes.chain(of_names) {
-            greatest.get_mut(number).into_iter().for_each(|known| *known = (*known).max(*count));
+            greatest
+                .get_mut(number)
+                .into_iter()
+                .for_each(|known| *known = (*known).max(*count));
         }
         greatest
     }
@@ -257,7 +346,11 @@ impl Tables {
     /// The place of a node that holds this.
     fn add(&mut self, node: Node) -> u32 {
         let hash = self.hashing.hash_one(node);
-        let same = self.places.get(&hash).copied().filter(|place| self.node(*place) == Some(&node));
+        let same = self
+            .places
+            .get(&hash)
+            .copied()
+            .filter(|place| self.node(*place) == Some(&node));
         same.unwrap_or_else(|| {
             self.nodes.push(node);
             self.made = self.made.saturating_add(MADE);
@@ -283,7 +376,10 @@ impl Tables {
     }
 
     pub(super) fn thaw(thawer: &mut Thawer) -> Option<Self> {
-        Some(Self { nodes: thawer.list()?, ..Self::default() })
+        Some(Self {
+            nodes: thawer.list()?,
+            ..Self::default()
+        })
     }
 }
 
@@ -326,14 +422,23 @@ mod tests {
     fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         let chain = prop_oneof![4 => 0..40_u32, 2 => 200..300_u32, 1 => 4_000..70_000_u32, 1 => any::<u32>()];
         let named = prop::collection::vec((chain, 1..9_u32), 0..5);
-        prop::collection::vec((prop::collection::vec(any::<prop::sample::Index>(), 0..5), named), 1..40)
+        prop::collection::vec(
+            (
+                prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+                named,
+            ),
+            1..40,
+        )
     }
 
     /// Named chains in order, each once.
     fn in_order(named: &[Upto]) -> BTreeMap<u32, u32> {
         let mut greatest = BTreeMap::new();
         for (chain, count) in named {
-            greatest.entry(*chain).and_modify(|known: &mut u32| *known = (*known).max(*count)).or_insert(*count);
+            greatest
+                .entry(*chain)
+                .and_modify(|known: &mut u32| *known = (*known).max(*count))
+                .or_insert(*count);
         }
         greatest
     }
@@ -403,8 +508,15 @@ mod tests {
         for chain in 0..FORKS {
             known = tables.join(vec![known], &[(chain, 1)]);
         }
-        assert!((0..FORKS).all(|chain| tables.count(known, chain) == 1) && tables.count(known, FORKS) == 0);
-        assert!(tables.nodes.len() <= 4 * FORKS as usize + 4, "{} nodes", tables.nodes.len());
+        assert!(
+            (0..FORKS).all(|chain| tables.count(known, chain) == 1)
+                && tables.count(known, FORKS) == 0
+        );
+        assert!(
+            tables.nodes.len() <= 4 * FORKS as usize + 4,
+            "{} nodes",
+            tables.nodes.len()
+        );
         let (before, mut some) = (tables.nodes.len(), vec![known; 200]);
         some.push(Known::default());
         assert_eq!(tables.join(some, &[(17, 1)]), known);
@@ -413,8 +525,15 @@ mod tests {
 
     /// Tables that each know every so-manieth chain, as those who cite forks by turns do.
     fn by_turns(tables: &mut Tables, chains: u32, turns: u32) -> Vec<Known> {
-        let every = |turn: u32| (turn..chains).step_by(turns as usize).map(|chain| (chain, 1)).collect::<Vec<_>>();
-        (0..turns).map(|turn| tables.join(vec![], &every(turn))).collect()
+        let every = |turn: u32| {
+            (turn..chains)
+                .step_by(turns as usize)
+                .map(|chain| (chain, 1))
+                .collect::<Vec<_>>()
+        };
+        (0..turns)
+            .map(|turn| tables.join(vec![], &every(turn)))
+            .collect()
     }
 
     /// Whoever joins all forks again, or all but a few, says little new and keeps little new.
@@ -432,9 +551,16 @@ mod tests {
         assert_eq!(tables.nodes.len(), nodes);
         assert!(tables.cost() > cost, "it takes time all the same");
         for without in 0..64 {
-            let most: Vec<_> = parts.iter().enumerate().filter(|(part, _)| *part != without).map(|(_, p)| *p).collect();
+            let most: Vec<_> = parts
+                .iter()
+                .enumerate()
+                .filter(|(part, _)| *part != without)
+                .map(|(_, p)| *p)
+                .collect();
             let known = tables.join(most, &[]);
-            assert!((0..CHAINS).all(|c| (tables.count(known, c) == 1) == (c % 64 != without as u32)));
+            assert!(
+                (0..CHAINS).all(|c| (tables.count(known, c) == 1) == (c % 64 != without as u32))
+            );
         }
         let more = tables.nodes.len() - nodes;
         assert!(more < 64 * 24, "{more} nodes for 64 tables of 4,096 chains");
@@ -448,13 +574,21 @@ mod tests {
         let mut dice = 1_u64;
         let mut some = || {
             let mut roll = || {
-                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                dice = dice
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
                 (dice >> 33) as u32
             };
-            (0..CHAINS).map(|chain| (chain, roll() % 3)).filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+            (0..CHAINS)
+                .map(|chain| (chain, roll() % 3))
+                .filter(|(_, count)| *count > 0)
+                .collect::<Vec<_>>()
         };
         let parts: Vec<_> = (0..16).map(|_| some()).collect();
-        let parts: Vec<_> = parts.iter().map(|named| tables.join(vec![], named)).collect();
+        let parts: Vec<_> = parts
+            .iter()
+            .map(|named| tables.join(vec![], named))
+            .collect();
         let (nodes, cost) = (tables.nodes.len(), tables.cost());
         for (place, one) in parts.iter().enumerate() {
             for other in parts.iter().take(place) {
@@ -462,7 +596,13 @@ mod tests {
             }
         }
         let (nodes, cost) = (tables.nodes.len() - nodes, tables.cost() - cost);
-        assert!(nodes > 120 * 200, "{nodes} nodes: sharing helps, and the module's word of it is wrong");
-        assert!(cost >= nodes * size_of::<Node>(), "{cost} for {nodes} nodes");
+        assert!(
+            nodes > 120 * 200,
+            "{nodes} nodes: sharing helps, and the module's word of it is wrong"
+        );
+        assert!(
+            cost >= nodes * size_of::<Node>(),
+            "{cost} for {nodes} nodes"
+        );
     }
 }

@@ -38,7 +38,9 @@ impl<T> Default for Marks<T> {
 impl<T> Marks<T> {
     /// Adds a place. Chains are numbered as they begin, so it mostly belongs at the end.
     pub(super) fn add(&mut self, mark: Mark<T>) {
-        let place = self.marks.partition_point(|other| other.rank() <= mark.rank());
+        let place = self
+            .marks
+            .partition_point(|other| other.rank() <= mark.rank());
         self.marks.insert(place, mark);
     }
 

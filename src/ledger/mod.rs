@@ -12,13 +12,17 @@ mod statement;
 
 pub use canonical::to_canonical;
 pub use dag::{CharterNode, Common, Dag, Entry, EntryIndex, Place};
-pub use entry::{GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again};
+pub use entry::{
+    GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again,
+};
 #[cfg(debug_assertions)]
 pub use known::steps;
 pub use marks::Marks;
 pub use reject::{Reject, RejectReason};
 pub use sshsig::{armour, signed_data, unarmour};
-pub use statement::{CharterProposal, Precommit, Prevote, RefProposal, Review, Statement, Verdict, Withdraw};
+pub use statement::{
+    CharterProposal, Precommit, Prevote, RefProposal, Review, Statement, Verdict, Withdraw,
+};
 
 /// Limits of format version 1. They are part of the format: changing one changes verdicts.
 pub mod limits {

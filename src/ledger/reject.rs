@@ -4,7 +4,10 @@ use std::fmt;
 
 /// A stable reason code; `ledger-spec/` defines each and `ledger-spec/vectors/` has an example of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "the messages below say it, and the spec defines it")]
+#[allow(
+    missing_docs,
+    reason = "the messages below say it, and the spec defines it"
+)]
 pub enum RejectReason {
     NotACommit,
     TooLarge,
@@ -71,26 +74,59 @@ impl RejectReason {
         match self {
             Self::NotACommit => ("NOT_A_COMMIT", "the object is no commit, or is missing"),
             Self::TooLarge => ("TOO_LARGE", "the object is larger than an entry may be"),
-            Self::BadTemplate => ("BAD_TEMPLATE", "the commit does not have the exact form of an entry"),
+            Self::BadTemplate => (
+                "BAD_TEMPLATE",
+                "the commit does not have the exact form of an entry",
+            ),
             Self::NoSignature => ("NO_SIGNATURE", "the commit is not signed"),
-            Self::BadArmour => ("BAD_ARMOUR", "the signature is not in the exact form that ssh-keygen writes"),
+            Self::BadArmour => (
+                "BAD_ARMOUR",
+                "the signature is not in the exact form that ssh-keygen writes",
+            ),
             Self::BadJson => ("BAD_JSON", "the payload is no JSON of the known shape"),
             Self::NotCanonical => ("NOT_CANONICAL", "the payload is not in its canonical form"),
-            Self::UnknownVersion => ("UNKNOWN_VERSION", "the format version is not known to this program"),
-            Self::BadText => ("BAD_TEXT", "a text is empty, too long or holds control characters"),
+            Self::UnknownVersion => (
+                "UNKNOWN_VERSION",
+                "the format version is not known to this program",
+            ),
+            Self::BadText => (
+                "BAD_TEXT",
+                "a text is empty, too long or holds control characters",
+            ),
             Self::LimitExceeded => ("LIMIT_EXCEEDED", "a count or number is over its limit"),
-            Self::BadStatement => ("BAD_STATEMENT", "a statement stands where it may not, or contradicts itself"),
-            Self::BadSubjectLine => ("BAD_SUBJECT_LINE", "the subject line is not the one that the payload determines"),
+            Self::BadStatement => (
+                "BAD_STATEMENT",
+                "a statement stands where it may not, or contradicts itself",
+            ),
+            Self::BadSubjectLine => (
+                "BAD_SUBJECT_LINE",
+                "the subject line is not the one that the payload determines",
+            ),
             Self::BadGenesis => ("BAD_GENESIS", "the genesis entry does not found a ledger"),
             Self::WrongLedger => ("WRONG_LEDGER", "the entry belongs to another ledger"),
             Self::BadParent => ("BAD_PARENT", "a parent is missing or no well-formed entry"),
-            Self::ParentMismatch => ("PARENT_MISMATCH", "a parent commit is not the entry that the payload names"),
-            Self::BadLane => ("BAD_LANE", "the first parent is neither the member's own entry nor the genesis"),
+            Self::ParentMismatch => (
+                "PARENT_MISMATCH",
+                "a parent commit is not the entry that the payload names",
+            ),
+            Self::BadLane => (
+                "BAD_LANE",
+                "the first parent is neither the member's own entry nor the genesis",
+            ),
             Self::BadSequence => ("BAD_SEQUENCE", "the sequence number does not follow"),
-            Self::UnknownCharter => ("UNKNOWN_CHARTER", "the named charter is no charter among the entry's ancestors"),
-            Self::CharterWentBack => ("CHARTER_WENT_BACK", "an earlier entry of the member names a later charter"),
+            Self::UnknownCharter => (
+                "UNKNOWN_CHARTER",
+                "the named charter is no charter among the entry's ancestors",
+            ),
+            Self::CharterWentBack => (
+                "CHARTER_WENT_BACK",
+                "an earlier entry of the member names a later charter",
+            ),
             Self::NotAMember => ("NOT_A_MEMBER", "the named charter has no such member"),
-            Self::BadSignature => ("BAD_SIGNATURE", "the signature is not the member's over these bytes"),
+            Self::BadSignature => (
+                "BAD_SIGNATURE",
+                "the signature is not the member's over these bytes",
+            ),
         }
     }
 }
@@ -115,7 +151,10 @@ impl Reject {
     /// A reason with a detail, which is cut to a bounded length.
     pub fn new(reason: RejectReason, detail: impl Into<String>) -> Self {
         let detail: String = detail.into();
-        Self { reason, detail: detail.chars().take(300).collect() }
+        Self {
+            reason,
+            detail: detail.chars().take(300).collect(),
+        }
     }
 }
 

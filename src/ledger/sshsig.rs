@@ -16,7 +16,12 @@ const NAMESPACE: &str = "git";
 /// of the signed bytes.
 pub fn signed_data(signed_bytes: &[u8]) -> Vec<u8> {
     let mut data = b"SSHSIG".to_vec();
-    for field in [NAMESPACE.as_bytes(), b"", b"sha512", &Sha512::digest(signed_bytes)] {
+    for field in [
+        NAMESPACE.as_bytes(),
+        b"",
+        b"sha512",
+        &Sha512::digest(signed_bytes),
+    ] {
         // No field is longer than 64 bytes.
         data.extend_from_slice(&(field.len() as u32).to_be_bytes());
         data.extend_from_slice(field);
@@ -27,7 +32,8 @@ pub fn signed_data(signed_bytes: &[u8]) -> Vec<u8> {
 /// The armoured signature as `ssh-keygen -Y sign -n git` writes it, ending in a line feed.
 pub fn armour(key: &PublicKey, signature: &[u8; 64]) -> Result<String, ssh_key::Error> {
     let signature = Signature::new(Algorithm::Ed25519, signature.as_slice())?;
-    let pem = SshSig::new(key.to_ssh(), NAMESPACE, HashAlg::Sha512, signature)?.to_pem(LineEnding::LF)?;
+    let pem =
+        SshSig::new(key.to_ssh(), NAMESPACE, HashAlg::Sha512, signature)?.to_pem(LineEnding::LF)?;
     Ok(if pem.ends_with('\n') { pem } else { pem + "\n" })
 }
 
@@ -37,7 +43,8 @@ const BEFORE_KEY: &[u8] = b"SSHSIG\0\0\0\x01\0\0\0\x33\0\0\0\x0bssh-ed25519\0\0\
 
 /// What stands between key and signature: namespace, an empty reserved field, hash, and the lengths
 /// and type of the signature.
-const BEFORE_SIGNATURE: &[u8] = b"\0\0\0\x03git\0\0\0\0\0\0\0\x06sha512\0\0\0\x53\0\0\0\x0bssh-ed25519\0\0\0\x40";
+const BEFORE_SIGNATURE: &[u8] =
+    b"\0\0\0\x03git\0\0\0\0\0\0\0\x06sha512\0\0\0\x53\0\0\0\x0bssh-ed25519\0\0\0\x40";
 
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const END: &str = "-----END SSH SIGNATURE-----\n";
@@ -48,7 +55,8 @@ const END: &str = "-----END SSH SIGNATURE-----\n";
 pub fn unarmour(text: &str) -> Result<(PublicKey, [u8; 64]), Reject> {
     let bad = |why: &str| Reject::new(RejectReason::BadArmour, why);
     let blob = blob(text).ok_or_else(|| bad("not the exact bytes that ssh-keygen writes"))?;
-    let (key, signature) = parts(&blob).ok_or_else(|| bad("not the exact layout of an ed25519 signature by Git"))?;
+    let (key, signature) =
+        parts(&blob).ok_or_else(|| bad("not the exact layout of an ed25519 signature by Git"))?;
     let key = PublicKey::admit(key).map_err(|e| bad(&e.to_string()))?;
     Ok((key, signature))
 }
@@ -88,7 +96,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(seed: [u8; 32]) -> PublicKey {
-        PublicKey::admit(ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes()).unwrap()
+        PublicKey::admit(
+            ed25519_dalek::SigningKey::from_bytes(&seed)
+                .verifying_key()
+                .to_bytes(),
+        )
+        .unwrap()
     }
 
     proptest! {
@@ -113,7 +126,13 @@ mod tests {
     fn other_wrappings_of_the_same_bytes_are_refused() {
         let text = armour(&key([7; 32]), &[9; 64]).unwrap();
         let flat = text.replace('\n', "");
-        for other in [flat.as_str(), text.trim_end(), &text.replace('\n', "\r\n"), &format!("{text}\n"), ""] {
+        for other in [
+            flat.as_str(),
+            text.trim_end(),
+            &text.replace('\n', "\r\n"),
+            &format!("{text}\n"),
+            "",
+        ] {
             assert_eq!(unarmour(other).unwrap_err().reason, RejectReason::BadArmour);
         }
     }

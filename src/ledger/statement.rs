@@ -177,10 +177,13 @@ mod hex_signature {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 64], D::Error> {
         if !deserializer.is_human_readable() {
-            return <&[u8]>::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom);
+            return <&[u8]>::deserialize(deserializer)?
+                .try_into()
+                .map_err(serde::de::Error::custom);
         }
         let mut bytes = [0; 64];
-        hex::decode_to_slice(String::deserialize(deserializer)?, &mut bytes).map_err(serde::de::Error::custom)?;
+        hex::decode_to_slice(String::deserialize(deserializer)?, &mut bytes)
+            .map_err(serde::de::Error::custom)?;
         Ok(bytes)
     }
 }
@@ -200,8 +203,12 @@ impl Statement {
                 format!("{verdict} {}", review.proposal.short())
             }
             Self::Withdraw(withdraw) => format!("withdraw {}", withdraw.proposal.short()),
-            Self::Prevote(vote) => format!("prevote {} round {}", vote.proposal.short(), vote.round),
-            Self::Precommit(vote) => format!("precommit {} round {}", vote.proposal.short(), vote.round),
+            Self::Prevote(vote) => {
+                format!("prevote {} round {}", vote.proposal.short(), vote.round)
+            }
+            Self::Precommit(vote) => {
+                format!("precommit {} round {}", vote.proposal.short(), vote.round)
+            }
         }
     }
 
@@ -245,16 +252,24 @@ fn check_move(proposal: &RefProposal) -> Result<(), Reject> {
 
 fn check_review(review: &Review) -> Result<(), Reject> {
     if review.evidence.len() > limits::EVIDENCE {
-        return Err(Reject::new(RejectReason::LimitExceeded, "too many items of evidence"));
+        return Err(Reject::new(
+            RejectReason::LimitExceeded,
+            "too many items of evidence",
+        ));
     }
     check_text(&review.text)?;
-    review.evidence.iter().try_for_each(|item| check_line("evidence", item, limits::EVIDENCE_BYTES))
+    review
+        .evidence
+        .iter()
+        .try_for_each(|item| check_line("evidence", item, limits::EVIDENCE_BYTES))
 }
 
 /// One line: not empty, no control characters.
 fn check_line(what: &str, text: &str, most: usize) -> Result<(), Reject> {
     if text.is_empty() || text.len() > most || text.chars().any(char::is_control) {
-        let detail = format!("the {what} must be 1 to {most} bytes without line breaks or control characters");
+        let detail = format!(
+            "the {what} must be 1 to {most} bytes without line breaks or control characters"
+        );
         return Err(Reject::new(RejectReason::BadText, detail));
     }
     Ok(())
@@ -264,7 +279,10 @@ fn check_line(what: &str, text: &str, most: usize) -> Result<(), Reject> {
 fn check_text(text: &str) -> Result<(), Reject> {
     let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
     if text.len() > limits::TEXT_BYTES || text.chars().any(bad) {
-        let detail = format!("a text must be at most {} bytes without control characters", limits::TEXT_BYTES);
+        let detail = format!(
+            "a text must be at most {} bytes without control characters",
+            limits::TEXT_BYTES
+        );
         return Err(Reject::new(RejectReason::BadText, detail));
     }
     Ok(())

@@ -62,16 +62,31 @@ pub struct Bundle {
 
 impl Repo {
     /// A bundle of these refs and objects, without deltas and not compressed: the same bytes whenever it is made.
-    pub fn bundle(&self, refs: &[(String, Oid)], objects: impl IntoIterator<Item = Oid>) -> Result<Vec<u8>, RepoError> {
+    pub fn bundle(
+        &self,
+        refs: &[(String, Oid)],
+        objects: impl IntoIterator<Item = Oid>,
+    ) -> Result<Vec<u8>, RepoError> {
         let mut bundle = HEAD.to_vec();
         for (name, oid) in refs {
             bundle.extend_from_slice(format!("{oid} {name}\n").as_bytes());
         }
         bundle.push(b'\n');
-        let options = ["--stdout", "-q", "--compression=0", "--no-reuse-object", "--no-reuse-delta"];
-        let command = self.git("pack-objects").args(options).args(["--window=0", "--threads=1"]);
+        let options = [
+            "--stdout",
+            "-q",
+            "--compression=0",
+            "--no-reuse-object",
+            "--no-reuse-delta",
+        ];
+        let command = self
+            .git("pack-objects")
+            .args(options)
+            .args(["--window=0", "--threads=1"]);
         let wanted: String = objects.into_iter().map(|oid| format!("{oid}\n")).collect();
-        let command = command.config("pack.packSizeLimit", "0").config("pack.indexVersion", "2");
+        let command = command
+            .config("pack.packSizeLimit", "0")
+            .config("pack.indexVersion", "2");
         bundle.extend(command.input(wanted.into_bytes()).run()?.stdout);
         Ok(bundle)
     }
@@ -82,7 +97,10 @@ impl Bundle {
     pub fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
         let rest = bytes.strip_prefix(HEAD).ok_or(BundleError::NotABundle)?;
         let (refs, pack) = read_header(rest)?;
-        Ok(Bundle { refs, commits: read_pack(pack)? })
+        Ok(Bundle {
+            refs,
+            commits: read_pack(pack)?,
+        })
     }
 }
 
@@ -92,7 +110,9 @@ fn read_header(bytes: &[u8]) -> Result<(BTreeMap<String, Oid>, &[u8]), BundleErr
     let mut rest = bytes;
     loop {
         let end = rest.iter().take(HEADER_BYTES).position(|b| *b == b'\n');
-        let (line, after) = end.and_then(|end| rest.split_at_checked(end)).ok_or(BundleError::Header)?;
+        let (line, after) = end
+            .and_then(|end| rest.split_at_checked(end))
+            .ok_or(BundleError::Header)?;
         rest = after.get(1..).unwrap_or_default();
         if line.is_empty() {
             return Ok((refs, rest));
@@ -145,7 +165,11 @@ fn read_pack(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
         }
     }
     reader.take(TRAILER_BYTES)?;
-    if reader.0.is_empty() { Ok(commits) } else { Err(BundleError::Trailing) }
+    if reader.0.is_empty() {
+        Ok(commits)
+    } else {
+        Err(BundleError::Trailing)
+    }
 }
 
 /// An object: its kind and size in a few bytes of seven bits (the first has four of the size), then its bytes.
@@ -159,7 +183,9 @@ fn read_object(reader: &mut Reader<'_>) -> Result<(ObjectKind, Vec<u8>), BundleE
     let (mut size, mut shift, mut more) = (usize::from(first & 15), 4u32, first & 0x80 != 0);
     while more {
         let byte = reader.byte()?;
-        size |= usize::from(byte & 0x7f).checked_shl(shift).unwrap_or(usize::MAX);
+        size |= usize::from(byte & 0x7f)
+            .checked_shl(shift)
+            .unwrap_or(usize::MAX);
         (shift, more) = (shift.saturating_add(7), byte & 0x80 != 0);
         if size > OBJECT_BYTES || shift > 32 {
             return Err(BundleError::TooLarge);
@@ -172,7 +198,8 @@ fn read_object(reader: &mut Reader<'_>) -> Result<(ObjectKind, Vec<u8>), BundleE
 /// A zlib stream (RFC 1950, RFC 1951) of so many bytes that are stored as they are.
 fn read_stored(reader: &mut Reader<'_>, size: usize) -> Result<Vec<u8>, BundleError> {
     let [method, flags] = reader.array()?;
-    let is_zlib = method & 15 == 8 && u16::from_be_bytes([method, flags]) % 31 == 0 && flags & 0x20 == 0;
+    let is_zlib =
+        method & 15 == 8 && u16::from_be_bytes([method, flags]) % 31 == 0 && flags & 0x20 == 0;
     if !is_zlib {
         return Err(BundleError::Damaged);
     }
@@ -185,7 +212,10 @@ fn read_stored(reader: &mut Reader<'_>, size: usize) -> Result<Vec<u8>, BundleEr
             // The other bits say nothing, and are not used to say something.
             _ => return Err(BundleError::Damaged),
         }
-        let (length, inverse) = (u16::from_le_bytes(reader.array()?), u16::from_le_bytes(reader.array()?));
+        let (length, inverse) = (
+            u16::from_le_bytes(reader.array()?),
+            u16::from_le_bytes(reader.array()?),
+        );
         if length != !inverse || raw.len().saturating_add(usize::from(length)) > size {
             return Err(BundleError::Damaged);
         }
@@ -195,7 +225,11 @@ fn read_stored(reader: &mut Reader<'_>, size: usize) -> Result<Vec<u8>, BundleEr
         }
     }
     let is_whole = raw.len() == size && u32::from_be_bytes(reader.array()?) == adler32(&raw);
-    if is_whole { Ok(raw) } else { Err(BundleError::Damaged) }
+    if is_whole {
+        Ok(raw)
+    } else {
+        Err(BundleError::Damaged)
+    }
 }
 
 /// The checksum of RFC 1950.
@@ -220,14 +254,21 @@ mod tests {
         let objects = repo.objects().unwrap();
         let mut oids: Vec<Oid> = Vec::new();
         for n in 0..4 {
-            let parent = oids.last().map_or(String::new(), |oid| format!("parent {oid}\n"));
+            let parent = oids
+                .last()
+                .map_or(String::new(), |oid| format!("parent {oid}\n"));
             let text = "x".repeat(if n == 2 { 200_000 } else { n });
             let who = "a <a@b> 1 +0000";
-            let raw = format!("tree {}\n{parent}author {who}\ncommitter {who}\n\n{text}\n", Oid::EMPTY_TREE);
+            let raw = format!(
+                "tree {}\n{parent}author {who}\ncommitter {who}\n\n{text}\n",
+                Oid::EMPTY_TREE
+            );
             oids.push(objects.write_commit(raw.as_bytes()).unwrap());
         }
         let refs = [("refs/x/1".to_owned(), oids[3])];
-        let bundle = repo.bundle(&refs, oids.iter().copied().chain([Oid::EMPTY_TREE])).unwrap();
+        let bundle = repo
+            .bundle(&refs, oids.iter().copied().chain([Oid::EMPTY_TREE]))
+            .unwrap();
         (sandbox, repo, oids, bundle)
     }
 
@@ -244,17 +285,34 @@ mod tests {
         sandbox.git(other.git_dir(), &["fsck", "--strict"]);
 
         let read = Bundle::read(&bundle).unwrap();
-        assert_eq!(read.refs, BTreeMap::from([("refs/x/1".to_owned(), oids[3])]));
-        let mut found: Vec<_> = read.commits.iter().map(|raw| crate::repo::commit_id(raw).unwrap()).collect();
+        assert_eq!(
+            read.refs,
+            BTreeMap::from([("refs/x/1".to_owned(), oids[3])])
+        );
+        let mut found: Vec<_> = read
+            .commits
+            .iter()
+            .map(|raw| crate::repo::commit_id(raw).unwrap())
+            .collect();
         let mut expected = oids.clone();
         found.sort();
         expected.sort();
         assert_eq!(found, expected);
         // However the objects are kept here, the bytes are the same.
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &oids[3].to_string()]);
-        sandbox.git(repo.git_dir(), &["repack", "-adq", "--depth=50", "--window=50"]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &oids[3].to_string()],
+        );
+        sandbox.git(
+            repo.git_dir(),
+            &["repack", "-adq", "--depth=50", "--window=50"],
+        );
         let refs = [("refs/x/1".to_owned(), oids[3])];
-        assert!(repo.bundle(&refs, oids.iter().copied().chain([Oid::EMPTY_TREE])).unwrap() == bundle);
+        assert!(
+            repo.bundle(&refs, oids.iter().copied().chain([Oid::EMPTY_TREE]))
+                .unwrap()
+                == bundle
+        );
     }
 
     #[test]
@@ -262,43 +320,95 @@ mod tests {
         let (sandbox, repo, oids, bundle) = line();
         let check = |bytes: &[u8], error| assert_eq!(Bundle::read(bytes), Err(error));
         check(b"", BundleError::NotABundle);
-        check(b"# v3 git bundle\n@object-format=sha1\n\n", BundleError::NotABundle);
+        check(
+            b"# v3 git bundle\n@object-format=sha1\n\n",
+            BundleError::NotABundle,
+        );
         check(b"# v2 git bundle\n", BundleError::Header);
         check(b"# v2 git bundle\nx\n\n", BundleError::Header);
         let prerequisite = format!("# v2 git bundle\n-{} x\n\n", oids[0]);
         check(prerequisite.as_bytes(), BundleError::Prerequisites);
         let twice = format!("# v2 git bundle\n{0} refs/x\n{0} refs/x\n\n", oids[0]);
         check(twice.as_bytes(), BundleError::Header);
-        let many: String = (0..1000).map(|n| format!("{} refs/x/{n}\n", oids[0])).collect();
-        check(format!("# v2 git bundle\n{many}\n").as_bytes(), BundleError::Header);
+        let many: String = (0..1000)
+            .map(|n| format!("{} refs/x/{n}\n", oids[0]))
+            .collect();
+        check(
+            format!("# v2 git bundle\n{many}\n").as_bytes(),
+            BundleError::Header,
+        );
         check(&[&bundle[..], b"x"].concat(), BundleError::Trailing);
-        for cut in [20, 90, 100, 300, 1000, bundle.len() - 300, bundle.len() - 20, bundle.len() - 1] {
-            assert!(matches!(Bundle::read(&bundle[..cut]), Err(BundleError::Cut | BundleError::Header)), "{cut}");
+        for cut in [
+            20,
+            90,
+            100,
+            300,
+            1000,
+            bundle.len() - 300,
+            bundle.len() - 20,
+            bundle.len() - 1,
+        ] {
+            assert!(
+                matches!(
+                    Bundle::read(&bundle[..cut]),
+                    Err(BundleError::Cut | BundleError::Header)
+                ),
+                "{cut}"
+            );
         }
         // What stock Git packs is compressed.
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &oids[3].to_string()]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &oids[3].to_string()],
+        );
         let file = sandbox.path().join("stock");
-        sandbox.git(repo.git_dir(), &["bundle", "create", "-q", file.to_str().unwrap(), "main"]);
+        sandbox.git(
+            repo.git_dir(),
+            &["bundle", "create", "-q", file.to_str().unwrap(), "main"],
+        );
         let stock = Bundle::read(&std::fs::read(file).unwrap());
-        assert!(matches!(stock, Err(BundleError::Compressed | BundleError::Kind)), "{stock:?}");
+        assert!(
+            matches!(stock, Err(BundleError::Compressed | BundleError::Kind)),
+            "{stock:?}"
+        );
         // A blob; a tree that has something in it.
         let commit = sandbox.commit_text(&repo, &[], &[("f", "1")]);
-        let tree: Oid = sandbox.git(repo.git_dir(), &["rev-parse", &format!("{commit}^{{tree}}")]).parse().unwrap();
-        check(&repo.bundle(&[], [commit, tree]).unwrap(), BundleError::Kind);
-        let large = repo.objects().unwrap().write_commit(&vec![b'x'; OBJECT_BYTES + 1]);
-        check(&repo.bundle(&[], [large.unwrap()]).unwrap(), BundleError::TooLarge);
+        let tree: Oid = sandbox
+            .git(
+                repo.git_dir(),
+                &["rev-parse", &format!("{commit}^{{tree}}")],
+            )
+            .parse()
+            .unwrap();
+        check(
+            &repo.bundle(&[], [commit, tree]).unwrap(),
+            BundleError::Kind,
+        );
+        let large = repo
+            .objects()
+            .unwrap()
+            .write_commit(&vec![b'x'; OBJECT_BYTES + 1]);
+        check(
+            &repo.bundle(&[], [large.unwrap()]).unwrap(),
+            BundleError::TooLarge,
+        );
     }
 
     #[test]
     fn a_size_that_goes_on_for_ever_is_too_large() {
-        let object = |bytes: &[u8]| [b"# v2 git bundle\n\nPACK\0\0\0\x02\0\0\0\x01", bytes].concat();
-        for bytes in
-            [&[0x9f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..], &[0x90, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80]]
-        {
+        let object =
+            |bytes: &[u8]| [b"# v2 git bundle\n\nPACK\0\0\0\x02\0\0\0\x01", bytes].concat();
+        for bytes in [
+            &[0x9f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff][..],
+            &[0x90, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80],
+        ] {
             assert_eq!(Bundle::read(&object(bytes)), Err(BundleError::TooLarge));
         }
         // The largest number of objects, and none of them there.
-        assert_eq!(Bundle::read(b"# v2 git bundle\n\nPACK\0\0\0\x02\xff\xff\xff\xff"), Err(BundleError::Cut));
+        assert_eq!(
+            Bundle::read(b"# v2 git bundle\n\nPACK\0\0\0\x02\xff\xff\xff\xff"),
+            Err(BundleError::Cut)
+        );
     }
 
     #[test]

@@ -47,12 +47,19 @@ impl Objects {
     /// hexadecimal. An absent commit has an empty tree. What cannot be read is an error.
     pub fn change_digest(&self, from: Option<Oid>, to: Option<Oid>) -> Result<Digest, RepoError> {
         let mut hash = Sha256::new();
-        let mut contents = Contents { objects: self, known: BTreeMap::new() };
+        let mut contents = Contents {
+            objects: self,
+            known: BTreeMap::new(),
+        };
         self.each_change(from, to, &mut |change| {
             hash.update(change.path);
             hash.update(b"\0");
             hash.update(format!("{} {} ", mode(change.old), mode(change.new)));
-            hash.update(format!("{} {}\n", contents.digest(change.old)?, contents.digest(change.new)?));
+            hash.update(format!(
+                "{} {}\n",
+                contents.digest(change.old)?,
+                contents.digest(change.new)?
+            ));
             Ok(())
         })?;
         Ok(Digest::new(hash.finalize().into()))
@@ -65,7 +72,12 @@ impl Objects {
 
     /// SHA-256 over a fixed first line, the previous state and the change in hexadecimal, a line
     /// each, and the raw bytes of the commit or annotated tag that the change leads to, if any.
-    pub fn state_digest(&self, previous: Digest, change: Digest, to: Option<Oid>) -> Result<Digest, RepoError> {
+    pub fn state_digest(
+        &self,
+        previous: Digest,
+        change: Digest,
+        to: Option<Oid>,
+    ) -> Result<Digest, RepoError> {
         let mut hash = Sha256::new();
         hash.update(format!("{STATE_HEADER}{previous}\n{change}\n"));
         if let Some(value) = to {
@@ -77,7 +89,11 @@ impl Objects {
     }
 
     /// The paths that differ between two commits, sorted by their bytes.
-    pub fn changed_paths(&self, from: Option<Oid>, to: Option<Oid>) -> Result<Vec<Vec<u8>>, RepoError> {
+    pub fn changed_paths(
+        &self,
+        from: Option<Oid>,
+        to: Option<Oid>,
+    ) -> Result<Vec<Vec<u8>>, RepoError> {
         let mut paths = Vec::new();
         self.each_change(from, to, &mut |change| {
             paths.push(change.path.to_vec());
@@ -94,12 +110,21 @@ impl Objects {
             match object.kind {
                 ObjectKind::Commit => return Ok(oid),
                 ObjectKind::Tag => {
-                    oid = tree::parse_tag(&object.data).map_err(|why| RepoError::Malformed { oid, why })?
+                    oid = tree::parse_tag(&object.data)
+                        .map_err(|why| RepoError::Malformed { oid, why })?
                 }
-                _ => return Err(RepoError::Malformed { oid, why: "it is neither a commit nor a tag of one" }),
+                _ => {
+                    return Err(RepoError::Malformed {
+                        oid,
+                        why: "it is neither a commit nor a tag of one",
+                    });
+                }
             }
         }
-        Err(RepoError::Malformed { oid: value, why: "too many tags lead to each other" })
+        Err(RepoError::Malformed {
+            oid: value,
+            why: "too many tags lead to each other",
+        })
     }
 
     /// Whether `ancestor` is `commit` or lies in its history; tags stand for what they tag. Where
@@ -133,17 +158,34 @@ impl Objects {
     }
 
     fn links(&self, commit: Oid) -> Result<Links, RepoError> {
-        let raw = self.expect(commit, ObjectKind::Commit).map_err(|error| match error {
-            RepoError::Missing(oid) if self.repo().is_shallow() => RepoError::Shallow(oid),
-            error => error,
-        })?;
+        let raw = self
+            .expect(commit, ObjectKind::Commit)
+            .map_err(|error| match error {
+                RepoError::Missing(oid) if self.repo().is_shallow() => RepoError::Shallow(oid),
+                error => error,
+            })?;
         tree::parse_commit(&raw).map_err(|why| RepoError::Malformed { oid: commit, why })
     }
 
-    fn each_change(&self, from: Option<Oid>, to: Option<Oid>, sink: Sink<'_>) -> Result<(), RepoError> {
-        let tree = |commit: Option<Oid>| commit.map(|oid| self.tree_of(self.peel(oid)?)).transpose();
+    fn each_change(
+        &self,
+        from: Option<Oid>,
+        to: Option<Oid>,
+        sink: Sink<'_>,
+    ) -> Result<(), RepoError> {
+        let tree =
+            |commit: Option<Oid>| commit.map(|oid| self.tree_of(self.peel(oid)?)).transpose();
         let (old, new) = (tree(from)?, tree(to)?);
-        Walk { objects: self, sink, path: Vec::new(), depth: 0, paths: 0, bytes: 0, folders: 0 }.trees(old, new)
+        Walk {
+            objects: self,
+            sink,
+            path: Vec::new(),
+            depth: 0,
+            paths: 0,
+            bytes: 0,
+            folders: 0,
+        }
+        .trees(old, new)
     }
 }
 
@@ -203,9 +245,23 @@ impl Walk<'_> {
         } else if old.map(item) != new.map(item) {
             self.paths += 1;
             self.bytes = self.bytes.saturating_add(self.path.len());
-            self.limit(entry.oid, self.paths <= MAX_PATHS, MAX_PATHS, "changed paths")?;
-            self.limit(entry.oid, self.bytes <= MAX_PATH_BYTES, MAX_PATH_BYTES, "bytes of changed paths")?;
-            (self.sink)(Change { path: &self.path, old: old.map(item), new: new.map(item) })?;
+            self.limit(
+                entry.oid,
+                self.paths <= MAX_PATHS,
+                MAX_PATHS,
+                "changed paths",
+            )?;
+            self.limit(
+                entry.oid,
+                self.bytes <= MAX_PATH_BYTES,
+                MAX_PATH_BYTES,
+                "bytes of changed paths",
+            )?;
+            (self.sink)(Change {
+                path: &self.path,
+                old: old.map(item),
+                new: new.map(item),
+            })?;
         }
         self.path.truncate(before);
         Ok(())
@@ -214,14 +270,22 @@ impl Walk<'_> {
     fn folder(&mut self, oid: Oid, old: Option<Oid>, new: Option<Oid>) -> Result<(), RepoError> {
         self.path.push(b'/');
         self.depth += 1;
-        self.limit(oid, self.depth < MAX_DEPTH, MAX_DEPTH, "components in a path")?;
+        self.limit(
+            oid,
+            self.depth < MAX_DEPTH,
+            MAX_DEPTH,
+            "components in a path",
+        )?;
         self.trees(old, new)?;
         self.depth -= 1;
         Ok(())
     }
 
     fn limit(&self, oid: Oid, within: bool, most: usize, what: &str) -> Result<(), RepoError> {
-        let over = || RepoError::TooLarge { oid, what: format!("at most {most} {what}") };
+        let over = || RepoError::TooLarge {
+            oid,
+            what: format!("at most {most} {what}"),
+        };
         within.then_some(()).ok_or_else(over)
     }
 
@@ -240,7 +304,10 @@ fn parse(oid: Option<Oid>, raw: &[u8]) -> Result<Vec<Entry<'_>>, RepoError> {
 }
 
 fn item(entry: Entry<'_>) -> Item {
-    Item { mode: entry.mode, oid: entry.oid }
+    Item {
+        mode: entry.mode,
+        oid: entry.oid,
+    }
 }
 
 fn mode(item: Option<Item>) -> String {
@@ -281,17 +348,33 @@ mod tests {
 
     /// The change digest by another road: git's own diff, `git cat-file`, and a sort.
     fn by_git(sandbox: &Sandbox, dir: &Path, from: Oid, to: Oid) -> (Digest, Vec<Vec<u8>>) {
-        let args =
-            ["diff-tree", "-r", "-z", "--no-renames", "--raw", "--no-abbrev", &from.to_string(), &to.to_string()];
+        let args = [
+            "diff-tree",
+            "-r",
+            "-z",
+            "--no-renames",
+            "--raw",
+            "--no-abbrev",
+            &from.to_string(),
+            &to.to_string(),
+        ];
         let printed = sandbox.git_bytes(dir, &args, b"");
-        let fields: Vec<&[u8]> = printed.split(|b| *b == 0).filter(|f| !f.is_empty()).collect();
+        let fields: Vec<&[u8]> = printed
+            .split(|b| *b == 0)
+            .filter(|f| !f.is_empty())
+            .collect();
         let mut lines = BTreeMap::new();
         for pair in fields.chunks(2) {
-            let words: Vec<&str> = std::str::from_utf8(&pair[0][1..]).unwrap().split(' ').collect();
+            let words: Vec<&str> = std::str::from_utf8(&pair[0][1..])
+                .unwrap()
+                .split(' ')
+                .collect();
             let content = |mode: &str, oid: &str| match mode {
                 "000000" => "0".repeat(64),
                 "160000" => Digest::of(oid.as_bytes()).to_string(),
-                _ => Digest::of(&sandbox.git_bytes(dir, &["cat-file", "blob", oid], b"")).to_string(),
+                _ => {
+                    Digest::of(&sandbox.git_bytes(dir, &["cat-file", "blob", oid], b"")).to_string()
+                }
             };
             let (old, new) = (content(words[0], words[2]), content(words[1], words[3]));
             let text = format!("{} {} {old} {new}\n", words[0], words[1]);
@@ -313,7 +396,10 @@ mod tests {
 
     impl Dice {
         fn roll(&mut self, sides: usize) -> usize {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (self.0 >> 33) as usize % sides
         }
     }
@@ -324,7 +410,10 @@ mod tests {
         let mut files: BTreeMap<Vec<u8>, (&str, Vec<u8>)> = BTreeMap::new();
         for _ in 0..14 {
             let depth = 1 + dice.roll(3);
-            let path = (0..depth).map(|_| NAMES[dice.roll(NAMES.len())]).collect::<Vec<_>>().join(&b'/');
+            let path = (0..depth)
+                .map(|_| NAMES[dice.roll(NAMES.len())])
+                .collect::<Vec<_>>()
+                .join(&b'/');
             let clash = |other: &Vec<u8>| {
                 let below = |a: &[u8], b: &[u8]| a.starts_with(b) && a.get(b.len()) == Some(&b'/');
                 below(other, &path) || below(&path, other)
@@ -342,8 +431,15 @@ mod tests {
         files
     }
 
-    fn commit(sandbox: &Sandbox, repo: &Repo, files: &BTreeMap<Vec<u8>, (&'static str, Vec<u8>)>) -> Oid {
-        let files: Vec<_> = files.iter().map(|(path, (mode, content))| (&**path, *mode, &**content)).collect();
+    fn commit(
+        sandbox: &Sandbox,
+        repo: &Repo,
+        files: &BTreeMap<Vec<u8>, (&'static str, Vec<u8>)>,
+    ) -> Oid {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, (mode, content))| (&**path, *mode, &**content))
+            .collect();
         sandbox.commit(repo, &[], &files)
     }
 
@@ -359,10 +455,19 @@ mod tests {
             commits.push(commit(&sandbox, &repo, &random_files(&mut dice)));
         }
         let mut kinds_met = BTreeSet::new();
-        for pair in commits.windows(2).chain([&[commits[3], commits[3]][..], &[commits[4], empty][..]]) {
+        for pair in commits
+            .windows(2)
+            .chain([&[commits[3], commits[3]][..], &[commits[4], empty][..]])
+        {
             let (digest, paths) = by_git(&sandbox, repo.git_dir(), pair[0], pair[1]);
-            assert_eq!(objects.change_digest(Some(pair[0]), Some(pair[1])).unwrap(), digest);
-            assert_eq!(objects.changed_paths(Some(pair[0]), Some(pair[1])).unwrap(), paths);
+            assert_eq!(
+                objects.change_digest(Some(pair[0]), Some(pair[1])).unwrap(),
+                digest
+            );
+            assert_eq!(
+                objects.changed_paths(Some(pair[0]), Some(pair[1])).unwrap(),
+                paths
+            );
             kinds_met.insert(paths.len().min(3));
         }
         assert_eq!(kinds_met.len(), 2, "both empty and long listings were met");
@@ -376,23 +481,40 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let commit = sandbox.commit(&repo, &[], &[(b"d/f", "100755", b"hi")]);
-        let line = format!("d/f\0000000 100755 {} {}\n", "0".repeat(64), Digest::of(b"hi"));
+        let line = format!(
+            "d/f\0000000 100755 {} {}\n",
+            "0".repeat(64),
+            Digest::of(b"hi")
+        );
         let objects = repo.objects().unwrap();
         let change = objects.state_root(Some(commit)).unwrap();
         assert_eq!(change, Digest::of(line.as_bytes()));
 
-        let raw = sandbox.git_bytes(repo.git_dir(), &["cat-file", "commit", &commit.to_string()], b"");
+        let raw = sandbox.git_bytes(
+            repo.git_dir(),
+            &["cat-file", "commit", &commit.to_string()],
+            b"",
+        );
         let previous = Digest::new([0xab; 32]);
         let head = format!("git-quorum state v1\n{}\n{change}\n", "ab".repeat(32));
-        let with_commit = objects.state_digest(previous, change, Some(commit)).unwrap();
+        let with_commit = objects
+            .state_digest(previous, change, Some(commit))
+            .unwrap();
         assert_eq!(with_commit, Digest::of(&[head.as_bytes(), &raw].concat()));
-        assert_eq!(objects.state_digest(previous, change, None).unwrap(), Digest::of(head.as_bytes()));
+        assert_eq!(
+            objects.state_digest(previous, change, None).unwrap(),
+            Digest::of(head.as_bytes())
+        );
     }
 
     fn store(sandbox: &Sandbox, repo: &Repo, kind: &str, raw: &[u8]) -> Oid {
         let args = ["hash-object", "-t", kind, "--literally", "-w", "--stdin"];
         let printed = sandbox.git_bytes(repo.git_dir(), &args, raw);
-        std::str::from_utf8(&printed).unwrap().trim().parse().unwrap()
+        std::str::from_utf8(&printed)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
     }
 
     fn commit_of(sandbox: &Sandbox, repo: &Repo, tree: Oid) -> Oid {
@@ -427,14 +549,29 @@ mod tests {
         ] {
             let commit = commit_of(&sandbox, &repo, store(&sandbox, &repo, "tree", &raw));
             assert!(objects.state_root(Some(commit)).is_err(), "{raw:?}");
-            assert!(objects.change_digest(Some(commit), None).is_err(), "{raw:?}");
+            assert!(
+                objects.change_digest(Some(commit), None).is_err(),
+                "{raw:?}"
+            );
         }
         assert!(objects.change_digest(Some(absent), Some(absent)).is_err());
         assert!(objects.state_root(Some(blob)).is_err());
-        assert!(objects.state_root(Some(commit_of(&sandbox, &repo, blob))).is_err());
-        assert!(objects.state_root(Some(commit_of(&sandbox, &repo, inner))).is_ok());
+        assert!(
+            objects
+                .state_root(Some(commit_of(&sandbox, &repo, blob)))
+                .is_err()
+        );
+        assert!(
+            objects
+                .state_root(Some(commit_of(&sandbox, &repo, inner)))
+                .is_ok()
+        );
         let submodule = store(&sandbox, &repo, "tree", &entry("160000", "s", absent));
-        assert!(objects.state_root(Some(commit_of(&sandbox, &repo, submodule))).is_ok());
+        assert!(
+            objects
+                .state_root(Some(commit_of(&sandbox, &repo, submodule)))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -447,8 +584,14 @@ mod tests {
         let one = commit_of(&sandbox, &repo, store(&sandbox, &repo, "tree", &folder));
         let raw = [tree_entry("100644", "f", blob), folder].concat();
         let two = commit_of(&sandbox, &repo, store(&sandbox, &repo, "tree", &raw));
-        assert_eq!(objects.changed_paths(Some(one), Some(two)).unwrap(), [b"f".to_vec()]);
-        assert_eq!(objects.change_digest(Some(one), Some(one)).unwrap(), Digest::of(b""));
+        assert_eq!(
+            objects.changed_paths(Some(one), Some(two)).unwrap(),
+            [b"f".to_vec()]
+        );
+        assert_eq!(
+            objects.change_digest(Some(one), Some(one)).unwrap(),
+            Digest::of(b"")
+        );
         let empty = commit_of(&sandbox, &repo, Oid::EMPTY_TREE);
         assert_eq!(objects.state_root(Some(empty)).unwrap(), Digest::of(b""));
     }
@@ -461,8 +604,14 @@ mod tests {
         let path = |components: usize| vec!["d"; components].join("/");
         let just = sandbox.commit_text(&repo, &[], &[(&path(MAX_DEPTH), "x")]);
         let over = sandbox.commit_text(&repo, &[], &[(&path(MAX_DEPTH + 1), "x")]);
-        assert_eq!(objects.changed_paths(None, Some(just)).unwrap(), [path(MAX_DEPTH).into_bytes()]);
-        assert!(matches!(objects.changed_paths(None, Some(over)), Err(RepoError::TooLarge { .. })));
+        assert_eq!(
+            objects.changed_paths(None, Some(just)).unwrap(),
+            [path(MAX_DEPTH).into_bytes()]
+        );
+        assert!(matches!(
+            objects.changed_paths(None, Some(over)),
+            Err(RepoError::TooLarge { .. })
+        ));
     }
 
     #[test]
@@ -474,15 +623,27 @@ mod tests {
         let long = "x".repeat(1 << 20);
         let file = store(&sandbox, &repo, "tree", &tree_entry("100644", "f", blob));
         // Without a single file; with a file at the end of each way; with few ways that are long.
-        for (inner, name, levels) in [(Oid::EMPTY_TREE, "d", 5), (file, "d", 5), (file, long.as_str(), 2)] {
+        for (inner, name, levels) in [
+            (Oid::EMPTY_TREE, "d", 5),
+            (file, "d", 5),
+            (file, long.as_str(), 2),
+        ] {
             let wide = |inner: Oid| -> Oid {
-                let entries: Vec<u8> =
-                    (10..60).flat_map(|n| tree_entry("40000", &format!("{n}{name}"), inner)).collect();
+                let entries: Vec<u8> = (10..60)
+                    .flat_map(|n| tree_entry("40000", &format!("{n}{name}"), inner))
+                    .collect();
                 store(&sandbox, &repo, "tree", &entries)
             };
-            let bomb = commit_of(&sandbox, &repo, (0..levels).fold(inner, |inner, _| wide(inner)));
+            let bomb = commit_of(
+                &sandbox,
+                &repo,
+                (0..levels).fold(inner, |inner, _| wide(inner)),
+            );
             let refused = objects.change_digest(None, Some(bomb));
-            assert!(matches!(refused, Err(RepoError::TooLarge { .. })), "{refused:?}");
+            assert!(
+                matches!(refused, Err(RepoError::TooLarge { .. })),
+                "{refused:?}"
+            );
         }
     }
 
@@ -501,9 +662,13 @@ mod tests {
         }
         for commit in &commits {
             let printed = sandbox.git(repo.git_dir(), &["rev-list", &commit.to_string()]);
-            let history: BTreeSet<Oid> = printed.lines().map(|line| line.parse().unwrap()).collect();
+            let history: BTreeSet<Oid> =
+                printed.lines().map(|line| line.parse().unwrap()).collect();
             for other in &commits {
-                assert_eq!(objects.is_ancestor(*other, *commit).unwrap(), history.contains(other));
+                assert_eq!(
+                    objects.is_ancestor(*other, *commit).unwrap(),
+                    history.contains(other)
+                );
             }
         }
         assert!(objects.is_ancestor(Oid::new([9; 20]), commits[0]).is_err());
@@ -517,16 +682,32 @@ mod tests {
         let two = sandbox.commit_text(&repo, &[one], &[("f", "2")]);
         let three = sandbox.commit_text(&repo, &[two], &[("f", "3")]);
         let other = sandbox.commit_text(&repo, &[], &[("f", "4")]);
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &three.to_string()]);
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/other", &other.to_string()]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &three.to_string()],
+        );
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/other", &other.to_string()],
+        );
         let url = format!("file://{}", repo.git_dir().display());
-        let depth = ["clone", "--quiet", "--bare", "--depth=2", "--no-single-branch", &url, "cut"];
+        let depth = [
+            "clone",
+            "--quiet",
+            "--bare",
+            "--depth=2",
+            "--no-single-branch",
+            &url,
+            "cut",
+        ];
         sandbox.git(sandbox.path(), &depth);
         let cut = Repo::open_with(&sandbox.path().join("cut"), sandbox.env()).unwrap();
         let objects = cut.objects().unwrap();
         assert!(cut.is_shallow());
         assert!(objects.is_ancestor(two, three).unwrap());
-        assert!(matches!(objects.is_ancestor(other, three), Err(RepoError::Shallow(oid)) if oid == one));
+        assert!(
+            matches!(objects.is_ancestor(other, three), Err(RepoError::Shallow(oid)) if oid == one)
+        );
         assert!(objects.change_digest(Some(two), Some(three)).is_ok());
     }
 
@@ -538,7 +719,11 @@ mod tests {
         let commit = sandbox.commit_text(&repo, &[], &[("a", "1")]);
         let tag = |name: &str, of: &str| -> Oid {
             sandbox.git(dir, &["tag", "-a", "-m", name, name, of]);
-            sandbox.git(dir, &["rev-parse", name]).trim().parse().unwrap()
+            sandbox
+                .git(dir, &["rev-parse", name])
+                .trim()
+                .parse()
+                .unwrap()
         };
         let once = tag("once", &commit.to_string());
         let twice = tag("twice", "once");

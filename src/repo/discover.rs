@@ -6,12 +6,24 @@ use super::git::{self, Environment, GitCommand};
 use super::{Repo, RepoError};
 
 /// Asks git about the repository that `rev_parse` runs in.
-pub(super) fn repo(rev_parse: GitCommand, start: &Path, env: Environment) -> Result<Repo, RepoError> {
-    let asked =
-        ["--path-format=absolute", "--show-object-format", "--is-bare-repository", "--git-common-dir", "--git-dir"];
+pub(super) fn repo(
+    rev_parse: GitCommand,
+    start: &Path,
+    env: Environment,
+) -> Result<Repo, RepoError> {
+    let asked = [
+        "--path-format=absolute",
+        "--show-object-format",
+        "--is-bare-repository",
+        "--git-common-dir",
+        "--git-dir",
+    ];
     let output = rev_parse.args(asked).output()?;
     if !output.status.success() {
-        return Err(RepoError::NotARepository { dir: start.to_owned(), message: output.message() });
+        return Err(RepoError::NotARepository {
+            dir: start.to_owned(),
+            message: output.message(),
+        });
     }
     let answer = || git::unreadable("rev-parse", &output.stdout);
     let text = output.stdout.strip_suffix(b"\n").ok_or_else(answer)?;
@@ -22,11 +34,26 @@ pub(super) fn repo(rev_parse: GitCommand, start: &Path, env: Environment) -> Res
     let (common_dir, own_dir) = (path(common_dir)?, path(own_dir)?);
     if *format != b"sha1" {
         let format = git::clean_text(&String::from_utf8_lossy(format));
-        return Err(RepoError::ObjectFormat { dir: common_dir, format });
+        return Err(RepoError::ObjectFormat {
+            dir: common_dir,
+            format,
+        });
     }
     let bare = *bare == b"true";
-    let work_dir = if bare { own_dir.clone() } else { work_dir(&own_dir) };
-    Ok(Repo { common_dir, own_dir, work_dir, bare, env, settings: Default::default(), watcher: Default::default() })
+    let work_dir = if bare {
+        own_dir.clone()
+    } else {
+        work_dir(&own_dir)
+    };
+    Ok(Repo {
+        common_dir,
+        own_dir,
+        work_dir,
+        bare,
+        env,
+        settings: Default::default(),
+        watcher: Default::default(),
+    })
 }
 
 #[cfg(unix)]

@@ -25,7 +25,13 @@ const KEPT: &[&str] = &[
 ];
 
 /// Families of such variables, by prefix.
-const KEPT_PREFIXES: &[&str] = &["GIT_HTTP_", "GIT_PROTOCOL", "GIT_PROXY_", "GIT_SSL_", "GIT_TRACE"];
+const KEPT_PREFIXES: &[&str] = &[
+    "GIT_HTTP_",
+    "GIT_PROTOCOL",
+    "GIT_PROXY_",
+    "GIT_SSL_",
+    "GIT_TRACE",
+];
 
 /// A command that could not be run, or that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +104,10 @@ impl Environment {
 
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.vars.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_os_str())
+        self.vars
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_os_str())
     }
 
     /// The whole path of a program on `PATH`; its name where it is not found there, so that to start it
@@ -106,8 +115,13 @@ impl Environment {
     /// the longer the more memory it holds.
     fn find(&self, program: &str) -> OsString {
         let folders = self.get("PATH").map(std::env::split_paths);
-        let places = folders.into_iter().flatten().filter(|folder| folder.is_absolute());
-        let found = places.map(|folder| folder.join(program)).find(|path| cfg!(unix) && is_executable(path));
+        let places = folders
+            .into_iter()
+            .flatten()
+            .filter(|folder| folder.is_absolute());
+        let found = places
+            .map(|folder| folder.join(program))
+            .find(|path| cfg!(unix) && is_executable(path));
         found.map_or_else(|| program.into(), OsString::from)
     }
 
@@ -122,7 +136,8 @@ impl Environment {
 #[cfg(unix)]
 pub fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -188,7 +203,8 @@ impl GitCommand {
     /// Takes this repository, without looking for one.
     pub fn git_dir(mut self, git_dir: &Path) -> Self {
         // A path below a file cannot exist, so there never is a graft file.
-        self.env.set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
+        self.env
+            .set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
         self.git_dir = Some(git_dir.to_owned());
         self
     }
@@ -239,33 +255,54 @@ impl GitCommand {
 
     /// Has it say how far it is, and tells that to the watcher; without one it says nothing of it.
     pub fn watched(self, watcher: &Watcher) -> Self {
-        let flag = if watcher.is_some() { "--progress" } else { "--no-progress" };
-        Self { watcher: watcher.clone(), ..self.arg(flag) }
+        let flag = if watcher.is_some() {
+            "--progress"
+        } else {
+            "--no-progress"
+        };
+        Self {
+            watcher: watcher.clone(),
+            ..self.arg(flag)
+        }
     }
 
     /// Runs it; a failure of the command is no error here.
     pub fn output(self) -> Result<Output, GitError> {
         let command = self.name;
-        self.finish().map_err(|source| GitError::Start { command, source })
+        self.finish()
+            .map_err(|source| GitError::Start { command, source })
     }
 
     /// Runs it; anything but exit status 0 is an error.
     pub fn run(self) -> Result<Output, GitError> {
         let command = self.name;
         let output = self.output()?;
-        if output.status.success() { Ok(output) } else { Err(failed(command, &output)) }
+        if output.status.success() {
+            Ok(output)
+        } else {
+            Err(failed(command, &output))
+        }
     }
 
     /// Starts it with pipes to and from it.
     pub fn start(self) -> Result<Child, GitError> {
-        self.command(true).spawn().map_err(|source| GitError::Start { command: self.name, source })
+        self.command(true)
+            .spawn()
+            .map_err(|source| GitError::Start {
+                command: self.name,
+                source,
+            })
     }
 
     fn finish(mut self) -> std::io::Result<Output> {
         let input = self.input.take();
         let mut child = self.command(input.is_some()).spawn()?;
         let writer = feed(&mut child, input);
-        let listener = self.watcher.is_some().then(|| listen(&mut child, self.watcher.clone())).flatten();
+        let listener = self
+            .watcher
+            .is_some()
+            .then(|| listen(&mut child, self.watcher.clone()))
+            .flatten();
         let mut output = child.wait_with_output()?;
         if let Some(listener) = listener {
             output.stderr = listener.join().unwrap_or_default();
@@ -274,12 +311,18 @@ impl GitCommand {
             // A child that exits without reading all of its input is judged by its status.
             let _ = writer.join();
         }
-        Ok(Output { status: output.status, stdout: output.stdout, stderr: output.stderr })
+        Ok(Output {
+            status: output.status,
+            stdout: output.stdout,
+            stderr: output.stderr,
+        })
     }
 
     fn command(&self, with_input: bool) -> Command {
         let mut command = Command::new(self.env.find("git"));
-        command.env_clear().envs(self.env.vars.iter().map(|(name, value)| (name, value)));
+        command
+            .env_clear()
+            .envs(self.env.vars.iter().map(|(name, value)| (name, value)));
         command.arg("-C").arg(&self.dir);
         if let Some(git_dir) = &self.git_dir {
             let mut arg = OsString::from("--git-dir=");
@@ -290,7 +333,11 @@ impl GitCommand {
             command.arg("-c").arg(setting);
         }
         command.arg(self.name).args(&self.args);
-        command.stdin(if with_input { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if with_input {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -327,28 +374,44 @@ pub(super) fn failed(command: &'static str, output: &Output) -> GitError {
     let message = output.message();
     match lock_file(&message) {
         Some(file) => GitError::Locked { file },
-        None => GitError::Failed { command, status: output.status, message },
+        None => GitError::Failed {
+            command,
+            status: output.status,
+            message,
+        },
     }
 }
 
 /// The lock file that was in the way, by git's words.
 pub(super) fn lock_file(message: &str) -> Option<String> {
     let (before, _) = message.split_once(": File exists")?;
-    let ref_lock = before.rsplit_once("Unable to create '").and_then(|(_, path)| path.strip_suffix('\''));
-    let config_lock = before.rsplit_once("could not lock config file ").map(|(_, path)| format!("{path}.lock"));
-    ref_lock.filter(|path| path.ends_with(".lock")).map(str::to_owned).or(config_lock)
+    let ref_lock = before
+        .rsplit_once("Unable to create '")
+        .and_then(|(_, path)| path.strip_suffix('\''));
+    let config_lock = before
+        .rsplit_once("could not lock config file ")
+        .map(|(_, path)| format!("{path}.lock"));
+    ref_lock
+        .filter(|path| path.ends_with(".lock"))
+        .map(str::to_owned)
+        .or(config_lock)
 }
 
 /// The error of an answer that cannot be read.
 pub(super) fn unreadable(command: &'static str, answer: &[u8]) -> GitError {
     let text: String = String::from_utf8_lossy(answer).chars().take(200).collect();
-    GitError::Answer { command, answer: clean_text(&text) }
+    GitError::Answer {
+        command,
+        answer: clean_text(&text),
+    }
 }
 
 /// Text that is safe to print: without control, bidirectional and invisible formatting
 /// characters, apart from line ends and tabs.
 pub fn clean_text(text: &str) -> String {
-    text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c)).collect()
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c))
+        .collect()
 }
 
 /// Control characters, and those that reorder, break or hide text: none of them may reach a terminal.
@@ -364,12 +427,22 @@ mod tests {
     use crate::repo::testing::Sandbox;
 
     fn os(pairs: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
-        pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect()
+        pairs
+            .iter()
+            .map(|(n, v)| ((*n).into(), (*v).into()))
+            .collect()
     }
 
     #[test]
     fn only_what_git_needs_to_authenticate_and_be_traced_is_passed_on() {
-        let kept = ["PATH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_SSL_NO_VERIFY", "GIT_TRACE2_EVENT", "GIT_PROTOCOL"];
+        let kept = [
+            "PATH",
+            "GIT_SSH_COMMAND",
+            "GIT_ASKPASS",
+            "GIT_SSL_NO_VERIFY",
+            "GIT_TRACE2_EVENT",
+            "GIT_PROTOCOL",
+        ];
         let dropped = [
             "GIT_DIR",
             "GIT_COMMON_DIR",
@@ -389,7 +462,11 @@ mod tests {
             "GIT_TEMPLATE_DIR",
             "git_dir",
         ];
-        let env = Environment::scrubbed(os(&kept.iter().chain(&dropped).map(|n| (*n, "x")).collect::<Vec<_>>()));
+        let env = Environment::scrubbed(os(&kept
+            .iter()
+            .chain(&dropped)
+            .map(|n| (*n, "x"))
+            .collect::<Vec<_>>()));
         for name in kept {
             assert!(env.get(name).is_some(), "{name} is kept");
         }
@@ -404,22 +481,37 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let input = b"4b825dc642cb6eb9a060e54bf8d69288fbee4905\n".repeat(50_000);
-        let command = GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let command =
+            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
         let output = command.arg("--batch-check").input(input).run().unwrap();
-        assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 50_000);
+        assert_eq!(
+            output.stdout.iter().filter(|b| **b == b'\n').count(),
+            50_000
+        );
     }
 
     #[test]
     fn a_failure_names_the_command_and_says_what_git_said() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
-        let command = GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
-        let error = command.args(["-t", "nothing"]).run().unwrap_err().to_string();
-        assert!(error.contains("git cat-file") && error.contains("Not a valid object name nothing"), "{error}");
+        let command =
+            GitCommand::new(&sandbox.env(), repo.git_dir(), "cat-file").git_dir(repo.git_dir());
+        let error = command
+            .args(["-t", "nothing"])
+            .run()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("git cat-file") && error.contains("Not a valid object name nothing"),
+            "{error}"
+        );
     }
 
     #[test]
     fn text_to_print_holds_no_control_or_direction_characters() {
-        assert_eq!(clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"), "a[31mbc\td\n");
+        assert_eq!(
+            clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"),
+            "a[31mbc\td\n"
+        );
     }
 }

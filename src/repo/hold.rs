@@ -20,15 +20,22 @@ impl Repo {
     /// nobody else can move them either.
     pub fn hold(&self, edits: &[RefEdit]) -> Result<Held, RefError> {
         let input = preparation(edits)?;
-        let mut child = self.git("update-ref").args(["--no-deref", "--stdin", "-z"]).start()?;
+        let mut child = self
+            .git("update-ref")
+            .args(["--no-deref", "--stdin", "-z"])
+            .start()?;
         let mut stdin = child.stdin.take();
         // A git that has given up already says why below.
-        let _ = stdin.as_mut().map(|stdin| stdin.write_all(&input).and_then(|()| stdin.flush()));
+        let _ = stdin
+            .as_mut()
+            .map(|stdin| stdin.write_all(&input).and_then(|()| stdin.flush()));
         let mut answers = child.stdout.take().map(BufReader::new);
         let mut stdout = Vec::new();
         while let Some(answers) = &mut answers {
             match answers.read_until(b'\n', &mut stdout) {
-                Ok(read) if read > 0 && stdout.ends_with(b"prepare: ok\n") => return Ok(Held { child, stdin }),
+                Ok(read) if read > 0 && stdout.ends_with(b"prepare: ok\n") => {
+                    return Ok(Held { child, stdin });
+                }
                 Ok(read) if read > 0 => {}
                 _ => break,
             }
@@ -36,9 +43,22 @@ impl Repo {
         drop(stdin);
         let mut stderr = Vec::new();
         // What cannot be read is left out of a message that is an error anyhow.
-        let _ = child.stderr.take().map(|mut pipe| pipe.read_to_end(&mut stderr));
-        let status = child.wait().map_err(|source| super::git::GitError::Start { command: "update-ref", source })?;
-        Err(self.why_refused(edits, &Output { status, stdout, stderr })?)
+        let _ = child
+            .stderr
+            .take()
+            .map(|mut pipe| pipe.read_to_end(&mut stderr));
+        let status = child.wait().map_err(|source| super::git::GitError::Start {
+            command: "update-ref",
+            source,
+        })?;
+        Err(self.why_refused(
+            edits,
+            &Output {
+                status,
+                stdout,
+                stderr,
+            },
+        )?)
     }
 }
 
@@ -61,11 +81,20 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
-        let edit = |new| [RefEdit { name: "refs/heads/main".into(), old: Expect::Any, new }];
+        let edit = |new| {
+            [RefEdit {
+                name: "refs/heads/main".into(),
+                old: Expect::Any,
+                new,
+            }]
+        };
         repo.transaction(&edit(Some(one))).unwrap();
         for new in [Some(sandbox.commit_text(&repo, &[], &[("f", "2")])), None] {
             let held = repo.hold(&edit(new)).unwrap();
-            assert!(matches!(repo.transaction(&edit(new)), Err(RefError::Locked { .. })));
+            assert!(matches!(
+                repo.transaction(&edit(new)),
+                Err(RefError::Locked { .. })
+            ));
             drop(held);
             assert_eq!(repo.read("refs/heads/main").unwrap(), Some(one));
         }
@@ -77,11 +106,27 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
-        let edits = |name: &str, old| [RefEdit { name: name.into(), old, new: Some(one) }];
-        assert!(matches!(repo.hold(&edits("refs/heads/a", Expect::Is(one))), Err(RefError::Conflict { .. })));
+        let edits = |name: &str, old| {
+            [RefEdit {
+                name: name.into(),
+                old,
+                new: Some(one),
+            }]
+        };
+        assert!(matches!(
+            repo.hold(&edits("refs/heads/a", Expect::Is(one))),
+            Err(RefError::Conflict { .. })
+        ));
         assert!(repo.hold(&edits("refs/heads/a b", Expect::Any)).is_err());
-        sandbox.hook(&repo, "reference-transaction", "#!/bin/sh\ntest \"$1\" != prepared || { echo >&2 no; exit 1; }");
+        sandbox.hook(
+            &repo,
+            "reference-transaction",
+            "#!/bin/sh\ntest \"$1\" != prepared || { echo >&2 no; exit 1; }",
+        );
         let refused = repo.hold(&edits("refs/heads/a", Expect::Any)).unwrap_err();
-        assert!(matches!(&refused, RefError::Refused { message } if message.contains("no")), "{refused}");
+        assert!(
+            matches!(&refused, RefError::Refused { message } if message.contains("no")),
+            "{refused}"
+        );
     }
 }

@@ -16,10 +16,16 @@ impl Repo {
     /// Whether the Git that runs here takes hooks from its settings, as 2.54 and newer do. It is tried, because versions
     /// are numbered as their makers like.
     pub fn has_config_hooks(&self) -> Result<bool, RepoError> {
-        let probe = self.git("hook").config("hook.git-quorum-probe.event", "pre-push");
-        let output = probe.config("hook.git-quorum-probe.command", "true").args(["list", "pre-push"]).output()?;
+        let probe = self
+            .git("hook")
+            .config("hook.git-quorum-probe.event", "pre-push");
+        let output = probe
+            .config("hook.git-quorum-probe.command", "true")
+            .args(["list", "pre-push"])
+            .output()?;
         // Also where it would be disabled: then it says so.
-        Ok(output.status.success() && names(&output.stdout).any(|name| name.ends_with("git-quorum-probe")))
+        Ok(output.status.success()
+            && names(&output.stdout).any(|name| name.ends_with("git-quorum-probe")))
     }
 
     /// The hooks that Git takes from its settings at an event, in the caller's own environment, without those that are disabled.
@@ -29,7 +35,9 @@ impl Repo {
             command = command.env(&name, value);
         }
         // Status 1: there are none.
-        Ok(names(&command.output()?.stdout).map(str::to_owned).collect())
+        Ok(names(&command.output()?.stdout)
+            .map(str::to_owned)
+            .collect())
     }
 
     /// All values of `core.hooksPath` for this working tree, as paths, in Git's order: the last one counts.
@@ -54,17 +62,32 @@ impl Repo {
     /// The git directories of all working trees.
     fn worktrees(&self) -> Vec<PathBuf> {
         let linked = std::fs::read_dir(self.git_dir().join("worktrees"));
-        let mut linked: Vec<_> = linked.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let mut linked: Vec<_> = linked
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         linked.retain(|path| path.join("HEAD").exists());
         linked.sort();
-        std::iter::once(self.git_dir().to_owned()).chain(linked).collect()
+        std::iter::once(self.git_dir().to_owned())
+            .chain(linked)
+            .collect()
     }
 }
 
 fn paths(command: GitCommand) -> Result<Vec<PathBuf>, RepoError> {
-    let output = command.args(["--null", "--type=path", "--get-all", HOOKS_PATH]).output()?;
+    let output = command
+        .args(["--null", "--type=path", "--get-all", HOOKS_PATH])
+        .output()?;
     match output.status.code() {
-        Some(0) => Ok(output.stdout.strip_suffix(b"\0").unwrap_or_default().split(|b| *b == 0).map(path).collect()),
+        Some(0) => Ok(output
+            .stdout
+            .strip_suffix(b"\0")
+            .unwrap_or_default()
+            .split(|b| *b == 0)
+            .map(path)
+            .collect()),
         Some(NO_VALUE) => Ok(Vec::new()),
         _ => Err(git::failed("config", &output).into()),
     }
@@ -83,7 +106,9 @@ fn path(bytes: &[u8]) -> PathBuf {
 
 /// The hooks in an answer of `git hook list`; those that are disabled stand behind a word and a tab.
 fn names(answer: &[u8]) -> impl Iterator<Item = &str> {
-    answer.split(|b| *b == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
+    answer
+        .split(|b| *b == b'\n')
+        .filter_map(|line| std::str::from_utf8(line).ok())
 }
 
 /// What the caller's environment adds to the settings in files. It has no say in what we do, but it has in which hooks
@@ -94,7 +119,8 @@ fn caller_settings() -> Vec<(String, OsString)> {
             || name.starts_with("GIT_CONFIG_KEY_")
             || name.starts_with("GIT_CONFIG_VALUE_")
     };
-    let vars = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let vars =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     vars.filter(|(name, _)| is_setting(name)).collect()
 }
 
@@ -108,14 +134,24 @@ mod tests {
         let repo = sandbox.with_worktree("main");
         assert!(repo.hooks_paths().unwrap().is_empty());
         sandbox.commit_text(&repo, &[], &[("f", "x")]);
-        sandbox.git(repo.work_dir(), &["commit", "--quiet", "--allow-empty", "-m", "x"]);
-        sandbox.git(repo.work_dir(), &["worktree", "add", "--quiet", "../linked"]);
+        sandbox.git(
+            repo.work_dir(),
+            &["commit", "--quiet", "--allow-empty", "-m", "x"],
+        );
+        sandbox.git(
+            repo.work_dir(),
+            &["worktree", "add", "--quiet", "../linked"],
+        );
         repo.set_config("core.hooksPath", "~/a b").unwrap();
         repo.add_config("core.hooksPath", ".husky/_").unwrap();
         let home = sandbox.path().join("home/a b");
         assert_eq!(repo.hooks_paths().unwrap(), [home, ".husky/_".into()]);
-        repo.set_config("extensions.worktreeConfig", "true").unwrap();
-        sandbox.git(&sandbox.path().join("linked"), &["config", "--worktree", "core.hooksPath", "x"]);
+        repo.set_config("extensions.worktreeConfig", "true")
+            .unwrap();
+        sandbox.git(
+            &sandbox.path().join("linked"),
+            &["config", "--worktree", "core.hooksPath", "x"],
+        );
         let found = repo.hooks_path_in_worktrees().unwrap();
         let values: Vec<_> = found.into_iter().map(|(_, value)| value.unwrap()).collect();
         assert_eq!(values, [std::path::Path::new(".husky/_"), "x".as_ref()]);
@@ -128,7 +164,10 @@ mod tests {
         let file = repo.git_dir().join("config");
         let before = std::fs::read(&file).unwrap();
         assert!(!repo.edit_config(<[u8]>::to_vec).unwrap());
-        assert!(repo.edit_config(|text| [text, b"[quorum]\n\tx = y\n"].concat()).unwrap());
+        assert!(
+            repo.edit_config(|text| [text, b"[quorum]\n\tx = y\n"].concat())
+                .unwrap()
+        );
         assert_eq!(repo.config("quorum.x").unwrap().as_deref(), Some("y"));
         assert!(repo.edit_config(|_| before.clone()).unwrap());
         assert_eq!(repo.config("quorum.x").unwrap(), None);

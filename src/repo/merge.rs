@@ -43,14 +43,30 @@ impl Repo {
     /// A commit that merges `theirs` into `ours`, unsigned. Where the merge is clean, it is made
     /// even if one of the two descends from the other. Attributes of files (`merge=union`, merge
     /// drivers) have no say, since which of them git would read depends on what is checked out.
-    pub fn merge(&self, ours: Oid, theirs: Oid, message: &str, by: &Ident) -> Result<MergeOutcome, RepoError> {
+    pub fn merge(
+        &self,
+        ours: Oid,
+        theirs: Oid,
+        message: &str,
+        by: &Ident,
+    ) -> Result<MergeOutcome, RepoError> {
         let options = ["--write-tree", "-z", "--name-only", "--no-messages"];
         let command = pinned(self.git("merge-tree")).args(options);
-        let output = command.args([ours.to_string(), theirs.to_string()]).output()?;
+        let output = command
+            .args([ours.to_string(), theirs.to_string()])
+            .output()?;
         match output.status.code() {
             Some(0) => {
-                let tree = parse_oid("merge-tree", output.stdout.strip_suffix(b"\0").unwrap_or_default())?;
-                Ok(MergeOutcome::Commit(self.commit_tree(tree, &[ours, theirs], message, by)?))
+                let tree = parse_oid(
+                    "merge-tree",
+                    output.stdout.strip_suffix(b"\0").unwrap_or_default(),
+                )?;
+                Ok(MergeOutcome::Commit(self.commit_tree(
+                    tree,
+                    &[ours, theirs],
+                    message,
+                    by,
+                )?))
             }
             Some(1) => conflict(&output).map(MergeOutcome::Conflict),
             _ => Err(git::failed("merge-tree", &output).into()),
@@ -58,31 +74,49 @@ impl Repo {
     }
 
     /// Stores a commit of this tree, unsigned.
-    pub fn commit_tree(&self, tree: Oid, parents: &[Oid], message: &str, by: &Ident) -> Result<Oid, RepoError> {
-        let command = self.git("commit-tree").config("commit.gpgSign", "false").config("i18n.commitEncoding", "UTF-8");
+    pub fn commit_tree(
+        &self,
+        tree: Oid,
+        parents: &[Oid],
+        message: &str,
+        by: &Ident,
+    ) -> Result<Oid, RepoError> {
+        let command = self
+            .git("commit-tree")
+            .config("commit.gpgSign", "false")
+            .config("i18n.commitEncoding", "UTF-8");
         let mut command = identified(command, by).args(["--no-gpg-sign", "-F", "-"]);
         for parent in parents {
             command = command.arg("-p").arg(parent.to_string());
         }
-        let output = command.arg(tree.to_string()).input(message.as_bytes().to_vec()).run()?;
+        let output = command
+            .arg(tree.to_string())
+            .input(message.as_bytes().to_vec())
+            .run()?;
         Ok(parse_oid("commit-tree", output.stdout.trim_ascii())?)
     }
 }
 
 fn pinned(command: GitCommand) -> GitCommand {
-    let command =
-        command.without_work_tree().env("GIT_ATTR_NOSYSTEM", "1").env("GIT_ATTR_SOURCE", Oid::EMPTY_TREE.to_string());
-    PINNED.iter().fold(command, |command, (key, value)| command.config(key, value))
+    let command = command
+        .without_work_tree()
+        .env("GIT_ATTR_NOSYSTEM", "1")
+        .env("GIT_ATTR_SOURCE", Oid::EMPTY_TREE.to_string());
+    PINNED
+        .iter()
+        .fold(command, |command, (key, value)| command.config(key, value))
 }
 
 fn identified(command: GitCommand, by: &Ident) -> GitCommand {
     let date = format!("@{} +0000", by.seconds);
-    ["AUTHOR", "COMMITTER"].iter().fold(command, |command, role| {
-        command
-            .env(&format!("GIT_{role}_NAME"), by.name.as_str())
-            .env(&format!("GIT_{role}_EMAIL"), by.email.as_str())
-            .env(&format!("GIT_{role}_DATE"), date.as_str())
-    })
+    ["AUTHOR", "COMMITTER"]
+        .iter()
+        .fold(command, |command, role| {
+            command
+                .env(&format!("GIT_{role}_NAME"), by.name.as_str())
+                .env(&format!("GIT_{role}_EMAIL"), by.email.as_str())
+                .env(&format!("GIT_{role}_DATE"), date.as_str())
+        })
 }
 
 /// The paths after the tree in the answer to a merge with conflicts.
@@ -90,7 +124,9 @@ fn conflict(output: &Output) -> Result<Vec<String>, RepoError> {
     let mut parts = output.stdout.split(|b| *b == 0);
     parse_oid("merge-tree", parts.next().unwrap_or_default())?;
     let paths = parts.take_while(|path| !path.is_empty());
-    Ok(paths.map(|path| git::clean_text(&String::from_utf8_lossy(path))).collect())
+    Ok(paths
+        .map(|path| git::clean_text(&String::from_utf8_lossy(path)))
+        .collect())
 }
 
 #[cfg(test)]
@@ -99,7 +135,11 @@ mod tests {
     use crate::repo::testing::Sandbox;
 
     fn ident() -> Ident {
-        Ident { name: "Ann".into(), email: "ann@example.org".into(), seconds: 1_700_000_001 }
+        Ident {
+            name: "Ann".into(),
+            email: "ann@example.org".into(),
+            seconds: 1_700_000_001,
+        }
     }
 
     #[test]
@@ -112,13 +152,26 @@ mod tests {
         let first = repo.merge(ours, theirs, "Merge\n", &ident()).unwrap();
         repo.set_config("commit.gpgSign", "true").unwrap();
         repo.set_config("merge.renames", "false").unwrap();
-        assert_eq!(repo.merge(ours, theirs, "Merge\n", &ident()).unwrap(), first);
+        assert_eq!(
+            repo.merge(ours, theirs, "Merge\n", &ident()).unwrap(),
+            first
+        );
 
-        let MergeOutcome::Commit(oid) = first else { panic!("{first:?}") };
+        let MergeOutcome::Commit(oid) = first else {
+            panic!("{first:?}")
+        };
         let objects = repo.objects().unwrap();
         assert_eq!(objects.parents(oid).unwrap(), [ours, theirs]);
-        assert_eq!(objects.changed_paths(Some(ours), Some(oid)).unwrap(), [b"b".to_vec()]);
-        let raw = String::from_utf8(objects.expect(oid, crate::repo::ObjectKind::Commit).unwrap()).unwrap();
+        assert_eq!(
+            objects.changed_paths(Some(ours), Some(oid)).unwrap(),
+            [b"b".to_vec()]
+        );
+        let raw = String::from_utf8(
+            objects
+                .expect(oid, crate::repo::ObjectKind::Commit)
+                .unwrap(),
+        )
+        .unwrap();
         assert!(raw.ends_with("author Ann <ann@example.org> 1700000001 +0000\ncommitter Ann <ann@example.org> 1700000001 +0000\n\nMerge\n"), "{raw}");
         assert!(repo.list(&[]).unwrap().is_empty());
         assert!(!repo.git_dir().join("index").exists());
@@ -132,8 +185,14 @@ mod tests {
         let ours = sandbox.commit_text(&repo, &[base], &[("a", "2\n"), ("d/é", "2\n")]);
         let theirs = sandbox.commit_text(&repo, &[base], &[("a", "3\n"), ("d/é", "3\n")]);
         let outcome = repo.merge(ours, theirs, "Merge\n", &ident()).unwrap();
-        assert_eq!(outcome, MergeOutcome::Conflict(vec!["a".into(), "d/é".into()]));
-        assert!(repo.merge(ours, Oid::new([7; 20]), "Merge\n", &ident()).is_err());
+        assert_eq!(
+            outcome,
+            MergeOutcome::Conflict(vec!["a".into(), "d/é".into()])
+        );
+        assert!(
+            repo.merge(ours, Oid::new([7; 20]), "Merge\n", &ident())
+                .is_err()
+        );
     }
 
     #[test]
@@ -146,9 +205,13 @@ mod tests {
         let theirs = sandbox.commit_text(&repo, &[base], &[rule, ("a", "3\n")]);
         let conflict = MergeOutcome::Conflict(vec!["a".into()]);
         assert_eq!(repo.merge(ours, theirs, "m", &ident()).unwrap(), conflict);
-        sandbox.git(repo.work_dir(), &["reset", "--quiet", "--hard", &ours.to_string()]);
+        sandbox.git(
+            repo.work_dir(),
+            &["reset", "--quiet", "--hard", &ours.to_string()],
+        );
         std::fs::write(sandbox.path().join("home/attributes"), rule.1).unwrap();
-        repo.set_config("core.attributesFile", "~/attributes").unwrap();
+        repo.set_config("core.attributesFile", "~/attributes")
+            .unwrap();
         assert_eq!(repo.merge(ours, theirs, "m", &ident()).unwrap(), conflict);
     }
 }

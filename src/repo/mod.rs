@@ -72,7 +72,9 @@ pub enum RepoError {
     #[error("object {0} is missing here; fetch it, or work in a complete clone")]
     Missing(Oid),
     /// The history that is needed is cut off here.
-    #[error("commit {0} is beyond the boundary of this shallow clone; run `git fetch --unshallow` first")]
+    #[error(
+        "commit {0} is beyond the boundary of this shallow clone; run `git fetch --unshallow` first"
+    )]
     Shallow(Oid),
     /// An object does not have the form that it must have.
     #[error("object {oid} cannot be used: {why}; `git fsck` may say more")]
@@ -147,8 +149,10 @@ impl Repo {
 
     /// As [`Repo::open`], with an environment for all that is run in it.
     pub fn open_with(git_dir: &Path, env: Environment) -> Result<Repo, RepoError> {
-        let absolute =
-            std::path::absolute(git_dir).map_err(|source| RepoError::Io { path: git_dir.to_owned(), source })?;
+        let absolute = std::path::absolute(git_dir).map_err(|source| RepoError::Io {
+            path: git_dir.to_owned(),
+            source,
+        })?;
         let command = GitCommand::new(&env, &absolute, "rev-parse").git_dir(&absolute);
         discover::repo(command, &absolute, env)
     }
@@ -230,8 +234,15 @@ impl Repo {
     /// Runs the hooks of this name as Git would, without arguments and input; there may be none. A hook that
     /// refuses gives what it said.
     pub fn run_hook(&self, name: &str) -> Result<Result<(), String>, RepoError> {
-        let output = self.git("hook").args(["run", "--ignore-missing", name]).output()?;
-        Ok(if output.status.success() { Ok(()) } else { Err(output.message()) })
+        let output = self
+            .git("hook")
+            .args(["run", "--ignore-missing", name])
+            .output()?;
+        Ok(if output.status.success() {
+            Ok(())
+        } else {
+            Err(output.message())
+        })
     }
 
     /// A git command in this repository.
@@ -248,7 +259,10 @@ impl Repo {
 fn quoted(path: &Path) -> std::ffi::OsString {
     let text = path.to_string_lossy();
     if text.contains([':', '"', '\\', '\n']) {
-        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let escaped = text
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n");
         return format!("\"{escaped}\"").into();
     }
     path.into()
@@ -267,7 +281,9 @@ mod tests {
 
     fn environment_with(sandbox: &Sandbox, extra: &[(&str, &Path)]) -> Environment {
         let own = ["HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "PATH"];
-        let kept = own.iter().map(|name| ((*name).into(), sandbox.env().get(name).unwrap().to_owned()));
+        let kept = own
+            .iter()
+            .map(|name| ((*name).into(), sandbox.env().get(name).unwrap().to_owned()));
         Environment::scrubbed(kept.chain(extra.iter().map(|(n, v)| ((*n).into(), (*v).into()))))
     }
 
@@ -279,19 +295,31 @@ mod tests {
         let commit = sandbox.commit_text(&main, &[], &[("sub/f", "x")]);
         sandbox.git(&top, &["update-ref", "HEAD", &commit.to_string()]);
         sandbox.git(&top, &["reset", "--quiet", "--hard"]);
-        sandbox.git(&top, &["worktree", "add", "--quiet", "-b", "other", "../linked"]);
+        sandbox.git(
+            &top,
+            &["worktree", "add", "--quiet", "-b", "other", "../linked"],
+        );
 
         let sub = Repo::discover_with(&top.join("sub"), sandbox.env()).unwrap();
-        assert_eq!((sub.git_dir(), sub.work_dir(), sub.is_bare()), (&*top.join(".git"), &*top, false));
+        assert_eq!(
+            (sub.git_dir(), sub.work_dir(), sub.is_bare()),
+            (&*top.join(".git"), &*top, false)
+        );
 
         let linked = Repo::discover_with(&sandbox.path().join("linked"), sandbox.env()).unwrap();
         assert_eq!(linked.git_dir(), top.join(".git"));
-        assert_eq!(linked.work_dir(), sandbox.path().join("linked").canonicalize().unwrap());
+        assert_eq!(
+            linked.work_dir(),
+            sandbox.path().join("linked").canonicalize().unwrap()
+        );
         assert_eq!(linked.head().unwrap().as_deref(), Some("refs/heads/other"));
         assert_eq!(main.head().unwrap().as_deref(), Some("refs/heads/main"));
 
         let opened = Repo::open_with(&top.join(".git"), sandbox.env()).unwrap();
-        assert_eq!((opened.git_dir(), opened.work_dir()), (&*top.join(".git"), &*top));
+        assert_eq!(
+            (opened.git_dir(), opened.work_dir()),
+            (&*top.join(".git"), &*top)
+        );
 
         let bare = sandbox.bare("bare");
         let found = Repo::discover_with(&bare.git_dir().join("refs"), sandbox.env()).unwrap();
@@ -304,7 +332,10 @@ mod tests {
         let here = sandbox.bare("here");
         let other = sandbox.bare("other");
         let commit = sandbox.commit_text(&other, &[], &[("f", "x")]);
-        sandbox.git(other.git_dir(), &["update-ref", "refs/heads/main", &commit.to_string()]);
+        sandbox.git(
+            other.git_dir(),
+            &["update-ref", "refs/heads/main", &commit.to_string()],
+        );
         let objects = other.git_dir().join("objects");
         let env = environment_with(
             &sandbox,
@@ -327,9 +358,14 @@ mod tests {
         let sandbox = Sandbox::new();
         let nowhere = Repo::discover_with(&sandbox.path().join("home"), sandbox.env());
         assert!(matches!(nowhere, Err(RepoError::NotARepository { .. })));
-        sandbox.git(sandbox.path(), &["init", "--quiet", "--bare", "--object-format=sha256", "new"]);
+        sandbox.git(
+            sandbox.path(),
+            &["init", "--quiet", "--bare", "--object-format=sha256", "new"],
+        );
         let sha256 = Repo::open_with(&sandbox.path().join("new"), sandbox.env());
-        assert!(matches!(sha256, Err(RepoError::ObjectFormat { format, .. }) if format == "sha256"));
+        assert!(
+            matches!(sha256, Err(RepoError::ObjectFormat { format, .. }) if format == "sha256")
+        );
     }
 
     #[test]
@@ -339,15 +375,36 @@ mod tests {
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
         let two = sandbox.commit_text(&repo, &[one], &[("f", "2")]);
         let stranger = sandbox.commit_text(&repo, &[], &[("f", "3")]);
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &two.to_string()]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &two.to_string()],
+        );
         sandbox.git(repo.git_dir(), &["tag", "-a", "-m", "t", "v1", "main"]);
         std::fs::create_dir_all(repo.git_dir().join("info")).unwrap();
-        std::fs::write(repo.git_dir().join("info/grafts"), format!("{two} {stranger}\n")).unwrap();
-        sandbox.git(repo.git_dir(), &["replace", &one.to_string(), &stranger.to_string()]);
+        std::fs::write(
+            repo.git_dir().join("info/grafts"),
+            format!("{two} {stranger}\n"),
+        )
+        .unwrap();
+        sandbox.git(
+            repo.git_dir(),
+            &["replace", &one.to_string(), &stranger.to_string()],
+        );
 
         assert_eq!(repo.resolve("v1").unwrap(), Some(two));
         assert_eq!(repo.resolve("main~1").unwrap(), Some(one));
-        for none in ["", "nothing", "main^{tree}", "main:f", "^main", "--all", "-h", "a\0b", "main..main", "@{u}"] {
+        for none in [
+            "",
+            "nothing",
+            "main^{tree}",
+            "main:f",
+            "^main",
+            "--all",
+            "-h",
+            "a\0b",
+            "main..main",
+            "@{u}",
+        ] {
             assert_eq!(repo.resolve(none).unwrap(), None, "{none:?}");
         }
         let objects = repo.objects().unwrap();
@@ -363,7 +420,10 @@ mod tests {
         let known = sandbox.commit_text(&plain, &[], &[("f", "1")]);
         let other = sandbox.bare("other");
         let pushed = sandbox.commit_text(&other, &[], &[("f", "2")]);
-        let quarantine = plain.git_dir().join("objects").join("tmp_objdir-incoming-x");
+        let quarantine = plain
+            .git_dir()
+            .join("objects")
+            .join("tmp_objdir-incoming-x");
         std::fs::rename(other.git_dir().join("objects"), &quarantine).unwrap();
         assert!(!plain.objects().unwrap().contains(pushed).unwrap());
 
@@ -372,8 +432,15 @@ mod tests {
         let objects = repo.objects().unwrap();
         assert!(objects.contains(pushed).unwrap() && objects.contains(known).unwrap());
         assert_eq!(repo.resolve(&pushed.to_string()).unwrap(), Some(pushed));
-        let edit = RefEdit { name: "refs/heads/main".into(), old: Expect::Absent, new: Some(known) };
-        assert!(matches!(repo.transaction(&[edit]), Err(RefError::Refused { .. })));
+        let edit = RefEdit {
+            name: "refs/heads/main".into(),
+            old: Expect::Absent,
+            new: Some(known),
+        };
+        assert!(matches!(
+            repo.transaction(&[edit]),
+            Err(RefError::Refused { .. })
+        ));
         assert_eq!(plain.read("refs/heads/main").unwrap(), None);
     }
 }

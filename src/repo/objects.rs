@@ -51,7 +51,9 @@ pub struct Objects {
 
 impl std::fmt::Debug for Objects {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Objects").field("repo", &self.repo).finish_non_exhaustive()
+        f.debug_struct("Objects")
+            .field("repo", &self.repo)
+            .finish_non_exhaustive()
     }
 }
 
@@ -64,14 +66,22 @@ impl Repo {
 
 /// The id that Git gives these bytes as a commit; nothing is stored.
 pub fn commit_id(raw: &[u8]) -> Result<Oid, RepoError> {
-    from_git2(git2::Oid::hash_object(ObjectType::Commit, raw).map_err(|e| database("hash a commit", &e))?)
+    from_git2(
+        git2::Oid::hash_object(ObjectType::Commit, raw)
+            .map_err(|e| database("hash a commit", &e))?,
+    )
 }
 
 impl Objects {
     /// Opens the object database of a repository.
     pub fn open(repo: &Repo) -> Result<Objects, RepoError> {
         let reader = reader(repo)?;
-        Ok(Objects { repo: repo.clone(), reader, writer: OnceLock::new(), has_empty_tree: OnceLock::new() })
+        Ok(Objects {
+            repo: repo.clone(),
+            reader,
+            writer: OnceLock::new(),
+            has_empty_tree: OnceLock::new(),
+        })
     }
 
     /// The repository whose objects these are.
@@ -85,7 +95,12 @@ impl Objects {
             let object = odb.read(id)?;
             Ok((object.kind(), object.data().to_vec()))
         })?
-        .map(|(kind, data)| Ok(Object { kind: known(oid, kind)?, data }))
+        .map(|(kind, data)| {
+            Ok(Object {
+                kind: known(oid, kind)?,
+                data,
+            })
+        })
         .transpose()
     }
 
@@ -106,7 +121,10 @@ impl Objects {
     pub fn read_whole(&self, oid: Oid) -> Result<Object, RepoError> {
         let (_, size) = self.read_header(oid)?.ok_or(RepoError::Missing(oid))?;
         if size > MAX_BYTES {
-            return Err(RepoError::TooLarge { oid, what: format!("at most {MAX_BYTES} bytes") });
+            return Err(RepoError::TooLarge {
+                oid,
+                what: format!("at most {MAX_BYTES} bytes"),
+            });
         }
         self.read(oid)?.ok_or(RepoError::Missing(oid))
     }
@@ -122,14 +140,22 @@ impl Objects {
     /// Git hands it over piece by piece, which libgit2 does for loose objects only. Unlike libgit2, `cat-file` does not
     /// look whether what it reads has the id that it was asked for.
     fn digest_in_pieces(&self, oid: Oid, size: u64) -> Result<Digest, RepoError> {
-        let command = self.repo.git("cat-file").config("core.bigFileThreshold", &LARGE_BLOB.to_string());
+        let command = self
+            .repo
+            .git("cat-file")
+            .config("core.bigFileThreshold", &LARGE_BLOB.to_string());
         let mut child = command.args(["blob", &oid.to_string()]).start()?;
         let (mut hash, mut piece, mut total) = (Sha256::new(), vec![0; 1 << 16], 0);
         let mut id = sha1_checked::Sha1::new_with_prefix(format!("blob {size}\0"));
-        let failed = |why: String| RepoError::Database { action: format!("read {oid}"), message: why };
+        let failed = |why: String| RepoError::Database {
+            action: format!("read {oid}"),
+            message: why,
+        };
         if let Some(mut stdout) = child.stdout.take() {
             loop {
-                let count = stdout.read(&mut piece).map_err(|error| failed(error.to_string()))?;
+                let count = stdout
+                    .read(&mut piece)
+                    .map_err(|error| failed(error.to_string()))?;
                 if count == 0 {
                     break;
                 }
@@ -146,7 +172,9 @@ impl Objects {
         let id = id.try_finalize();
         match !id.has_collision() && id.hash().as_slice() == oid.bytes() {
             true => Ok(Digest::new(hash.finalize().into())),
-            false => Err(failed("what is stored under this id has another one".to_owned())),
+            false => Err(failed(
+                "what is stored under this id has another one".to_owned(),
+            )),
         }
     }
 
@@ -156,7 +184,10 @@ impl Objects {
         if object.kind == kind {
             return Ok(object.data);
         }
-        Err(RepoError::Malformed { oid, why: wanted(kind) })
+        Err(RepoError::Malformed {
+            oid,
+            why: wanted(kind),
+        })
     }
 
     /// Stores these bytes as a commit, and the empty tree with it, and returns the id.
@@ -173,8 +204,11 @@ impl Objects {
         match self.writer.get_or_init(|| writer(&self.repo)) {
             Some(repository) => {
                 let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
-                let written = repository.odb().and_then(|odb| odb.write(raw_kind(kind), raw));
-                let action = || format!("write to {}", self.repo.git_dir().join("objects").display());
+                let written = repository
+                    .odb()
+                    .and_then(|odb| odb.write(raw_kind(kind), raw));
+                let action =
+                    || format!("write to {}", self.repo.git_dir().join("objects").display());
                 from_git2(written.map_err(|e| database(&action(), &e))?)
             }
             None => self.write_through_git(kind, raw),
@@ -183,7 +217,13 @@ impl Objects {
 
     /// For repositories that libgit2 does not open, such as those with reftable.
     fn write_through_git(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
-        let command = self.repo.git("hash-object").args(["-w", "--literally", "--stdin", "-t", git_name(kind)]);
+        let command = self.repo.git("hash-object").args([
+            "-w",
+            "--literally",
+            "--stdin",
+            "-t",
+            git_name(kind),
+        ]);
         let output = command.input(raw.to_vec()).run()?;
         Ok(parse_oid("hash-object", output.stdout.trim_ascii())?)
     }
@@ -217,7 +257,8 @@ fn reader(repo: &Repo) -> Result<Odb<'static>, RepoError> {
     let folders = std::iter::once(repo.git_dir().join("objects")).chain(repo.quarantine());
     for folder in folders {
         let path = utf8(folder)?;
-        odb.add_disk_alternate(&path).map_err(|e| database(&format!("open {path}"), &e))?;
+        odb.add_disk_alternate(&path)
+            .map_err(|e| database(&format!("open {path}"), &e))?;
     }
     Ok(odb)
 }
@@ -228,11 +269,16 @@ fn writer(repo: &Repo) -> Option<Mutex<Repository>> {
 }
 
 fn utf8(path: PathBuf) -> Result<String, RepoError> {
-    path.into_os_string().into_string().map_err(|path| RepoError::Path(path.into()))
+    path.into_os_string()
+        .into_string()
+        .map_err(|path| RepoError::Path(path.into()))
 }
 
 fn database(action: &str, error: &git2::Error) -> RepoError {
-    RepoError::Database { action: action.to_owned(), message: git::clean_text(error.message()) }
+    RepoError::Database {
+        action: action.to_owned(),
+        message: git::clean_text(error.message()),
+    }
 }
 
 fn to_git2(oid: Oid) -> Result<git2::Oid, RepoError> {
@@ -253,7 +299,10 @@ fn known(oid: Oid, kind: ObjectType) -> Result<ObjectKind, RepoError> {
         ObjectType::Tree => Ok(ObjectKind::Tree),
         ObjectType::Commit => Ok(ObjectKind::Commit),
         ObjectType::Tag => Ok(ObjectKind::Tag),
-        ObjectType::Any => Err(RepoError::Malformed { oid, why: "its kind is unknown" }),
+        ObjectType::Any => Err(RepoError::Malformed {
+            oid,
+            why: "its kind is unknown",
+        }),
     }
 }
 
@@ -299,11 +348,36 @@ mod tests {
         let objects = repo.objects().unwrap();
         let oid = objects.write_commit(RAW).unwrap();
         let stored = objects.read(oid).unwrap().unwrap();
-        assert_eq!(stored, Object { kind: ObjectKind::Commit, data: RAW.to_vec() });
-        assert_eq!(objects.read_header(oid).unwrap(), Some((ObjectKind::Commit, RAW.len() as u64)));
-        assert_eq!(sandbox.git(repo.git_dir(), &["cat-file", "-t", &Oid::EMPTY_TREE.to_string()]), "tree");
-        assert_eq!(sandbox.git_bytes(repo.git_dir(), &["cat-file", "commit", &oid.to_string()], b""), RAW);
-        assert_eq!(objects.write_through_git(ObjectKind::Commit, RAW).unwrap(), oid);
+        assert_eq!(
+            stored,
+            Object {
+                kind: ObjectKind::Commit,
+                data: RAW.to_vec()
+            }
+        );
+        assert_eq!(
+            objects.read_header(oid).unwrap(),
+            Some((ObjectKind::Commit, RAW.len() as u64))
+        );
+        assert_eq!(
+            sandbox.git(
+                repo.git_dir(),
+                &["cat-file", "-t", &Oid::EMPTY_TREE.to_string()]
+            ),
+            "tree"
+        );
+        assert_eq!(
+            sandbox.git_bytes(
+                repo.git_dir(),
+                &["cat-file", "commit", &oid.to_string()],
+                b""
+            ),
+            RAW
+        );
+        assert_eq!(
+            objects.write_through_git(ObjectKind::Commit, RAW).unwrap(),
+            oid
+        );
         assert!(objects.contains(Oid::EMPTY_TREE).unwrap());
     }
 
@@ -316,7 +390,10 @@ mod tests {
         for round in ["1", "2", "3"] {
             let commit = sandbox.commit_text(&repo, &commits, &[("f", round)]);
             assert!(objects.contains(commit).unwrap());
-            sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &commit.to_string()]);
+            sandbox.git(
+                repo.git_dir(),
+                &["update-ref", "refs/heads/main", &commit.to_string()],
+            );
             sandbox.git(repo.git_dir(), &["repack", "-adq"]);
             commits = vec![commit];
             assert!(objects.read(commit).unwrap().is_some());
@@ -333,13 +410,30 @@ mod tests {
         assert_eq!(objects.read(Oid::new([7; 20])).unwrap(), None);
         assert_eq!(objects.read_header(Oid::new([7; 20])).unwrap(), None);
         let hex = oid.to_string();
-        let file = repo.git_dir().join("objects").join(&hex[..2]).join(&hex[2..]);
-        let other = objects.write_commit(&[RAW, b"y"].concat()).unwrap().to_string();
+        let file = repo
+            .git_dir()
+            .join("objects")
+            .join(&hex[..2])
+            .join(&hex[2..]);
+        let other = objects
+            .write_commit(&[RAW, b"y"].concat())
+            .unwrap()
+            .to_string();
         std::fs::remove_file(&file).unwrap();
-        std::fs::copy(repo.git_dir().join("objects").join(&other[..2]).join(&other[2..]), &file).unwrap();
+        std::fs::copy(
+            repo.git_dir()
+                .join("objects")
+                .join(&other[..2])
+                .join(&other[2..]),
+            &file,
+        )
+        .unwrap();
         let fresh = repo.objects().unwrap();
         assert!(matches!(fresh.read(oid), Err(RepoError::Database { .. })));
-        assert!(matches!(objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob), Err(RepoError::Malformed { .. })));
+        assert!(matches!(
+            objects.expect(Oid::EMPTY_TREE, ObjectKind::Blob),
+            Err(RepoError::Malformed { .. })
+        ));
     }
 
     /// Two large files in each other's place: git streams what lies there, and says nothing.
@@ -349,16 +443,24 @@ mod tests {
         let repo = sandbox.bare("r");
         let objects = repo.objects().unwrap();
         let large = |byte: u8| vec![byte; LARGE_BLOB as usize + 1];
-        let [one, other] = [b'1', b'2'].map(|byte| objects.write(ObjectKind::Blob, &large(byte)).unwrap());
+        let [one, other] =
+            [b'1', b'2'].map(|byte| objects.write(ObjectKind::Blob, &large(byte)).unwrap());
         assert_eq!(objects.blob_digest(one).unwrap(), Digest::of(&large(b'1')));
         let place = |oid: Oid| {
             let hex = oid.to_string();
-            repo.git_dir().join("objects").join(&hex[..2]).join(&hex[2..])
+            repo.git_dir()
+                .join("objects")
+                .join(&hex[..2])
+                .join(&hex[2..])
         };
         std::fs::remove_file(place(one)).unwrap();
         std::fs::copy(place(other), place(one)).unwrap();
         let config = format!("core.bigFileThreshold={LARGE_BLOB}");
-        let streamed = sandbox.git_bytes(repo.git_dir(), &["-c", &config, "cat-file", "blob", &one.to_string()], b"");
+        let streamed = sandbox.git_bytes(
+            repo.git_dir(),
+            &["-c", &config, "cat-file", "blob", &one.to_string()],
+            b"",
+        );
         assert_eq!(streamed, large(b'2'), "what would be taken for it");
         let error = objects.blob_digest(one).unwrap_err().to_string();
         assert!(error.contains("has another one"), "{error}");

@@ -13,9 +13,9 @@ impl Repo {
         let path = self.git_dir().join("packed-refs");
         let line = format!("{oid} {name}");
         match read(&path)? {
-            Some(packed) if !self.git_dir().join("packed-refs.lock").exists() => {
-                Ok(packed.split(|b| *b == b'\n').any(|packed| packed == line.as_bytes()))
-            }
+            Some(packed) if !self.git_dir().join("packed-refs.lock").exists() => Ok(packed
+                .split(|b| *b == b'\n')
+                .any(|packed| packed == line.as_bytes())),
             _ => Ok(false),
         }
     }
@@ -25,7 +25,10 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, RepoError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(RepoError::Io { path: path.to_owned(), source }),
+        Err(source) => Err(RepoError::Io {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -39,13 +42,22 @@ mod tests {
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
         let two = sandbox.commit_text(&repo, &[], &[("f", "2")]);
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &one.to_string()]);
-        assert!(!repo.stays_packed("refs/heads/main", one).unwrap(), "there is no packed-refs");
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &one.to_string()],
+        );
+        assert!(
+            !repo.stays_packed("refs/heads/main", one).unwrap(),
+            "there is no packed-refs"
+        );
         sandbox.git(repo.git_dir(), &["pack-refs", "--all"]);
         assert!(repo.stays_packed("refs/heads/main", one).unwrap());
         assert!(!repo.stays_packed("refs/heads/main", two).unwrap());
         assert!(!repo.stays_packed("refs/heads/mai", one).unwrap());
         std::fs::write(repo.git_dir().join("packed-refs.lock"), "").unwrap();
-        assert!(!repo.stays_packed("refs/heads/main", one).unwrap(), "somebody rewrites it");
+        assert!(
+            !repo.stays_packed("refs/heads/main", one).unwrap(),
+            "somebody rewrites it"
+        );
     }
 }

@@ -10,8 +10,11 @@ use crate::fault;
 use crate::id::Oid;
 
 /// Pauses between the tries of what meets a lock.
-pub(super) const PAUSES: [Duration; 3] =
-    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
+pub(super) const PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(150),
+    Duration::from_millis(400),
+];
 
 /// More refs than this are listed all together rather than by name.
 const BY_NAME: usize = 100;
@@ -87,7 +90,10 @@ impl Repo {
     /// whose name is not UTF-8 are left out. A broken ref is left out, as git does.
     pub fn list(&self, prefixes: &[&str]) -> Result<BTreeMap<String, Oid>, RepoError> {
         let refs = self.list_values(prefixes)?;
-        Ok(refs.into_iter().map(|(name, value)| (name, value.oid)).collect())
+        Ok(refs
+            .into_iter()
+            .map(|(name, value)| (name, value.oid))
+            .collect())
     }
 
     /// As [`Repo::list`] for these names, which may be many: then all refs are listed. Names that no ref can have are left
@@ -96,7 +102,10 @@ impl Repo {
         &self,
         names: impl IntoIterator<Item = &'a str>,
     ) -> Result<BTreeMap<String, Oid>, RepoError> {
-        let names: Vec<&str> = names.into_iter().filter(|name| valid_ref_name(name)).collect();
+        let names: Vec<&str> = names
+            .into_iter()
+            .filter(|name| valid_ref_name(name))
+            .collect();
         match names.len() {
             0 => Ok(BTreeMap::new()),
             1..=BY_NAME => self.list(&names),
@@ -111,11 +120,21 @@ impl Repo {
         for prefix in prefixes {
             let name = prefix.strip_suffix('/').unwrap_or(prefix);
             let whole = name == "refs" || valid_ref_name(name);
-            command = command.arg(if whole { Ok(*prefix) } else { Err(bad_name(prefix)) }?);
+            command = command.arg(if whole {
+                Ok(*prefix)
+            } else {
+                Err(bad_name(prefix))
+            }?);
         }
         let output = command.run()?;
-        let lines = output.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty());
-        lines.filter_map(|line| std::str::from_utf8(line).ok()).map(parse_line).collect()
+        let lines = output
+            .stdout
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty());
+        lines
+            .filter_map(|line| std::str::from_utf8(line).ok())
+            .map(parse_line)
+            .collect()
     }
 
     /// What one ref leads to, symbolic or not; `None` when there is no such ref.
@@ -134,9 +153,16 @@ impl Repo {
     /// The branch that `HEAD` of this worktree is on, whether it exists yet or not; `None` when it
     /// is detached.
     pub fn head(&self) -> Result<Option<String>, RepoError> {
-        let output = self.git("symbolic-ref").args(["--quiet", "HEAD"]).output()?;
+        let output = self
+            .git("symbolic-ref")
+            .args(["--quiet", "HEAD"])
+            .output()?;
         match output.status.code() {
-            Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())),
+            Some(0) => Ok(Some(
+                String::from_utf8_lossy(&output.stdout)
+                    .trim_end()
+                    .to_owned(),
+            )),
             Some(1) => Ok(None),
             _ => Err(git::failed("symbolic-ref", &output).into()),
         }
@@ -144,10 +170,15 @@ impl Repo {
 
     /// Makes a ref stand for another one, which need not exist.
     pub fn set_symbolic(&self, name: &str, target: &str) -> Result<(), RepoError> {
-        if let Some(bad) = [name, target].into_iter().find(|name| !valid_ref_name(name)) {
+        if let Some(bad) = [name, target]
+            .into_iter()
+            .find(|name| !valid_ref_name(name))
+        {
             return Err(bad_name(bad));
         }
-        self.git("symbolic-ref").args(["-m", "git-quorum", name, target]).run()?;
+        self.git("symbolic-ref")
+            .args(["-m", "git-quorum", name, target])
+            .run()?;
         Ok(())
     }
 
@@ -177,7 +208,9 @@ impl Repo {
     }
 
     fn attempt(&self, edits: &[RefEdit], input: &[u8]) -> Result<(), RefError> {
-        let command = self.git("update-ref").args(["--no-deref", "--stdin", "-z", "-m", "git-quorum"]);
+        let command =
+            self.git("update-ref")
+                .args(["--no-deref", "--stdin", "-z", "-m", "git-quorum"]);
         fault::point("refs.move");
         let output = command.input(input.to_vec()).output()?;
         fault::point("refs.moved");
@@ -191,26 +224,42 @@ impl Repo {
     }
 
     /// The reason is first looked for in the refs themselves; git's words only tell the rest apart.
-    pub(super) fn why_refused(&self, edits: &[RefEdit], output: &Output) -> Result<RefError, RepoError> {
+    pub(super) fn why_refused(
+        &self,
+        edits: &[RefEdit],
+        output: &Output,
+    ) -> Result<RefError, RepoError> {
         let message = output.message();
         if let Some(file) = git::lock_file(&message) {
-            return Ok(RefError::Locked { message: GitError::Locked { file }.to_string() });
+            return Ok(RefError::Locked {
+                message: GitError::Locked { file }.to_string(),
+            });
         }
         if is_lock(&message) {
             return Ok(RefError::Locked { message });
         }
-        let refused = ["aborted by hook", "aborted by the reference-transaction hook", "quarantine"];
+        let refused = [
+            "aborted by hook",
+            "aborted by the reference-transaction hook",
+            "quarantine",
+        ];
         if refused.iter().any(|words| message.contains(words)) {
             return Ok(RefError::Refused { message });
         }
         for edit in edits {
             if !edit.old.is_met_by(self.read(&edit.name)?) {
-                return Ok(RefError::Conflict { name: edit.name.clone() });
+                return Ok(RefError::Conflict {
+                    name: edit.name.clone(),
+                });
             }
         }
-        let named = edits.iter().find(|edit| message.contains(&format!("'{}'", edit.name)));
+        let named = edits
+            .iter()
+            .find(|edit| message.contains(&format!("'{}'", edit.name)));
         Ok(match named {
-            Some(edit) if is_mismatch(&message) => RefError::Conflict { name: edit.name.clone() },
+            Some(edit) if is_mismatch(&message) => RefError::Conflict {
+                name: edit.name.clone(),
+            },
             Some(_) if message.contains("cannot lock ref") => RefError::Refused { message },
             _ => RefError::Other(git::failed("update-ref", output).into()),
         })
@@ -235,7 +284,11 @@ fn is_lock(message: &str) -> bool {
 
 /// Whether a value differed, by git's words, although it no longer does.
 fn is_mismatch(message: &str) -> bool {
-    let words = ["but expected", "reference already exists", "unable to resolve reference"];
+    let words = [
+        "but expected",
+        "reference already exists",
+        "unable to resolve reference",
+    ];
     words.iter().any(|words| message.contains(words))
 }
 
@@ -267,7 +320,8 @@ fn command(edit: &RefEdit) -> String {
 /// One line of `git for-each-ref`.
 fn parse_line(line: &str) -> Result<(String, RefValue), RepoError> {
     let mut fields = line.splitn(3, ' ');
-    let (Some(oid), Some(name), Some(symbolic)) = (fields.next(), fields.next(), fields.next()) else {
+    let (Some(oid), Some(name), Some(symbolic)) = (fields.next(), fields.next(), fields.next())
+    else {
         return Err(git::unreadable("for-each-ref", line.as_bytes()).into());
     };
     let oid = parse_oid("for-each-ref", oid.as_bytes())?;
@@ -276,14 +330,19 @@ fn parse_line(line: &str) -> Result<(String, RefValue), RepoError> {
 }
 
 fn bad_name(name: &str) -> RepoError {
-    RepoError::Name { what: "the ref name", name: clean_text(name) }
+    RepoError::Name {
+        what: "the ref name",
+        name: clean_text(name),
+    }
 }
 
 /// Whether this is the full name of a ref (`refs/...`) by the rules of `git check-ref-format`.
 pub fn valid_ref_name(name: &str) -> bool {
     let refused = |c: char| c.is_ascii_control() || " ~^:?*[\\".contains(c);
-    let component = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    name.strip_prefix("refs/").is_some_and(|rest| !rest.is_empty())
+    let component =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    name.strip_prefix("refs/")
+        .is_some_and(|rest| !rest.is_empty())
         && name.split('/').all(component)
         && !name.ends_with('.')
         && !name.contains("..")
@@ -308,16 +367,31 @@ mod tests {
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
         let two = sandbox.commit_text(&repo, &[one], &[("f", "2")]);
-        Two { sandbox, repo, one, two }
+        Two {
+            sandbox,
+            repo,
+            one,
+            two,
+        }
     }
 
     fn edit(name: &str, old: Expect, new: Option<Oid>) -> RefEdit {
-        RefEdit { name: name.to_owned(), old, new }
+        RefEdit {
+            name: name.to_owned(),
+            old,
+            new,
+        }
     }
 
     #[test]
     fn a_transaction_creates_moves_deletes_and_checks() {
-        let Two { sandbox: _sandbox, repo, one, two, .. } = two_commits();
+        let Two {
+            sandbox: _sandbox,
+            repo,
+            one,
+            two,
+            ..
+        } = two_commits();
         repo.transaction(&[]).unwrap();
         repo.transaction(&[
             edit("refs/heads/a", Expect::Absent, Some(one)),
@@ -331,13 +405,23 @@ mod tests {
             edit("refs/heads/gone", Expect::Any, None),
         ])
         .unwrap();
-        assert_eq!(repo.list(&[]).unwrap(), BTreeMap::from([("refs/heads/a".to_owned(), two)]));
+        assert_eq!(
+            repo.list(&[]).unwrap(),
+            BTreeMap::from([("refs/heads/a".to_owned(), two)])
+        );
     }
 
     #[test]
     fn one_stale_value_stops_the_whole_transaction_and_is_named() {
-        let Two { sandbox: _sandbox, repo, one, two, .. } = two_commits();
-        repo.transaction(&[edit("refs/heads/a", Expect::Absent, Some(one))]).unwrap();
+        let Two {
+            sandbox: _sandbox,
+            repo,
+            one,
+            two,
+            ..
+        } = two_commits();
+        repo.transaction(&[edit("refs/heads/a", Expect::Absent, Some(one))])
+            .unwrap();
         let before = repo.list(&[]).unwrap();
         let absent = "refs/heads/absent";
         for stale in [
@@ -349,19 +433,36 @@ mod tests {
             edit(absent, Expect::Is(one), None),
         ] {
             let name = stale.name.clone();
-            let result = repo.transaction(&[edit("refs/heads/new", Expect::Absent, Some(one)), stale.clone()]);
-            assert!(matches!(&result, Err(RefError::Conflict { name: n }) if *n == name), "{stale:?}: {result:?}");
+            let result = repo.transaction(&[
+                edit("refs/heads/new", Expect::Absent, Some(one)),
+                stale.clone(),
+            ]);
+            assert!(
+                matches!(&result, Err(RefError::Conflict { name: n }) if *n == name),
+                "{stale:?}: {result:?}"
+            );
             assert_eq!(repo.list(&[]).unwrap(), before);
         }
     }
 
     #[test]
     fn a_lock_is_waited_for_and_then_reported() {
-        let Two { sandbox: _sandbox, repo, one, .. } = two_commits();
+        let Two {
+            sandbox: _sandbox,
+            repo,
+            one,
+            ..
+        } = two_commits();
         let lock = repo.git_dir().join("refs/heads/a.lock");
         std::fs::write(&lock, "").unwrap();
-        let edits = [edit("refs/heads/b", Expect::Absent, Some(one)), edit("refs/heads/a", Expect::Absent, Some(one))];
-        assert!(matches!(repo.transaction(&edits), Err(RefError::Locked { .. })));
+        let edits = [
+            edit("refs/heads/b", Expect::Absent, Some(one)),
+            edit("refs/heads/a", Expect::Absent, Some(one)),
+        ];
+        assert!(matches!(
+            repo.transaction(&edits),
+            Err(RefError::Locked { .. })
+        ));
         assert!(repo.list(&[]).unwrap().is_empty());
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -375,46 +476,94 @@ mod tests {
 
     #[test]
     fn a_hook_and_git_itself_can_refuse() {
-        let Two { sandbox, repo, one, .. } = two_commits();
-        repo.transaction(&[edit("refs/heads/a", Expect::Absent, Some(one))]).unwrap();
+        let Two {
+            sandbox, repo, one, ..
+        } = two_commits();
+        repo.transaction(&[edit("refs/heads/a", Expect::Absent, Some(one))])
+            .unwrap();
         let nested = repo.transaction(&[edit("refs/heads/a/b", Expect::Absent, Some(one))]);
-        assert!(matches!(nested, Err(RefError::Refused { .. })), "{nested:?}");
-        let missing = repo.transaction(&[edit("refs/heads/c", Expect::Absent, Some(Oid::new([7; 20])))]);
+        assert!(
+            matches!(nested, Err(RefError::Refused { .. })),
+            "{nested:?}"
+        );
+        let missing = repo.transaction(&[edit(
+            "refs/heads/c",
+            Expect::Absent,
+            Some(Oid::new([7; 20])),
+        )]);
         assert!(matches!(missing, Err(RefError::Other(_))), "{missing:?}");
         let bad = repo.transaction(&[edit("refs/heads/x..y", Expect::Any, Some(one))]);
-        assert!(matches!(bad, Err(RefError::Other(RepoError::Name { .. }))), "{bad:?}");
+        assert!(
+            matches!(bad, Err(RefError::Other(RepoError::Name { .. }))),
+            "{bad:?}"
+        );
         sandbox.hook(
             &repo,
             "reference-transaction",
             "#!/bin/sh\n[ \"$1\" != prepared ] || { echo because >&2; exit 1; }\n",
         );
         let hooked = repo.transaction(&[edit("refs/heads/c", Expect::Absent, Some(one))]);
-        assert!(matches!(&hooked, Err(RefError::Refused { message }) if message.contains("because")), "{hooked:?}");
+        assert!(
+            matches!(&hooked, Err(RefError::Refused { message }) if message.contains("because")),
+            "{hooked:?}"
+        );
         assert_eq!(repo.list(&[]).unwrap().len(), 1);
     }
 
     #[test]
     fn listing_shows_exactly_what_lies_below_a_prefix_and_objects_of_any_kind() {
-        let Two { sandbox, repo, one, two } = two_commits();
+        let Two {
+            sandbox,
+            repo,
+            one,
+            two,
+        } = two_commits();
         let blob = sandbox.git_bytes(repo.git_dir(), &["hash-object", "-w", "--stdin"], b"blob");
         let blob: Oid = std::str::from_utf8(&blob).unwrap().trim().parse().unwrap();
-        let names = [("refs/quorum/x/a", one), ("refs/quorum/xy/b", two), ("refs/tags/blob", blob)];
-        let edits: Vec<RefEdit> = names.iter().map(|(n, o)| edit(n, Expect::Absent, Some(*o))).collect();
+        let names = [
+            ("refs/quorum/x/a", one),
+            ("refs/quorum/xy/b", two),
+            ("refs/tags/blob", blob),
+        ];
+        let edits: Vec<RefEdit> = names
+            .iter()
+            .map(|(n, o)| edit(n, Expect::Absent, Some(*o)))
+            .collect();
         repo.transaction(&edits).unwrap();
-        sandbox.git(repo.git_dir(), &["symbolic-ref", "refs/heads/alias", "refs/quorum/x/a"]);
+        sandbox.git(
+            repo.git_dir(),
+            &["symbolic-ref", "refs/heads/alias", "refs/quorum/x/a"],
+        );
 
         for prefix in ["refs/quorum/x", "refs/quorum/x/"] {
-            assert_eq!(repo.list(&[prefix]).unwrap(), BTreeMap::from([("refs/quorum/x/a".to_owned(), one)]));
+            assert_eq!(
+                repo.list(&[prefix]).unwrap(),
+                BTreeMap::from([("refs/quorum/x/a".to_owned(), one)])
+            );
         }
         assert_eq!(repo.list(&["refs/tags/", "refs/quorum/"]).unwrap().len(), 3);
         assert_eq!(repo.read("refs/tags/blob").unwrap(), Some(blob));
         assert_eq!(repo.read("refs/quorum/x").unwrap(), None);
-        let alias = RefValue { oid: one, symbolic: Some("refs/quorum/x/a".into()) };
+        let alias = RefValue {
+            oid: one,
+            symbolic: Some("refs/quorum/x/a".into()),
+        };
         assert_eq!(repo.read_value("refs/heads/alias").unwrap(), Some(alias));
         assert!(repo.list(&["refs/*"]).is_err());
-        repo.transaction(&[edit("refs/heads/alias", Expect::Is(one), Some(two))]).unwrap();
-        assert_eq!(repo.read("refs/quorum/x/a").unwrap(), Some(one), "the target of an alias stays");
-        assert_eq!(repo.read_value("refs/heads/alias").unwrap(), Some(RefValue { oid: two, symbolic: None }));
+        repo.transaction(&[edit("refs/heads/alias", Expect::Is(one), Some(two))])
+            .unwrap();
+        assert_eq!(
+            repo.read("refs/quorum/x/a").unwrap(),
+            Some(one),
+            "the target of an alias stays"
+        );
+        assert_eq!(
+            repo.read_value("refs/heads/alias").unwrap(),
+            Some(RefValue {
+                oid: two,
+                symbolic: None
+            })
+        );
     }
 
     #[test]
@@ -453,8 +602,18 @@ mod tests {
             "refs/a@b",
         ];
         for name in names {
-            let asked = repo.git("check-ref-format").arg(name).output().unwrap().status.success();
-            assert_eq!(valid_ref_name(name), asked && name.starts_with("refs/"), "{name:?}");
+            let asked = repo
+                .git("check-ref-format")
+                .arg(name)
+                .output()
+                .unwrap()
+                .status
+                .success();
+            assert_eq!(
+                valid_ref_name(name),
+                asked && name.starts_with("refs/"),
+                "{name:?}"
+            );
         }
     }
 }

@@ -29,7 +29,10 @@ pub(super) struct Settings(Arc<Mutex<Option<Arc<Listing>>>>);
 type Listing = Vec<(String, Vec<u8>)>;
 
 impl Settings {
-    fn get_or_read(&self, read: impl FnOnce() -> Result<Listing, RepoError>) -> Result<Arc<Listing>, RepoError> {
+    fn get_or_read(
+        &self,
+        read: impl FnOnce() -> Result<Listing, RepoError>,
+    ) -> Result<Arc<Listing>, RepoError> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listing) = &*known {
             return Ok(Arc::clone(listing));
@@ -54,16 +57,28 @@ impl Repo {
     pub fn config_all(&self, key: &str) -> Result<Vec<String>, RepoError> {
         let key = canonical_key(checked(key)?);
         let text = |value: &[u8]| {
-            String::from_utf8(value.to_vec()).map_err(|_| RepoError::from(git::unreadable("config", value)))
+            String::from_utf8(value.to_vec())
+                .map_err(|_| RepoError::from(git::unreadable("config", value)))
         };
-        self.settings()?.iter().filter(|(name, _)| *name == key).map(|(_, value)| text(value)).collect()
+        self.settings()?
+            .iter()
+            .filter(|(name, _)| *name == key)
+            .map(|(_, value)| text(value))
+            .collect()
     }
 
     /// The value of a setting in this repository's own file, whatever others say.
     pub fn local_config(&self, key: &str) -> Result<Option<String>, RepoError> {
-        let output = self.git("config").args(["--local", "--get", checked(key)?]).output()?;
+        let output = self
+            .git("config")
+            .args(["--local", "--get", checked(key)?])
+            .output()?;
         match output.status.code() {
-            Some(0) => Ok(Some(String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned())),
+            Some(0) => Ok(Some(
+                String::from_utf8_lossy(&output.stdout)
+                    .trim_end_matches('\n')
+                    .to_owned(),
+            )),
             Some(1) => Ok(None),
             _ => Err(git::failed("config", &output).into()),
         }
@@ -78,8 +93,11 @@ impl Repo {
     /// Whether a remote of this name is set up.
     pub fn remote_exists(&self, name: &str) -> Result<bool, RepoError> {
         let of_remote = |key: &str| {
-            let rest = key.strip_prefix("remote.").and_then(|rest| rest.strip_prefix(name));
-            rest.and_then(|rest| rest.strip_prefix('.')).is_some_and(|variable| !variable.contains('.'))
+            let rest = key
+                .strip_prefix("remote.")
+                .and_then(|rest| rest.strip_prefix(name));
+            rest.and_then(|rest| rest.strip_prefix('.'))
+                .is_some_and(|variable| !variable.contains('.'))
         };
         Ok(self.settings()?.iter().any(|(key, _)| of_remote(key)))
     }
@@ -90,9 +108,17 @@ impl Repo {
             return Ok(Some("origin".to_owned()));
         }
         let settings = self.settings()?;
-        let name = |key: &str| key.strip_prefix("remote.")?.strip_suffix(".url").map(str::to_owned);
+        let name = |key: &str| {
+            key.strip_prefix("remote.")?
+                .strip_suffix(".url")
+                .map(str::to_owned)
+        };
         let names: BTreeSet<String> = settings.iter().filter_map(|(key, _)| name(key)).collect();
-        Ok(if names.len() == 1 { names.into_iter().next() } else { None })
+        Ok(if names.len() == 1 {
+            names.into_iter().next()
+        } else {
+            None
+        })
     }
 
     /// Sets a setting of this repository, in place of all its values here.
@@ -130,18 +156,24 @@ impl Repo {
         let marks = |key: &str| {
             let of_remote = key.starts_with("remote.");
             key == "extensions.partialclone"
-                || (of_remote && (key.ends_with(".promisor") || key.ends_with(".partialclonefilter")))
+                || (of_remote
+                    && (key.ends_with(".promisor") || key.ends_with(".partialclonefilter")))
         };
         Ok(self.settings()?.iter().any(|(key, _)| marks(key)) || self.has_promisor_pack())
     }
 
     fn settings(&self) -> Result<Arc<Listing>, RepoError> {
-        self.settings.get_or_read(|| listed(self.git("config").args(["--null", "--list"]).output()?))
+        self.settings
+            .get_or_read(|| listed(self.git("config").args(["--null", "--list"]).output()?))
     }
 
     fn has_promisor_pack(&self) -> bool {
         let packs = std::fs::read_dir(self.git_dir().join("objects").join("pack"));
-        packs.into_iter().flatten().flatten().any(|file| file.path().extension().is_some_and(|e| e == "promisor"))
+        packs
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|file| file.path().extension().is_some_and(|e| e == "promisor"))
     }
 
     fn change_config(&self, args: &[&str]) -> Result<(), RepoError> {
@@ -181,12 +213,21 @@ fn replace_under_lock(path: &Path, edit: impl Fn(&[u8]) -> Vec<u8>) -> std::io::
 
 fn lock(path: &Path) -> std::io::Result<fs::File> {
     for _ in 0..LOCK_TRIES {
-        match fs::OpenOptions::new().write(true).create_new(true).open(path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => std::thread::sleep(LOCK_PAUSE),
+        match fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(path)
+        {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                std::thread::sleep(LOCK_PAUSE)
+            }
             result => return result,
         }
     }
-    fs::OpenOptions::new().write(true).create_new(true).open(path)
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
 }
 
 fn replace(
@@ -214,10 +255,22 @@ fn listed(output: Output) -> Result<Listing, RepoError> {
     if !output.status.success() {
         return Err(git::failed("config", &output).into());
     }
-    let settings = output.stdout.strip_suffix(b"\0").unwrap_or_default().split(|b| *b == 0);
+    let settings = output
+        .stdout
+        .strip_suffix(b"\0")
+        .unwrap_or_default()
+        .split(|b| *b == 0);
     let setting = |setting: &[u8]| {
-        let (key, value) = setting.split_at(setting.iter().position(|b| *b == b'\n').unwrap_or(setting.len()));
-        (String::from_utf8_lossy(key).into_owned(), value.get(1..).unwrap_or_default().to_vec())
+        let (key, value) = setting.split_at(
+            setting
+                .iter()
+                .position(|b| *b == b'\n')
+                .unwrap_or(setting.len()),
+        );
+        (
+            String::from_utf8_lossy(key).into_owned(),
+            value.get(1..).unwrap_or_default().to_vec(),
+        )
     };
     Ok(settings.map(setting).collect())
 }
@@ -243,7 +296,10 @@ fn checked(key: &str) -> Result<&str, RepoError> {
     if well_formed && !key.contains(['\n', '\0']) {
         return Ok(key);
     }
-    Err(RepoError::Name { what: "the configuration key", name: clean_text(key) })
+    Err(RepoError::Name {
+        what: "the configuration key",
+        name: clean_text(key),
+    })
 }
 
 #[cfg(test)]
@@ -293,7 +349,11 @@ mod tests {
         repo.add_config("remote.a.b.url", "y").unwrap();
         assert_eq!(repo.default_remote().unwrap().as_deref(), Some("a.b"));
         repo.set_config("remote.c.url", "x").unwrap();
-        assert_eq!(repo.default_remote().unwrap(), None, "one of several is not guessed");
+        assert_eq!(
+            repo.default_remote().unwrap(),
+            None,
+            "one of several is not guessed"
+        );
         repo.set_config("remote.origin.url", "x").unwrap();
         assert_eq!(repo.default_remote().unwrap().as_deref(), Some("origin"));
     }

@@ -53,7 +53,10 @@ impl Repo {
         while let Some(folder) = open.pop() {
             let path = self.loose_path(folder.as_bytes());
             for entry in entries(&path)? {
-                let entry = entry.map_err(|source| RepoError::Io { path: path.clone(), source })?;
+                let entry = entry.map_err(|source| RepoError::Io {
+                    path: path.clone(),
+                    source,
+                })?;
                 let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
                 match entry.path().is_dir() {
                     true if is_link(&entry.path()) => drop(found.insert(name, None)),
@@ -66,20 +69,34 @@ impl Repo {
     }
 
     fn refs_are_files(&self) -> Result<bool, RepoError> {
-        Ok(self.config("extensions.refStorage")?.is_none_or(|storage| storage == "files"))
+        Ok(self
+            .config("extensions.refStorage")?
+            .is_none_or(|storage| storage == "files"))
     }
 
     /// Where the file of a ref lies: those of a worktree lie with it.
     fn loose_path(&self, name: &[u8]) -> PathBuf {
         let own: [&[u8]; 4] = [b"HEAD", b"refs/bisect", b"refs/worktree", b"refs/rewritten"];
-        let is_own = own.iter().any(|own| name.strip_prefix(*own).is_some_and(|rest| matches!(rest, [] | [b'/', ..])));
-        let base = if is_own { self.worktree_git_dir() } else { self.git_dir() };
+        let is_own = own.iter().any(|own| {
+            name.strip_prefix(*own)
+                .is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
+        });
+        let base = if is_own {
+            self.worktree_git_dir()
+        } else {
+            self.git_dir()
+        };
         base.join(os_string(name))
     }
 
     fn read_loose(&self, name: &[u8], folders: &mut Folders) -> Result<Option<Target>, RepoError> {
         let path = self.loose_path(name);
-        let parents = path.ancestors().skip(1).take(name.iter().filter(|b| **b == b'/').count().saturating_sub(1));
+        let parents = path.ancestors().skip(1).take(
+            name.iter()
+                .filter(|b| **b == b'/')
+                .count()
+                .saturating_sub(1),
+        );
         if parents.into_iter().any(|folder| folders.is_link(folder)) {
             // One file under two names.
             return Ok(Some(None));
@@ -88,9 +105,17 @@ impl Repo {
     }
 
     fn ask_for_target(&self, name: &[u8]) -> Result<Option<Target>, RepoError> {
-        let output = self.git("symbolic-ref").args(["--quiet", "--no-recurse"]).arg(os_string(name)).output()?;
+        let output = self
+            .git("symbolic-ref")
+            .args(["--quiet", "--no-recurse"])
+            .arg(os_string(name))
+            .output()?;
         match output.status.code() {
-            Some(0) => Ok(Some(std::str::from_utf8(output.stdout.trim_ascii_end()).ok().and_then(followed))),
+            Some(0) => Ok(Some(
+                std::str::from_utf8(output.stdout.trim_ascii_end())
+                    .ok()
+                    .and_then(followed),
+            )),
             Some(1) => Ok(None),
             _ => Err(git::failed("symbolic-ref", &output).into()),
         }
@@ -113,14 +138,20 @@ impl Folders {
 }
 
 fn is_link(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|meta| meta.file_type().is_symlink())
+    path.symlink_metadata()
+        .is_ok_and(|meta| meta.file_type().is_symlink())
 }
 
-fn entries(folder: &Path) -> Result<Box<dyn Iterator<Item = std::io::Result<fs::DirEntry>>>, RepoError> {
+fn entries(
+    folder: &Path,
+) -> Result<Box<dyn Iterator<Item = std::io::Result<fs::DirEntry>>>, RepoError> {
     match fs::read_dir(folder) {
         Ok(entries) => Ok(Box::new(entries)),
         Err(error) if is_absent(&error) => Ok(Box::new(std::iter::empty())),
-        Err(source) => Err(RepoError::Io { path: folder.to_owned(), source }),
+        Err(source) => Err(RepoError::Io {
+            path: folder.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -128,24 +159,35 @@ fn entries(folder: &Path) -> Result<Box<dyn Iterator<Item = std::io::Result<fs::
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::InvalidFilename
+        ErrorKind::NotFound
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidFilename
     )
 }
 
 /// What the file of a ref names, if it is symbolic, read as Git does.
 fn read_file(path: &Path) -> Result<Option<Target>, RepoError> {
     // The old form: a link that is never opened.
-    let link = fs::read_link(path).ok().and_then(|link| link.to_str().map(str::to_owned));
+    let link = fs::read_link(path)
+        .ok()
+        .and_then(|link| link.to_str().map(str::to_owned));
     if let Some(name) = link.filter(|link| valid_ref_name(link)) {
         return Ok(Some(Some(name)));
     }
-    let failed = |source| RepoError::Io { path: path.to_owned(), source };
+    let failed = |source| RepoError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut bytes = Vec::new();
     match fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes)) {
         Err(error) if is_absent(&error) => return Ok(None),
         read => read.map_err(failed)?,
     };
-    let target = bytes.trim_ascii_end().strip_prefix(b"ref:").map(<[u8]>::trim_ascii_start);
+    let target = bytes
+        .trim_ascii_end()
+        .strip_prefix(b"ref:")
+        .map(<[u8]>::trim_ascii_start);
     Ok(target.map(|target| std::str::from_utf8(target).ok().and_then(followed)))
 }
 
@@ -171,7 +213,8 @@ mod tests {
     use crate::repo::testing::Sandbox;
 
     fn among(repo: &Repo, names: &[&str]) -> BTreeMap<String, Target> {
-        repo.symbolic_among(names.iter().map(|name| name.as_bytes())).unwrap()
+        repo.symbolic_among(names.iter().map(|name| name.as_bytes()))
+            .unwrap()
     }
 
     #[test]
@@ -179,9 +222,18 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &one.to_string()]);
-        sandbox.git(repo.git_dir(), &["symbolic-ref", "refs/heads/a/alias", "refs/heads/main"]);
-        sandbox.git(repo.git_dir(), &["symbolic-ref", "refs/heads/dangling", "refs/heads/none"]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &one.to_string()],
+        );
+        sandbox.git(
+            repo.git_dir(),
+            &["symbolic-ref", "refs/heads/a/alias", "refs/heads/main"],
+        );
+        sandbox.git(
+            repo.git_dir(),
+            &["symbolic-ref", "refs/heads/dangling", "refs/heads/none"],
+        );
         let heads = repo.git_dir().join("refs/heads");
         for (name, text) in [
             ("tight", "ref:refs/heads/main"),
@@ -196,7 +248,10 @@ mod tests {
         let found = repo.symbolic_below("refs/heads/").unwrap();
         let target = |name: &str| found.get(&format!("refs/heads/{name}")).cloned();
         let main = Some(Some("refs/heads/main".to_owned()));
-        assert_eq!((target("a/alias"), target("tight"), target("wide")), (main.clone(), main.clone(), main));
+        assert_eq!(
+            (target("a/alias"), target("tight"), target("wide")),
+            (main.clone(), main.clone(), main)
+        );
         assert_eq!(target("dangling"), Some(Some("refs/heads/none".to_owned())));
         assert_eq!(target("head"), Some(Some("HEAD".to_owned())));
         for odd in ["dots", "no-name", "bytes"] {
@@ -205,10 +260,23 @@ mod tests {
         assert_eq!(target("main"), None);
         let names: Vec<_> = found.keys().map(String::as_str).collect();
         assert_eq!(among(&repo, &names), found);
-        assert_eq!(among(&repo, &["HEAD"])["HEAD"], Some("refs/heads/main".to_owned()));
-        let others = ["refs/heads/main", "refs/heads/x", "refs/heads/a", "refs/heads/main/x", "refs/../config", "x"];
+        assert_eq!(
+            among(&repo, &["HEAD"])["HEAD"],
+            Some("refs/heads/main".to_owned())
+        );
+        let others = [
+            "refs/heads/main",
+            "refs/heads/x",
+            "refs/heads/a",
+            "refs/heads/main/x",
+            "refs/../config",
+            "x",
+        ];
         assert_eq!(among(&repo, &others), BTreeMap::new());
-        assert_eq!(among(&repo, &[&format!("refs/heads/{}", "x".repeat(300))]), BTreeMap::new());
+        assert_eq!(
+            among(&repo, &[&format!("refs/heads/{}", "x".repeat(300))]),
+            BTreeMap::new()
+        );
         assert_eq!(repo.symbolic_below("refs/none/").unwrap(), BTreeMap::new());
     }
 
@@ -219,15 +287,27 @@ mod tests {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
-        sandbox.git(repo.git_dir(), &["update-ref", "refs/heads/main", &one.to_string()]);
-        sandbox.git(repo.git_dir(), &["symbolic-ref", "refs/heads/alias", "refs/heads/main"]);
+        sandbox.git(
+            repo.git_dir(),
+            &["update-ref", "refs/heads/main", &one.to_string()],
+        );
+        sandbox.git(
+            repo.git_dir(),
+            &["symbolic-ref", "refs/heads/alias", "refs/heads/main"],
+        );
         let refs = repo.git_dir().join("refs");
         symlink("refs/heads/main", refs.join("heads/old")).unwrap();
         symlink("alias", refs.join("heads/twice")).unwrap();
         symlink("main", refs.join("heads/copy")).unwrap();
         symlink("heads", refs.join("same")).unwrap();
         let main = Some("refs/heads/main".to_owned());
-        let names = ["refs/heads/old", "refs/heads/twice", "refs/heads/copy", "refs/same/main", "refs/same/x"];
+        let names = [
+            "refs/heads/old",
+            "refs/heads/twice",
+            "refs/heads/copy",
+            "refs/same/main",
+            "refs/same/x",
+        ];
         let expected: [(&str, Target); 4] = [
             ("refs/heads/old", main.clone()),
             ("refs/heads/twice", main),

@@ -20,7 +20,11 @@ pub(crate) struct Sandbox {
 impl Sandbox {
     pub fn new() -> Self {
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         let dir = TempDir::with_prefix_in("git-quorum-", parent).unwrap();
         std::fs::write(dir.path().join("gitconfig"), "").unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();
@@ -42,38 +46,72 @@ impl Sandbox {
     /// A new bare repository.
     pub fn bare(&self, name: &str) -> Repo {
         let path = self.path().join(name);
-        self.git(self.path(), &["init", "--quiet", "--bare", "--initial-branch=main", path.to_str().unwrap()]);
+        self.git(
+            self.path(),
+            &[
+                "init",
+                "--quiet",
+                "--bare",
+                "--initial-branch=main",
+                path.to_str().unwrap(),
+            ],
+        );
         Repo::open_with(&path, self.env()).unwrap()
     }
 
     /// A new repository with a working tree.
     pub fn with_worktree(&self, name: &str) -> Repo {
         let path = self.path().join(name);
-        self.git(self.path(), &["init", "--quiet", "--initial-branch=main", path.to_str().unwrap()]);
+        self.git(
+            self.path(),
+            &[
+                "init",
+                "--quiet",
+                "--initial-branch=main",
+                path.to_str().unwrap(),
+            ],
+        );
         Repo::discover_with(&path, self.env()).unwrap()
     }
 
     /// Runs plain git, isolated, and returns what it printed, without the last line end.
     pub fn git(&self, dir: &Path, args: &[&str]) -> String {
-        String::from_utf8(self.git_bytes(dir, args, b"")).unwrap().trim_end().to_owned()
+        String::from_utf8(self.git_bytes(dir, args, b""))
+            .unwrap()
+            .trim_end()
+            .to_owned()
     }
 
     /// As [`Sandbox::git`], with bytes in and out.
     pub fn git_bytes(&self, dir: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
         use std::io::Write as _;
         let mut command = Command::new("git");
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
+        {
             command.env_remove(name);
         }
-        command.envs(isolation(self.path())).current_dir(dir).args(args);
+        command
+            .envs(isolation(self.path()))
+            .current_dir(dir)
+            .args(args);
         let piped = std::process::Stdio::piped;
-        let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(piped())
+            .stdout(piped())
+            .stderr(piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         let writer = std::thread::spawn(move || stdin.write_all(&input));
         let output = child.wait_with_output().unwrap();
         let _ = writer.join().unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output.stdout
     }
 
@@ -93,13 +131,23 @@ impl Sandbox {
         stream.extend_from_slice(
             b"\nget-mark :1\nreset refs/testing/import\nfrom 0000000000000000000000000000000000000000\n\n",
         );
-        let printed = self.git_bytes(repo.git_dir(), &["fast-import", "--quiet", "--force"], &stream);
-        std::str::from_utf8(printed.trim_ascii()).unwrap().parse().unwrap()
+        let printed = self.git_bytes(
+            repo.git_dir(),
+            &["fast-import", "--quiet", "--force"],
+            &stream,
+        );
+        std::str::from_utf8(printed.trim_ascii())
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// A commit of plain text files, on no branch.
     pub fn commit_text(&self, repo: &Repo, parents: &[Oid], files: &[(&str, &str)]) -> Oid {
-        let files: Vec<File<'_>> = files.iter().map(|(p, t)| (p.as_bytes(), "100644", t.as_bytes())).collect();
+        let files: Vec<File<'_>> = files
+            .iter()
+            .map(|(p, t)| (p.as_bytes(), "100644", t.as_bytes()))
+            .collect();
         self.commit(repo, parents, &files)
     }
 
@@ -116,7 +164,11 @@ impl Sandbox {
 fn import_line((path, mode, content): &File<'_>) -> Vec<u8> {
     let quoted: String = path.iter().map(|b| format!("\\{b:03o}")).collect();
     if *mode == "160000" {
-        return format!("M 160000 {} \"{quoted}\"\n", std::str::from_utf8(content).unwrap()).into_bytes();
+        return format!(
+            "M 160000 {} \"{quoted}\"\n",
+            std::str::from_utf8(content).unwrap()
+        )
+        .into_bytes();
     }
     let mut line = format!("M {mode} inline \"{quoted}\"\ndata {}\n", content.len()).into_bytes();
     line.extend_from_slice(content);

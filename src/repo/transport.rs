@@ -94,21 +94,35 @@ pub struct PushReport {
 impl PushReport {
     /// Whether the remote now has every ref as it was pushed.
     pub fn is_ok(&self) -> bool {
-        self.refs.values().all(|status| matches!(status, PushStatus::Ok | PushStatus::UpToDate))
+        self.refs
+            .values()
+            .all(|status| matches!(status, PushStatus::Ok | PushStatus::UpToDate))
     }
 }
 
 impl Repo {
     /// The refs of a remote, without peeled tags; those that match a pattern, if there are any.
-    pub fn ls_remote(&self, remote: &str, patterns: &[&str]) -> Result<BTreeMap<String, Oid>, TransportError> {
-        let command = self.git("ls-remote").args(["--quiet", "--", checked(remote)?]).args(patterns.iter().copied());
+    pub fn ls_remote(
+        &self,
+        remote: &str,
+        patterns: &[&str],
+    ) -> Result<BTreeMap<String, Oid>, TransportError> {
+        let command = self
+            .git("ls-remote")
+            .args(["--quiet", "--", checked(remote)?])
+            .args(patterns.iter().copied());
         let output = command.output()?;
         if !output.status.success() {
             return Err(failure("ls-remote", remote, &output));
         }
-        let lines = output.stdout.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+        let lines = output
+            .stdout
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty());
         let text = lines.filter_map(|line| std::str::from_utf8(line).ok());
-        text.filter(|line| !line.ends_with("^{}")).map(parse_remote_ref).collect()
+        text.filter(|line| !line.ends_with("^{}"))
+            .map(parse_remote_ref)
+            .collect()
     }
 
     /// Fetches by these refspecs, and moves no other ref. A ref that cannot follow does not hold
@@ -123,18 +137,28 @@ impl Repo {
         let command = fetch_options(self.git("fetch")).watched(&self.watcher);
         let command = command.args(["--stdin", "--", checked(remote)?]);
         fault::point("transport.fetch");
-        let output = command.input(format!("{}\n", refspecs.join("\n")).into_bytes()).output()?;
+        let output = command
+            .input(format!("{}\n", refspecs.join("\n")).into_bytes())
+            .output()?;
         fault::point("transport.fetched");
         match output.status.code() {
             Some(0) => Ok(()),
-            Some(1) => Err(TransportError::Rejected { remote: remote.to_owned(), message: output.message() }),
+            Some(1) => Err(TransportError::Rejected {
+                remote: remote.to_owned(),
+                message: output.message(),
+            }),
             _ => Err(failure("fetch", remote, &output)),
         }
     }
 
     /// Pushes these refspecs and nothing else; with `atomic`, all or none. The user's own
     /// `pre-push` hooks run. That the remote refused is no error but part of the report.
-    pub fn push(&self, remote: &str, refspecs: &[String], atomic: bool) -> Result<PushReport, TransportError> {
+    pub fn push(
+        &self,
+        remote: &str,
+        refspecs: &[String],
+        atomic: bool,
+    ) -> Result<PushReport, TransportError> {
         if refspecs.is_empty() {
             return Ok(PushReport::default());
         }
@@ -153,9 +177,16 @@ impl Repo {
     }
 
     /// Pushes to a repository of this machine that this command receives for, without `pre-push` hooks.
-    pub fn push_to(&self, path: &str, receive_pack: &str, refspecs: &[String]) -> Result<PushReport, TransportError> {
+    pub fn push_to(
+        &self,
+        path: &str,
+        receive_pack: &str,
+        refspecs: &[String],
+    ) -> Result<PushReport, TransportError> {
         let mut command = self.push_command(checked(path)?)?.arg("--no-verify");
-        command = command.arg(format!("--receive-pack={receive_pack}")).args(["--", path]);
+        command = command
+            .arg(format!("--receive-pack={receive_pack}"))
+            .args(["--", path]);
         for refspec in refspecs {
             command = command.arg(checked_refspec(refspec)?);
         }
@@ -165,15 +196,26 @@ impl Repo {
     /// Goes through the motions of a push of one ref, with the `pre-push` hooks that it has, and sends nothing: the
     /// remote need not be reachable, since an empty repository stands in for it.
     pub fn dry_push(&self, remote: &str, refspec: &str) -> Result<PushReport, TransportError> {
-        let failed = |source| RepoError::Io { path: std::env::temp_dir(), source };
+        let failed = |source| RepoError::Io {
+            path: std::env::temp_dir(),
+            source,
+        };
         let folder = tempfile::tempdir().map_err(failed)?;
         let path = folder.path().to_string_lossy().into_owned();
-        self.git("init").args(["--quiet", "--bare", "--template=", &path]).without_repository().run()?;
+        self.git("init")
+            .args(["--quiet", "--bare", "--template=", &path])
+            .without_repository()
+            .run()?;
         let mut command = self.push_command(checked(remote)?)?;
         for key in ["url", "pushurl"] {
             command = command.config(&format!("remote.{remote}.{key}"), &path);
         }
-        push_report(remote, &command.args(["--dry-run", "--", remote, checked_refspec(refspec)?]).output()?)
+        push_report(
+            remote,
+            &command
+                .args(["--dry-run", "--", remote, checked_refspec(refspec)?])
+                .output()?,
+        )
     }
 
     fn push_command(&self, remote: &str) -> Result<GitCommand, RepoError> {
@@ -188,35 +230,45 @@ impl Repo {
 }
 
 fn fetch_options(command: GitCommand) -> GitCommand {
-    plain(command).config("fetch.prune", "false").config("fetch.writeCommitGraph", "false").args([
-        "--quiet",
-        "--no-tags",
-        "--no-prune",
-        "--no-prune-tags",
-        "--no-write-fetch-head",
-        "--no-auto-maintenance",
-        "--no-recurse-submodules",
-        "--refmap=",
-    ])
+    plain(command)
+        .config("fetch.prune", "false")
+        .config("fetch.writeCommitGraph", "false")
+        .args([
+            "--quiet",
+            "--no-tags",
+            "--no-prune",
+            "--no-prune-tags",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--refmap=",
+        ])
 }
 
 /// Without colours, which settings can force on.
 fn plain(command: GitCommand) -> GitCommand {
     let keys = ["color.ui", "color.push", "color.transport", "color.remote"];
-    keys.iter().fold(command, |command, key| command.config(key, "false"))
+    keys.iter()
+        .fold(command, |command, key| command.config(key, "false"))
 }
 
 /// A remote's name or address that git does not take for an option.
 fn checked(remote: &str) -> Result<&str, RepoError> {
     if remote.is_empty() || remote.starts_with('-') || remote.contains(char::is_control) {
-        return Err(RepoError::Name { what: "the remote", name: clean_text(remote) });
+        return Err(RepoError::Name {
+            what: "the remote",
+            name: clean_text(remote),
+        });
     }
     Ok(remote)
 }
 
 fn checked_refspec(refspec: &str) -> Result<&str, RepoError> {
     if refspec.is_empty() || refspec.starts_with('-') || refspec.contains(char::is_control) {
-        return Err(RepoError::Name { what: "the refspec", name: clean_text(refspec) });
+        return Err(RepoError::Name {
+            what: "the refspec",
+            name: clean_text(refspec),
+        });
     }
     Ok(refspec)
 }
@@ -226,13 +278,18 @@ fn failure(command: &'static str, remote: &str, output: &Output) -> TransportErr
     // What the remote says about itself is no sign that it could not be reached.
     let mut own = message.lines().filter(|line| !line.starts_with("remote: "));
     if own.any(|line| UNREACHABLE.iter().any(|words| line.contains(words))) {
-        return TransportError::Unreachable { remote: remote.to_owned(), message };
+        return TransportError::Unreachable {
+            remote: remote.to_owned(),
+            message,
+        };
     }
     git::failed(command, output).into()
 }
 
 fn parse_remote_ref(line: &str) -> Result<(String, Oid), TransportError> {
-    let (oid, name) = line.split_once('\t').ok_or_else(|| git::unreadable("ls-remote", line.as_bytes()))?;
+    let (oid, name) = line
+        .split_once('\t')
+        .ok_or_else(|| git::unreadable("ls-remote", line.as_bytes()))?;
     Ok((name.to_owned(), parse_oid("ls-remote", oid.as_bytes())?))
 }
 
@@ -244,12 +301,18 @@ fn push_report(remote: &str, output: &Output) -> Result<PushReport, TransportErr
     if refs.is_empty() && !output.status.success() {
         return Err(match failure("push", remote, output) {
             TransportError::Other(_) if output.status.code() == Some(1) => {
-                TransportError::Stopped { remote: remote.to_owned(), message: output.message() }
+                TransportError::Stopped {
+                    remote: remote.to_owned(),
+                    message: output.message(),
+                }
             }
             error => error,
         });
     }
-    let report = PushReport { refs, remote_lines: remote_lines(&output.stderr) };
+    let report = PushReport {
+        refs,
+        remote_lines: remote_lines(&output.stderr),
+    };
     match report.is_ok() && !output.status.success() {
         true => Err(failure("push", remote, output)),
         false => Ok(report),
@@ -262,7 +325,9 @@ fn parse_status(line: &str) -> Option<(String, PushStatus)> {
     let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
     let (_, name) = refs.rsplit_once(':')?;
     let reason = || {
-        let inside = summary.split_once(" (").and_then(|(_, rest)| rest.strip_suffix(')'));
+        let inside = summary
+            .split_once(" (")
+            .and_then(|(_, rest)| rest.strip_suffix(')'));
         clean_text(inside.unwrap_or(summary))
     };
     let status = match flag {
@@ -280,9 +345,17 @@ fn remote_lines(stderr: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stderr);
     // What stopped receive-pack before any hook ran comes in git's own words.
     let unpack = |line: &&str| line.starts_with("remote unpack failed: ");
-    let said = |line| str::strip_prefix(line, "remote: ").or(str::strip_prefix(line, "error: ").filter(unpack));
+    let said = |line| {
+        str::strip_prefix(line, "remote: ").or(str::strip_prefix(line, "error: ").filter(unpack))
+    };
     let lines = text.lines().filter_map(said);
-    lines.map(|line| clean_text(line.trim_end_matches("\u{1b}[K")).trim_end().to_owned()).collect()
+    lines
+        .map(|line| {
+            clean_text(line.trim_end_matches("\u{1b}[K"))
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -302,10 +375,17 @@ mod tests {
         let sandbox = Sandbox::new();
         let (here, there) = (sandbox.with_worktree("here"), sandbox.bare("there"));
         here.set_config("remote.origin.url", "../there").unwrap();
-        here.set_config("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*").unwrap();
+        here.set_config("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
+            .unwrap();
         let one = sandbox.commit_text(&here, &[], &[("f", "1")]);
         let two = sandbox.commit_text(&here, &[one], &[("f", "2")]);
-        Pair { sandbox, here, there, one, two }
+        Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            two,
+        }
     }
 
     fn spec(oid: Oid, name: &str) -> String {
@@ -313,51 +393,109 @@ mod tests {
     }
 
     fn refs(pairs: &[(&str, Oid)]) -> BTreeMap<String, Oid> {
-        pairs.iter().map(|(name, oid)| ((*name).to_owned(), *oid)).collect()
+        pairs
+            .iter()
+            .map(|(name, oid)| ((*name).to_owned(), *oid))
+            .collect()
     }
 
     #[test]
     fn a_push_says_what_became_of_each_ref() {
-        let Pair { sandbox: _sandbox, here, there, one, two, .. } = pair();
-        let report = here.push("origin", &[spec(two, "refs/heads/main"), spec(one, "refs/heads/b")], true).unwrap();
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            there,
+            one,
+            two,
+            ..
+        } = pair();
+        let report = here
+            .push(
+                "origin",
+                &[spec(two, "refs/heads/main"), spec(one, "refs/heads/b")],
+                true,
+            )
+            .unwrap();
         assert!(report.is_ok() && report.refs.len() == 2);
-        let all = [spec(one, "refs/heads/main"), spec(one, "refs/heads/b"), spec(two, "refs/heads/c")];
+        let all = [
+            spec(one, "refs/heads/main"),
+            spec(one, "refs/heads/b"),
+            spec(two, "refs/heads/c"),
+        ];
         let report = here.push("origin", &all, false).unwrap();
         assert!(!report.is_ok());
-        assert_eq!(report.refs["refs/heads/main"], PushStatus::Rejected("non-fast-forward".into()));
+        assert_eq!(
+            report.refs["refs/heads/main"],
+            PushStatus::Rejected("non-fast-forward".into())
+        );
         assert_eq!(report.refs["refs/heads/b"], PushStatus::UpToDate);
         assert_eq!(report.refs["refs/heads/c"], PushStatus::Ok);
-        let expected = refs(&[("refs/heads/b", one), ("refs/heads/c", two), ("refs/heads/main", two)]);
+        let expected = refs(&[
+            ("refs/heads/b", one),
+            ("refs/heads/c", two),
+            ("refs/heads/main", two),
+        ]);
         assert_eq!(there.list(&[]).unwrap(), expected);
 
-        let report = here.push("origin", &[spec(one, "refs/heads/main"), spec(two, "refs/heads/d")], true).unwrap();
+        let report = here
+            .push(
+                "origin",
+                &[spec(one, "refs/heads/main"), spec(two, "refs/heads/d")],
+                true,
+            )
+            .unwrap();
         assert!(
             matches!(&report.refs["refs/heads/d"], PushStatus::Rejected(why) if why.contains("atomic")),
             "{report:?}"
         );
-        let report = here.push("origin", &[":refs/heads/c".into()], true).unwrap();
+        let report = here
+            .push("origin", &[":refs/heads/c".into()], true)
+            .unwrap();
         assert_eq!(report.refs["refs/heads/c"], PushStatus::Ok);
-        assert_eq!(there.list(&[]).unwrap(), refs(&[("refs/heads/b", one), ("refs/heads/main", two)]));
+        assert_eq!(
+            there.list(&[]).unwrap(),
+            refs(&[("refs/heads/b", one), ("refs/heads/main", two)])
+        );
     }
 
     #[test]
     fn what_a_hook_of_the_remote_says_comes_back() {
-        let Pair { sandbox, here, there, one, .. } = pair();
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            ..
+        } = pair();
         sandbox.hook(
             &there,
             "pre-receive",
             "#!/bin/sh\necho 'needs two approvals' >&2\nprintf 'then \\033[31mretry\\n' >&2\nexit 1\n",
         );
         here.set_config("color.ui", "always").unwrap();
-        let report = here.push("origin", &[spec(one, "refs/heads/main")], true).unwrap();
-        assert_eq!(report.refs["refs/heads/main"], PushStatus::RemoteRejected("pre-receive hook declined".into()));
-        assert_eq!(report.remote_lines, ["needs two approvals", "then [31mretry"]);
+        let report = here
+            .push("origin", &[spec(one, "refs/heads/main")], true)
+            .unwrap();
+        assert_eq!(
+            report.refs["refs/heads/main"],
+            PushStatus::RemoteRejected("pre-receive hook declined".into())
+        );
+        assert_eq!(
+            report.remote_lines,
+            ["needs two approvals", "then [31mretry"]
+        );
         assert!(there.list(&[]).unwrap().is_empty());
     }
 
     #[test]
     fn a_hook_here_stops_a_push_before_it_starts() {
-        let Pair { sandbox, here, there, one, .. } = pair();
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            ..
+        } = pair();
         sandbox.hook(&here, "pre-push", "#!/bin/sh\necho mine >&2\nexit 1\n");
         let stopped = here.push("origin", &[spec(one, "refs/heads/main")], true);
         assert!(
@@ -369,25 +507,57 @@ mod tests {
 
     #[test]
     fn a_remote_that_is_not_there_is_unreachable() {
-        let Pair { sandbox: _sandbox, here, one, .. } = pair();
-        here.set_config("remote.gone.url", "/nowhere/at/all").unwrap();
-        here.set_config("remote.off.url", "http://127.0.0.1:9/x").unwrap();
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            one,
+            ..
+        } = pair();
+        here.set_config("remote.gone.url", "/nowhere/at/all")
+            .unwrap();
+        here.set_config("remote.off.url", "http://127.0.0.1:9/x")
+            .unwrap();
         for remote in ["gone", "off", "file:///nowhere", "unknown"] {
-            let unreachable = |error: TransportError| matches!(error, TransportError::Unreachable { .. });
-            assert!(here.push(remote, &[spec(one, "refs/heads/main")], true).is_err_and(unreachable), "push {remote}");
-            assert!(here.fetch(remote, &["refs/heads/a:refs/x/a".into()]).is_err_and(unreachable), "fetch {remote}");
-            assert!(here.ls_remote(remote, &[]).is_err_and(unreachable), "ls-remote {remote}");
+            let unreachable =
+                |error: TransportError| matches!(error, TransportError::Unreachable { .. });
+            assert!(
+                here.push(remote, &[spec(one, "refs/heads/main")], true)
+                    .is_err_and(unreachable),
+                "push {remote}"
+            );
+            assert!(
+                here.fetch(remote, &["refs/heads/a:refs/x/a".into()])
+                    .is_err_and(unreachable),
+                "fetch {remote}"
+            );
+            assert!(
+                here.ls_remote(remote, &[]).is_err_and(unreachable),
+                "ls-remote {remote}"
+            );
         }
     }
 
     #[test]
     fn options_in_the_place_of_names_are_refused() {
-        let Pair { sandbox: _sandbox, here, .. } = pair();
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            ..
+        } = pair();
         for bad in ["--upload-pack=touch x", "-x", "", "a\nb"] {
             assert!(here.ls_remote(bad, &[]).is_err(), "{bad:?}");
-            assert!(here.fetch(bad, &["refs/heads/a:refs/x/a".into()]).is_err(), "{bad:?}");
-            assert!(here.push(bad, &["refs/heads/a".into()], false).is_err(), "{bad:?}");
-            assert!(here.push("origin", &[bad.into()], false).is_err(), "{bad:?}");
+            assert!(
+                here.fetch(bad, &["refs/heads/a:refs/x/a".into()]).is_err(),
+                "{bad:?}"
+            );
+            assert!(
+                here.push(bad, &["refs/heads/a".into()], false).is_err(),
+                "{bad:?}"
+            );
+            assert!(
+                here.push("origin", &[bad.into()], false).is_err(),
+                "{bad:?}"
+            );
             assert!(here.fetch("origin", &[bad.into()]).is_err(), "{bad:?}");
         }
         assert!(here.remote_exists("origin").unwrap() && !here.remote_exists("other").unwrap());
@@ -395,41 +565,94 @@ mod tests {
 
     #[test]
     fn a_fetch_touches_only_what_is_named() {
-        let Pair { sandbox, here, there, one, two } = pair();
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            two,
+        } = pair();
         let all = ["refs/heads/main", "refs/heads/b", "refs/tags/t"].map(|name| spec(one, name));
         here.push("origin", &all, true).unwrap();
         here.set_config("remote.origin.prune", "true").unwrap();
         here.set_config("remote.origin.tagOpt", "--tags").unwrap();
-        sandbox.git(here.git_dir(), &["update-ref", "refs/remotes/origin/old", &one.to_string()]);
-        sandbox.git(here.git_dir(), &["update-ref", "refs/remotes/origin/main", &two.to_string()]);
+        sandbox.git(
+            here.git_dir(),
+            &["update-ref", "refs/remotes/origin/old", &one.to_string()],
+        );
+        sandbox.git(
+            here.git_dir(),
+            &["update-ref", "refs/remotes/origin/main", &two.to_string()],
+        );
         let before = here.list(&[]).unwrap();
-        here.fetch("origin", &["refs/heads/*:refs/x/*".into()]).unwrap();
+        here.fetch("origin", &["refs/heads/*:refs/x/*".into()])
+            .unwrap();
         let mut after = before;
         after.extend(refs(&[("refs/x/main", one), ("refs/x/b", one)]));
         assert_eq!(here.list(&[]).unwrap(), after);
         assert!(!here.git_dir().join("FETCH_HEAD").exists());
-        assert_eq!(here.ls_remote("origin", &["refs/heads/*"]).unwrap(), there.list(&["refs/heads"]).unwrap());
+        assert_eq!(
+            here.ls_remote("origin", &["refs/heads/*"]).unwrap(),
+            there.list(&["refs/heads"]).unwrap()
+        );
     }
 
     #[test]
     fn a_ref_that_went_sideways_does_not_hold_up_the_others() {
-        let Pair { sandbox, here, there, one, two } = pair();
-        here.push("origin", &[spec(two, "refs/heads/a"), spec(one, "refs/heads/b")], true).unwrap();
-        here.fetch("origin", &["refs/heads/*:refs/x/*".into()]).unwrap();
-        sandbox.git(there.git_dir(), &["update-ref", "refs/heads/a", &one.to_string()]);
-        sandbox.git(there.git_dir(), &["update-ref", "refs/heads/b", &two.to_string()]);
+        let Pair {
+            sandbox,
+            here,
+            there,
+            one,
+            two,
+        } = pair();
+        here.push(
+            "origin",
+            &[spec(two, "refs/heads/a"), spec(one, "refs/heads/b")],
+            true,
+        )
+        .unwrap();
+        here.fetch("origin", &["refs/heads/*:refs/x/*".into()])
+            .unwrap();
+        sandbox.git(
+            there.git_dir(),
+            &["update-ref", "refs/heads/a", &one.to_string()],
+        );
+        sandbox.git(
+            there.git_dir(),
+            &["update-ref", "refs/heads/b", &two.to_string()],
+        );
         let fetched = here.fetch("origin", &["refs/heads/*:refs/x/*".into()]);
-        assert!(matches!(fetched, Err(TransportError::Rejected { .. })), "{fetched:?}");
-        assert_eq!(here.list(&["refs/x"]).unwrap(), refs(&[("refs/x/a", two), ("refs/x/b", two)]));
+        assert!(
+            matches!(fetched, Err(TransportError::Rejected { .. })),
+            "{fetched:?}"
+        );
+        assert_eq!(
+            here.list(&["refs/x"]).unwrap(),
+            refs(&[("refs/x/a", two), ("refs/x/b", two)])
+        );
         let missing = here.fetch("origin", &["refs/heads/zzz:refs/x/zzz".into()]);
-        assert!(matches!(missing, Err(TransportError::Other(_))), "{missing:?}");
+        assert!(
+            matches!(missing, Err(TransportError::Other(_))),
+            "{missing:?}"
+        );
     }
 
     #[test]
     fn a_mirror_setting_does_not_widen_a_push() {
-        let Pair { sandbox: _sandbox, here, there, one, .. } = pair();
+        let Pair {
+            sandbox: _sandbox,
+            here,
+            there,
+            one,
+            ..
+        } = pair();
         here.set_config("remote.origin.mirror", "true").unwrap();
-        assert!(here.push("origin", &[spec(one, "refs/heads/only")], true).unwrap().is_ok());
+        assert!(
+            here.push("origin", &[spec(one, "refs/heads/only")], true)
+                .unwrap()
+                .is_ok()
+        );
         assert_eq!(there.list(&[]).unwrap(), refs(&[("refs/heads/only", one)]));
     }
 }

@@ -34,7 +34,10 @@ impl Entry<'_> {
 
     /// Its place in the tree: a folder's name counts as if a slash followed.
     pub fn key(&self) -> impl Iterator<Item = u8> + '_ {
-        self.name.iter().copied().chain(self.is_tree().then_some(b'/'))
+        self.name
+            .iter()
+            .copied()
+            .chain(self.is_tree().then_some(b'/'))
     }
 }
 
@@ -45,7 +48,10 @@ pub(super) fn parse_tree(mut raw: &[u8]) -> Result<Vec<Entry<'_>>, &'static str>
     let mut names = BTreeSet::new();
     while !raw.is_empty() {
         let (entry, rest) = parse_entry(raw)?;
-        if entries.last().is_some_and(|last| last.key().ge(entry.key())) {
+        if entries
+            .last()
+            .is_some_and(|last| last.key().ge(entry.key()))
+        {
             return Err("its entries are not in order");
         }
         if !names.insert(entry.name) {
@@ -62,11 +68,21 @@ fn parse_entry(raw: &[u8]) -> Result<(Entry<'_>, &[u8]), &'static str> {
     let (mode, rest) = split(raw, b' ').ok_or(cut)?;
     let (name, rest) = split(rest, 0).ok_or(cut)?;
     let (oid, rest) = rest.split_first_chunk::<20>().ok_or(cut)?;
-    let (_, mode) = *MODES.iter().find(|(text, _)| *text == mode).ok_or("an entry has an unknown mode")?;
+    let (_, mode) = *MODES
+        .iter()
+        .find(|(text, _)| *text == mode)
+        .ok_or("an entry has an unknown mode")?;
     if matches!(name, b"" | b"." | b".." | b".git") || name.contains(&b'/') {
         return Err("an entry has a name that no file can have");
     }
-    Ok((Entry { name, mode, oid: Oid::new(*oid) }, rest))
+    Ok((
+        Entry {
+            name,
+            mode,
+            oid: Oid::new(*oid),
+        },
+        rest,
+    ))
 }
 
 /// What lies before and after the first `separator`.
@@ -116,14 +132,20 @@ mod tests {
     use super::*;
 
     fn raw(entries: &[(&str, &[u8])]) -> Vec<u8> {
-        let line = |(mode, name): &(&str, &[u8])| [mode.as_bytes(), b" ", name, b"\0", &[1; 20]].concat();
+        let line =
+            |(mode, name): &(&str, &[u8])| [mode.as_bytes(), b" ", name, b"\0", &[1; 20]].concat();
         entries.iter().flat_map(line).collect()
     }
 
     #[test]
     fn a_tree_in_gits_order_is_taken() {
-        let tree =
-            raw(&[("100644", b"a"), ("100755", b"a-b"), ("40000", b"b"), ("120000", b"b0"), ("160000", b"\xff")]);
+        let tree = raw(&[
+            ("100644", b"a"),
+            ("100755", b"a-b"),
+            ("40000", b"b"),
+            ("120000", b"b0"),
+            ("160000", b"\xff"),
+        ]);
         assert_eq!(parse_tree(&tree).unwrap().len(), 5);
         assert_eq!(parse_tree(b"").unwrap(), []);
     }
@@ -163,7 +185,10 @@ mod tests {
         let links = parse_commit(good.as_bytes()).unwrap();
         assert_eq!(
             (links.tree, links.parents),
-            (Oid::new([0x11; 20]), vec![Oid::new([0x22; 20]), Oid::new([0x33; 20])])
+            (
+                Oid::new([0x11; 20]),
+                vec![Oid::new([0x22; 20]), Oid::new([0x33; 20])]
+            )
         );
         for bad in [
             String::new(),

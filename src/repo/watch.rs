@@ -43,7 +43,11 @@ impl Watcher {
     pub fn at(&self, what: &str, done: usize, of: Option<usize>) {
         if self.is_some() {
             let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            self.tell(&Progress { what: what.to_owned(), done: count(done), of: of.map(count) });
+            self.tell(&Progress {
+                what: what.to_owned(),
+                done: count(done),
+                of: of.map(count),
+            });
         }
     }
 
@@ -94,7 +98,11 @@ impl Sieve {
     /// A line that is to be written over is nothing but progress; of the others only the last of each kind.
     fn end_line(&mut self, written_over: bool, watcher: &Watcher) {
         let is_last = self.line.trim_ascii_end().ends_with(b", done.");
-        let progress = if written_over || is_last { read(&self.line) } else { None };
+        let progress = if written_over || is_last {
+            read(&self.line)
+        } else {
+            None
+        };
         match progress {
             Some(progress) => watcher.tell(&progress),
             None if written_over => {}
@@ -114,11 +122,19 @@ fn read(line: &[u8]) -> Option<Progress> {
     let (what, rest) = text.split_once(": ")?;
     let is_named = what.len() <= WORDS && what.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
     let counts = match rest.split_once("% (") {
-        Some((_, rest)) => rest.split_once(')')?.0.split_once('/').map(|(done, of)| (done, Some(of)))?,
+        Some((_, rest)) => rest
+            .split_once(')')?
+            .0
+            .split_once('/')
+            .map(|(done, of)| (done, Some(of)))?,
         None => (rest.split(',').next()?.trim(), None),
     };
     let of = counts.1.map(str::parse).transpose().ok()?;
-    is_named.then_some(Progress { what: clean_text(what), done: counts.0.parse().ok()?, of })
+    is_named.then_some(Progress {
+        what: clean_text(what),
+        done: counts.0.parse().ok()?,
+        of,
+    })
 }
 
 #[cfg(test)]
@@ -139,8 +155,16 @@ mod tests {
     fn sift(printed: &[&str]) -> (Vec<(String, u64, Option<u64>)>, String) {
         let seen = Arc::new(Seen::default());
         let (watcher, mut sieve) = (Watcher::new(seen.clone()), Sieve::default());
-        printed.iter().for_each(|part| sieve.take(part.as_bytes(), &watcher));
-        let told = seen.0.lock().unwrap().iter().map(|p| (p.what.clone(), p.done, p.of)).collect();
+        printed
+            .iter()
+            .for_each(|part| sieve.take(part.as_bytes(), &watcher));
+        let told = seen
+            .0
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|p| (p.what.clone(), p.done, p.of))
+            .collect();
         (told, String::from_utf8(sieve.finish()).unwrap())
     }
 
@@ -152,18 +176,34 @@ mod tests {
             "ects:  40% (2/5)\rWriting objects: 100% (5/5), 1.2 KiB | 1 MiB/s, done.\n",
             "remote: Votes: 3\nremote: refs/heads/main: no\nfatal: it broke",
         ]);
-        let expected =
-            [("Enumerating objects", 5, None), ("Writing objects", 2, Some(5)), ("Writing objects", 5, Some(5))];
-        assert_eq!(told, expected.map(|(what, done, of)| (what.to_owned(), done, of)));
-        assert_eq!(kept, "remote: Votes: 3\nremote: refs/heads/main: no\nfatal: it broke");
-        assert_eq!(sift(&["a\r", "\nb\r\n", "over\rc\n"]), (vec![], "a\nb\nc\n".to_owned()));
+        let expected = [
+            ("Enumerating objects", 5, None),
+            ("Writing objects", 2, Some(5)),
+            ("Writing objects", 5, Some(5)),
+        ];
+        assert_eq!(
+            told,
+            expected.map(|(what, done, of)| (what.to_owned(), done, of))
+        );
+        assert_eq!(
+            kept,
+            "remote: Votes: 3\nremote: refs/heads/main: no\nfatal: it broke"
+        );
+        assert_eq!(
+            sift(&["a\r", "\nb\r\n", "over\rc\n"]),
+            (vec![], "a\nb\nc\n".to_owned())
+        );
     }
 
     #[test]
     fn nothing_that_a_remote_makes_up_is_taken_for_progress() {
-        for line in
-            ["\u{1b}[2J: 1, done.", "a: b: 3, done.", &format!("{}: 3, done.", "a".repeat(41)), "x: 1% (1/)", "x: y"]
-        {
+        for line in [
+            "\u{1b}[2J: 1, done.",
+            "a: b: 3, done.",
+            &format!("{}: 3, done.", "a".repeat(41)),
+            "x: 1% (1/)",
+            "x: y",
+        ] {
             let (told, kept) = sift(&[line, "\n"]);
             assert_eq!((told.len(), kept), (0, format!("{line}\n")), "{line:?}");
         }

@@ -28,7 +28,10 @@ impl AgentKey {
 
     /// The key `public` in the agent at `socket`.
     pub(super) fn at(socket: &Path, public: [u8; 32]) -> Result<Self, SignerError> {
-        let key = Self { socket: socket.to_owned(), public };
+        let key = Self {
+            socket: socket.to_owned(),
+            public,
+        };
         let held = match key.connect()?.list_all_identities() {
             Ok(identities) => identities.iter().any(|identity| key.is(identity)),
             // An agent locked by its user answers like this or with an empty list.
@@ -89,23 +92,33 @@ impl AgentKey {
 
     fn failed(&self, error: AgentError) -> SignerError {
         match error {
-            AgentError::RemoteFailure => {
-                SignerError::AgentRefused { socket: self.socket.clone(), key: fingerprint(self.public) }
-            }
+            AgentError::RemoteFailure => SignerError::AgentRefused {
+                socket: self.socket.clone(),
+                key: fingerprint(self.public),
+            },
             AgentError::AgentCommunicationError(source) => self.unreachable(source),
             other => self.answer(other.to_string()),
         }
     }
 
     fn unreachable(&self, source: io::Error) -> SignerError {
-        SignerError::AgentUnreachable { socket: self.socket.clone(), source }
+        SignerError::AgentUnreachable {
+            socket: self.socket.clone(),
+            source,
+        }
     }
 
     fn not_held(&self) -> SignerError {
-        SignerError::NotHeld { socket: self.socket.clone(), key: fingerprint(self.public) }
+        SignerError::NotHeld {
+            socket: self.socket.clone(),
+            key: fingerprint(self.public),
+        }
     }
 
     fn answer(&self, problem: String) -> SignerError {
-        SignerError::AgentAnswer { socket: self.socket.clone(), problem }
+        SignerError::AgentAnswer {
+            socket: self.socket.clone(),
+            problem,
+        }
     }
 }

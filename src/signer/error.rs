@@ -106,7 +106,9 @@ pub enum SignerError {
         origin: String,
     },
     /// A new key was to get a passphrase of no length.
-    #[error("an empty passphrase protects nothing; give one, or ask for a key without a passphrase")]
+    #[error(
+        "an empty passphrase protects nothing; give one, or ask for a key without a passphrase"
+    )]
     EmptyPassphrase,
     /// A key file name that would be a path, an option, or hidden.
     #[error(

@@ -30,11 +30,16 @@ impl FileKey {
             Content::Private => {}
             Content::Public => return Err(public_key_error(path)),
             Content::Other => {
-                return Err(SignerError::NotOpenSsh { path: path.to_owned() });
+                return Err(SignerError::NotOpenSsh {
+                    path: path.to_owned(),
+                });
             }
         }
         if let Some(mode) = exposed {
-            return Err(SignerError::Exposed { path: path.to_owned(), mode });
+            return Err(SignerError::Exposed {
+                path: path.to_owned(),
+                mode,
+            });
         }
         let key = parse_private(path, &bytes)?;
         // Before a passphrase is asked for a key that could not be used anyway.
@@ -71,14 +76,22 @@ impl fmt::Debug for FileKey {
 /// When the file is missing, no OpenSSH key file, or its key is not ed25519.
 pub fn read_public(path: &Path) -> Result<[u8; 32], SignerError> {
     let (bytes, _) = read_limited(path)?;
-    let damaged = |source| SignerError::Damaged { path: path.to_owned(), source };
+    let damaged = |source| SignerError::Damaged {
+        path: path.to_owned(),
+        source,
+    };
     match Content::of(&bytes) {
         Content::Private => ed25519(path, parse_private(path, &bytes)?.public_key().key_data()),
         Content::Public => {
             let line = std::str::from_utf8(&bytes).unwrap_or_default().trim();
-            ed25519(path, PublicKey::from_openssh(line).map_err(damaged)?.key_data())
+            ed25519(
+                path,
+                PublicKey::from_openssh(line).map_err(damaged)?.key_data(),
+            )
         }
-        Content::Other => Err(SignerError::NotOpenSsh { path: path.to_owned() }),
+        Content::Other => Err(SignerError::NotOpenSsh {
+            path: path.to_owned(),
+        }),
     }
 }
 
@@ -115,31 +128,52 @@ fn read_limited(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Option<u32>), Signer
     let metadata = file.metadata().map_err(failed())?;
     // With room for all of it from the start, no copy is left behind by growing.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed())?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed())?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(SignerError::TooLarge { path: path.to_owned(), limit: MAX_BYTES });
+        return Err(SignerError::TooLarge {
+            path: path.to_owned(),
+            limit: MAX_BYTES,
+        });
     }
     Ok((bytes, private_fs::exposed(&metadata)))
 }
 
 fn parse_private(path: &Path, bytes: &[u8]) -> Result<PrivateKey, SignerError> {
-    PrivateKey::from_openssh(bytes).map_err(|source| SignerError::Damaged { path: path.to_owned(), source })
+    PrivateKey::from_openssh(bytes).map_err(|source| SignerError::Damaged {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The key, decrypted if need be.
-fn decrypted(path: &Path, key: PrivateKey, passphrase: &PassphraseSource) -> Result<PrivateKey, SignerError> {
+fn decrypted(
+    path: &Path,
+    key: PrivateKey,
+    passphrase: &PassphraseSource,
+) -> Result<PrivateKey, SignerError> {
     if !key.is_encrypted() {
         return Ok(key);
     }
     let (passphrase, origin) = passphrase.resolve(path)?;
     key.decrypt(&*passphrase).map_err(|error| match error {
-        ssh_key::Error::Crypto => SignerError::WrongPassphrase { path: path.to_owned(), origin },
-        source => SignerError::Damaged { path: path.to_owned(), source },
+        ssh_key::Error::Crypto => SignerError::WrongPassphrase {
+            path: path.to_owned(),
+            origin,
+        },
+        source => SignerError::Damaged {
+            path: path.to_owned(),
+            source,
+        },
     })
 }
 
 fn signing_key(path: &Path, key: &PrivateKey) -> Result<FileKey, SignerError> {
-    let damaged = || SignerError::Damaged { path: path.to_owned(), source: ssh_key::Error::PublicKey };
+    let damaged = || SignerError::Damaged {
+        path: path.to_owned(),
+        source: ssh_key::Error::PublicKey,
+    };
     let pair = key.key_data().ed25519().ok_or_else(damaged)?;
     let signing = SigningKey::from(&pair.private);
     // A pair whose halves do not belong together would leak the private one by signing.
@@ -153,7 +187,10 @@ fn signing_key(path: &Path, key: &PrivateKey) -> Result<FileKey, SignerError> {
 fn ed25519(path: &Path, key: &KeyData) -> Result<[u8; 32], SignerError> {
     match key {
         KeyData::Ed25519(key) => Ok(key.0),
-        other => Err(SignerError::NotEd25519 { path: path.to_owned(), algorithm: other.algorithm().to_string() }),
+        other => Err(SignerError::NotEd25519 {
+            path: path.to_owned(),
+            algorithm: other.algorithm().to_string(),
+        }),
     }
 }
 
@@ -161,5 +198,8 @@ fn ed25519(path: &Path, key: &KeyData) -> Result<[u8; 32], SignerError> {
 fn public_key_error(path: &Path) -> SignerError {
     let is_pub = path.extension().is_some_and(|extension| extension == "pub");
     let private: Option<PathBuf> = is_pub.then(|| path.with_extension(""));
-    SignerError::PublicKey { path: path.to_owned(), private }
+    SignerError::PublicKey {
+        path: path.to_owned(),
+        private,
+    }
 }

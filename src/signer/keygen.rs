@@ -39,8 +39,14 @@ pub fn keygen(dir: &Path, name: &str, passphrase: Option<&str>) -> Result<KeyPai
     // From the plain key: an encrypted one does not show its comment.
     let openssh_public = key.public_key().to_openssh().map_err(SignerError::Keygen)?;
     let key = protected(key, passphrase)?;
-    let pem = key.to_openssh(LineEnding::LF).map_err(SignerError::Keygen)?;
-    let pair = KeyPair { private, public, openssh_public };
+    let pem = key
+        .to_openssh(LineEnding::LF)
+        .map_err(SignerError::Keygen)?;
+    let pair = KeyPair {
+        private,
+        public,
+        openssh_public,
+    };
     private_fs::create_dir(dir).map_err(SignerError::file("make the directory", dir))?;
     write_pair(&pair, pem.as_bytes())?;
     private_fs::sync_dir(dir).map_err(SignerError::file("sync the directory", dir))?;
@@ -48,11 +54,19 @@ pub fn keygen(dir: &Path, name: &str, passphrase: Option<&str>) -> Result<KeyPai
 }
 
 fn check_name(name: &str) -> Result<(), SignerError> {
-    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphanumeric());
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     // A private key named `x.pub` would be taken for a public one.
-    let good = first && name.len() <= MAX_NAME && name.bytes().all(allowed) && !name.ends_with(".pub");
-    if good { Ok(()) } else { Err(SignerError::BadName(name.chars().take(MAX_NAME).collect())) }
+    let good =
+        first && name.len() <= MAX_NAME && name.bytes().all(allowed) && !name.ends_with(".pub");
+    if good {
+        Ok(())
+    } else {
+        Err(SignerError::BadName(name.chars().take(MAX_NAME).collect()))
+    }
 }
 
 fn refuse_existing(path: &Path) -> Result<(), SignerError> {
@@ -65,7 +79,8 @@ fn refuse_existing(path: &Path) -> Result<(), SignerError> {
 }
 
 fn new_key(name: &str) -> Result<PrivateKey, SignerError> {
-    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(SignerError::Keygen)?;
+    let mut key =
+        PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(SignerError::Keygen)?;
     key.set_comment(name);
     Ok(key)
 }
@@ -100,7 +115,9 @@ fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<(), SignerError> 
     });
     match written {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(SignerError::Exists(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(SignerError::Exists(path.to_owned()))
+        }
         Err(error) => Err(SignerError::file("write", path)(error)),
     }
 }
@@ -125,7 +142,10 @@ mod tests {
         assert_eq!(read_public(&pair.private).unwrap(), public);
         let line = fs::read_to_string(&pair.public).unwrap();
         assert_eq!(line, format!("{}\n", pair.openssh_public));
-        assert!(line.starts_with("ssh-ed25519 AAAA") && line.ends_with(" alice\n"), "{line}");
+        assert!(
+            line.starts_with("ssh-ed25519 AAAA") && line.ends_with(" alice\n"),
+            "{line}"
+        );
         assert_eq!(mode(&dir), 0o700);
         assert_eq!(mode(&pair.private), 0o600);
         assert_eq!(mode(&pair.public) & 0o133, 0);
@@ -135,7 +155,11 @@ mod tests {
     fn an_encrypted_new_key_keeps_its_comment_and_opens_with_its_passphrase_only() {
         let dir = tempfile::tempdir().unwrap();
         let pair = keygen(dir.path(), "alice", Some("open sesame")).unwrap();
-        assert!(pair.openssh_public.ends_with(" alice"), "{}", pair.openssh_public);
+        assert!(
+            pair.openssh_public.ends_with(" alice"),
+            "{}",
+            pair.openssh_public
+        );
         let public = signer(&pair.private, &PassphraseSource::text("open sesame"));
         assert_eq!(read_public(&pair.private).unwrap(), public);
         let wrong = Signer::from_file(&pair.private, &PassphraseSource::text("open"));
@@ -150,7 +174,10 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join(taken), "mine").unwrap();
             let refused = keygen(dir.path(), "alice", None);
-            assert!(matches!(refused, Err(SignerError::Exists(_))), "{refused:?}");
+            assert!(
+                matches!(refused, Err(SignerError::Exists(_))),
+                "{refused:?}"
+            );
             assert_eq!(fs::read_to_string(dir.path().join(taken)).unwrap(), "mine");
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         }
@@ -161,7 +188,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("elsewhere");
         std::os::unix::fs::symlink(&target, dir.path().join("alice.pub")).unwrap();
-        assert!(matches!(keygen(dir.path(), "alice", None), Err(SignerError::Exists(_))));
+        assert!(matches!(
+            keygen(dir.path(), "alice", None),
+            Err(SignerError::Exists(_))
+        ));
         assert!(!target.exists());
     }
 
@@ -181,7 +211,9 @@ mod tests {
     fn names_that_are_paths_options_or_hidden_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let long = "x".repeat(65);
-        for name in ["", ".", "..", "../x", "a/b", "-f", ".x", "a b", "a\nb", "x.pub", "ä", &long] {
+        for name in [
+            "", ".", "..", "../x", "a/b", "-f", ".x", "a b", "a\nb", "x.pub", "ä", &long,
+        ] {
             let refused = keygen(dir.path(), name, None);
             assert!(matches!(refused, Err(SignerError::BadName(_))), "{name:?}");
         }

@@ -76,7 +76,8 @@ impl Signer {
     /// # Errors
     /// When the agent refuses or fails, or the signature does not verify.
     pub fn sign_entry(&self, signed_bytes: &[u8]) -> Result<[u8; 64], SignerError> {
-        let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, signed_bytes).map_err(SignerError::Encoding)?;
+        let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, signed_bytes)
+            .map_err(SignerError::Encoding)?;
         self.sign_and_check(&data)
     }
 
@@ -101,7 +102,9 @@ impl Signer {
         };
         VerifyingKey::from_bytes(&self.public())
             .and_then(|key| key.verify_strict(data, &Signature::from_bytes(&signature)))
-            .map_err(|_| SignerError::BadSignature { key: fingerprint(self.public()) })?;
+            .map_err(|_| SignerError::BadSignature {
+                key: fingerprint(self.public()),
+            })?;
         Ok(signature)
     }
 }
@@ -143,9 +146,14 @@ mod tests {
     #[test]
     fn an_entry_signature_covers_exactly_the_sshsig_blob() {
         let message = b"tree 4b825dc\n\nmessage\n";
-        let blob =
-            [b"SSHSIG".to_vec(), string(b"git"), string(b""), string(b"sha512"), string(&Sha512::digest(message))]
-                .concat();
+        let blob = [
+            b"SSHSIG".to_vec(),
+            string(b"git"),
+            string(b""),
+            string(b"sha512"),
+            string(&Sha512::digest(message)),
+        ]
+        .concat();
         let signature = Signature::from_bytes(&signer().sign_entry(message).unwrap());
         let key = VerifyingKey::from_bytes(&signer().public()).unwrap();
         key.verify_strict(&blob, &signature).unwrap();
@@ -157,8 +165,17 @@ mod tests {
         let signature = Signature::from_bytes(&signer().sign_agreement(pae).unwrap());
         let key = VerifyingKey::from_bytes(&signer().public()).unwrap();
         key.verify_strict(pae, &signature).unwrap();
-        for other in [&b""[..], b"DSSEv1", b"DSSEv2 1 a 1 b", b"SSHSIG", b" DSSEv1 "] {
-            assert!(matches!(signer().sign_agreement(other), Err(SignerError::NotPae)));
+        for other in [
+            &b""[..],
+            b"DSSEv1",
+            b"DSSEv2 1 a 1 b",
+            b"SSHSIG",
+            b" DSSEv1 ",
+        ] {
+            assert!(matches!(
+                signer().sign_agreement(other),
+                Err(SignerError::NotPae)
+            ));
         }
     }
 

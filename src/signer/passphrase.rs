@@ -33,7 +33,11 @@ impl PassphraseSource {
     pub fn from_env() -> Self {
         let var = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let text = var(ENV).map(|value| (ENV.to_owned(), value.into_encoded_bytes().into()));
-        Self { text, file: var(FILE_ENV).map(PathBuf::from), ask: true }
+        Self {
+            text,
+            file: var(FILE_ENV).map(PathBuf::from),
+            ask: true,
+        }
     }
 
     /// None at all: an encrypted key is an error.
@@ -43,13 +47,22 @@ impl PassphraseSource {
 
     /// This passphrase.
     pub fn text(passphrase: &str) -> Self {
-        let text = Some(("the caller".to_owned(), passphrase.as_bytes().to_vec().into()));
-        Self { text, ..Self::default() }
+        let text = Some((
+            "the caller".to_owned(),
+            passphrase.as_bytes().to_vec().into(),
+        ));
+        Self {
+            text,
+            ..Self::default()
+        }
     }
 
     /// What this file holds, one newline at its end aside.
     pub fn file(path: &Path) -> Self {
-        Self { file: Some(path.to_owned()), ..Self::default() }
+        Self {
+            file: Some(path.to_owned()),
+            ..Self::default()
+        }
     }
 
     /// The passphrase for the key in `key`, and the name of where it came from.
@@ -58,17 +71,22 @@ impl PassphraseSource {
             return Ok((text.clone(), origin.clone()));
         }
         if let Some(path) = &self.file {
-            let read = read_file(path).map_err(SignerError::file("read the passphrase file", path))?;
+            let read =
+                read_file(path).map_err(SignerError::file("read the passphrase file", path))?;
             return Ok((read, path.display().to_string()));
         }
         if self.ask && terminal() {
             let prompt = format!("Passphrase for {}: ", key.display());
             let tty = Path::new("the terminal");
-            let typed =
-                rpassword::prompt_password(prompt).map_err(SignerError::file("read the passphrase from", tty))?;
+            let typed = rpassword::prompt_password(prompt)
+                .map_err(SignerError::file("read the passphrase from", tty))?;
             return Ok((typed.into_bytes().into(), "the terminal".to_owned()));
         }
-        Err(SignerError::NoPassphrase { path: key.to_owned(), env: ENV.to_owned(), file_env: FILE_ENV.to_owned() })
+        Err(SignerError::NoPassphrase {
+            path: key.to_owned(),
+            env: ENV.to_owned(),
+            file_env: FILE_ENV.to_owned(),
+        })
     }
 }
 
@@ -81,9 +99,14 @@ fn terminal() -> bool {
 fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     // With room for all of it from the start, no copy is left behind by growing.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
-    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 4 KiB"));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "longer than 4 KiB",
+        ));
     }
     if bytes.ends_with(b"\n") {
         bytes.pop();
@@ -103,23 +126,38 @@ mod tests {
     fn a_file_loses_one_newline_and_no_more() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pass");
-        for (written, meant) in [("a b", "a b"), ("a b\n", "a b"), ("a\n\n", "a\n"), (" \n", " ")] {
+        for (written, meant) in [
+            ("a b", "a b"),
+            ("a b\n", "a b"),
+            ("a\n\n", "a\n"),
+            (" \n", " "),
+        ] {
             std::fs::write(&path, written).unwrap();
             assert_eq!(resolved(&PassphraseSource::file(&path)), meant.as_bytes());
         }
         std::fs::write(&path, vec![b'x'; 5000]).unwrap();
-        assert!(PassphraseSource::file(&path).resolve(Path::new("key")).is_err());
+        assert!(
+            PassphraseSource::file(&path)
+                .resolve(Path::new("key"))
+                .is_err()
+        );
     }
 
     #[test]
     fn the_text_comes_before_the_file() {
-        let source = PassphraseSource { file: Some("/nowhere".into()), ..PassphraseSource::text("x") };
+        let source = PassphraseSource {
+            file: Some("/nowhere".into()),
+            ..PassphraseSource::text("x")
+        };
         assert_eq!(resolved(&source), b"x");
     }
 
     #[test]
     fn without_any_way_the_error_names_them() {
-        let error = PassphraseSource::none().resolve(Path::new("key")).unwrap_err().to_string();
+        let error = PassphraseSource::none()
+            .resolve(Path::new("key"))
+            .unwrap_err()
+            .to_string();
         for way in [ENV, FILE_ENV, "ssh-add key"] {
             assert!(error.contains(way), "{error}");
         }

@@ -24,10 +24,20 @@ fn stock_verifies(stock: &Stock, signer: &Signer) {
     let signature = Signature::new(Algorithm::Ed25519, raw.to_vec()).unwrap();
     let sig = SshSig::new(key.key_data().clone(), "git", HashAlg::Sha512, signature).unwrap();
     fs::write(stock.path("sig"), sig.to_pem(LineEnding::LF).unwrap()).unwrap();
-    fs::write(stock.path("allowed"), format!("alice {}\n", key.to_openssh().unwrap())).unwrap();
+    fs::write(
+        stock.path("allowed"),
+        format!("alice {}\n", key.to_openssh().unwrap()),
+    )
+    .unwrap();
     let mut command = stock.command("ssh-keygen");
-    command.args(["-Y", "verify", "-n", "git", "-I", "alice", "-f", "allowed", "-s", "sig"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    command.args([
+        "-Y", "verify", "-n", "git", "-I", "alice", "-f", "allowed", "-s", "sig",
+    ]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(MESSAGE).unwrap();
     assert!(child.wait().unwrap().success());
 }
@@ -47,7 +57,10 @@ fn stock_keys_load_and_stock_verifies() {
         let signer = Signer::from_file(&path, &PassphraseSource::text(passphrase)).unwrap();
         assert_eq!(signer.public(), stock_public(&stock, &path, passphrase));
         assert_eq!(signer.public(), read_public(&path).unwrap());
-        assert_eq!(signer.public(), read_public(&stock.path(&format!("{name}.pub"))).unwrap());
+        assert_eq!(
+            signer.public(),
+            read_public(&stock.path(&format!("{name}.pub"))).unwrap()
+        );
         stock_verifies(&stock, &signer);
     }
 }
@@ -55,13 +68,23 @@ fn stock_keys_load_and_stock_verifies() {
 #[test]
 fn keys_in_every_stock_cipher_load() {
     let Some(stock) = Stock::new() else { return };
-    for cipher in ["aes256-ctr", "aes256-cbc", "aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"] {
+    for cipher in [
+        "aes256-ctr",
+        "aes256-cbc",
+        "aes256-gcm@openssh.com",
+        "chacha20-poly1305@openssh.com",
+    ] {
         let name = cipher.split('@').next().unwrap();
-        stock.keygen(&["-q", "-t", "ed25519", "-Z", cipher, "-a", "1", "-N", "pass", "-f", name]);
+        stock.keygen(&[
+            "-q", "-t", "ed25519", "-Z", cipher, "-a", "1", "-N", "pass", "-f", name,
+        ]);
         let signer = Signer::from_file(&stock.path(name), &PassphraseSource::text("pass"));
         stock_verifies(&stock, &signer.unwrap());
         let wrong = Signer::from_file(&stock.path(name), &PassphraseSource::text("Pass"));
-        assert!(matches!(wrong, Err(SignerError::WrongPassphrase { .. })), "{cipher}: {wrong:?}");
+        assert!(
+            matches!(wrong, Err(SignerError::WrongPassphrase { .. })),
+            "{cipher}: {wrong:?}"
+        );
     }
 }
 
@@ -73,7 +96,10 @@ fn our_keys_are_stock_keys() {
         let public = stock_public(&stock, &pair.private, passphrase.unwrap_or(""));
         assert_eq!(public, read_public(&pair.public).unwrap());
         let listed = stock.keygen(&["-l", "-f", pair.public.to_str().unwrap()]);
-        assert!(listed.contains(name) && listed.contains("ED25519"), "{listed}");
+        assert!(
+            listed.contains(name) && listed.contains("ED25519"),
+            "{listed}"
+        );
     }
     fs::write(stock.path("message"), MESSAGE).unwrap();
     stock.keygen(&["-Y", "sign", "-n", "git", "-f", "keys/ours", "message"]);
@@ -92,9 +118,16 @@ fn other_key_types_are_refused_by_name() {
             let path = stock.new_key(&name, kind, passphrase);
             let public = stock.path(&format!("{name}.pub"));
             let from_file = Signer::from_file(&path, &PassphraseSource::none()).unwrap_err();
-            for error in [from_file, read_public(&path).unwrap_err(), read_public(&public).unwrap_err()] {
+            for error in [
+                from_file,
+                read_public(&path).unwrap_err(),
+                read_public(&public).unwrap_err(),
+            ] {
                 let text = error.to_string();
-                assert!(text.contains(named) && text.contains("ssh-keygen -t ed25519"), "{text}");
+                assert!(
+                    text.contains(named) && text.contains("ssh-keygen -t ed25519"),
+                    "{text}"
+                );
             }
         }
     }
@@ -104,9 +137,16 @@ fn other_key_types_are_refused_by_name() {
 fn a_public_key_names_the_private_one() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.new_key("alice", "ed25519", "");
-    let text = |path: &Path| Signer::from_file(path, &PassphraseSource::none()).unwrap_err().to_string();
+    let text = |path: &Path| {
+        Signer::from_file(path, &PassphraseSource::none())
+            .unwrap_err()
+            .to_string()
+    };
     let error = text(&stock.path("alice.pub"));
-    assert!(error.ends_with(&format!("name the private key: {}", path.display())), "{error}");
+    assert!(
+        error.ends_with(&format!("name the private key: {}", path.display())),
+        "{error}"
+    );
     fs::copy(stock.path("alice.pub"), stock.path("copy")).unwrap();
     assert!(text(&stock.path("copy")).contains("is a public key and cannot sign"));
 }
@@ -117,8 +157,13 @@ fn a_key_that_others_can_read_is_refused_until_chmod() {
     let path = stock.new_key("my key", "ed25519", "");
     for mode in [0o640, 0o604, 0o620, 0o777] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let error = Signer::from_file(&path, &PassphraseSource::none()).unwrap_err().to_string();
-        assert!(error.ends_with(&format!("run: chmod 600 '{}'", path.display())), "{error}");
+        let error = Signer::from_file(&path, &PassphraseSource::none())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with(&format!("run: chmod 600 '{}'", path.display())),
+            "{error}"
+        );
         assert!(read_public(&path).is_ok());
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
@@ -132,40 +177,83 @@ fn what_is_no_key_file_is_refused() {
     let refused = |content: &[u8]| {
         fs::write(&path, content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        (Signer::from_file(&path, &PassphraseSource::none()).unwrap_err(), read_public(&path).unwrap_err())
+        (
+            Signer::from_file(&path, &PassphraseSource::none()).unwrap_err(),
+            read_public(&path).unwrap_err(),
+        )
     };
-    for other in [&b""[..], b"hello\n", b"-----BEGIN PRIVATE KEY-----\nMC4=\n", b"ssh-ed25519 A\nssh-ed25519 B\n"] {
-        assert!(matches!(refused(other), (SignerError::NotOpenSsh { .. }, SignerError::NotOpenSsh { .. })));
+    for other in [
+        &b""[..],
+        b"hello\n",
+        b"-----BEGIN PRIVATE KEY-----\nMC4=\n",
+        b"ssh-ed25519 A\nssh-ed25519 B\n",
+    ] {
+        assert!(matches!(
+            refused(other),
+            (
+                SignerError::NotOpenSsh { .. },
+                SignerError::NotOpenSsh { .. }
+            )
+        ));
     }
-    let cut = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n-----END OPENSSH PRIVATE KEY-----\n";
-    assert!(matches!(refused(cut), (SignerError::Damaged { .. }, SignerError::Damaged { .. })));
-    assert!(matches!(refused(&[b'x'; 65537]).1, SignerError::TooLarge { .. }));
+    let cut =
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\n-----END OPENSSH PRIVATE KEY-----\n";
+    assert!(matches!(
+        refused(cut),
+        (SignerError::Damaged { .. }, SignerError::Damaged { .. })
+    ));
+    assert!(matches!(
+        refused(&[b'x'; 65537]).1,
+        SignerError::TooLarge { .. }
+    ));
     let dir = stock.path("");
     assert!(matches!(read_public(&dir), Err(SignerError::NotAFile(_))));
     let missing = read_public(&stock.path("nowhere")).unwrap_err().to_string();
-    assert!(missing.contains("cannot read the key file") && missing.contains("nowhere"), "{missing}");
+    assert!(
+        missing.contains("cannot read the key file") && missing.contains("nowhere"),
+        "{missing}"
+    );
 }
 
 #[test]
 fn a_stock_agent_signs_beside_keys_of_other_types() {
     let Some(stock) = Stock::new() else { return };
-    let keys =
-        [stock.new_key("rsa", "rsa", ""), stock.new_key("ecdsa", "ecdsa", ""), stock.new_key("alice", "ed25519", "")];
+    let keys = [
+        stock.new_key("rsa", "rsa", ""),
+        stock.new_key("ecdsa", "ecdsa", ""),
+        stock.new_key("alice", "ed25519", ""),
+    ];
     let bob = read_public(&stock.new_key("bob", "ed25519", "")).unwrap();
     let alice = read_public(&keys[2]).unwrap();
     let mut agent = stock.agent(&keys.each_ref().map(|key| key.as_path()));
-    let signer = AgentKey::at(&agent.socket, alice).map(Signer::Agent).unwrap();
+    let signer = AgentKey::at(&agent.socket, alice)
+        .map(Signer::Agent)
+        .unwrap();
     stock_verifies(&stock, &signer);
     let from_file = Signer::from_file(&keys[2], &PassphraseSource::none()).unwrap();
     let pae = b"DSSEv1 1 a 1 b";
-    assert_eq!(signer.sign_agreement(pae).unwrap(), from_file.sign_agreement(pae).unwrap());
+    assert_eq!(
+        signer.sign_agreement(pae).unwrap(),
+        from_file.sign_agreement(pae).unwrap()
+    );
     let error = AgentKey::at(&agent.socket, bob).unwrap_err();
-    assert!(matches!(error, SignerError::NotHeld { .. }) && error.to_string().contains("ssh-add FILE"));
+    assert!(
+        matches!(error, SignerError::NotHeld { .. }) && error.to_string().contains("ssh-add FILE")
+    );
     stock.add(&agent, &["-D"]);
-    assert!(matches!(signer.sign_entry(MESSAGE), Err(SignerError::AgentRefused { .. })));
+    assert!(matches!(
+        signer.sign_entry(MESSAGE),
+        Err(SignerError::AgentRefused { .. })
+    ));
     agent.stop();
-    assert!(matches!(signer.sign_entry(MESSAGE), Err(SignerError::AgentUnreachable { .. })));
-    assert!(matches!(AgentKey::at(&stock.path("no"), alice), Err(SignerError::AgentUnreachable { .. })));
+    assert!(matches!(
+        signer.sign_entry(MESSAGE),
+        Err(SignerError::AgentUnreachable { .. })
+    ));
+    assert!(matches!(
+        AgentKey::at(&stock.path("no"), alice),
+        Err(SignerError::AgentUnreachable { .. })
+    ));
 }
 
 /// An agent that answers `replies` in turn, one connection each, whatever it is asked.
@@ -202,7 +290,12 @@ fn a_false_agent_gets_no_bad_signature_through() {
     let good = key.sign(&data).to_bytes();
     let over_other_data = key.sign(MESSAGE).to_bytes();
     // The first listing holds a key blob that no client can parse: it must not keep us from ours.
-    let unparsable = [&[12, 0, 0, 0, 1][..], &string(&string(b"nonsense")), &string(b"c")].concat();
+    let unparsable = [
+        &[12, 0, 0, 0, 1][..],
+        &string(&string(b"nonsense")),
+        &string(b"c"),
+    ]
+    .concat();
     let replies = vec![
         unparsable,
         signature_reply("ssh-ed25519", &good),
@@ -216,10 +309,16 @@ fn a_false_agent_gets_no_bad_signature_through() {
     let running = false_agent(&socket, replies);
     let signer = AgentKey::at(&socket, public).map(Signer::Agent).unwrap();
     assert_eq!(signer.sign_entry(MESSAGE).unwrap(), good);
-    assert!(matches!(signer.sign_entry(MESSAGE), Err(SignerError::BadSignature { .. })));
+    assert!(matches!(
+        signer.sign_entry(MESSAGE),
+        Err(SignerError::BadSignature { .. })
+    ));
     for _ in 0..4 {
         let refused = signer.sign_entry(MESSAGE);
-        assert!(matches!(refused, Err(SignerError::AgentAnswer { .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(SignerError::AgentAnswer { .. })),
+            "{refused:?}"
+        );
     }
     running.join().unwrap();
 }

@@ -13,9 +13,12 @@ pub(super) struct Stock {
 impl Stock {
     /// `None` (and a line that says so) where OpenSSH is not installed.
     pub(super) fn new() -> Option<Self> {
-        let stock = Self { home: tempfile::tempdir().unwrap() };
-        let found =
-            ["ssh-keygen", "ssh-agent", "ssh-add"].iter().all(|tool| stock.command(tool).arg("-?").output().is_ok());
+        let stock = Self {
+            home: tempfile::tempdir().unwrap(),
+        };
+        let found = ["ssh-keygen", "ssh-agent", "ssh-add"]
+            .iter()
+            .all(|tool| stock.command(tool).arg("-?").output().is_ok());
         if !found {
             eprintln!("skipped: no OpenSSH tools here");
         }
@@ -28,21 +31,40 @@ impl Stock {
 
     pub(super) fn command(&self, tool: &str) -> Command {
         let mut command = Command::new(tool);
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("HOME", self.home.path()).current_dir(self.home.path()).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+            .env("HOME", self.home.path())
+            .current_dir(self.home.path())
+            .stdin(Stdio::null());
         command
     }
 
     /// Runs `ssh-keygen` and returns what it prints; it must succeed.
     pub(super) fn keygen(&self, args: &[&str]) -> String {
         let out = self.command("ssh-keygen").args(args).output().unwrap();
-        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        assert!(
+            out.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
         String::from_utf8(out.stdout).unwrap()
     }
 
     /// Has `ssh-keygen` make a key of this type.
     pub(super) fn new_key(&self, name: &str, kind: &str, passphrase: &str) -> PathBuf {
-        self.keygen(&["-q", "-t", kind, "-N", passphrase, "-C", "a comment", "-f", name]);
+        self.keygen(&[
+            "-q",
+            "-t",
+            kind,
+            "-N",
+            passphrase,
+            "-C",
+            "a comment",
+            "-f",
+            name,
+        ]);
         self.path(name)
     }
 
@@ -50,8 +72,14 @@ impl Stock {
     pub(super) fn agent(&self, keys: &[&Path]) -> Agent {
         let socket = self.path("agent.sock");
         let mut command = self.command("ssh-agent");
-        command.args(["-D", "-a"]).arg(&socket).stdout(Stdio::null());
-        let agent = Agent { child: command.spawn().unwrap(), socket };
+        command
+            .args(["-D", "-a"])
+            .arg(&socket)
+            .stdout(Stdio::null());
+        let agent = Agent {
+            child: command.spawn().unwrap(),
+            socket,
+        };
         wait_for(&agent.socket);
         for key in keys {
             self.add(&agent, &[key.to_str().unwrap()]);
@@ -62,8 +90,16 @@ impl Stock {
     /// Runs `ssh-add` against `agent`.
     pub(super) fn add(&self, agent: &Agent, args: &[&str]) {
         let mut command = self.command("ssh-add");
-        let out = command.env("SSH_AUTH_SOCK", &agent.socket).args(args).output().unwrap();
-        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        let out = command
+            .env("SSH_AUTH_SOCK", &agent.socket)
+            .args(args)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&out.stderr)
+        );
     }
 }
 

@@ -19,7 +19,10 @@ pub struct Admission<'a> {
 impl<'a> Admission<'a> {
     /// By what this tally knows.
     pub fn of(tally: &'a Tally) -> Self {
-        Self { tally, lasts: OnceCell::new() }
+        Self {
+            tally,
+            lasts: OnceCell::new(),
+        }
     }
 
     /// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
@@ -28,35 +31,67 @@ impl<'a> Admission<'a> {
         let dag = self.tally.dag();
         let author = &dag.entry(index).member;
         let in_force = dag.charter(self.tally.charter_in_force());
-        if in_force.is_none_or(|node| node.charter.removed().iter().all(|removal| removal.name != *author)) {
+        if in_force.is_none_or(|node| {
+            node.charter
+                .removed()
+                .iter()
+                .all(|removal| removal.name != *author)
+        }) {
             return true;
         }
         let lasts = self.lasts.get_or_init(|| lasts(self.tally)).get(author);
-        lasts.into_iter().flatten().any(|last| dag.reaches(index, *last))
+        lasts
+            .into_iter()
+            .flatten()
+            .any(|last| dag.reaches(index, *last))
     }
 }
 
 fn lasts(tally: &Tally) -> BTreeMap<&MemberName, Vec<EntryIndex>> {
     let mut named: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    let Some(node) = tally.dag().charter(tally.charter_in_force()) else { return BTreeMap::new() };
+    let Some(node) = tally.dag().charter(tally.charter_in_force()) else {
+        return BTreeMap::new();
+    };
     for removal in node.charter.removed() {
-        named.entry(&removal.name).or_insert_with(|| removal.last.into_iter().collect());
+        named
+            .entry(&removal.name)
+            .or_insert_with(|| removal.last.into_iter().collect());
     }
     add_needed_votes(tally, &node.charter, &mut named);
     let dag = tally.dag();
-    let found = |ids: Vec<EntryId>| latest(dag, ids.into_iter().filter_map(|id| dag.find(id)).collect());
-    named.into_iter().map(|(member, ids)| (member, found(ids))).collect()
+    let found =
+        |ids: Vec<EntryId>| latest(dag, ids.into_iter().filter_map(|id| dag.find(id)).collect());
+    named
+        .into_iter()
+        .map(|(member, ids)| (member, found(ids)))
+        .collect()
 }
 
 /// The precommits of former members in decisions for which too few of those who stay precommitted. Whoever does not take
 /// them in does not know the decision, and nothing that it builds on it counts.
-fn add_needed_votes(tally: &Tally, charter: &Charter, named: &mut BTreeMap<&MemberName, Vec<EntryId>>) {
-    for decision in tally.proposals().filter_map(|proposal| tally.decision(proposal.id)) {
-        let Some(under) = tally.dag().charter(decision.charter) else { continue };
-        let staying = decision.precommits.keys().filter(|member| charter.member(member).is_some()).count();
+fn add_needed_votes(
+    tally: &Tally,
+    charter: &Charter,
+    named: &mut BTreeMap<&MemberName, Vec<EntryId>>,
+) {
+    for decision in tally
+        .proposals()
+        .filter_map(|proposal| tally.decision(proposal.id))
+    {
+        let Some(under) = tally.dag().charter(decision.charter) else {
+            continue;
+        };
+        let staying = decision
+            .precommits
+            .keys()
+            .filter(|member| charter.member(member).is_some())
+            .count();
         if staying < under.charter.threshold().q {
             for (member, entry) in &decision.precommits {
-                named.get_mut(member).into_iter().for_each(|ids| ids.push(*entry));
+                named
+                    .get_mut(member)
+                    .into_iter()
+                    .for_each(|ids| ids.push(*entry));
             }
         }
     }
@@ -86,6 +121,9 @@ mod tests {
         let loaded = crate::store::load(&repo, ledger, crate::store::Trust::Nothing).unwrap();
         let dag = loaded.tally.dag();
         let all: Vec<_> = dag.entries().map(|(index, _)| index).collect();
-        assert_eq!(latest(dag, all.clone()), all.last().copied().into_iter().collect::<Vec<_>>());
+        assert_eq!(
+            latest(dag, all.clone()),
+            all.last().copied().into_iter().collect::<Vec<_>>()
+        );
     }
 }

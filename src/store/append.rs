@@ -80,7 +80,11 @@ pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
         tips.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
     }
     let most = others.values().map(Vec::len).max().unwrap_or(0);
-    let in_turn = (0..most).flat_map(|turn| others.values().filter_map(move |tips| tips.get(turn).copied()));
+    let in_turn = (0..most).flat_map(|turn| {
+        others
+            .values()
+            .filter_map(move |tips| tips.get(turn).copied())
+    });
     parents.extend(in_turn);
     parents.truncate(limits::PARENTS);
     parents
@@ -95,19 +99,33 @@ pub fn own_tips(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
 /// may be known from nowhere else: those entries are ends, too.
 fn ends(tally: &Tally) -> Vec<EntryIndex> {
     let (dag, admission) = (tally.dag(), Admission::of(tally));
-    let (ends, mut refused): (Vec<_>, Vec<_>) = dag.childless().partition(|tip| admission.admits(*tip));
+    let (ends, mut refused): (Vec<_>, Vec<_>) =
+        dag.childless().partition(|tip| admission.admits(*tip));
     let mut visited: BTreeSet<EntryIndex> = refused.iter().copied().collect();
     let mut below = BTreeSet::new();
     while let Some(index) = refused.pop() {
-        for parent in dag.entry(index).parents.iter().filter(|p| visited.insert(**p)) {
+        for parent in dag
+            .entry(index)
+            .parents
+            .iter()
+            .filter(|p| visited.insert(**p))
+        {
             match admission.admits(*parent) {
                 true => drop(below.insert(*parent)),
                 false => refused.push(*parent),
             }
         }
     }
-    let is_known = |index: &EntryIndex| ends.iter().chain(&below).any(|end| end != index && dag.reaches(*index, *end));
-    let new: Vec<_> = below.iter().copied().filter(|index| !is_known(index)).collect();
+    let is_known = |index: &EntryIndex| {
+        ends.iter()
+            .chain(&below)
+            .any(|end| end != index && dag.reaches(*index, *end))
+    };
+    let new: Vec<_> = below
+        .iter()
+        .copied()
+        .filter(|index| !is_known(index))
+        .collect();
     [ends, new].concat()
 }
 
@@ -127,7 +145,9 @@ impl Author {
     /// Makes sure that everything that this key has signed on this machine is in the loaded ledger:
     /// what a restored or second clone lacks is written back from the sign state.
     pub fn catch_up(&self, repo: &Repo, loaded: &mut Loaded) -> Result<bool, AppendError> {
-        let Some(last) = self.state.last() else { return Ok(false) };
+        let Some(last) = self.state.last() else {
+            return Ok(false);
+        };
         if loaded.tally.dag().find(last.id).is_some() {
             return Ok(false);
         }
@@ -135,19 +155,38 @@ impl Author {
             loaded.objects().write_commit(&record.raw)?;
         }
         let Ok(restored) = loaded.take_in(last.oid)? else {
-            return Err(AppendError::Behind { member: self.member.clone(), id: last.id, seq: last.seq });
+            return Err(AppendError::Behind {
+                member: self.member.clone(),
+                id: last.id,
+                seq: last.seq,
+            });
         };
         fault::point("append.restored");
         // An entry that was signed and never published goes on the lane; one beside the lane is kept by
         // a ref of its own until it is joined.
         let lane = loaded.refs.lane(&self.member);
         let ahead = match loaded.tips.get(&lane) {
-            Some(oid) => loaded.tally.dag().find_oid(*oid).is_some_and(|tip| loaded.tally.dag().reaches(tip, restored)),
+            Some(oid) => loaded
+                .tally
+                .dag()
+                .find_oid(*oid)
+                .is_some_and(|tip| loaded.tally.dag().reaches(tip, restored)),
             None => true,
         };
-        let name = if ahead { lane } else { loaded.refs.fork(&self.member, last.id) };
-        let old = loaded.tips.get(&name).map_or(Expect::Absent, |oid| Expect::Is(*oid));
-        repo.transaction(&[RefEdit { name: name.clone(), old, new: Some(last.oid) }])?;
+        let name = if ahead {
+            lane
+        } else {
+            loaded.refs.fork(&self.member, last.id)
+        };
+        let old = loaded
+            .tips
+            .get(&name)
+            .map_or(Expect::Absent, |oid| Expect::Is(*oid));
+        repo.transaction(&[RefEdit {
+            name: name.clone(),
+            old,
+            new: Some(last.oid),
+        }])?;
         loaded.tips.insert(name, last.oid);
         Ok(true)
     }
@@ -156,14 +195,20 @@ impl Author {
     /// this one: what was signed is published as it is. A fork is left to the entry that joins it.
     pub fn follow(&self, repo: &Repo, loaded: &mut Loaded) -> Result<(), AppendError> {
         let dag = loaded.tally.dag();
-        let [tip] = own_tips(&loaded.tally, &self.member)[..] else { return Ok(()) };
+        let [tip] = own_tips(&loaded.tally, &self.member)[..] else {
+            return Ok(());
+        };
         let name = loaded.refs.lane(&self.member);
         let now = loaded.tips.get(&name).copied();
         if now.is_some_and(|oid| dag.find_oid(oid).is_none_or(|index| index == tip)) {
             return Ok(());
         }
         let new = dag.entry(tip).oid;
-        let mut edits = vec![RefEdit { name, old: now.map_or(Expect::Absent, Expect::Is), new: Some(new) }];
+        let mut edits = vec![RefEdit {
+            name,
+            old: now.map_or(Expect::Absent, Expect::Is),
+            new: Some(new),
+        }];
         edits.extend(self.joined_forks(loaded, &[tip]));
         Ok(move_refs(repo, loaded, edits)?)
     }
@@ -178,14 +223,22 @@ impl Author {
         shown: &BTreeMap<String, Oid>,
     ) -> Result<(), AppendError> {
         let tally = &loaded.tally;
-        let open = tally.proposals().filter(|p| p.proposer == self.member && tally.decided_in(&p.slot).is_empty());
+        let open = tally
+            .proposals()
+            .filter(|p| p.proposer == self.member && tally.decided_in(&p.slot).is_empty());
         let mut edits = Vec::new();
         for proposal in open {
-            let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else { continue };
+            let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else {
+                continue;
+            };
             let name = loaded.refs.proposal(proposal.id);
             let kept = loaded.tips.contains_key(&name) || shown.contains_key(&name);
             if !kept && loaded.objects().contains(*to)? {
-                edits.push(RefEdit { name, old: Expect::Absent, new: Some(*to) });
+                edits.push(RefEdit {
+                    name,
+                    old: Expect::Absent,
+                    new: Some(*to),
+                });
             }
         }
         Ok(move_refs(repo, loaded, edits)?)
@@ -240,21 +293,41 @@ impl Author {
         let unsigned = encode(&payload, &oids, crate::store::now())?;
         let signature = self.signer.sign_entry(&unsigned.signed_bytes)?;
         let raw = unsigned.with_signature(&self.key, &signature)?;
-        Ok(SignedRecord { seq, id: unsigned.id, oid: commit_id(&raw)?, raw })
+        Ok(SignedRecord {
+            seq,
+            id: unsigned.id,
+            oid: commit_id(&raw)?,
+            raw,
+        })
     }
 
     fn move_lane(&self, loaded: &Loaded, record: &SignedRecord) -> RefEdit {
         let name = loaded.refs.lane(&self.member);
-        let old = loaded.tips.get(&name).map_or(Expect::Absent, |oid| Expect::Is(*oid));
-        RefEdit { name, old, new: Some(record.oid) }
+        let old = loaded
+            .tips
+            .get(&name)
+            .map_or(Expect::Absent, |oid| Expect::Is(*oid));
+        RefEdit {
+            name,
+            old,
+            new: Some(record.oid),
+        }
     }
 
     /// Refs of own tips that the new entry joins, and that the lane keeps from now on.
     fn joined_forks(&self, loaded: &Loaded, parents: &[EntryIndex]) -> Vec<RefEdit> {
         let dag = loaded.tally.dag();
-        let tips = parents.iter().map(|p| dag.entry(*p)).filter(|e| e.member == self.member);
+        let tips = parents
+            .iter()
+            .map(|p| dag.entry(*p))
+            .filter(|e| e.member == self.member);
         let names = tips.map(|e| loaded.refs.fork(&self.member, e.id));
         let kept = names.filter_map(|name| loaded.tips.get(&name).map(|oid| (name, *oid)));
-        kept.map(|(name, oid)| RefEdit { name, old: Expect::Is(oid), new: None }).collect()
+        kept.map(|(name, oid)| RefEdit {
+            name,
+            old: Expect::Is(oid),
+            new: None,
+        })
+        .collect()
     }
 }

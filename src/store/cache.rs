@@ -14,7 +14,11 @@ use crate::fault;
 use crate::id::Digest;
 
 /// Another program version forgets what this one verified: its check might differ.
-const HEADER: &str = concat!("git-quorum verified entries ", env!("CARGO_PKG_VERSION"), "\n");
+const HEADER: &str = concat!(
+    "git-quorum verified entries ",
+    env!("CARGO_PKG_VERSION"),
+    "\n"
+);
 
 /// Digests of entries that were verified, and those that are new since the file was read.
 pub(super) struct VerifiedCache {
@@ -37,11 +41,22 @@ impl VerifiedCache {
     /// The cache in this git directory, to be used as far as it is trusted.
     pub(super) fn open(git_dir: &Path, trust: Trust) -> Self {
         let path = git_dir.join("quorum").join("verified");
-        Self { path, trust, kept: OnceCell::new(), fresh: Vec::new() }
+        Self {
+            path,
+            trust,
+            kept: OnceCell::new(),
+            fresh: Vec::new(),
+        }
     }
 
     fn kept(&self) -> &Kept {
-        self.kept.get_or_init(|| if self.trust.reads() { Kept::read(&self.path) } else { Kept::default() })
+        self.kept.get_or_init(|| {
+            if self.trust.reads() {
+                Kept::read(&self.path)
+            } else {
+                Kept::default()
+            }
+        })
     }
 
     pub(super) fn contains(&self, raw: &Digest) -> bool {
@@ -50,7 +65,11 @@ impl VerifiedCache {
 
     pub(super) fn add(&mut self, raw: Digest) {
         self.kept();
-        if self.kept.get_mut().is_some_and(|kept| kept.known.insert(raw)) {
+        if self
+            .kept
+            .get_mut()
+            .is_some_and(|kept| kept.known.insert(raw))
+        {
             self.fresh.push(raw);
         }
     }
@@ -73,10 +92,14 @@ impl VerifiedCache {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let Some(whole) = self.kept().whole else { return self.write_anew() };
+        let Some(whole) = self.kept().whole else {
+            return self.write_anew();
+        };
         // One write of whole digests at the end: other processes append whole digests too.
         let mut file = fs::OpenOptions::new().append(true).open(&self.path)?;
-        if file.metadata()?.len() < whole || !(file.metadata()?.len() - HEADER.len() as u64).is_multiple_of(32) {
+        if file.metadata()?.len() < whole
+            || !(file.metadata()?.len() - HEADER.len() as u64).is_multiple_of(32)
+        {
             return self.write_anew();
         }
         let bytes: Vec<u8> = self.fresh.iter().flat_map(|d| *d.bytes()).collect();
@@ -103,9 +126,15 @@ impl Kept {
     fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap_or_default();
         let body = bytes.strip_prefix(HEADER.as_bytes());
-        let digests = body.unwrap_or_default().chunks_exact(32).filter_map(|chunk| chunk.try_into().ok());
+        let digests = body
+            .unwrap_or_default()
+            .chunks_exact(32)
+            .filter_map(|chunk| chunk.try_into().ok());
         let whole = body.map(|body| (HEADER.len() + body.len() / 32 * 32) as u64);
-        Self { known: digests.map(Digest::new).collect(), whole }
+        Self {
+            known: digests.map(Digest::new).collect(),
+            whole,
+        }
     }
 }
 
@@ -136,14 +165,23 @@ mod tests {
         cache.add(digest(3));
         cache.save();
         let cache = VerifiedCache::open(folder.path(), Trust::Cache);
-        assert!(cache.contains(&digest(1)) && cache.contains(&digest(3)) && cache.kept().known.len() == 2);
+        assert!(
+            cache.contains(&digest(1))
+                && cache.contains(&digest(3))
+                && cache.kept().known.len() == 2
+        );
 
         let mut cache = VerifiedCache::open(folder.path(), Trust::CacheReadOnly);
         assert!(cache.contains(&digest(1)));
         cache.add(digest(4));
         cache.save();
         assert!(!VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(4)));
-        assert!(VerifiedCache::open(folder.path(), Trust::Nothing).kept().known.is_empty());
+        assert!(
+            VerifiedCache::open(folder.path(), Trust::Nothing)
+                .kept()
+                .known
+                .is_empty()
+        );
 
         let mut cache = VerifiedCache::open(folder.path(), Trust::Cache);
         cache.clear();
@@ -154,6 +192,11 @@ mod tests {
         assert!(cache.contains(&digest(5)) && cache.kept().known.len() == 1);
 
         fs::write(&path, "rubbish").unwrap();
-        assert!(VerifiedCache::open(folder.path(), Trust::Cache).kept().known.is_empty());
+        assert!(
+            VerifiedCache::open(folder.path(), Trust::Cache)
+                .kept()
+                .known
+                .is_empty()
+        );
     }
 }

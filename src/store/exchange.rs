@@ -110,7 +110,9 @@ pub fn fetch_genesis(repo: &Repo, remote: &str) -> Result<Vec<EntryId>, Exchange
     let listed = repo.ls_remote(remote, &["refs/quorum/*/genesis"])?;
     let here = repo.list(&["refs/quorum/"])?;
     // Git's `*` stands for slashes too: a lane of a member called `genesis` is no genesis.
-    let new = listed.keys().filter(|name| is_genesis_name(name) && !here.contains_key(*name));
+    let new = listed
+        .keys()
+        .filter(|name| is_genesis_name(name) && !here.contains_key(*name));
     let refspecs: Vec<_> = new.map(|name| format!("{name}:{name}")).collect();
     repo.fetch(remote, &refspecs)?;
     Ok(find_ledgers(repo)?)
@@ -125,18 +127,35 @@ fn is_genesis_name(name: &str) -> bool {
 /// Fetches what the remote has that is not known here, checks it, and takes in what is well formed.
 pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchange, ExchangeError> {
     let charter = loaded.tally.charter_in_force();
-    let protect = loaded.tally.dag().charter(charter).map(|n| n.charter.protected().to_vec()).unwrap_or_default();
-    let mut found = Exchange { remote_refs: list_remote(repo, &loaded.refs, &protect, remote)?, events: Vec::new() };
+    let protect = loaded
+        .tally
+        .dag()
+        .charter(charter)
+        .map(|n| n.charter.protected().to_vec())
+        .unwrap_or_default();
+    let mut found = Exchange {
+        remote_refs: list_remote(repo, &loaded.refs, &protect, remote)?,
+        events: Vec::new(),
+    };
     fetch_beside(repo, loaded, remote, &mut found)?;
     let incoming = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
     let mut edits = Vec::new();
     for (name, _) in found.remote_refs.clone() {
-        let Some(LaneRef::Lane(member)) = loaded.refs.read(&name) else { continue };
+        let Some(LaneRef::Lane(member)) = loaded.refs.read(&name) else {
+            continue;
+        };
         if let Some(oid) = incoming.get(&loaded.refs.incoming(remote, &name)) {
-            edits.extend(take(loaded, (remote, &member), (&name, *oid), &mut found.events)?);
+            edits.extend(take(
+                loaded,
+                (remote, &member),
+                (&name, *oid),
+                &mut found.events,
+            )?);
         }
     }
-    found.events.extend(gone_lanes(loaded, remote, &found.remote_refs));
+    found
+        .events
+        .extend(gone_lanes(loaded, remote, &found.remote_refs));
     repo.transaction(&edits)?;
     for edit in edits {
         if let Some(oid) = edit.new {
@@ -148,13 +167,21 @@ pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchan
 }
 
 /// Lanes that this remote had shown and has no longer.
-fn gone_lanes(loaded: &Loaded, remote: &str, remote_refs: &BTreeMap<String, Oid>) -> Vec<LaneEvent> {
+fn gone_lanes(
+    loaded: &Loaded,
+    remote: &str,
+    remote_refs: &BTreeMap<String, Oid>,
+) -> Vec<LaneEvent> {
     let dag = loaded.tally.dag();
     let lost = |(name, oid): (&String, &Oid)| match loaded.refs.read(name) {
         Some(LaneRef::Remote(_, member)) if *name == loaded.refs.remote(remote, &member) => {
             let seen = dag.entry(dag.find_oid(*oid)?).id;
             let absent = !remote_refs.contains_key(&loaded.refs.lane(&member));
-            absent.then_some(LaneEvent::WentBack { member, seen, now: None })
+            absent.then_some(LaneEvent::WentBack {
+                member,
+                seen,
+                now: None,
+            })
         }
         _ => None,
     };
@@ -165,14 +192,33 @@ fn gone_lanes(loaded: &Loaded, remote: &str, remote_refs: &BTreeMap<String, Oid>
 pub fn last_shown(loaded: &Loaded) -> Vec<(String, LaneEvent)> {
     let dag = loaded.tally.dag();
     let event = |(name, seen): (&String, &Oid)| {
-        let Some(LaneRef::Remote(remote, member)) = loaded.refs.read(name) else { return None };
+        let Some(LaneRef::Remote(remote, member)) = loaded.refs.read(name) else {
+            return None;
+        };
         let shown = loaded.refs.incoming(&remote, &loaded.refs.lane(&member));
-        let (seen, now) = (dag.find_oid(*seen)?, dag.find_oid(*loaded.tips.get(&shown)?)?);
+        let (seen, now) = (
+            dag.find_oid(*seen)?,
+            dag.find_oid(*loaded.tips.get(&shown)?)?,
+        );
         let id = |index| dag.entry(index).id;
         match (dag.reaches(seen, now), dag.reaches(now, seen)) {
             (true, _) => None,
-            (false, true) => Some((remote, LaneEvent::WentBack { member, seen: id(seen), now: Some(id(now)) })),
-            (false, false) => Some((remote, LaneEvent::WentSideways { member, seen: id(seen), now: id(now) })),
+            (false, true) => Some((
+                remote,
+                LaneEvent::WentBack {
+                    member,
+                    seen: id(seen),
+                    now: Some(id(now)),
+                },
+            )),
+            (false, false) => Some((
+                remote,
+                LaneEvent::WentSideways {
+                    member,
+                    seen: id(seen),
+                    now: id(now),
+                },
+            )),
         }
     };
     loaded.tips.iter().filter_map(event).collect()
@@ -194,7 +240,12 @@ fn list_remote(
 }
 
 /// Fetches refs that differ from what was fetched before into `incoming/`, and drops what is gone.
-fn fetch_beside(repo: &Repo, loaded: &Loaded, remote: &str, found: &mut Exchange) -> Result<(), ExchangeError> {
+fn fetch_beside(
+    repo: &Repo,
+    loaded: &Loaded,
+    remote: &str,
+    found: &mut Exchange,
+) -> Result<(), ExchangeError> {
     let known = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
     let wanted = |name: &str| {
         let kind = loaded.refs.read(name);
@@ -213,14 +264,29 @@ fn fetch_beside(repo: &Repo, loaded: &Loaded, remote: &str, found: &mut Exchange
         // One ref that cannot be fetched (gone meanwhile, or broken) must not hold up the others.
         for refspec in refspecs {
             if let Err(error) = repo.fetch(remote, std::slice::from_ref(&refspec)) {
-                let name = refspec.trim_start_matches('+').split(':').next().unwrap_or_default().to_owned();
-                found.events.push(LaneEvent::NotFetched { name, message: error.to_string() });
+                let name = refspec
+                    .trim_start_matches('+')
+                    .split(':')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                found.events.push(LaneEvent::NotFetched {
+                    name,
+                    message: error.to_string(),
+                });
             }
         }
     }
-    let lanes = |name: &String| name.starts_with(&format!("{}lane/", loaded.refs.incoming_prefix(remote)));
+    let lanes =
+        |name: &String| name.starts_with(&format!("{}lane/", loaded.refs.incoming_prefix(remote)));
     let dropped = gone.into_iter().filter(|(name, _)| !lanes(name));
-    let drops: Vec<_> = dropped.map(|(name, oid)| RefEdit { name, old: Expect::Is(oid), new: None }).collect();
+    let drops: Vec<_> = dropped
+        .map(|(name, oid)| RefEdit {
+            name,
+            old: Expect::Is(oid),
+            new: None,
+        })
+        .collect();
     Ok(repo.transaction(&drops)?)
 }
 
@@ -240,37 +306,66 @@ fn take(
         }
     };
     if now.is_some_and(|index| !Admission::of(&loaded.tally).admits(index)) {
-        events.push(LaneEvent::AfterRemoval { member: member.clone() });
+        events.push(LaneEvent::AfterRemoval {
+            member: member.clone(),
+        });
         return Ok(Vec::new());
     }
     let dag = loaded.tally.dag();
     let shown = loaded.refs.remote(remote, member);
-    let seen = loaded.tips.get(&shown).and_then(|oid| Some((*oid, dag.find_oid(*oid)?)));
+    let seen = loaded
+        .tips
+        .get(&shown)
+        .and_then(|oid| Some((*oid, dag.find_oid(*oid)?)));
     let id = |index| dag.entry(index).id;
     let (Some(now), Some((seen_oid, seen))) = (now, seen) else {
         let (new, old) = match (now, seen) {
             (Some(now), None) => (dag.entry(now).oid, Expect::Any),
             (None, Some((_, seen))) => {
-                events.push(LaneEvent::WentBack { member: member.clone(), seen: id(seen), now: None });
+                events.push(LaneEvent::WentBack {
+                    member: member.clone(),
+                    seen: id(seen),
+                    now: None,
+                });
                 return Ok(Vec::new());
             }
             _ => return Ok(Vec::new()),
         };
-        return Ok(vec![RefEdit { name: shown, old, new: Some(new) }]);
+        return Ok(vec![RefEdit {
+            name: shown,
+            old,
+            new: Some(new),
+        }]);
     };
     if now == seen {
         return Ok(Vec::new());
     }
-    let forward = RefEdit { name: shown, old: Expect::Is(seen_oid), new: Some(dag.entry(now).oid) };
+    let forward = RefEdit {
+        name: shown,
+        old: Expect::Is(seen_oid),
+        new: Some(dag.entry(now).oid),
+    };
     if dag.reaches(seen, now) {
         return Ok(vec![forward]);
     }
     if dag.reaches(now, seen) {
-        events.push(LaneEvent::WentBack { member: member.clone(), seen: id(seen), now: Some(id(now)) });
+        events.push(LaneEvent::WentBack {
+            member: member.clone(),
+            seen: id(seen),
+            now: Some(id(now)),
+        });
         return Ok(Vec::new());
     }
-    events.push(LaneEvent::WentSideways { member: member.clone(), seen: id(seen), now: id(now) });
-    let kept = RefEdit { name: loaded.refs.fork(member, id(seen)), old: Expect::Any, new: Some(seen_oid) };
+    events.push(LaneEvent::WentSideways {
+        member: member.clone(),
+        seen: id(seen),
+        now: id(now),
+    });
+    let kept = RefEdit {
+        name: loaded.refs.fork(member, id(seen)),
+        old: Expect::Any,
+        new: Some(seen_oid),
+    };
     Ok(vec![forward, kept])
 }
 
@@ -302,7 +397,9 @@ pub fn pass_on(
     // A busy remote's lanes go on between the listing and the fetch: what was fetched is what it has.
     let fetched = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
     for (name, oid) in remote_refs.iter_mut() {
-        *oid = *fetched.get(&loaded.refs.incoming(remote, name)).unwrap_or(oid);
+        *oid = *fetched
+            .get(&loaded.refs.incoming(remote, name))
+            .unwrap_or(oid);
     }
     let wanted = others_on_remote(loaded, remote_refs, member)?;
     send(repo, &loaded.refs, remote, remote_refs, (wanted, &[]))
@@ -315,8 +412,16 @@ fn send(
     remote_refs: &mut BTreeMap<String, Oid>,
     (wanted, moves): (BTreeMap<String, Oid>, &[Move]),
 ) -> Result<PushOutcome, ExchangeError> {
-    let mut refspecs: Vec<_> = wanted.iter().map(|(name, oid)| format!("{oid}:{name}")).collect();
-    for Move { name, value, rewrite } in moves {
+    let mut refspecs: Vec<_> = wanted
+        .iter()
+        .map(|(name, oid)| format!("{oid}:{name}"))
+        .collect();
+    for Move {
+        name,
+        value,
+        rewrite,
+    } in moves
+    {
         let value = value.map(|oid| oid.to_string()).unwrap_or_default();
         refspecs.push(format!("{}{value}:{name}", if *rewrite { "+" } else { "" }));
     }
@@ -328,8 +433,15 @@ fn send(
         return Ok(why_not(&report.refs, report.remote_lines));
     }
     let moved = moves.iter().map(|m| (m.name.clone(), m.value));
-    let pushed: Vec<_> = wanted.into_iter().map(|(name, oid)| (name, Some(oid))).chain(moved).collect();
-    let edits: Vec<_> = pushed.iter().flat_map(|(name, value)| as_seen(refs, remote, name, *value)).collect();
+    let pushed: Vec<_> = wanted
+        .into_iter()
+        .map(|(name, oid)| (name, Some(oid)))
+        .chain(moved)
+        .collect();
+    let edits: Vec<_> = pushed
+        .iter()
+        .flat_map(|(name, value)| as_seen(refs, remote, name, *value))
+        .collect();
     for (name, value) in pushed {
         match value {
             Some(oid) => remote_refs.insert(name, oid),
@@ -342,9 +454,16 @@ fn send(
 
 /// Remembers what the remote holds now, as the next fetch would.
 fn as_seen(refs: &LedgerRefs, remote: &str, name: &str, value: Option<Oid>) -> Vec<RefEdit> {
-    let edit = |name| RefEdit { name, old: Expect::Any, new: value };
+    let edit = |name| RefEdit {
+        name,
+        old: Expect::Any,
+        new: value,
+    };
     match refs.read(name) {
-        Some(LaneRef::Lane(member)) => vec![edit(refs.remote(remote, &member)), edit(refs.incoming(remote, name))],
+        Some(LaneRef::Lane(member)) => vec![
+            edit(refs.remote(remote, &member)),
+            edit(refs.incoming(remote, name)),
+        ],
         Some(LaneRef::Genesis) => Vec::new(),
         _ => vec![edit(refs.incoming(remote, name))],
     }
@@ -360,12 +479,19 @@ fn wanted_on_remote(
         Some(LaneRef::Genesis) => true,
         Some(LaneRef::Lane(owner)) => Some(&owner) == member,
         Some(LaneRef::Proposal(id)) => {
-            let proposal = loaded.tally.proposal(id).filter(|p| Some(&p.proposer) == member);
-            proposal.is_some_and(|p| loaded.tally.decided_in(&p.slot).is_empty()) && !remote_refs.contains_key(name)
+            let proposal = loaded
+                .tally
+                .proposal(id)
+                .filter(|p| Some(&p.proposer) == member);
+            proposal.is_some_and(|p| loaded.tally.decided_in(&p.slot).is_empty())
+                && !remote_refs.contains_key(name)
         }
         _ => false,
     };
-    let lacking = loaded.tips.iter().filter(|(name, oid)| mine(name) && remote_refs.get(*name) != Some(*oid));
+    let lacking = loaded
+        .tips
+        .iter()
+        .filter(|(name, oid)| mine(name) && remote_refs.get(*name) != Some(*oid));
     lacking.map(|(name, oid)| (name.clone(), *oid)).collect()
 }
 
@@ -376,25 +502,44 @@ fn others_on_remote(
     remote_refs: &BTreeMap<String, Oid>,
     member: &MemberName,
 ) -> Result<BTreeMap<String, Oid>, RepoError> {
-    let (tally, dag, admission) = (&loaded.tally, loaded.tally.dag(), Admission::of(&loaded.tally));
-    let lanes = remote_refs.iter().filter(|(name, _)| matches!(loaded.refs.read(name), Some(LaneRef::Lane(_))));
+    let (tally, dag, admission) = (
+        &loaded.tally,
+        loaded.tally.dag(),
+        Admission::of(&loaded.tally),
+    );
+    let lanes = remote_refs
+        .iter()
+        .filter(|(name, _)| matches!(loaded.refs.read(name), Some(LaneRef::Lane(_))));
     let mut ends: Vec<_> = lanes.filter_map(|(_, oid)| dag.find_oid(*oid)).collect();
     let leads_to = |ends: &[EntryIndex], entry| ends.iter().any(|end| dag.reaches(entry, *end));
     let mut lacking = BTreeMap::new();
     for other in dag.authors().filter(|other| *other != member) {
-        let [tip] = own_tips(tally, other)[..] else { continue };
+        let [tip] = own_tips(tally, other)[..] else {
+            continue;
+        };
         let name = loaded.refs.lane(other);
         let shown = remote_refs.get(&name).map(|oid| dag.find_oid(*oid));
         let goes_on = shown.is_none_or(|shown| shown.is_some_and(|shown| dag.reaches(shown, tip)));
-        if goes_on && !leads_to(&ends, tip) && dag.entry(tip).id != dag.ledger() && admission.admits(tip) {
+        if goes_on
+            && !leads_to(&ends, tip)
+            && dag.entry(tip).id != dag.ledger()
+            && admission.admits(tip)
+        {
             lacking.insert(name, dag.entry(tip).oid);
             ends.push(tip);
         }
     }
-    for proposal in tally.proposals().filter(|p| p.proposer != *member && tally.decided_in(&p.slot).is_empty()) {
-        let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else { continue };
+    for proposal in tally
+        .proposals()
+        .filter(|p| p.proposer != *member && tally.decided_in(&p.slot).is_empty())
+    {
+        let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else {
+            continue;
+        };
         let name = loaded.refs.proposal(proposal.id);
-        let is_known = dag.find(proposal.id).is_some_and(|entry| leads_to(&ends, entry));
+        let is_known = dag
+            .find(proposal.id)
+            .is_some_and(|entry| leads_to(&ends, entry));
         if is_known && !remote_refs.contains_key(&name) && loaded.objects().contains(*to)? {
             lacking.insert(name, *to);
         }
@@ -426,7 +571,8 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
                     "gate: CONFLICT",
                     "gate: GATE_BUSY",
                 ];
-                moved |= signs.iter().any(|sign| why.contains(sign)) || lines.iter().any(|line| says_moved(line));
+                moved |= signs.iter().any(|sign| why.contains(sign))
+                    || lines.iter().any(|line| says_moved(line));
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::Unreported(why) => {
@@ -435,12 +581,18 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
             }
         }
     }
-    if moved { PushOutcome::Behind { reasons, lines } } else { PushOutcome::Refused { reasons, lines } }
+    if moved {
+        PushOutcome::Behind { reasons, lines }
+    } else {
+        PushOutcome::Refused { reasons, lines }
+    }
 }
 
 /// What the gate says of the same where it refuses a push before Git can name the reason of each ref.
 fn says_moved(line: &str) -> bool {
-    ["STALE", "LANE_WENT_BACK"].iter().any(|code| line.ends_with(&format!(": refused [{code}]")))
+    ["STALE", "LANE_WENT_BACK"]
+        .iter()
+        .any(|code| line.ends_with(&format!(": refused [{code}]")))
 }
 
 #[cfg(test)]
@@ -450,8 +602,14 @@ mod tests {
     #[test]
     fn what_moved_meanwhile_is_told_from_what_is_refused() {
         let outcome = |why: &str, line: &str| {
-            let refs = [("refs/heads/main".to_owned(), PushStatus::RemoteRejected(why.to_owned()))];
-            why_not(&BTreeMap::from(refs), vec![line.to_owned(), "  next: git quorum sync".to_owned()])
+            let refs = [(
+                "refs/heads/main".to_owned(),
+                PushStatus::RemoteRejected(why.to_owned()),
+            )];
+            why_not(
+                &BTreeMap::from(refs),
+                vec![line.to_owned(), "  next: git quorum sync".to_owned()],
+            )
         };
         let early = "pre-receive hook declined";
         for (why, line) in [
@@ -461,13 +619,24 @@ mod tests {
             ("failed to update ref", "x"),
             ("unable to migrate objects to permanent storage", "x"),
             (early, "refs/heads/main: refused [STALE]"),
-            (early, "refs/quorum/0123456789abcdef/lane/a: refused [LANE_WENT_BACK]"),
+            (
+                early,
+                "refs/quorum/0123456789abcdef/lane/a: refused [LANE_WENT_BACK]",
+            ),
         ] {
-            assert!(matches!(outcome(why, line), PushOutcome::Behind { .. }), "{why} {line}");
+            assert!(
+                matches!(outcome(why, line), PushOutcome::Behind { .. }),
+                "{why} {line}"
+            );
         }
-        for (why, line) in [(early, "refs/heads/main: refused [NOT_DECIDED]"), ("gate: NOT_DECIDED", "  it is [STALE]")]
-        {
-            assert!(matches!(outcome(why, line), PushOutcome::Refused { .. }), "{why} {line}");
+        for (why, line) in [
+            (early, "refs/heads/main: refused [NOT_DECIDED]"),
+            ("gate: NOT_DECIDED", "  it is [STALE]"),
+        ] {
+            assert!(
+                matches!(outcome(why, line), PushOutcome::Refused { .. }),
+                "{why} {line}"
+            );
         }
     }
 
@@ -475,8 +644,14 @@ mod tests {
     fn a_lane_of_a_member_called_genesis_is_no_genesis() {
         assert!(is_genesis_name("refs/quorum/0707070707070707/genesis"));
         for name in ["lane/genesis", "remote/origin/genesis", "x/genesis"] {
-            assert!(!is_genesis_name(&format!("refs/quorum/0707070707070707/{name}")), "{name}");
+            assert!(
+                !is_genesis_name(&format!("refs/quorum/0707070707070707/{name}")),
+                "{name}"
+            );
         }
-        assert!(!is_genesis_name("refs/heads/refs/quorum/07/genesis") && !is_genesis_name("refs/quorum/genesis"));
+        assert!(
+            !is_genesis_name("refs/heads/refs/quorum/07/genesis")
+                && !is_genesis_name("refs/quorum/genesis")
+        );
     }
 }

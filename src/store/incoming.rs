@@ -25,10 +25,19 @@ pub fn load_with_incoming(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadEr
 }
 
 /// Takes in all fetched lanes but these; the names of those whose owner's tip may not be taken in.
-fn take_incoming(loaded: &mut Loaded, without: &BTreeSet<String>) -> Result<BTreeSet<String>, RepoError> {
+fn take_incoming(
+    loaded: &mut Loaded,
+    without: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, RepoError> {
     let mut taken = Vec::new();
     for (name, tip) in loaded.tips.clone() {
-        let Some(owner) = loaded.refs.read_incoming_lane(&name).filter(|_| !without.contains(&name)) else { continue };
+        let Some(owner) = loaded
+            .refs
+            .read_incoming_lane(&name)
+            .filter(|_| !without.contains(&name))
+        else {
+            continue;
+        };
         match loaded.take_lane(&name, tip, &owner)? {
             Ok(index) => taken.push((name, index)),
             Err(problem) => loaded.problems.push(problem),
@@ -36,6 +45,8 @@ fn take_incoming(loaded: &mut Loaded, without: &BTreeSet<String>) -> Result<BTre
     }
     // Only when all is in it is known who was removed, and when.
     let admission = Admission::of(&loaded.tally);
-    let refused = taken.into_iter().filter(|(_, index)| !admission.admits(*index));
+    let refused = taken
+        .into_iter()
+        .filter(|(_, index)| !admission.admits(*index));
     Ok(refused.map(|(name, _)| name).collect())
 }

@@ -9,7 +9,9 @@ use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
-use crate::ledger::{Dag, EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again};
+use crate::ledger::{
+    Dag, EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again,
+};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Watcher};
 
 /// What keeps a ledger from being read at all.
@@ -33,12 +35,17 @@ pub enum LoadError {
         why: String,
     },
     /// The ledger has decided to use a format that this program does not know.
-    #[error("the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict")]
+    #[error(
+        "the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict"
+    )]
     UpgradeNeeded(u64),
 }
 
 fn list(ids: &[EntryId]) -> String {
-    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// A lane ref that does not lead to a well-formed entry of its owner.
@@ -94,8 +101,15 @@ pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
     for (name, oid) in repo.list(&["refs/quorum/"])? {
         if name.ends_with("/genesis") {
             let raw = read_entry(&objects, oid)?;
-            let genesis = raw.and_then(|raw| parse(&raw)).ok().filter(ParsedEntry::is_genesis);
-            found.extend(genesis.map(|g| g.id).filter(|id| LedgerRefs::of(*id).genesis() == name));
+            let genesis = raw
+                .and_then(|raw| parse(&raw))
+                .ok()
+                .filter(ParsedEntry::is_genesis);
+            found.extend(
+                genesis
+                    .map(|g| g.id)
+                    .filter(|id| LedgerRefs::of(*id).genesis() == name),
+            );
         }
     }
     Ok(found)
@@ -125,12 +139,19 @@ impl Trust {
 /// Reads the ledger with this id.
 pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadError> {
     let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
-    let genesis = *tips.get(&LedgerRefs::of(ledger).genesis()).ok_or(LoadError::NoLedger)?;
+    let genesis = *tips
+        .get(&LedgerRefs::of(ledger).genesis())
+        .ok_or(LoadError::NoLedger)?;
     load_above(repo, ledger, (genesis, tips), trust)
 }
 
 /// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
-pub fn load_unfounded(repo: &Repo, ledger: EntryId, genesis: Oid, trust: Trust) -> Result<Loaded, LoadError> {
+pub fn load_unfounded(
+    repo: &Repo,
+    ledger: EntryId,
+    genesis: Oid,
+    trust: Trust,
+) -> Result<Loaded, LoadError> {
     let tips = repo.list(&[LedgerRefs::of(ledger).prefix()])?;
     load_above(repo, ledger, (genesis, tips), trust)
 }
@@ -141,7 +162,11 @@ fn load_above(
     (genesis, tips): (Oid, BTreeMap<String, Oid>),
     trust: Trust,
 ) -> Result<Loaded, LoadError> {
-    let known = match trust.reads().then(|| Snapshot::read(repo.git_dir(), ledger)).flatten() {
+    let known = match trust
+        .reads()
+        .then(|| Snapshot::read(repo.git_dir(), ledger))
+        .flatten()
+    {
         Some(snapshot) => extend(repo, snapshot, (genesis, &tips), trust)?,
         None => None,
     };
@@ -168,8 +193,13 @@ fn read_whole(
     trust: Trust,
 ) -> Result<(Loaded, usize), LoadError> {
     let objects = repo.objects()?;
-    let wrong = |why: String| LoadError::Genesis { ledger: ledger.to_string(), why };
-    let parsed = read_entry(&objects, genesis)?.and_then(|raw| parse(&raw)).map_err(|e| wrong(e.to_string()))?;
+    let wrong = |why: String| LoadError::Genesis {
+        ledger: ledger.to_string(),
+        why,
+    };
+    let parsed = read_entry(&objects, genesis)?
+        .and_then(|raw| parse(&raw))
+        .map_err(|e| wrong(e.to_string()))?;
     if parsed.id != ledger {
         return Err(wrong(format!("it is {}", parsed.id)));
     }
@@ -188,7 +218,10 @@ fn extend(
     (genesis, tips): (Oid, &BTreeMap<String, Oid>),
     trust: Trust,
 ) -> Result<Option<(Loaded, usize)>, LoadError> {
-    let Snapshot { tips: covered, tally } = snapshot;
+    let Snapshot {
+        tips: covered,
+        tally,
+    } = snapshot;
     let before = tally.dag().entries().len();
     let mut loaded = Loaded::new(repo, (tally, tips.clone()), repo.objects()?, trust);
     if covered.get(&loaded.refs.genesis()) != Some(&genesis) {
@@ -249,7 +282,10 @@ enum Measure {
 
 impl Room {
     fn of(bytes: usize, measure: Measure) -> Self {
-        Self { left: Some(bytes), measure }
+        Self {
+            left: Some(bytes),
+            measure,
+        }
     }
 
     fn take(&mut self, bytes: usize) {
@@ -300,13 +336,28 @@ fn read_entry(objects: &Objects, oid: Oid) -> Result<Result<Vec<u8>, Reject>, Re
     match objects.read_header(oid)? {
         Some((ObjectKind::Commit, size)) if size <= limits::ENTRY_BYTES as u64 => {}
         Some((ObjectKind::Commit, size)) => {
-            return Ok(Err(Reject::new(RejectReason::TooLarge, format!("{size} bytes"))));
+            return Ok(Err(Reject::new(
+                RejectReason::TooLarge,
+                format!("{size} bytes"),
+            )));
         }
-        Some(_) => return Ok(Err(Reject::new(RejectReason::NotACommit, format!("object {oid}")))),
-        None => return Ok(Err(Reject::new(RejectReason::NotACommit, format!("object {oid} is missing")))),
+        Some(_) => {
+            return Ok(Err(Reject::new(
+                RejectReason::NotACommit,
+                format!("object {oid}"),
+            )));
+        }
+        None => {
+            return Ok(Err(Reject::new(
+                RejectReason::NotACommit,
+                format!("object {oid} is missing"),
+            )));
+        }
     }
     let object = objects.read(oid)?;
-    Ok(object.map(|o| o.data).ok_or_else(|| Reject::new(RejectReason::NotACommit, format!("object {oid} is missing"))))
+    Ok(object
+        .map(|o| o.data)
+        .ok_or_else(|| Reject::new(RejectReason::NotACommit, format!("object {oid} is missing"))))
 }
 
 impl Descent {
@@ -317,17 +368,37 @@ impl Descent {
 }
 
 impl Loaded {
-    fn new(repo: &Repo, (tally, tips): (Tally, BTreeMap<String, Oid>), objects: Objects, trust: Trust) -> Self {
+    fn new(
+        repo: &Repo,
+        (tally, tips): (Tally, BTreeMap<String, Oid>),
+        objects: Objects,
+        trust: Trust,
+    ) -> Self {
         let refs = LedgerRefs::of(tally.dag().ledger());
         let cache = VerifiedCache::open(repo.git_dir(), trust);
         let (problems, rejected, watcher) = (Vec::new(), HashMap::new(), repo.watcher().clone());
-        Self { tally, refs, tips, problems, rejected, room: Room::default(), objects, cache, watcher }
+        Self {
+            tally,
+            refs,
+            tips,
+            problems,
+            rejected,
+            room: Room::default(),
+            objects,
+            cache,
+            watcher,
+        }
     }
 
     /// The refs that hold what was taken in.
     pub(super) fn covered(&self) -> BTreeMap<String, Oid> {
-        let covers = |name: &String| *name == self.refs.genesis() || self.refs.owner(name).is_some();
-        self.tips.iter().filter(|(name, _)| covers(name)).map(|(name, oid)| (name.clone(), *oid)).collect()
+        let covers =
+            |name: &String| *name == self.refs.genesis() || self.refs.owner(name).is_some();
+        self.tips
+            .iter()
+            .filter(|(name, _)| covers(name))
+            .map(|(name, oid)| (name.clone(), *oid))
+            .collect()
     }
 
     /// Whether the refs lead to everything that they led to when they were these: then what was judged then is
@@ -338,9 +409,15 @@ impl Loaded {
         if dag.has_doubles() {
             return Ok(false);
         }
-        let now: Vec<_> = self.covered().values().filter_map(|oid| dag.find_oid(*oid)).collect();
+        let now: Vec<_> = self
+            .covered()
+            .values()
+            .filter_map(|oid| dag.find_oid(*oid))
+            .collect();
         for (name, oid) in covered {
-            let Some(tip) = dag.find_oid(*oid) else { return Ok(false) };
+            let Some(tip) = dag.find_oid(*oid) else {
+                return Ok(false);
+            };
             let same = self.tips.get(name).and_then(|oid| dag.find_oid(*oid));
             let is_held = same.iter().chain(&now).any(|now| dag.reaches(tip, *now));
             if !is_held || !self.objects.contains(*oid)? {
@@ -352,7 +429,9 @@ impl Loaded {
 
     fn take_in_all(&mut self) -> Result<(), LoadError> {
         for (name, oid) in self.tips.clone() {
-            let Some(owner) = self.refs.owner(&name) else { continue };
+            let Some(owner) = self.refs.owner(&name) else {
+                continue;
+            };
             if let Err(problem) = self.take_lane(&name, oid, &owner)? {
                 self.problems.push(problem);
             }
@@ -385,7 +464,9 @@ impl Loaded {
     fn follow_refs(&mut self, bytes: usize) -> Result<Followed, RepoError> {
         self.room = Room::of(bytes, Measure::Time);
         for (name, oid) in self.tips.clone() {
-            let Some(owner) = self.refs.owner(&name) else { continue };
+            let Some(owner) = self.refs.owner(&name) else {
+                continue;
+            };
             let taken = self.take_lane(&name, oid, &owner)?;
             if self.is_over_limit() {
                 return Ok(Followed::TooMuch);
@@ -401,8 +482,12 @@ impl Loaded {
     fn builds_on(&self, before: &BTreeMap<String, Oid>) -> bool {
         let dag = self.tally.dag();
         let led_to = |tips: &BTreeMap<String, Oid>| {
-            let of_ledger = tips.iter().filter(|(name, _)| self.refs.owner(name).is_some());
-            of_ledger.map(|(_, oid)| dag.find_oid(*oid)).collect::<Vec<_>>()
+            let of_ledger = tips
+                .iter()
+                .filter(|(name, _)| self.refs.owner(name).is_some());
+            of_ledger
+                .map(|(_, oid)| dag.find_oid(*oid))
+                .collect::<Vec<_>>()
         };
         let (now, before) = (led_to(&self.tips), led_to(before));
         let is_held = |tip| now.iter().flatten().any(|now| dag.reaches(tip, *now));
@@ -438,12 +523,21 @@ impl Loaded {
         let (reject, culprit) = match self.take_in(oid)? {
             Ok(index) => match &self.tally.dag().entry(index).member {
                 member if *member == *owner => return Ok(Ok(index)),
-                member => (Reject::new(RejectReason::BadLane, format!("the entry is {member}'s")), oid),
+                member => (
+                    Reject::new(RejectReason::BadLane, format!("the entry is {member}'s")),
+                    oid,
+                ),
             },
             Err(refused) => refused,
         };
         let last_good = self.last_good(oid)?;
-        Ok(Err(LaneProblem { name: name.to_owned(), oid, reject, culprit, last_good }))
+        Ok(Err(LaneProblem {
+            name: name.to_owned(),
+            oid,
+            reject,
+            culprit,
+            last_good,
+        }))
     }
 
     /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
@@ -459,7 +553,10 @@ impl Loaded {
         };
         while let Some(next) = descent.pending.pop() {
             if self.room.is_used_up() {
-                return Ok(Err((Reject::new(RejectReason::TooLarge, "more entries than may come at once"), tip)));
+                return Ok(Err((
+                    Reject::new(RejectReason::TooLarge, "more entries than may come at once"),
+                    tip,
+                )));
             }
             match next {
                 Pending::Named(oid) => self.open(oid, &mut descent)?,
@@ -491,8 +588,11 @@ impl Loaded {
         if known || !descent.opened.insert(oid) {
             return Ok(());
         }
-        self.watcher.at("Reading entries", descent.opened.len(), None);
-        let Some(unknown) = self.parse(oid)? else { return Ok(()) };
+        self.watcher
+            .at("Reading entries", descent.opened.len(), None);
+        let Some(unknown) = self.parse(oid)? else {
+            return Ok(());
+        };
         self.room.take(unknown.size);
         let parents = unknown.entry.parents.clone();
         let held = descent.held.saturating_add(unknown.size);
@@ -502,7 +602,9 @@ impl Loaded {
         } else {
             Pending::Again(oid)
         });
-        descent.pending.extend(parents.into_iter().map(Pending::Named));
+        descent
+            .pending
+            .extend(parents.into_iter().map(Pending::Named));
         Ok(())
     }
 
@@ -511,8 +613,17 @@ impl Loaded {
         let read = read_entry(&self.objects, oid)?;
         let parsed = read.and_then(|raw| {
             let digest = Digest::of(&raw);
-            let entry = if self.cache.contains(&digest) { parse_again(&raw)? } else { parse(&raw)? };
-            Ok(Unknown { oid, entry, size: raw.len(), digest })
+            let entry = if self.cache.contains(&digest) {
+                parse_again(&raw)?
+            } else {
+                parse(&raw)?
+            };
+            Ok(Unknown {
+                oid,
+                entry,
+                size: raw.len(),
+                digest,
+            })
         });
         match parsed {
             Ok(unknown) => Ok(Some(unknown)),
@@ -524,10 +635,19 @@ impl Loaded {
     }
 
     fn insert_batch(&mut self, descent: &mut Descent) {
-        let unchecked = descent.batch.iter_mut().filter(|u| !self.cache.contains(&u.digest));
+        let unchecked = descent
+            .batch
+            .iter_mut()
+            .filter(|u| !self.cache.contains(&u.digest));
         check_ahead(unchecked.map(|u| &mut u.entry).collect());
         descent.batched = 0;
-        for Unknown { oid, entry, size, digest } in std::mem::take(&mut descent.batch) {
+        for Unknown {
+            oid,
+            entry,
+            size,
+            digest,
+        } in std::mem::take(&mut descent.batch)
+        {
             if self.room.is_used_up() {
                 return;
             }
@@ -537,7 +657,11 @@ impl Loaded {
             let cost = self.room.cost(self.tally.dag()).saturating_sub(before);
             self.room.take(cost.saturating_sub(size));
             descent.judged += 1;
-            self.watcher.at("Judging entries", descent.judged, Some(descent.opened.len()));
+            self.watcher.at(
+                "Judging entries",
+                descent.judged,
+                Some(descent.opened.len()),
+            );
         }
     }
 
@@ -570,7 +694,8 @@ impl Loaded {
             if let Some(index) = self.tally.dag().find_oid(at) {
                 return Ok(Some(self.tally.dag().entry(index).id));
             }
-            if !matches!(self.objects.read_header(at)?, Some((ObjectKind::Commit, size)) if size < 1 << 20) {
+            if !matches!(self.objects.read_header(at)?, Some((ObjectKind::Commit, size)) if size < 1 << 20)
+            {
                 return Ok(None);
             }
             match self.objects.parents(at) {

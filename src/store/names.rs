@@ -32,7 +32,9 @@ impl LedgerRefs {
     pub fn of(ledger: EntryId) -> Self {
         let mut name = ledger.to_string();
         name.truncate(16);
-        Self { prefix: format!("refs/quorum/{name}/") }
+        Self {
+            prefix: format!("refs/quorum/{name}/"),
+        }
     }
 
     /// What all of them begin with.
@@ -71,7 +73,10 @@ impl LedgerRefs {
         let folder = self.incoming_prefix(remote);
         match name.strip_prefix(&self.prefix) {
             Some(own) => format!("{folder}{own}"),
-            None => format!("{folder}{OTHERS}{}", name.strip_prefix("refs/").unwrap_or(name)),
+            None => format!(
+                "{folder}{OTHERS}{}",
+                name.strip_prefix("refs/").unwrap_or(name)
+            ),
         }
     }
 
@@ -79,7 +84,10 @@ impl LedgerRefs {
     pub fn read_incoming(&self, name: &str) -> Option<(String, String)> {
         let rest = name.strip_prefix(&self.prefix)?.strip_prefix("incoming/")?;
         let (remote, rest) = rest.split_once('/')?;
-        Some((remote.to_owned(), format!("refs/{}", rest.strip_prefix(OTHERS)?)))
+        Some((
+            remote.to_owned(),
+            format!("refs/{}", rest.strip_prefix(OTHERS)?),
+        ))
     }
 
     /// Whose lane a ref holds that was put here by a fetch and is not checked yet.
@@ -99,7 +107,9 @@ impl LedgerRefs {
     /// The owner of the lane that a ref of the ledger keeps, if it keeps one.
     pub fn owner(&self, name: &str) -> Option<MemberName> {
         match self.read(name)? {
-            LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _) => Some(member),
+            LaneRef::Lane(member) | LaneRef::Remote(_, member) | LaneRef::Fork(member, _) => {
+                Some(member)
+            }
             LaneRef::Genesis | LaneRef::Proposal(_) => None,
         }
     }
@@ -112,7 +122,9 @@ impl LedgerRefs {
             ["genesis"] => Some(LaneRef::Genesis),
             ["lane", member] => Some(LaneRef::Lane(member.parse().ok()?)),
             ["proposal", id] => Some(LaneRef::Proposal(id.parse().ok()?)),
-            ["remote", remote, member] => Some(LaneRef::Remote((*remote).to_owned(), member.parse().ok()?)),
+            ["remote", remote, member] => {
+                Some(LaneRef::Remote((*remote).to_owned(), member.parse().ok()?))
+            }
             ["fork", member, id] => Some(LaneRef::Fork(member.parse().ok()?, id.parse().ok()?)),
             _ => None,
         }
@@ -125,7 +137,10 @@ fn remote_part(remote: &str) -> String {
     if remote.len() <= 64 && !remote.is_empty() && remote.bytes().all(plain) {
         return remote.to_owned();
     }
-    format!("address-{}", crate::id::Digest::of(remote.as_bytes()).short())
+    format!(
+        "address-{}",
+        crate::id::Digest::of(remote.as_bytes()).short()
+    )
 }
 
 #[cfg(test)]
@@ -142,23 +157,57 @@ mod tests {
             (refs.genesis(), LaneRef::Genesis),
             (refs.lane(&alice), LaneRef::Lane(alice.clone())),
             (refs.proposal(id), LaneRef::Proposal(id)),
-            (refs.remote("origin", &alice), LaneRef::Remote("origin".to_owned(), alice.clone())),
+            (
+                refs.remote("origin", &alice),
+                LaneRef::Remote("origin".to_owned(), alice.clone()),
+            ),
             (refs.fork(&alice, id), LaneRef::Fork(alice.clone(), id)),
         ];
         for (name, meaning) in known {
             assert_eq!(refs.read(&name), Some(meaning), "{name}");
         }
-        for stray in ["lane/Alice", "lane/a/b", "lane", "proposal/07", "x", "incoming/origin/lane/a"] {
-            assert_eq!(refs.read(&format!("{}{stray}", refs.prefix())), None, "{stray}");
+        for stray in [
+            "lane/Alice",
+            "lane/a/b",
+            "lane",
+            "proposal/07",
+            "x",
+            "incoming/origin/lane/a",
+        ] {
+            assert_eq!(
+                refs.read(&format!("{}{stray}", refs.prefix())),
+                None,
+                "{stray}"
+            );
         }
-        assert!(refs.remote("https://example.org/x.git", &alice).contains("/remote/address-"));
+        assert!(
+            refs.remote("https://example.org/x.git", &alice)
+                .contains("/remote/address-")
+        );
         let main = refs.incoming("o", "refs/heads/main");
-        assert_eq!(main, "refs/quorum/0707070707070707/incoming/o/ref/heads/main");
-        assert_eq!(refs.read_incoming(&main), Some(("o".to_owned(), "refs/heads/main".to_owned())));
-        assert_ne!(refs.incoming("o", "refs/lane/alice"), refs.incoming("o", &refs.lane(&alice)));
+        assert_eq!(
+            main,
+            "refs/quorum/0707070707070707/incoming/o/ref/heads/main"
+        );
+        assert_eq!(
+            refs.read_incoming(&main),
+            Some(("o".to_owned(), "refs/heads/main".to_owned()))
+        );
+        assert_ne!(
+            refs.incoming("o", "refs/lane/alice"),
+            refs.incoming("o", &refs.lane(&alice))
+        );
         let lane = refs.incoming("o", &refs.lane(&alice));
-        assert_eq!((refs.read_incoming(&lane), refs.read_incoming_lane(&lane)), (None, Some(alice.clone())));
-        for other in [&main, &refs.lane(&alice), &refs.remote("o", &alice), &refs.incoming("o", "refs/lane/alice")] {
+        assert_eq!(
+            (refs.read_incoming(&lane), refs.read_incoming_lane(&lane)),
+            (None, Some(alice.clone()))
+        );
+        for other in [
+            &main,
+            &refs.lane(&alice),
+            &refs.remote("o", &alice),
+            &refs.incoming("o", "refs/lane/alice"),
+        ] {
             assert_eq!(refs.read_incoming_lane(other), None, "{other}");
         }
     }

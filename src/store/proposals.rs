@@ -47,12 +47,26 @@ pub fn bind(
         (Some(from), Some(to)) => !objects.is_ancestor(from, to)?,
         _ => false,
     };
-    Ok(Bound { change, state, rewrite })
+    Ok(Bound {
+        change,
+        state,
+        rewrite,
+    })
 }
 
 /// Checks that a proposal says what its objects say.
-pub fn check_binding(tally: &Tally, objects: &Objects, proposal: &RefProposal) -> Result<(), BindingError> {
-    let RefProposal { base, name, from, to, .. } = proposal;
+pub fn check_binding(
+    tally: &Tally,
+    objects: &Objects,
+    proposal: &RefProposal,
+) -> Result<(), BindingError> {
+    let RefProposal {
+        base,
+        name,
+        from,
+        to,
+        ..
+    } = proposal;
     let bound = bind(tally, objects, *base, name, (*from, *to))?;
     if bound.change != proposal.change {
         return Err(BindingError::Differs("change digest"));

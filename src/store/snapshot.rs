@@ -17,7 +17,11 @@ use crate::id::{EntryId, Oid};
 
 /// Another program version reads and judges anew: its rules or its layout might differ. The number behind it is for
 /// changes of either between two versions.
-const HEADER: &str = concat!("git-quorum snapshot ", env!("CARGO_PKG_VERSION"), " form 4\n");
+const HEADER: &str = concat!(
+    "git-quorum snapshot ",
+    env!("CARGO_PKG_VERSION"),
+    " form 4\n"
+);
 /// How the files that are not finished yet begin.
 const UNFINISHED: &str = "snapshot-";
 /// What has not been finished for so long never will be: its writer was killed.
@@ -41,9 +45,14 @@ impl Snapshot {
     }
 
     fn parse(mut file: Bytes, ledger: EntryId) -> Option<Self> {
-        let body = file.starts_with(HEADER.as_bytes()).then(|| file.split_off(HEADER.len()))?;
+        let body = file
+            .starts_with(HEADER.as_bytes())
+            .then(|| file.split_off(HEADER.len()))?;
         let mut thawer = Thawer::new(body)?;
-        let read = Self { tips: thawer.value()?, tally: Tally::thaw(&mut thawer)? };
+        let read = Self {
+            tips: thawer.value()?,
+            tally: Tally::thaw(&mut thawer)?,
+        };
         (thawer.is_at_end() && read.tally.dag().ledger() == ledger).then_some(read)
     }
 }
@@ -83,10 +92,20 @@ fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 /// Removes what killed writers left.
 fn sweep(folder: &Path) {
     let is_left = |entry: &fs::DirEntry| {
-        let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|time| time.elapsed().ok());
-        entry.file_name().to_string_lossy().starts_with(UNFINISHED) && age.is_some_and(|age| age > ABANDONED)
+        let age = entry
+            .metadata()
+            .and_then(|m| m.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && age.is_some_and(|age| age > ABANDONED)
     };
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_left) {
+    for entry in fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(is_left)
+    {
         let _ = fs::remove_file(entry.path());
     }
 }
@@ -104,7 +123,10 @@ mod tests {
         let bytes = fs::read(path(repo.git_dir())).unwrap();
         let read = |bytes: &[u8]| Snapshot::parse(bytes.to_vec().into(), ledger);
         let whole = read(&bytes).unwrap();
-        assert_eq!((whole.tips, whole.tally.to_bytes()), (loaded.covered(), loaded.tally.to_bytes()));
+        assert_eq!(
+            (whole.tips, whole.tally.to_bytes()),
+            (loaded.covered(), loaded.tally.to_bytes())
+        );
 
         for length in 0..bytes.len() {
             assert!(read(&bytes[..length]).is_none(), "cut to {length}");
@@ -115,7 +137,10 @@ mod tests {
             assert!(read(&flipped).is_none(), "a bit of byte {place}");
         }
         assert!(read(&[bytes.as_slice(), b"x"].concat()).is_none());
-        assert!(Snapshot::parse(bytes.clone().into(), EntryId::new([1; 32])).is_none(), "another ledger's");
+        assert!(
+            Snapshot::parse(bytes.clone().into(), EntryId::new([1; 32])).is_none(),
+            "another ledger's"
+        );
         let other = [b"git-quorum snapshot 0.0.0\n", &bytes[HEADER.len()..]].concat();
         assert!(read(&other).is_none(), "another version's");
     }
@@ -131,10 +156,18 @@ mod tests {
             fs::write(left, "half").unwrap();
         }
         let then = std::time::SystemTime::now() - 2 * ABANDONED;
-        fs::File::options().write(true).open(&old).unwrap().set_modified(then).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&old)
+            .unwrap()
+            .set_modified(then)
+            .unwrap();
         assert!(Snapshot::read(repo.git_dir(), ledger).is_none());
         assert!(save(repo.git_dir(), loaded.covered(), &loaded.tally));
         assert!(Snapshot::read(repo.git_dir(), ledger).is_some());
-        assert!(!old.exists() && young.exists(), "the young one may still be written");
+        assert!(
+            !old.exists() && young.exists(),
+            "the young one may still be written"
+        );
     }
 }

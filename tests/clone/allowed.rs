@@ -40,7 +40,11 @@ fn decided_commits_come_with_a_plain_pull(git: &Git) {
     team.decide("three");
     desk.git(&["checkout", "-q", "--detach"]);
     let lanes = desk.git(&["config", "--get-all", "remote.origin.fetch"]);
-    let lanes = lanes.lines().find(|line| line.contains("quorum")).unwrap().to_owned();
+    let lanes = lanes
+        .lines()
+        .find(|line| line.contains("quorum"))
+        .unwrap()
+        .to_owned();
     desk.git(&["fetch", "-q", "--atomic", "origin", &lanes]);
     desk.git(&["fetch", "-q", "--atomic", "origin", "main:main"]);
     assert_eq!(desk.value(MAIN), server_main(&team));
@@ -58,7 +62,10 @@ fn a_clone_that_was_away_skips_several_decisions(git: &Git) {
     }
     desk.git(&["pull", "-q"]);
     assert_eq!(desk.value(MAIN), server_main(&team));
-    assert_eq!(desk.git(&["log", "--format=%s", "-4"]), "four\nthree\ntwo\none");
+    assert_eq!(
+        desk.git(&["log", "--format=%s", "-4"]),
+        "four\nthree\ntwo\none"
+    );
 }
 
 fn a_fresh_clone_and_a_stale_one_get_a_branch(git: &Git) {
@@ -79,9 +86,14 @@ fn a_fresh_clone_and_a_stale_one_get_a_branch(git: &Git) {
 
 fn what_was_done_around_the_hooks_can_be_repaired(git: &Git) {
     let (team, desk) = team_and_desk(git);
-    let round = |args: &[&str]| drop(desk.git(&[&["-c", "core.hooksPath=/dev/null"], args].concat()));
+    let round =
+        |args: &[&str]| drop(desk.git(&[&["-c", "core.hooksPath=/dev/null"], args].concat()));
     round(&["commit", "-q", "--allow-empty", "-m", "wild"]);
-    desk.refused(&["commit", "--allow-empty", "-m", "more"], &["NO_PROPOSAL"], &[]);
+    desk.refused(
+        &["commit", "--allow-empty", "-m", "more"],
+        &["NO_PROPOSAL"],
+        &[],
+    );
     desk.git(&["reset", "-q", "--hard", "origin/main"]);
     assert_eq!(desk.value(MAIN), server_main(&team));
     team.decide("two");
@@ -116,10 +128,17 @@ fn housekeeping_is_no_move(git: &Git) {
         assert_eq!(desk.value(MAIN), server_main(&team), "{args:?}");
         // A file again, that the next one packs.
         std::fs::create_dir_all(desk.dir.join(".git/refs/heads")).unwrap();
-        std::fs::write(desk.dir.join(".git").join(MAIN), format!("{}\n", server_main(&team))).unwrap();
+        std::fs::write(
+            desk.dir.join(".git").join(MAIN),
+            format!("{}\n", server_main(&team)),
+        )
+        .unwrap();
     }
     desk.git(&["gc", "--quiet"]);
-    assert!(!desk.dir.join(".git").join(MAIN).exists(), "packing goes through to its end");
+    assert!(
+        !desk.dir.join(".git").join(MAIN).exists(),
+        "packing goes through to its end"
+    );
     team.decide("two");
     desk.git(&["pull", "-q"]);
     desk.git(&["gc", "--quiet"]);
@@ -139,7 +158,12 @@ fn other_branches_are_worked_on_as_ever(git: &Git) {
         &["commit", "-q", "--amend", "-m", "again"],
         &["merge", "-q", "--no-ff", "side"],
         &["reset", "-q", "--hard", "HEAD~1"],
-        &["cherry-pick", "side~0", "--allow-empty", "--keep-redundant-commits"],
+        &[
+            "cherry-pick",
+            "side~0",
+            "--allow-empty",
+            "--keep-redundant-commits",
+        ],
         &["revert", "--no-edit", "HEAD~1"],
         &["tag", "-a", "-m", "t", "v1"],
         &["branch", "-f", "side", "topic"],
@@ -163,7 +187,10 @@ fn other_branches_are_worked_on_as_ever(git: &Git) {
     desk.git(&["stash", "pop"]);
     desk.git(&["stash"]);
     desk.git(&["stash", "drop", "-q"]);
-    assert_eq!((desk.value(MAIN), desk.git(&["status", "--porcelain"])), (main, String::new()));
+    assert_eq!(
+        (desk.value(MAIN), desk.git(&["status", "--porcelain"])),
+        (main, String::new())
+    );
     drop(team);
 }
 
@@ -180,17 +207,23 @@ fn the_programs_own_commands_pass(git: &Git) {
     let three = id(&alice.ok(&["propose", "--delete", "--onto", "main", "-m", "three"]));
     team.settle(&three);
     alice.ok(&["land", "--local"]);
-    assert_eq!(alice.git(&["for-each-ref", MAIN]), "", "a deletion that was decided");
+    assert_eq!(
+        alice.git(&["for-each-ref", MAIN]),
+        "",
+        "a deletion that was decided"
+    );
 }
 
 fn a_shallow_and_a_partial_clone_pull_what_was_decided(git: &Git) {
     let team = git.team();
     team.decide("one");
-    team.world.git(&team.server, &["config", "uploadpack.allowFilter", "true"]);
+    team.world
+        .git(&team.server, &["config", "uploadpack.allowFilter", "true"]);
     let url = format!("file://{}", team.server.display());
     let mut seats = Vec::new();
     for (name, option) in [("shallow", "--depth=1"), ("partial", "--filter=blob:none")] {
-        team.world.git(&team.world.path(""), &["clone", "-q", option, &url, name]);
+        team.world
+            .git(&team.world.path(""), &["clone", "-q", option, &url, name]);
         let seat = team.seats[0].at(team.world.path(name));
         seat.ok(&["join"]);
         install(&seat, &BTreeMap::new());
@@ -199,7 +232,11 @@ fn a_shallow_and_a_partial_clone_pull_what_was_decided(git: &Git) {
     team.decide("two");
     team.decide("three");
     for seat in seats {
-        seat.refused(&["commit", "--allow-empty", "-m", "x"], &["NO_PROPOSAL"], &[]);
+        seat.refused(
+            &["commit", "--allow-empty", "-m", "x"],
+            &["NO_PROPOSAL"],
+            &[],
+        );
         seat.git(&["pull", "-q"]);
         assert_eq!(seat.value(MAIN), server_main(&team));
     }

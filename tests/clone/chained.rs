@@ -6,7 +6,11 @@ use std::path::PathBuf;
 use crate::desk::{Git, MAIN, install, observer};
 use crate::world::Seat;
 
-with_each_git!(hooks_of_others_get_all_that_git_says, hooks_of_others_can_refuse, every_shell_takes_the_scripts);
+with_each_git!(
+    hooks_of_others_get_all_that_git_says,
+    hooks_of_others_can_refuse,
+    every_shell_takes_the_scripts
+);
 
 /// A hook that notes its arguments and its input in a file of its name.
 fn recorder(seat: &Seat, name: &str, more: &str) -> PathBuf {
@@ -27,8 +31,10 @@ fn hooks_of_others_get_all_that_git_says(git: &Git) {
     let mut told = Vec::new();
     for chained in [false, true] {
         let seat = observer(&team, if chained { "behind" } else { "alone" });
-        let hooks: BTreeMap<&str, PathBuf> =
-            ["reference-transaction", "pre-push"].into_iter().map(|name| (name, recorder(&seat, name, ""))).collect();
+        let hooks: BTreeMap<&str, PathBuf> = ["reference-transaction", "pre-push"]
+            .into_iter()
+            .map(|name| (name, recorder(&seat, name, "")))
+            .collect();
         if chained {
             install(&seat, &hooks);
         } else {
@@ -36,15 +42,28 @@ fn hooks_of_others_get_all_that_git_says(git: &Git) {
                 std::fs::copy(path, seat.dir.join(".git/hooks").join(name)).unwrap();
             }
         }
-        let seat = seat.with("GIT_COMMITTER_DATE", "@1700000000 +0000").with("GIT_AUTHOR_DATE", "@1700000000 +0000");
+        let seat = seat
+            .with("GIT_COMMITTER_DATE", "@1700000000 +0000")
+            .with("GIT_AUTHOR_DATE", "@1700000000 +0000");
         story(&seat);
-        told.push((seen(&seat, "reference-transaction"), seen(&seat, "pre-push")));
+        told.push((
+            seen(&seat, "reference-transaction"),
+            seen(&seat, "pre-push"),
+        ));
         std::fs::remove_file(seat.world.path("reference-transaction.seen")).unwrap();
         std::fs::remove_file(seat.world.path("pre-push.seen")).unwrap();
     }
     assert_eq!(told[0], told[1]);
-    assert!(told[0].0.contains("[prepared]") && told[0].0.contains("[committed]"), "{}", told[0].0);
-    assert!(told[0].1.contains("[origin ") && told[0].1.contains("(delete)"), "{}", told[0].1);
+    assert!(
+        told[0].0.contains("[prepared]") && told[0].0.contains("[committed]"),
+        "{}",
+        told[0].0
+    );
+    assert!(
+        told[0].1.contains("[origin ") && told[0].1.contains("(delete)"),
+        "{}",
+        told[0].1
+    );
 }
 
 fn story(seat: &Seat) {
@@ -67,7 +86,11 @@ fn hooks_of_others_can_refuse(git: &Git) {
     team.decide("one");
     let desk = observer(&team, "desk");
     desk.git(&["branch", "topic"]);
-    let other = recorder(&desk, "reference-transaction", "case $1 in prepared) echo no >&2; exit 3 ;; esac");
+    let other = recorder(
+        &desk,
+        "reference-transaction",
+        "case $1 in prepared) echo no >&2; exit 3 ;; esac",
+    );
     let merge = recorder(&desk, "pre-merge-commit", "exit 3");
     let push = recorder(&desk, "pre-push", "exit 3");
     install(
@@ -85,7 +108,9 @@ fn hooks_of_others_can_refuse(git: &Git) {
     let ran = desk.try_git(&["update-ref", MAIN, "HEAD~1"]);
     assert!(!ran.ok && ran.text.contains("WENT_BACK"), "{}", ran.text);
     assert_eq!(
-        seen(&desk, "reference-transaction").matches("[prepared]").count(),
+        seen(&desk, "reference-transaction")
+            .matches("[prepared]")
+            .count(),
         before.matches("[prepared]").count()
     );
     // One that reads nothing, and one that is not executable: as Git does with it.
@@ -95,7 +120,11 @@ fn hooks_of_others_can_refuse(git: &Git) {
     desk.git(&["branch", "-f", "topic", "HEAD~1"]);
     // Its yes is not ours.
     desk.refused(&["update-ref", MAIN, "HEAD~1"], &["WENT_BACK"], &[]);
-    assert!(!desk.try_git(&["push", "--force", "origin", "topic:main"]).ok);
+    assert!(
+        !desk
+            .try_git(&["push", "--force", "origin", "topic:main"])
+            .ok
+    );
     recorder(&desk, "pre-merge-commit", "exit 3");
     crate::desk::executable(&other, false);
     crate::desk::executable(&push, false);
@@ -106,7 +135,11 @@ fn hooks_of_others_can_refuse(git: &Git) {
     desk.git(&["checkout", "-q", "-b", "side", "HEAD~1"]);
     desk.commit("side.txt", "side");
     let merged = desk.try_git(&["merge", "--no-ff", "main"]);
-    assert!(!merged.ok && seen(&desk, "pre-merge-commit").contains("[]"), "{}", merged.text);
+    assert!(
+        !merged.ok && seen(&desk, "pre-merge-commit").contains("[]"),
+        "{}",
+        merged.text
+    );
 }
 
 fn every_shell_takes_the_scripts(git: &Git) {
@@ -117,8 +150,9 @@ fn every_shell_takes_the_scripts(git: &Git) {
     let hooks = desk.dir.join(".git/hooks");
     for shell in ["dash", "bash --posix", "busybox sh", "mksh", "ksh"] {
         let program = shell.split(' ').next().unwrap();
-        let found =
-            std::env::split_paths(&std::env::var("PATH").unwrap()).map(|dir| dir.join(program)).find(|p| p.exists());
+        let found = std::env::split_paths(&std::env::var("PATH").unwrap())
+            .map(|dir| dir.join(program))
+            .find(|p| p.exists());
         let Some(found) = found else {
             eprintln!("skipped: there is no {program} here");
             continue;
@@ -134,9 +168,21 @@ fn every_shell_takes_the_scripts(git: &Git) {
         desk.git(&["push", "-q", "origin", "topic"]);
         desk.git(&["pack-refs", "--all"]);
         desk.git(&["checkout", "-q", "main"]);
-        desk.refused(&["commit", "--allow-empty", "-m", shell], &["NO_PROPOSAL"], &[]);
-        desk.refused(&["merge", "--no-ff", "topic"], &["a merge made here"], &["merge", "--abort"]);
+        desk.refused(
+            &["commit", "--allow-empty", "-m", shell],
+            &["NO_PROPOSAL"],
+            &[],
+        );
+        desk.refused(
+            &["merge", "--no-ff", "topic"],
+            &["a merge made here"],
+            &["merge", "--abort"],
+        );
         let pushed = desk.try_git(&["push", "origin", "topic:main"]);
-        assert!(!pushed.ok && pushed.text.contains("NO_PROPOSAL"), "{shell}: {}", pushed.text);
+        assert!(
+            !pushed.ok && pushed.text.contains("NO_PROPOSAL"),
+            "{shell}: {}",
+            pushed.text
+        );
     }
 }

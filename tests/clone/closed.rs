@@ -39,7 +39,11 @@ fn main_stays(seat: &Seat, says: &[&str]) {
     let main = commit(seat, "main");
     assert!(!main.ok, "{}", main.text);
     for words in says {
-        assert!(main.text.contains(words), "{words:?} is not in: {}", main.text);
+        assert!(
+            main.text.contains(words),
+            "{words:?} is not in: {}",
+            main.text
+        );
     }
     seat.git(&["pack-refs", "--all"]);
 }
@@ -51,10 +55,22 @@ fn without_the_program_protected_refs_stay_and_others_move(git: &Git) {
     let topic = commit(&desk, "topic");
     assert!(topic.ok, "{}", topic.text);
     let main = commit(&desk, "main");
-    let says = ["refs/heads/main is protected", "not at /nowhere/git-quorum any more", "git quorum install"];
-    assert!(!main.ok && says.iter().all(|words| main.text.contains(words)), "{}", main.text);
+    let says = [
+        "refs/heads/main is protected",
+        "not at /nowhere/git-quorum any more",
+        "git quorum install",
+    ];
+    assert!(
+        !main.ok && says.iter().all(|words| main.text.contains(words)),
+        "{}",
+        main.text
+    );
     let pushed = desk.try_git(&["push", "origin", "topic:main"]);
-    assert!(!pushed.ok && pushed.text.contains("git quorum install"), "{}", pushed.text);
+    assert!(
+        !pushed.ok && pushed.text.contains("git quorum install"),
+        "{}",
+        pushed.text
+    );
     desk.git(&["push", "-q", "origin", "topic"]);
     // A mark cannot be followed up, so the list counts.
     std::fs::write(desk.dir.join(".git/quorum/protected.stale"), "").unwrap();
@@ -68,19 +84,29 @@ fn without_a_ledger_protected_refs_stay_and_others_move(git: &Git) {
     let (team, desk) = team_and_desk(git);
     let ledger = desk.git(&["config", "quorum.ledger"]);
     desk.git(&["config", "--unset", "quorum.ledger"]);
-    main_stays(&desk, &["GATE_UNAVAILABLE", "no ledger is pinned", "git quorum join"]);
+    main_stays(
+        &desk,
+        &["GATE_UNAVAILABLE", "no ledger is pinned", "git quorum join"],
+    );
     desk.git(&["config", "quorum.ledger", &ledger]);
     let genesis = team.ledger_ref("genesis");
     let value = desk.value(&genesis);
     desk.git(&["update-ref", "-d", &genesis]);
     desk.git(&["checkout", "-q", "topic"]);
     // Entries were moved, so that the program is asked; it cannot tell, and the list counts.
-    main_stays(&desk, &["GATE_UNAVAILABLE", "is not here", "git quorum join"]);
+    main_stays(
+        &desk,
+        &["GATE_UNAVAILABLE", "is not here", "git quorum join"],
+    );
     desk.git(&["update-ref", &genesis, "topic"]);
     main_stays(&desk, &["GATE_UNAVAILABLE", "not what it should be"]);
     std::fs::remove_file(desk.dir.join(".git/quorum/protected")).unwrap();
     let topic = commit(&desk, "topic");
-    assert!(!topic.ok && topic.text.contains("GATE_UNAVAILABLE"), "nobody knows what is protected: {}", topic.text);
+    assert!(
+        !topic.ok && topic.text.contains("GATE_UNAVAILABLE"),
+        "nobody knows what is protected: {}",
+        topic.text
+    );
     // What mends it goes through.
     desk.git(&["update-ref", &genesis, &value]);
     main_stays(&desk, &["NO_PROPOSAL"]);
@@ -97,15 +123,30 @@ fn a_bad_lane_holds_up_no_other(git: &Git) {
     desk.ok(&["sync"]);
     team.place("alice", &wild);
     desk.git(&["fetch", "-q"]);
-    desk.refused(&["reset", "--hard", "HEAD~1"], &["WENT_BACK"], &["reset", "-q", "--hard"]);
-    desk.refused(&["commit", "--allow-empty", "-m", "x"], &["NO_PROPOSAL"], &[]);
+    desk.refused(
+        &["reset", "--hard", "HEAD~1"],
+        &["WENT_BACK"],
+        &["reset", "-q", "--hard"],
+    );
+    desk.refused(
+        &["commit", "--allow-empty", "-m", "x"],
+        &["NO_PROPOSAL"],
+        &[],
+    );
 }
 
 /// Decides the charter in this text.
 fn decide_charter(team: &Team, text: &str, title: &str) {
     let file = team.world.path("charter.toml");
     std::fs::write(&file, text).unwrap();
-    let proposed = team.seats[0].ok(&["charter", "propose", "--file", file.to_str().unwrap(), "-m", title]);
+    let proposed = team.seats[0].ok(&[
+        "charter",
+        "propose",
+        "--file",
+        file.to_str().unwrap(),
+        "-m",
+        title,
+    ]);
     team.settle(&id(&proposed));
 }
 
@@ -119,17 +160,30 @@ fn what_a_removed_member_says_is_left_out(git: &Git) {
     decide_charter(&team, &format!("{alone}{bob}"), "bob comes in");
     let with_bob = team.world.load(&team.server).tally.charter_in_force();
     let genesis = desk.git(&["config", "quorum.ledger"]).parse().unwrap();
-    let (said, before) = team.world.forge_under(&team.server, "bob", with_bob, &[genesis, with_bob], vec![]);
+    let (said, before) =
+        team.world
+            .forge_under(&team.server, "bob", with_bob, &[genesis, with_bob], vec![]);
     team.place("bob", before);
     let known = |entry| {
         desk.git(&["fetch", "-q"]);
-        let env = desk.world.env().into_iter().map(|(name, value)| (name.into(), value.into()));
+        let env = desk
+            .world
+            .env()
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
         let repo = Repo::open_with(&desk.dir.join(".git"), Environment::scrubbed(env)).unwrap();
-        load_with_incoming(&repo, genesis).unwrap().tally.dag().find(entry).is_some()
+        load_with_incoming(&repo, genesis)
+            .unwrap()
+            .tally
+            .dag()
+            .find(entry)
+            .is_some()
     };
     assert!(known(said), "a member's entry comes with a plain fetch");
     decide_charter(&team, &alone, "bob goes");
-    let (late, after) = team.world.forge_under(&team.server, "bob", with_bob, &[said], vec![]);
+    let (late, after) = team
+        .world
+        .forge_under(&team.server, "bob", with_bob, &[said], vec![]);
     team.place("bob", after);
     assert!(!known(late), "a former member's does not");
     let in_force = team.world.load(&team.server).tally.charter_in_force();
@@ -145,7 +199,11 @@ fn damaged_hooks_fail_closed(git: &Git) {
     // A program that cannot be started any more.
     executable(&desk.world.path("broken"), false);
     let main = commit(&desk, "main");
-    assert!(!main.ok && main.text.contains("git quorum install"), "{}", main.text);
+    assert!(
+        !main.ok && main.text.contains("git quorum install"),
+        "{}",
+        main.text
+    );
     // A line that no Git writes.
     let ran = desk.asked("what is this\n");
     assert!(!ran.ok && ran.text.contains("UNKNOWN_FORM"), "{}", ran.text);

@@ -18,12 +18,16 @@ pub struct Git {
 impl Git {
     /// The one on the path.
     pub fn stock() -> Git {
-        Git { path: std::env::var("PATH").unwrap() }
+        Git {
+            path: std::env::var("PATH").unwrap(),
+        }
     }
 
     /// A newer one, if there is one here.
     pub fn newer() -> Option<Git> {
-        needs::newer_git().map(|folder| Git { path: format!("{folder}:{}", Git::stock().path) })
+        needs::newer_git().map(|folder| Git {
+            path: format!("{folder}:{}", Git::stock().path),
+        })
     }
 
     pub fn world(&self) -> Arc<World> {
@@ -44,7 +48,10 @@ impl Git {
 /// Whether this Git tells hooks of symbolic refs (2.46 and newer).
 pub fn shows_symbolic(team: &Team) -> bool {
     let version = team.world.git(&team.server, &["version"]);
-    let mut numbers = version.trim_start_matches("git version ").split('.').map(|n| n.parse::<u32>().unwrap_or(0));
+    let mut numbers = version
+        .trim_start_matches("git version ")
+        .split('.')
+        .map(|n| n.parse::<u32>().unwrap_or(0));
     (numbers.next(), numbers.next()) >= (Some(2), Some(46))
 }
 
@@ -55,13 +62,23 @@ pub fn install(seat: &Seat, chained: &BTreeMap<&str, PathBuf>) {
 
 /// The same with another program.
 pub fn install_program(seat: &Seat, program: &Path, chained: &BTreeMap<&str, PathBuf>) {
-    let common = PathBuf::from(seat.git(&["rev-parse", "--path-format=absolute", "--git-common-dir"]));
+    let common =
+        PathBuf::from(seat.git(&["rev-parse", "--path-format=absolute", "--git-common-dir"]));
     for (name, script) in [
-        ("reference-transaction", include_str!("../../hooks/reference-transaction")),
-        ("pre-merge-commit", include_str!("../../hooks/pre-merge-commit")),
+        (
+            "reference-transaction",
+            include_str!("../../hooks/reference-transaction"),
+        ),
+        (
+            "pre-merge-commit",
+            include_str!("../../hooks/pre-merge-commit"),
+        ),
         ("pre-push", include_str!("../../hooks/pre-push")),
     ] {
-        let next = chained.get(name).map(|path| path.display().to_string()).unwrap_or_default();
+        let next = chained
+            .get(name)
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
         let text = script.replace("@GIT_QUORUM@", &format!("'{}'", program.display()));
         let hook = common.join("hooks").join(name);
         std::fs::write(&hook, text.replace("@CHAINED@", &format!("'{next}'"))).unwrap();
@@ -77,7 +94,11 @@ pub fn install_program(seat: &Seat, program: &Path, chained: &BTreeMap<&str, Pat
 
 pub fn executable(path: &Path, on: bool) {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(if on { 0o755 } else { 0o644 })).unwrap();
+    std::fs::set_permissions(
+        path,
+        std::fs::Permissions::from_mode(if on { 0o755 } else { 0o644 }),
+    )
+    .unwrap();
 }
 
 /// A clone that only looks on, with the hooks in place.
@@ -98,7 +119,10 @@ pub struct Ran {
 impl From<Output> for Ran {
     fn from(output: Output) -> Ran {
         let text = [output.stdout, output.stderr].concat();
-        Ran { ok: output.status.success(), text: String::from_utf8_lossy(&text).into_owned() }
+        Ran {
+            ok: output.status.success(),
+            text: String::from_utf8_lossy(&text).into_owned(),
+        }
     }
 }
 
@@ -106,7 +130,9 @@ impl Seat {
     /// Runs git, whatever comes of it.
     pub fn try_git(&self, args: &[&str]) -> Ran {
         let mut command = self.world.command("git", &self.dir);
-        command.env("GIT_EDITOR", "true").envs(self.env.iter().cloned());
+        command
+            .env("GIT_EDITOR", "true")
+            .envs(self.env.iter().cloned());
         command.args(args).output().unwrap().into()
     }
 
@@ -114,15 +140,24 @@ impl Seat {
     pub fn asked(&self, lines: &str) -> Ran {
         let file = self.world.path("lines");
         std::fs::write(&file, lines).unwrap();
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_git-quorum"), &self.dir);
-        command.args(["hook", "reference-transaction", "prepared"]).stdin(std::fs::File::open(&file).unwrap());
+        let mut command = self
+            .world
+            .command(env!("CARGO_BIN_EXE_git-quorum"), &self.dir);
+        command
+            .args(["hook", "reference-transaction", "prepared"])
+            .stdin(std::fs::File::open(&file).unwrap());
         command.output().unwrap().into()
     }
 
     /// All refs, and where HEAD is.
     pub fn refs(&self) -> String {
-        let head = self.try_git(&["rev-parse", "--symbolic-full-name", "HEAD"]).text;
-        let listed = self.git(&["for-each-ref", "--format=%(refname) %(objectname) %(symref)"]);
+        let head = self
+            .try_git(&["rev-parse", "--symbolic-full-name", "HEAD"])
+            .text;
+        let listed = self.git(&[
+            "for-each-ref",
+            "--format=%(refname) %(objectname) %(symref)",
+        ]);
         // Lanes come and go with what was refused beside them.
         listed
             .lines()
@@ -138,14 +173,22 @@ impl Seat {
         let before = self.refs();
         let ran = self.try_git(args);
         for words in says {
-            assert!(ran.text.contains(words), "{args:?}: {words:?} is not in: {}", ran.text);
+            assert!(
+                ran.text.contains(words),
+                "{args:?}: {words:?} is not in: {}",
+                ran.text
+            );
         }
         assert!(!ran.ok, "{args:?} went through: {}", ran.text);
         if !mend.is_empty() {
             self.git(mend);
         }
         assert_eq!(self.refs(), before, "{args:?}: {}", ran.text);
-        assert_eq!(self.git(&["status", "--porcelain", "--untracked-files=no"]), "", "{args:?}");
+        assert_eq!(
+            self.git(&["status", "--porcelain", "--untracked-files=no"]),
+            "",
+            "{args:?}"
+        );
         self.git(&["fsck", "--no-progress", "--no-dangling"]);
         ran.text
     }

@@ -16,11 +16,19 @@ with_each_git! {
 fn missing(seat: &Seat) -> (i32, Vec<String>) {
     let before = seat.git(&["for-each-ref"]);
     let run = seat.run(&["--json", "doctor"]);
-    assert_eq!(seat.git(&["for-each-ref"]), before, "the doctor moves nothing");
+    assert_eq!(
+        seat.git(&["for-each-ref"]),
+        before,
+        "the doctor moves nothing"
+    );
     let answer: Value = serde_json::from_str(&run.out).unwrap();
     let findings = answer["data"]["findings"].as_array().unwrap();
     let hole = |f: &&Value| f["standing"] == "missing" && f["weight"] == "needed";
-    let mut checks: Vec<_> = findings.iter().filter(hole).map(|f| f["check"].as_str().unwrap().to_owned()).collect();
+    let mut checks: Vec<_> = findings
+        .iter()
+        .filter(hole)
+        .map(|f| f["check"].as_str().unwrap().to_owned())
+        .collect();
     checks.dedup();
     (run.code, checks)
 }
@@ -34,17 +42,41 @@ fn what_is_not_installed_is_missing_and_what_is_said_mends_it(git: &Git) {
     let seat = clone(&team);
     let (code, checks) = missing(seat);
     assert_eq!(code, 7);
-    assert_eq!(checks, ["installed", "reference-transaction", "pre-merge-commit", "pre-push"]);
+    assert_eq!(
+        checks,
+        [
+            "installed",
+            "reference-transaction",
+            "pre-merge-commit",
+            "pre-push"
+        ]
+    );
     seat.ok(&["install"]);
     assert_eq!(missing(seat), (0, vec![]));
     let proven = seat.ok(&["doctor"]);
-    let standings = proven["findings"].as_array().unwrap().iter().map(|f| f["standing"].as_str().unwrap());
-    assert!(standings.clone().all(|standing| standing == "proven"), "{proven}");
+    let standings = proven["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["standing"].as_str().unwrap());
+    assert!(
+        standings.clone().all(|standing| standing == "proven"),
+        "{proven}"
+    );
     assert!(standings.count() > 8);
     seat.git(&["switch", "-q", "-c", "topic"]);
     let elsewhere = seat.ok(&["doctor"]);
-    let merge = elsewhere["findings"].as_array().unwrap().iter().find(|f| f["check"] == "pre-merge-commit").unwrap();
-    assert_eq!((&merge["standing"], &merge["mend"]), (&"not-testable".into(), &"".into()), "nothing to mend");
+    let merge = elsewhere["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|f| f["check"] == "pre-merge-commit")
+        .unwrap();
+    assert_eq!(
+        (&merge["standing"], &merge["mend"]),
+        (&"not-testable".into(), &"".into()),
+        "nothing to mend"
+    );
     seat.ok(&["uninstall"]);
     assert_eq!(missing(seat).0, 7);
 }
@@ -53,7 +85,8 @@ fn a_hook_without_its_run_bit_is_noticed(git: &Git) {
     let team = git.team_of_four();
     let seat = clone(&team);
     seat.ok(&["install"]);
-    let places = [".git/quorum/hooks", ".git/hooks"].map(|folder| seat.dir.join(folder).join("reference-transaction"));
+    let places = [".git/quorum/hooks", ".git/hooks"]
+        .map(|folder| seat.dir.join(folder).join("reference-transaction"));
     let hook = places.iter().find(|path| path.exists()).unwrap();
     executable(hook, false);
     let (code, checks) = missing(seat);

@@ -20,14 +20,22 @@ fn file(seat: &Seat, name: &str) -> PathBuf {
 
 /// Makes a mark old enough to be no transaction's that is under way.
 fn age(seat: &Seat) {
-    let mark = std::fs::File::options().write(true).open(file(seat, "protected.stale")).unwrap();
-    mark.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+    let mark = std::fs::File::options()
+        .write(true)
+        .open(file(seat, "protected.stale"))
+        .unwrap();
+    mark.set_modified(SystemTime::now() - Duration::from_secs(60))
+        .unwrap();
 }
 
 /// Puts a program in place that remembers each call.
 fn watched(seat: &Seat) -> PathBuf {
     let calls = seat.world.path("calls");
-    let body = format!("echo \"$@\" >> {}\nexec {} \"$@\"", calls.display(), env!("CARGO_BIN_EXE_git-quorum"));
+    let body = format!(
+        "echo \"$@\" >> {}\nexec {} \"$@\"",
+        calls.display(),
+        env!("CARGO_BIN_EXE_git-quorum")
+    );
     seat.world.script("watched", &body);
     install_program(seat, &seat.world.path("watched"), &BTreeMap::new());
     calls
@@ -50,7 +58,12 @@ fn the_program_is_not_started_for_other_refs(git: &Git) {
     desk.git(&["branch", "-D", "mainly"]);
     desk.git(&["tag", "main"]);
     desk.git(&["push", "-q", "origin", "topic"]);
-    assert_eq!(calls(&log), 0, "{}", std::fs::read_to_string(&log).unwrap_or_default());
+    assert_eq!(
+        calls(&log),
+        0,
+        "{}",
+        std::fs::read_to_string(&log).unwrap_or_default()
+    );
     desk.git(&["update-ref", MAIN, MAIN]);
     assert_eq!(calls(&log), 1, "in one of the states");
     let before = calls(&log);
@@ -69,9 +82,17 @@ fn without_a_list_the_program_is_asked_and_writes_it(git: &Git) {
         }
         let ran = desk.try_git(&["commit", "--allow-empty", "-m", "x"]);
         // A list with something else in it is one that somebody wrote.
-        assert_eq!(ran.ok, list == Some("no pattern\n"), "{list:?}: {}", ran.text);
+        assert_eq!(
+            ran.ok,
+            list == Some("no pattern\n"),
+            "{list:?}: {}",
+            ran.text
+        );
         if !ran.ok {
-            assert_eq!(std::fs::read_to_string(file(&desk, "protected")).unwrap(), format!("{MAIN}\n"));
+            assert_eq!(
+                std::fs::read_to_string(file(&desk, "protected")).unwrap(),
+                format!("{MAIN}\n")
+            );
         }
     }
 }
@@ -81,8 +102,21 @@ fn protect_release(team: &Team) {
     let founder = &team.seats[0];
     let shown = founder.run(&["charter", "show", "--toml"]);
     let path = team.world.path("charter.toml");
-    std::fs::write(&path, shown.out.replace("protect = [", "protect = [\"refs/heads/release/*\", ")).unwrap();
-    let proposed = founder.ok(&["charter", "propose", "--file", path.to_str().unwrap(), "-m", "Protect releases"]);
+    std::fs::write(
+        &path,
+        shown
+            .out
+            .replace("protect = [", "protect = [\"refs/heads/release/*\", "),
+    )
+    .unwrap();
+    let proposed = founder.ok(&[
+        "charter",
+        "propose",
+        "--file",
+        path.to_str().unwrap(),
+        "-m",
+        "Protect releases",
+    ]);
     team.settle(proposed["id"].as_str().unwrap());
 }
 
@@ -96,13 +130,27 @@ fn a_charter_that_comes_by_fetch_protects_at_the_next_update(git: &Git) {
     assert!(!file(&desk, "protected.stale").exists());
     desk.git(&["fetch", "-q"]);
     assert!(file(&desk, "protected.stale").exists(), "lanes came");
-    desk.refused(&["branch", "-f", "release/1", "HEAD~1"], &["NO_PROPOSAL", "refs/heads/release/1"], &[]);
-    assert_eq!(std::fs::read_to_string(file(&desk, "protected")).unwrap(), format!("{MAIN}\nrefs/heads/release/*\n"));
-    assert!(file(&desk, "protected.stale").exists(), "the fetch could still be under way");
+    desk.refused(
+        &["branch", "-f", "release/1", "HEAD~1"],
+        &["NO_PROPOSAL", "refs/heads/release/1"],
+        &[],
+    );
+    assert_eq!(
+        std::fs::read_to_string(file(&desk, "protected")).unwrap(),
+        format!("{MAIN}\nrefs/heads/release/*\n")
+    );
+    assert!(
+        file(&desk, "protected.stale").exists(),
+        "the fetch could still be under way"
+    );
     age(&desk);
     desk.git(&["branch", "other"]);
     assert!(!file(&desk, "protected.stale").exists());
-    desk.refused(&["branch", "release/3"], &["NO_PROPOSAL", "refs/heads/release/3"], &[]);
+    desk.refused(
+        &["branch", "release/3"],
+        &["NO_PROPOSAL", "refs/heads/release/3"],
+        &[],
+    );
 }
 
 fn the_list_is_found_from_everywhere(git: &Git) {
@@ -128,15 +176,32 @@ fn the_list_is_found_from_everywhere(git: &Git) {
         let seat = desk.at(dir.clone());
         seat.git(&[options, &["branch", &format!("b{n}"), "main"][..]].concat());
         assert_eq!(calls(&log), n, "{}", dir.display());
-        assert!(!seat.try_git(&[options, &["update-ref", MAIN, "main~1"][..]].concat()).ok);
+        assert!(
+            !seat
+                .try_git(&[options, &["update-ref", MAIN, "main~1"][..]].concat())
+                .ok
+        );
         assert_eq!(calls(&log), n + 1);
     }
     // A folder of Git's own that is elsewhere.
-    team.world.git(&team.world.path(""), &["clone", "-q", "--separate-git-dir=apart", "server.git", "split"]);
+    team.world.git(
+        &team.world.path(""),
+        &[
+            "clone",
+            "-q",
+            "--separate-git-dir=apart",
+            "server.git",
+            "split",
+        ],
+    );
     let split = desk.at_dir("split");
     split.ok(&["join"]);
     install(&split, &BTreeMap::new());
-    split.refused(&["commit", "--allow-empty", "-m", "x"], &["NO_PROPOSAL"], &[]);
+    split.refused(
+        &["commit", "--allow-empty", "-m", "x"],
+        &["NO_PROPOSAL"],
+        &[],
+    );
     split.git(&["checkout", "-q", "-b", "topic"]);
     split.git(&["commit", "-q", "--allow-empty", "-m", "x"]);
 }

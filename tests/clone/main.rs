@@ -1,7 +1,12 @@
 //! The hooks of a clone, by the real program and real Git: what is refused, what passes, what it costs. Each test runs with
 //! the Git on the path, and with the newer one that `GIT_QUORUM_NEWER_GIT` names.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/lab.rs"]
 mod lab;

@@ -3,7 +3,10 @@
 use crate::desk::{Git, observer};
 use crate::world::Team;
 
-with_each_git!(a_push_that_no_decision_backs_is_not_sent, pushes_of_no_concern_are_sent);
+with_each_git!(
+    a_push_that_no_decision_backs_is_not_sent,
+    pushes_of_no_concern_are_sent
+);
 
 fn server_main(team: &Team) -> String {
     team.world.git(&team.server, &["rev-parse", "main"])
@@ -30,12 +33,27 @@ fn a_push_that_no_decision_backs_is_not_sent(git: &Git) {
         &["--force", "--mirror", "origin"],
     ] {
         if args.contains(&"--mirror") {
-            desk.git(&["-c", "core.hooksPath=/dev/null", "branch", "-f", "main", "topic"]);
+            desk.git(&[
+                "-c",
+                "core.hooksPath=/dev/null",
+                "branch",
+                "-f",
+                "main",
+                "topic",
+            ]);
         }
         let ran = desk.try_git(&[&["push"], args].concat());
-        assert!(!ran.ok && ran.text.contains("git quorum"), "{args:?}: {}", ran.text);
+        assert!(
+            !ran.ok && ran.text.contains("git quorum"),
+            "{args:?}: {}",
+            ran.text
+        );
         let codes = ["NO_PROPOSAL", "WENT_BACK"];
-        assert!(codes.iter().any(|code| ran.text.contains(code)), "{args:?}: {}", ran.text);
+        assert!(
+            codes.iter().any(|code| ran.text.contains(code)),
+            "{args:?}: {}",
+            ran.text
+        );
         assert_eq!(server_main(&team), before, "{args:?}");
     }
 }
@@ -60,7 +78,11 @@ fn pushes_of_no_concern_are_sent(git: &Git) {
     desk.git(&["fetch", "-q", alice.dir.to_str().unwrap(), &commit]);
     let spec = format!("{commit}:main");
     let ran = desk.try_git(&["push", "origin", &spec]);
-    assert!(!ran.ok && ran.text.contains("git quorum sync"), "{}", ran.text);
+    assert!(
+        !ran.ok && ran.text.contains("git quorum sync"),
+        "{}",
+        ran.text
+    );
     desk.ok(&["sync"]);
     desk.git(&["push", "-q", "origin", &spec]);
     assert_eq!(server_main(&team), commit);

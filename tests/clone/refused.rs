@@ -39,12 +39,23 @@ fn push_undecided(team: &Team, name: &str) {
 
 fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     let (team, desk) = desk(git);
-    let none = &["NO_PROPOSAL", "refs/heads/main: it is protected", "git switch -c", "git quorum propose"][..];
+    let none = &[
+        "NO_PROPOSAL",
+        "refs/heads/main: it is protected",
+        "git switch -c",
+        "git quorum propose",
+    ][..];
     let reset = &["reset", "-q", "--hard"][..];
     let undo = &["reset", "-q", "--merge"][..];
     let told = desk.refused(&["merge", "topic"], none, undo);
-    assert!(told.contains("hint: to put the files back: git reset --merge"), "{told}");
-    assert!(told.contains("hint: git switch -c NAME && git quorum propose"), "{told}");
+    assert!(
+        told.contains("hint: to put the files back: git reset --merge"),
+        "{told}"
+    );
+    assert!(
+        told.contains("hint: git switch -c NAME && git quorum propose"),
+        "{told}"
+    );
     desk.refused(&["merge", "--ff-only", "topic"], none, undo);
     let early = &["a merge made here", "git merge --abort"];
     desk.refused(&["merge", "side"], early, &["merge", "--abort"]);
@@ -52,7 +63,11 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     desk.refused(&["merge", "--no-verify", "side"], none, undo);
     desk.refused(&["merge", "--no-verify", "--no-ff", "topic"], none, undo);
     desk.refused(&["reset", "--hard", "topic"], none, reset);
-    desk.refused(&["reset", "--hard", "HEAD~1"], &["WENT_BACK", "only moves forward"], reset);
+    desk.refused(
+        &["reset", "--hard", "HEAD~1"],
+        &["WENT_BACK", "only moves forward"],
+        reset,
+    );
     desk.refused(&["reset", "--soft", "topic"], none, reset);
     desk.refused(&["pull", ".", "topic"], none, undo);
     desk.refused(&["pull", "--rebase", ".", "topic"], none, undo);
@@ -61,7 +76,11 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     desk.refused(&["revert", "--no-edit", "HEAD"], none, reset);
     desk.refused(&["checkout", "-B", "main", "topic"], none, reset);
     desk.refused(&["switch", "-C", "main", "topic"], none, reset);
-    desk.refused(&["branch", "-m", "elsewhere"], &["NO_PROPOSAL", "to delete"], &[]);
+    desk.refused(
+        &["branch", "-m", "elsewhere"],
+        &["NO_PROPOSAL", "to delete"],
+        &[],
+    );
     desk.refused(&["update-ref", "HEAD", "topic"], none, &[]);
     desk.refused(&["update-ref", "refs/heads/main", "topic"], none, &[]);
 
@@ -75,14 +94,28 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     ] {
         let before = desk.refs();
         let ran = desk.try_git(args);
-        assert!(!ran.ok && ran.text.contains("NO_PROPOSAL"), "{args:?}: {}", ran.text);
-        assert_eq!((desk.refs(), desk.git(&["diff", "--cached"])), (before, staged.clone()), "what was staged is kept");
+        assert!(
+            !ran.ok && ran.text.contains("NO_PROPOSAL"),
+            "{args:?}: {}",
+            ran.text
+        );
+        assert_eq!(
+            (desk.refs(), desk.git(&["diff", "--cached"])),
+            (before, staged.clone()),
+            "what was staged is kept"
+        );
     }
     desk.git(&["switch", "-q", "-c", "kept"]);
     desk.git(&["commit", "-q", "-m", "as the hint says"]);
     desk.git(&["checkout", "-q", "main"]);
 
-    let patch = desk.git(&["format-patch", "-1", "topic", "--output-directory", "../patches"]);
+    let patch = desk.git(&[
+        "format-patch",
+        "-1",
+        "topic",
+        "--output-directory",
+        "../patches",
+    ]);
     desk.refused(&["am", &patch], none, &["am", "--abort"]);
     push_undecided(&team, "wild");
     desk.git(&["fetch", "-q"]);
@@ -101,8 +134,16 @@ fn nothing_but_a_decision_moves_the_branch_from_another_one(git: &Git) {
     desk.refused(&["fetch", ".", "+side:main"], none, &[]);
     desk.refused(&["push", ".", "HEAD:main"], none, &[]);
     desk.refused(&["push", "--no-verify", ".", "+side:main"], none, &[]);
-    desk.refused(&["checkout", "-B", "main", "side"], none, &["reset", "-q", "--hard"]);
-    desk.refused(&["switch", "-C", "main", "topic"], none, &["reset", "-q", "--hard"]);
+    desk.refused(
+        &["checkout", "-B", "main", "side"],
+        none,
+        &["reset", "-q", "--hard"],
+    );
+    desk.refused(
+        &["switch", "-C", "main", "topic"],
+        none,
+        &["reset", "-q", "--hard"],
+    );
     desk.refused(&["branch", "-m", "main", "moved"], none, &[]);
     let main = desk.value(MAIN);
     assert!(!desk.try_git(&["rebase", "side", "main"]).ok);
@@ -115,11 +156,16 @@ fn nothing_but_a_decision_moves_the_branch_from_another_one(git: &Git) {
     assert_eq!(desk.value(MAIN), main);
     desk.git(&["branch", "-f", "side", &side]);
     // One transaction, one answer: the others stay as well.
-    let line = format!("create refs/heads/new {0}\nupdate {MAIN} {0}\n", desk.value("topic"));
+    let line = format!(
+        "create refs/heads/new {0}\nupdate {MAIN} {0}\n",
+        desk.value("topic")
+    );
     std::fs::write(desk.world.path("lines"), line).unwrap();
     let before = desk.refs();
     let mut command = desk.world.command("git", &desk.dir);
-    command.args(["update-ref", "--stdin"]).stdin(std::fs::File::open(desk.world.path("lines")).unwrap());
+    command
+        .args(["update-ref", "--stdin"])
+        .stdin(std::fs::File::open(desk.world.path("lines")).unwrap());
     assert!(!command.output().unwrap().status.success());
     assert_eq!(desk.refs(), before);
 }
@@ -130,9 +176,21 @@ fn a_linked_worktree_is_no_way_round(git: &Git) {
     desk.git(&["worktree", "add", "-q", "../linked", "main"]);
     let linked = desk.at_dir("linked");
     std::fs::write(linked.dir.join("readme"), "changed").unwrap();
-    linked.refused(&["commit", "-a", "--no-verify", "-m", "x"], &["NO_PROPOSAL"], &["reset", "-q", "--hard"]);
-    linked.refused(&["merge", "topic"], &["NO_PROPOSAL"], &["reset", "-q", "--merge"]);
-    linked.refused(&["merge", "side"], &["a merge made here"], &["merge", "--abort"]);
+    linked.refused(
+        &["commit", "-a", "--no-verify", "-m", "x"],
+        &["NO_PROPOSAL"],
+        &["reset", "-q", "--hard"],
+    );
+    linked.refused(
+        &["merge", "topic"],
+        &["NO_PROPOSAL"],
+        &["reset", "-q", "--merge"],
+    );
+    linked.refused(
+        &["merge", "side"],
+        &["a merge made here"],
+        &["merge", "--abort"],
+    );
     linked.git(&["checkout", "-q", "-b", "other"]);
     linked.commit("more.txt", "more");
 }
@@ -142,9 +200,16 @@ fn where_no_hook_is_asked_verify_finds_what_came_of_it(git: &Git) {
     let (_team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     let (main, topic) = (desk.value(MAIN), desk.value("topic"));
-    for args in
-        [&["-c", "core.hooksPath=/dev/null", "update-ref", MAIN, "topic"][..], &["branch", "-C", "topic", "main"]]
-    {
+    for args in [
+        &[
+            "-c",
+            "core.hooksPath=/dev/null",
+            "update-ref",
+            MAIN,
+            "topic",
+        ][..],
+        &["branch", "-C", "topic", "main"],
+    ] {
         desk.git(args);
         assert_eq!(desk.value(MAIN), topic, "{args:?}");
         desk.no(7, "VERIFICATION_FAILED", &["verify", "--backed", "main"]);
@@ -157,12 +222,24 @@ fn a_symbolic_ref_is_no_way_round(git: &Git) {
     let (team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     desk.git(&["symbolic-ref", "refs/heads/alias", MAIN]);
-    desk.refused(&["update-ref", "refs/heads/alias", "topic"], &["NO_PROPOSAL"], &[]);
+    desk.refused(
+        &["update-ref", "refs/heads/alias", "topic"],
+        &["NO_PROPOSAL"],
+        &[],
+    );
     desk.git(&["checkout", "-q", "alias"]);
     std::fs::write(desk.dir.join("readme"), "changed").unwrap();
-    desk.refused(&["commit", "-a", "-m", "x"], &["NO_PROPOSAL"], &["reset", "-q", "--hard"]);
+    desk.refused(
+        &["commit", "-a", "-m", "x"],
+        &["NO_PROPOSAL"],
+        &["reset", "-q", "--hard"],
+    );
     if shows_symbolic(&team) {
-        desk.refused(&["symbolic-ref", MAIN, "refs/heads/topic"], &["another name for a ref"], &[]);
+        desk.refused(
+            &["symbolic-ref", MAIN, "refs/heads/topic"],
+            &["another name for a ref"],
+            &[],
+        );
     }
 }
 
@@ -170,7 +247,11 @@ fn a_deletion_is_told_from_packing(git: &Git) {
     let (_team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     let value = desk.value(MAIN);
-    let deletions = [&["branch", "-D", "main"][..], &["update-ref", "-d", MAIN], &["update-ref", "-d", MAIN, &value]];
+    let deletions = [
+        &["branch", "-D", "main"][..],
+        &["update-ref", "-d", MAIN],
+        &["update-ref", "-d", MAIN, &value],
+    ];
     for packed in [false, true] {
         for deletion in deletions {
             desk.refused(deletion, &["NO_PROPOSAL", "to delete"], &[]);
@@ -203,7 +284,11 @@ fn what_the_remote_has_counts_only_before_the_first_decision(git: &Git) {
     // The server has no gate here; with one main could not have moved.
     desk.git(&["pull", "-q"]);
     std::fs::write(desk.dir.join("readme"), "changed").unwrap();
-    desk.refused(&["commit", "-a", "-m", "x"], &["NO_PROPOSAL"], &["reset", "-q", "--hard"]);
+    desk.refused(
+        &["commit", "-a", "-m", "x"],
+        &["NO_PROPOSAL"],
+        &["reset", "-q", "--hard"],
+    );
     team.decide("one");
     desk.git(&["pull", "-q"]);
     push_undecided(&team, "late");
@@ -218,7 +303,13 @@ fn the_refusal_names_the_proposal_and_what_it_lacks(git: &Git) {
     let commit = team.seats[0].git(&["rev-parse", "HEAD"]);
     desk.git(&["fetch", "-q", team.seats[0].dir.to_str().unwrap(), &commit]);
     let short = &proposal[..12];
-    let says = ["NOT_DECIDED", short, "1 of 3 approvals (alice)", "bob, carol, dave", "git quorum status"];
+    let says = [
+        "NOT_DECIDED",
+        short,
+        "1 of 3 approvals (alice)",
+        "bob, carol, dave",
+        "git quorum status",
+    ];
     desk.refused(&["merge", &commit], &says, &["reset", "-q", "--merge"]);
     let told = desk.refused(&["update-ref", MAIN, &commit], &says, &[]);
     assert!(told.lines().count() <= 6, "{told}");

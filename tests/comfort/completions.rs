@@ -41,7 +41,10 @@ fn bash_completes() {
     let lines: Vec<_> = LINES.iter().chain(&more).collect();
     let out = finished(bash.args(lines.iter().map(|(line, _)| *line)));
     let found: Vec<_> = out.lines().map(str::trim).collect();
-    assert_eq!(found, lines.iter().map(|(_, word)| *word).collect::<Vec<_>>());
+    assert_eq!(
+        found,
+        lines.iter().map(|(_, word)| *word).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -65,10 +68,14 @@ fn zsh_completes() {
         cat lines"#;
     let mut zsh = world.command("zsh", &world.path(""));
     with_path(&mut zsh, &prefix);
-    zsh.args(["-f", "-c", script, "zsh"]).arg(prefix.join("share/zsh/site-functions"));
+    zsh.args(["-f", "-c", script, "zsh"])
+        .arg(prefix.join("share/zsh/site-functions"));
     let out = finished(zsh.args(LINES.iter().map(|(line, _)| *line)));
     let expected = LINES.iter().map(|(line, word)| whole(line, word));
-    assert_eq!(out.lines().map(str::trim_end).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    assert_eq!(
+        out.lines().map(str::trim_end).collect::<Vec<_>>(),
+        expected.collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -77,7 +84,10 @@ fn what_is_not_for_people_is_not_completed() {
     for shell in ["bash", "zsh", "fish"] {
         let mut program = world.command(PROGRAM, &world.path(""));
         let script = finished(program.args(["completions", shell]));
-        assert!(!script.contains(" hook ") && !script.contains("Called by Git"), "{shell}");
+        assert!(
+            !script.contains(" hook ") && !script.contains("Called by Git"),
+            "{shell}"
+        );
     }
 }
 
@@ -97,9 +107,15 @@ fn fish_completes() {
     for (line, word) in LINES {
         let mut fish = world.command("fish", &world.path(""));
         with_path(&mut fish, &prefix);
-        let script = format!("source {}; complete -C '{line}'", prefix.join(installed).display());
+        let script = format!(
+            "source {}; complete -C '{line}'",
+            prefix.join(installed).display()
+        );
         let out = finished(fish.args(["--no-config", "-c", &script]));
-        let found: Vec<_> = out.lines().filter_map(|line| line.split('\t').next()).collect();
+        let found: Vec<_> = out
+            .lines()
+            .filter_map(|line| line.split('\t').next())
+            .collect();
         assert!(found.contains(word), "{line}: {out}");
     }
 }

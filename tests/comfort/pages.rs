@@ -8,7 +8,12 @@ use crate::{PROGRAM, finished, have, install, with_path};
 
 fn seat(world: &std::sync::Arc<World>) -> Seat {
     world.git(&world.path(""), &["init", "-q", "seat"]);
-    Seat { world: world.clone(), dir: world.path("seat"), state: world.path("state"), env: vec![] }
+    Seat {
+        world: world.clone(),
+        dir: world.path("seat"),
+        state: world.path("state"),
+        env: vec![],
+    }
 }
 
 fn files(folder: &Path) -> BTreeSet<String> {
@@ -19,7 +24,12 @@ fn files(folder: &Path) -> BTreeSet<String> {
             let path = file.unwrap().path();
             match path.is_dir() {
                 true => folders.push(path),
-                false => found.extend(path.strip_prefix(folder).unwrap().to_str().map(str::to_owned)),
+                false => found.extend(
+                    path.strip_prefix(folder)
+                        .unwrap()
+                        .to_str()
+                        .map(str::to_owned),
+                ),
             }
         }
     }
@@ -34,7 +44,8 @@ fn make_installs_into_a_package_and_takes_all_of_it_away() {
     let world = World::new();
     let make = |target: &str| {
         let mut make = world.command("make", Path::new(env!("CARGO_MANIFEST_DIR")));
-        make.args(["-s", target, "CARGO=:", "PREFIX=/usr"]).arg(format!("BINARY={PROGRAM}"));
+        make.args(["-s", target, "CARGO=:", "PREFIX=/usr"])
+            .arg(format!("BINARY={PROGRAM}"));
         finished(make.arg(format!("DESTDIR={}", world.path("root").display())));
     };
     make("install");
@@ -49,10 +60,17 @@ fn make_installs_into_a_package_and_takes_all_of_it_away() {
     ] {
         assert!(there.contains(file), "{file}: {there:?}");
     }
-    std::fs::write(world.path("root/usr/share/man/man1/git.1"), "somebody else's").unwrap();
+    std::fs::write(
+        world.path("root/usr/share/man/man1/git.1"),
+        "somebody else's",
+    )
+    .unwrap();
     make("install");
     make("uninstall");
-    assert_eq!(files(&world.path("root")), BTreeSet::from(["usr/share/man/man1/git.1".to_owned()]));
+    assert_eq!(
+        files(&world.path("root")),
+        BTreeSet::from(["usr/share/man/man1/git.1".to_owned()])
+    );
 }
 
 #[test]
@@ -67,13 +85,17 @@ fn git_quorum_help_opens_the_page_after_make_install() {
 
 /// That Git's way to help leads to our pages, found from the PATH alone.
 fn assert_help(world: &World, prefix: &Path) {
-    for (args, title) in
-        [(["quorum", "--help"], "GIT-QUORUM(1)"), (["help", "git-quorum-propose"], "GIT-QUORUM-PROPOSE(1)")]
-    {
+    for (args, title) in [
+        (["quorum", "--help"], "GIT-QUORUM(1)"),
+        (["help", "git-quorum-propose"], "GIT-QUORUM-PROPOSE(1)"),
+    ] {
         let mut git = world.command("git", &world.path(""));
         with_path(&mut git, prefix);
         let page = finished(git.args(args).env("MANPAGER", "cat").env("MANWIDTH", "100"));
-        assert!(page.contains(title) && page.contains("EXIT STATUS"), "{args:?}: {page}");
+        assert!(
+            page.contains(title) && page.contains("EXIT STATUS"),
+            "{args:?}: {page}"
+        );
     }
 }
 
@@ -96,12 +118,25 @@ fn git_quorum_help_opens_the_page_after_man_install() {
         serde_json::from_str::<serde_json::Value>(&text).unwrap()
     };
     let there = run(true);
-    assert_eq!((&there["data"]["found"], &there["notes"]), (&true.into(), &serde_json::json!([])), "{there}");
-    assert_eq!(there["data"]["dir"], prefix.join("share/man/man1").to_str().unwrap());
+    assert_eq!(
+        (&there["data"]["found"], &there["notes"]),
+        (&true.into(), &serde_json::json!([])),
+        "{there}"
+    );
+    assert_eq!(
+        there["data"]["dir"],
+        prefix.join("share/man/man1").to_str().unwrap()
+    );
     assert_help(&world, &prefix);
     let elsewhere = run(false);
     assert_eq!(elsewhere["data"]["found"], false);
-    assert!(elsewhere["notes"][0].as_str().unwrap().contains("export MANPATH="), "{elsewhere}");
+    assert!(
+        elsewhere["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("export MANPATH="),
+        "{elsewhere}"
+    );
 }
 
 #[test]
@@ -110,14 +145,26 @@ fn pages_are_printed_and_misnamed_ones_are_told() {
     let seat = seat(&world);
     let page = |args: &[&str]| seat.ok(args)["page"].as_str().unwrap().to_owned();
     assert_eq!(page(&["man"]), "git-quorum");
-    for args in [&["man", "charter", "show"][..], &["man", "charter-show"], &["man", "git-quorum-charter-show"]] {
+    for args in [
+        &["man", "charter", "show"][..],
+        &["man", "charter-show"],
+        &["man", "git-quorum-charter-show"],
+    ] {
         assert_eq!(page(args), "git-quorum-charter-show");
     }
-    assert!(seat.run(&["man", "propose"]).out.starts_with(".TH \"GIT-QUORUM-PROPOSE\" \"1\""));
+    assert!(
+        seat.run(&["man", "propose"])
+            .out
+            .starts_with(".TH \"GIT-QUORUM-PROPOSE\" \"1\"")
+    );
     seat.no(3, "NOT_FOUND", &["man", "no-such-command"]);
     seat.no(3, "NOT_FOUND", &["man", "hook"]);
     std::fs::write(seat.dir.join("file"), "").unwrap();
-    seat.no(1, "WRITE_FAILED", &["man", "--install", "--dir", "file/man1"]);
+    seat.no(
+        1,
+        "WRITE_FAILED",
+        &["man", "--install", "--dir", "file/man1"],
+    );
 }
 
 #[test]
@@ -131,13 +178,24 @@ fn no_page_has_a_fault() {
     for page in pages["pages"].as_array().unwrap() {
         let file = Path::new("man1").join(page.as_str().unwrap());
         let mut man = world.command("man", &seat.dir);
-        let output = man.args(["--warnings", "-l", "-Tutf8"]).arg(&file).output().unwrap();
+        let output = man
+            .args(["--warnings", "-l", "-Tutf8"])
+            .arg(&file)
+            .output()
+            .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{page}");
         let mut mandoc = world.command("mandoc", &seat.dir);
-        let lint = mandoc.args(["-T", "lint", "-W", "warning"]).arg(&file).output().unwrap();
-        let faults = String::from_utf8(lint.stdout).unwrap() + &String::from_utf8(lint.stderr).unwrap();
+        let lint = mandoc
+            .args(["-T", "lint", "-W", "warning"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        let faults =
+            String::from_utf8(lint.stdout).unwrap() + &String::from_utf8(lint.stderr).unwrap();
         // A date would make the same program have other pages every day; the text is not broken into short lines.
-        let meant = |line: &&str| line.contains("missing date") || line.contains("STYLE: input text line longer");
+        let meant = |line: &&str| {
+            line.contains("missing date") || line.contains("STYLE: input text line longer")
+        };
         let faults: Vec<_> = faults.lines().filter(|line| !meant(line)).collect();
         assert!(faults.is_empty(), "{faults:?}");
     }

@@ -13,29 +13,53 @@ use crate::world::{Seat, Team, World};
 
 /// Runs the program with a fault, whatever comes of it.
 pub fn faulty(seat: &Seat, fault: &str, args: &[&str]) -> Output {
-    let mut command = seat.world.command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
-    command.env("GIT_QUORUM_STATE", &seat.state).envs(seat.env.iter().cloned());
-    command.env("GIT_QUORUM_FAULT", fault).args(args).output().unwrap()
+    let mut command = seat
+        .world
+        .command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
+    command
+        .env("GIT_QUORUM_STATE", &seat.state)
+        .envs(seat.env.iter().cloned());
+    command
+        .env("GIT_QUORUM_FAULT", fault)
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 pub fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// A repository that git finds nothing wrong with.
 pub fn assert_whole(world: &World, repo: &Path) {
-    let output = world.command("git", repo).args(["fsck", "--strict", "--no-dangling"]).output().unwrap();
+    let output = world
+        .command("git", repo)
+        .args(["fsck", "--strict", "--no-dangling"])
+        .output()
+        .unwrap();
     let said = text(&output);
     // A branch that is not there yet is no damage.
     let bad = said.lines().filter(|line| !line.starts_with("notice: "));
-    assert!(output.status.success() && bad.count() == 0, "{}: {said}", repo.display());
+    assert!(
+        output.status.success() && bad.count() == 0,
+        "{}: {said}",
+        repo.display()
+    );
     let locks = locks_in(repo);
     assert!(locks.is_empty(), "{locks:?}");
 }
 
 /// Lock files that somebody left.
 pub fn locks_in(repo: &Path) -> Vec<PathBuf> {
-    let git_dir = if repo.join(".git").is_dir() { repo.join(".git") } else { repo.to_owned() };
+    let git_dir = if repo.join(".git").is_dir() {
+        repo.join(".git")
+    } else {
+        repo.to_owned()
+    };
     let mut found = Vec::new();
     let mut folders = vec![git_dir];
     while let Some(folder) = folders.pop() {
@@ -43,7 +67,9 @@ pub fn locks_in(repo: &Path) -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "lock") && !path.ends_with("quorum/gate.lock") {
+            } else if path.extension().is_some_and(|e| e == "lock")
+                && !path.ends_with("quorum/gate.lock")
+            {
                 found.push(path);
             }
         }
@@ -53,8 +79,13 @@ pub fn locks_in(repo: &Path) -> Vec<PathBuf> {
 
 /// What a key has signed on a machine: the lines of its sign state. A last one without its line end is none.
 pub fn signed(seat: &Seat) -> Vec<Value> {
-    let folders = std::fs::read_dir(&seat.state).into_iter().flatten().flatten();
-    let logs = folders.map(|folder| std::fs::read_to_string(folder.path().join("signed.log")).unwrap_or_default());
+    let folders = std::fs::read_dir(&seat.state)
+        .into_iter()
+        .flatten()
+        .flatten();
+    let logs = folders.map(|folder| {
+        std::fs::read_to_string(folder.path().join("signed.log")).unwrap_or_default()
+    });
     let text: String = logs.collect();
     text.split_inclusive('\n')
         .filter(|line| line.ends_with('\n'))
@@ -68,12 +99,25 @@ pub fn assert_published(team: &Team, seat: &Seat, member: &str) {
     let dag = loaded.tally.dag();
     let tips = dag.tips(&crate::lab::name(member));
     assert!(tips.len() <= 1, "{member}'s lane has {} ends", tips.len());
-    let own = dag.entries().map(|(_, e)| e).filter(|e| e.member.as_str() == member && e.id != dag.ledger());
+    let own = dag
+        .entries()
+        .map(|(_, e)| e)
+        .filter(|e| e.member.as_str() == member && e.id != dag.ledger());
     let mut there: Vec<_> = own.map(|e| (e.seq, e.id.to_string())).collect();
     there.sort();
-    let here: Vec<_> =
-        signed(seat).iter().map(|r| (r["seq"].as_u64().unwrap(), r["id"].as_str().unwrap().to_owned())).collect();
-    assert_eq!(there, here, "what {member} has signed, and what is on the server");
+    let here: Vec<_> = signed(seat)
+        .iter()
+        .map(|r| {
+            (
+                r["seq"].as_u64().unwrap(),
+                r["id"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        there, here,
+        "what {member} has signed, and what is on the server"
+    );
 }
 
 /// What holds whenever nobody is at work: nothing half there, nothing voted twice.
@@ -85,13 +129,24 @@ pub fn assert_sound(team: &Team) {
     let loaded = team.world.load(&team.server);
     assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
     assert!(loaded.tally.evidence().is_empty(), "somebody voted twice");
-    assert!(loaded.tally.discounted().is_empty(), "{:?}", loaded.tally.discounted());
+    assert!(
+        loaded.tally.discounted().is_empty(),
+        "{:?}",
+        loaded.tally.discounted()
+    );
 }
 
 /// The statuses of the server's lanes and refs, by name.
 pub fn refs_of(team: &Team) -> BTreeMap<String, String> {
-    let listed = team.world.git(&team.server, &["for-each-ref", "--format=%(refname) %(objectname)"]);
-    listed.lines().filter_map(|line| line.split_once(' ')).map(|(n, o)| (n.to_owned(), o.to_owned())).collect()
+    let listed = team.world.git(
+        &team.server,
+        &["for-each-ref", "--format=%(refname) %(objectname)"],
+    );
+    listed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(n, o)| (n.to_owned(), o.to_owned()))
+        .collect()
 }
 
 /// The evidence that a seat knows of.
@@ -101,26 +156,47 @@ pub fn assert_no_evidence(seat: &Seat) {
 
 /// Kills a command, and all that it has started on either side, after a while.
 pub fn kill_after(seat: &Seat, args: &[&str], pause: Duration) {
-    let mut command = seat.world.command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
-    command.env("GIT_QUORUM_STATE", &seat.state).args(args).process_group(0);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut command = seat
+        .world
+        .command(env!("CARGO_BIN_EXE_git-quorum"), &seat.dir);
+    command
+        .env("GIT_QUORUM_STATE", &seat.state)
+        .args(args)
+        .process_group(0);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     std::thread::sleep(pause);
     // It may have ended by itself.
     let group = format!("-{}", child.id());
-    let _ = Command::new("kill").args(["-9", "--", &group]).stderr(Stdio::null()).status().unwrap();
+    let _ = Command::new("kill")
+        .args(["-9", "--", &group])
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
     child.wait().unwrap();
 }
 
 /// Does what the messages say: nobody is at work any more, so lock files are left ones.
 pub fn remove_locks(repo: &Path) {
-    locks_in(repo).iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
+    locks_in(repo)
+        .iter()
+        .for_each(|lock| std::fs::remove_file(lock).unwrap());
 }
 
 /// Installs the gate on the team's server.
 pub fn install(team: &Team, options: &[&str]) {
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
-    let mut command = team.world.command(env!("CARGO_BIN_EXE_git-quorum"), &team.server);
-    let output = command.args(["install", "--server", "--genesis", &ledger]).args(options).output().unwrap();
+    let mut command = team
+        .world
+        .command(env!("CARGO_BIN_EXE_git-quorum"), &team.server);
+    let output = command
+        .args(["install", "--server", "--genesis", &ledger])
+        .args(options)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output));
 }
 

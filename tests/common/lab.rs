@@ -7,12 +7,14 @@ use std::sync::Mutex;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 use ed25519_dalek::{Signer as _, SigningKey};
-use git_quorum::charter::{Charter, CharterRules, FORMAT_VERSION, Member, MemberName, PublicKey, Threshold};
+use git_quorum::charter::{
+    Charter, CharterRules, FORMAT_VERSION, Member, MemberName, PublicKey, Threshold,
+};
 use git_quorum::consensus::{Tally, agreement_statement, pre_authentication_encoding};
 use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{
-    GenesisPayload, Payload, Precommit, Prevote, RefProposal, Reject, Review, Statement, Unsigned, Verdict, encode,
-    encode_genesis, parse, signed_data,
+    GenesisPayload, Payload, Precommit, Prevote, RefProposal, Reject, Review, Statement, Unsigned,
+    Verdict, encode, encode_genesis, parse, signed_data,
 };
 use sha2::{Digest as _, Sha512};
 
@@ -25,19 +27,34 @@ pub fn name(text: &str) -> MemberName {
 pub fn signing_key(member: &str) -> SigningKey {
     static KNOWN: Mutex<BTreeMap<String, SigningKey>> = Mutex::new(BTreeMap::new());
     let make = || SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes());
-    KNOWN.lock().unwrap().entry(member.to_owned()).or_insert_with(make).clone()
+    KNOWN
+        .lock()
+        .unwrap()
+        .entry(member.to_owned())
+        .or_insert_with(make)
+        .clone()
 }
 
 /// The public key of a member in tests. Admitting one takes long, so it is done once.
 pub fn public_key(member: &str) -> PublicKey {
     static KNOWN: Mutex<BTreeMap<String, PublicKey>> = Mutex::new(BTreeMap::new());
     let admit = || PublicKey::admit(signing_key(member).verifying_key().to_bytes()).unwrap();
-    *KNOWN.lock().unwrap().entry(member.to_owned()).or_insert_with(admit)
+    *KNOWN
+        .lock()
+        .unwrap()
+        .entry(member.to_owned())
+        .or_insert_with(admit)
 }
 
 /// A voting member in a fault domain of its own.
 pub fn voter(member: &str) -> Member {
-    Member { domain: name(member), key: public_key(member), name: name(member), roles: vec![], vote: true }
+    Member {
+        domain: name(member),
+        key: public_key(member),
+        name: name(member),
+        roles: vec![],
+        vote: true,
+    }
 }
 
 /// A charter of these voting members that protects `refs/heads/main`, with the least quorum.
@@ -49,13 +66,23 @@ pub fn charter(members: &[&str]) -> Charter {
     };
     let mut members: Vec<_> = members.iter().map(|m| voter(m)).collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));
-    Charter::new(members, vec!["refs/heads/main".parse().unwrap()], vec![], rules).unwrap()
+    Charter::new(
+        members,
+        vec!["refs/heads/main".parse().unwrap()],
+        vec![],
+        rules,
+    )
+    .unwrap()
 }
 
 /// The whole commit: the bytes, signed by the member's key.
 pub fn sign(unsigned: &Unsigned, member: &str) -> Vec<u8> {
-    let signature = signing_key(member).sign(&signed_data(&unsigned.signed_bytes)).to_bytes();
-    unsigned.with_signature(&public_key(member), &signature).unwrap()
+    let signature = signing_key(member)
+        .sign(&signed_data(&unsigned.signed_bytes))
+        .to_bytes();
+    unsigned
+        .with_signature(&public_key(member), &signature)
+        .unwrap()
 }
 
 /// A member's signature with R = [nonce]B + `stray`: with no stray point a true one, only not the one
@@ -64,7 +91,9 @@ pub fn sign_with_nonce(member: &str, message: &[u8], nonce: u64, stray: EdwardsP
     let secret = signing_key(member).to_scalar();
     let r = Scalar::from(nonce);
     let point = (EdwardsPoint::mul_base(&r) + stray).compress();
-    let hash = Sha512::new().chain_update(point.as_bytes()).chain_update(public_key(member).bytes());
+    let hash = Sha512::new()
+        .chain_update(point.as_bytes())
+        .chain_update(public_key(member).bytes());
     let k = Scalar::from_bytes_mod_order_wide(&hash.chain_update(message).finalize().into());
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(point.as_bytes());
@@ -105,22 +134,53 @@ impl Lab {
 
     /// A ledger with this charter.
     pub fn found(founder: &str, charter: Charter) -> Lab {
-        let payload = GenesisPayload { charter, member: name(founder), v: FORMAT_VERSION };
+        let payload = GenesisPayload {
+            charter,
+            member: name(founder),
+            v: FORMAT_VERSION,
+        };
         let unsigned = encode_genesis(&payload, 1_700_000_000).unwrap();
         let raw = sign(&unsigned, founder);
         let (id, oid) = (unsigned.id, oid_of(&raw));
         let tally = Tally::found(parse(&raw).unwrap(), oid).unwrap();
         let made = vec![Made { id, oid, raw }];
-        Lab { tally, ledger: id, made, oids: BTreeMap::from([(id, oid)]), time: 1_700_000_000 }
+        Lab {
+            tally,
+            ledger: id,
+            made,
+            oids: BTreeMap::from([(id, oid)]),
+            time: 1_700_000_000,
+        }
     }
 
     /// The payload of an entry, with the sequence number that follows from the parents.
-    pub fn payload(&self, member: &str, charter: EntryId, parents: &[EntryId], statements: Vec<Statement>) -> Payload {
+    pub fn payload(
+        &self,
+        member: &str,
+        charter: EntryId,
+        parents: &[EntryId],
+        statements: Vec<Statement>,
+    ) -> Payload {
         let dag = self.tally.dag();
-        let own = parents.iter().filter_map(|p| dag.find(*p)).map(|p| dag.entry(p));
-        let seq = 1 + own.filter(|e| e.member == name(member)).map(|e| e.seq).max().unwrap_or(0);
+        let own = parents
+            .iter()
+            .filter_map(|p| dag.find(*p))
+            .map(|p| dag.entry(p));
+        let seq = 1 + own
+            .filter(|e| e.member == name(member))
+            .map(|e| e.seq)
+            .max()
+            .unwrap_or(0);
         let (parents, member) = (parents.to_vec(), name(member));
-        Payload { charter, ledger: self.ledger, member, parents, seq, statements, v: FORMAT_VERSION }
+        Payload {
+            charter,
+            ledger: self.ledger,
+            member,
+            parents,
+            seq,
+            statements,
+            v: FORMAT_VERSION,
+        }
     }
 
     /// Signs an entry without taking it in.
@@ -134,7 +194,11 @@ impl Lab {
         let parents: Vec<_> = payload.parents.iter().map(|p| self.oids[p]).collect();
         let unsigned = encode(payload, &parents, self.time).unwrap();
         let raw = sign(&unsigned, signer);
-        Made { id: unsigned.id, oid: oid_of(&raw), raw }
+        Made {
+            id: unsigned.id,
+            oid: oid_of(&raw),
+            raw,
+        }
     }
 
     /// The clock of the next entry.
@@ -167,7 +231,9 @@ impl Lab {
     /// The member's last entry, or the genesis.
     pub fn tip(&self, member: &str) -> EntryId {
         let dag = self.tally.dag();
-        dag.tips(&name(member)).last().map_or(self.ledger, |t| dag.entry(*t).id)
+        dag.tips(&name(member))
+            .last()
+            .map_or(self.ledger, |t| dag.entry(*t).id)
     }
 
     /// Parents by which an entry of the member builds on its own lane and on these others.
@@ -181,7 +247,11 @@ impl Lab {
     /// Parents by which an entry of the member builds on everything there is.
     pub fn above_all(&self, member: &str) -> Vec<EntryId> {
         let dag = self.tally.dag();
-        let all: Vec<_> = dag.childless().map(|t| dag.entry(t).id).filter(|id| *id != self.ledger).collect();
+        let all: Vec<_> = dag
+            .childless()
+            .map(|t| dag.entry(t).id)
+            .filter(|id| *id != self.ledger)
+            .collect();
         self.above(member, &all)
     }
 
@@ -195,23 +265,46 @@ impl Lab {
     pub fn verdicts(&self, entry: EntryId) -> Vec<Option<&'static str>> {
         let index = self.tally.dag().find(entry).unwrap();
         let why = |n: usize| {
-            let found = self.tally.discounted().iter().find(|d| d.place.entry == index && d.place.statement == n);
+            let found = self
+                .tally
+                .discounted()
+                .iter()
+                .find(|d| d.place.entry == index && d.place.statement == n);
             found.map(|d| d.discount.reason.code())
         };
-        (0..self.tally.dag().entry(index).statements.len()).map(why).collect()
+        (0..self.tally.dag().entry(index).statements.len())
+            .map(why)
+            .collect()
     }
 
     /// A precommit with its agreement signature.
-    pub fn precommit(&self, member: &str, charter: EntryId, proposal: EntryId, round: u32) -> Statement {
+    pub fn precommit(
+        &self,
+        member: &str,
+        charter: EntryId,
+        proposal: EntryId,
+        round: u32,
+    ) -> Statement {
         let signature = agree(&self.tally, member, charter, (proposal, round));
-        Statement::Precommit(Precommit { proposal, round, signature })
+        Statement::Precommit(Precommit {
+            proposal,
+            round,
+            signature,
+        })
     }
 }
 
 /// A member's signature on what a precommit agrees to.
-pub fn agree(tally: &Tally, member: &str, charter: EntryId, (proposal, round): (EntryId, u32)) -> [u8; 64] {
+pub fn agree(
+    tally: &Tally,
+    member: &str,
+    charter: EntryId,
+    (proposal, round): (EntryId, u32),
+) -> [u8; 64] {
     let body = agreement_statement(tally, charter, proposal, round).unwrap_or_default();
-    signing_key(member).sign(&pre_authentication_encoding(&body)).to_bytes()
+    signing_key(member)
+        .sign(&pre_authentication_encoding(&body))
+        .to_bytes()
 }
 
 /// A proposal to move main; `n` tells one from another. Nothing looks at the objects here.
@@ -231,7 +324,12 @@ pub fn propose(base: EntryId, n: u8) -> Statement {
 
 /// A review.
 pub fn review(proposal: EntryId, verdict: Verdict) -> Statement {
-    Statement::Review(Review { evidence: vec![], proposal, text: String::new(), verdict })
+    Statement::Review(Review {
+        evidence: vec![],
+        proposal,
+        text: String::new(),
+        verdict,
+    })
 }
 
 /// An approval.

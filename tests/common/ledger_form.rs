@@ -27,7 +27,11 @@ pub struct LedgerVector {
 impl LedgerVector {
     /// The file's text.
     pub fn to_json(&self) -> Vec<u8> {
-        let entries: Vec<_> = self.entries.iter().map(|raw| std::str::from_utf8(raw).unwrap()).collect();
+        let entries: Vec<_> = self
+            .entries
+            .iter()
+            .map(|raw| std::str::from_utf8(raw).unwrap())
+            .collect();
         let value = json!({
             "about": self.about,
             "entries": entries,
@@ -50,7 +54,10 @@ impl LedgerVector {
             about: text("about"),
             rule: text("rule"),
             kept: value["kept"].as_bool().unwrap(),
-            entries: entries.iter().map(|entry| entry.as_str().unwrap().as_bytes().to_vec()).collect(),
+            entries: entries
+                .iter()
+                .map(|entry| entry.as_str().unwrap().as_bytes().to_vec())
+                .collect(),
             expected: value["expected"].clone(),
         }
     }
@@ -85,7 +92,10 @@ pub fn expected(tally: &Tally) -> Value {
 /// The decided charter of a newer version; the lowest id of several.
 fn newer_charter(tally: &Tally) -> Option<EntryId> {
     let is_newer = |id: &EntryId| tally.is_decided(*id) && tally.dag().charter(*id).is_none();
-    let charters = tally.proposals().filter(|p| p.slot.subject.to_string() == "charter").map(|p| p.id);
+    let charters = tally
+        .proposals()
+        .filter(|p| p.slot.subject.to_string() == "charter")
+        .map(|p| p.id);
     charters.filter(is_newer).min()
 }
 
@@ -102,9 +112,17 @@ fn decision(tally: &Tally, proposal: EntryId, slot: &Slot) -> Option<Value> {
 
 fn discounted(tally: &Tally) -> Vec<Value> {
     let id = |d: &git_quorum::consensus::Discounted| tally.dag().entry(d.place.entry).id;
-    let mut found: Vec<_> = tally.discounted().iter().map(|d| (id(d), d.place.statement, d.discount.reason)).collect();
+    let mut found: Vec<_> = tally
+        .discounted()
+        .iter()
+        .map(|d| (id(d), d.place.statement, d.discount.reason))
+        .collect();
     found.sort();
-    let in_form = |(entry, statement, reason): (EntryId, usize, git_quorum::consensus::DiscountReason)| json!({"entry": entry, "reason": reason.code(), "statement": statement});
+    let in_form = |(entry, statement, reason): (
+        EntryId,
+        usize,
+        git_quorum::consensus::DiscountReason,
+    )| json!({"entry": entry, "reason": reason.code(), "statement": statement});
     found.into_iter().map(in_form).collect()
 }
 

@@ -5,7 +5,10 @@
 /// Leaves a test out that needs something of this group, unless `GIT_QUORUM_REQUIRE` names the group.
 pub fn skip(group: &str, why: &str) {
     let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|name| name.trim() == group), "{group} is required, and {why}");
+    assert!(
+        !required.split(',').any(|name| name.trim() == group),
+        "{group} is required, and {why}"
+    );
     println!("skipped: {why}");
 }
 
@@ -13,7 +16,10 @@ pub fn skip(group: &str, why: &str) {
 pub fn newer_git() -> Option<String> {
     let folder = std::env::var("GIT_QUORUM_NEWER_GIT").ok();
     if folder.is_none() {
-        skip("newer-git", "GIT_QUORUM_NEWER_GIT names no folder with a newer git");
+        skip(
+            "newer-git",
+            "GIT_QUORUM_NEWER_GIT names no folder with a newer git",
+        );
     }
     folder
 }

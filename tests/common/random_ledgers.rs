@@ -29,13 +29,23 @@ pub fn ledger(seed: u64) -> Lab {
     let members = 3 + rng.below(5);
     let lab = Lab::found("a", random_charter(&mut rng, &NAMES[..members], &[]));
     let disorder = rng.pick(&[0, 10, 30, 60]);
-    let mut made = Gen { rng, lab, members, proposals: vec![], disorder };
+    let mut made = Gen {
+        rng,
+        lab,
+        members,
+        proposals: vec![],
+        disorder,
+    };
     let length = 20 + made.rng.below(40);
     made.proposal();
     made.proposal();
     let both = made.proposals.clone();
     for member in &NAMES[..members] {
-        let said = both.iter().filter(|_| made.rng.chance(85)).map(|p| approve(*p)).collect();
+        let said = both
+            .iter()
+            .filter(|_| made.rng.chance(85))
+            .map(|p| approve(*p))
+            .collect();
         made.entry(member, said);
     }
     match made.rng.below(3) {
@@ -62,8 +72,16 @@ fn random_charter(rng: &mut Rng, members: &[&str], removed: &[Removal]) -> Chart
         rules.quorum = voters.min(rules.quorum + 1);
     }
     rules.own_approval_counts = rng.chance(80);
-    let refs: &[&str] = rng.pick(&[&["refs/heads/main"][..], &["refs/heads/main", "refs/heads/x"], &["refs/heads/x"]]);
-    let refs = if removed.is_empty() && rng.chance(70) { &["refs/heads/main"][..] } else { refs };
+    let refs: &[&str] = rng.pick(&[
+        &["refs/heads/main"][..],
+        &["refs/heads/main", "refs/heads/x"],
+        &["refs/heads/x"],
+    ]);
+    let refs = if removed.is_empty() && rng.chance(70) {
+        &["refs/heads/main"][..]
+    } else {
+        refs
+    };
     let protect = refs.iter().map(|p| p.parse().unwrap()).collect();
     Charter::new(list, protect, removed.to_vec(), rules).unwrap()
 }
@@ -81,7 +99,9 @@ impl Gen {
             }
             32..60 => self.honest(member),
             _ => {
-                let said = (0..=self.rng.below(3)).map(|_| self.statement(member)).collect();
+                let said = (0..=self.rng.below(3))
+                    .map(|_| self.statement(member))
+                    .collect();
                 self.entry(member, said);
             }
         }
@@ -92,20 +112,30 @@ impl Gen {
         let mut charters: Vec<_> = self.proposals.iter().copied().filter(known).collect();
         charters.push(self.lab.ledger);
         let in_force = self.lab.tally.charter_in_force();
-        if self.rng.chance(85) && known(&in_force) { in_force } else { self.rng.pick(&charters) }
+        if self.rng.chance(85) && known(&in_force) {
+            in_force
+        } else {
+            self.rng.pick(&charters)
+        }
     }
 
     /// Mostly everything there is; sometimes less, and sometimes above an older entry of the member's own.
     fn parents(&mut self, member: &str) -> Vec<EntryId> {
         let dag = self.lab.tally.dag();
-        let own = |id: &EntryId| *id != self.lab.ledger && dag.entry(dag.find(*id).unwrap()).member == name(member);
+        let own = |id: &EntryId| {
+            *id != self.lab.ledger && dag.entry(dag.find(*id).unwrap()).member == name(member)
+        };
         let all: Vec<_> = self.lab.made.iter().map(|m| m.id).collect();
         if !self.rng.chance(self.disorder) {
             return self.lab.above_all(member);
         }
         let mut lane: Vec<_> = all.iter().copied().filter(own).collect();
         lane.push(self.lab.ledger);
-        let first = if self.rng.chance(50) { self.lab.tip(member) } else { self.rng.pick(&lane) };
+        let first = if self.rng.chance(50) {
+            self.lab.tip(member)
+        } else {
+            self.rng.pick(&lane)
+        };
         let count = self.rng.below(4);
         let mut parents = vec![first];
         for _ in 0..count {
@@ -136,9 +166,17 @@ impl Gen {
     fn proposal(&mut self) {
         let mut bases = self.proposals.clone();
         bases.extend([self.lab.ledger; 2]);
-        let decided = self.proposals.iter().copied().filter(|p| self.lab.tally.is_decided(*p));
+        let decided = self
+            .proposals
+            .iter()
+            .copied()
+            .filter(|p| self.lab.tally.is_decided(*p));
         bases.extend(decided.flat_map(|p| [p; 3]).collect::<Vec<_>>());
-        let Statement::Propose(mut p) = propose(self.rng.pick(&bases), self.proposals.len() as u8 + 1) else { return };
+        let Statement::Propose(mut p) =
+            propose(self.rng.pick(&bases), self.proposals.len() as u8 + 1)
+        else {
+            return;
+        };
         if self.rng.chance(15) {
             p.name = "refs/heads/x".parse().unwrap();
         }
@@ -149,7 +187,8 @@ impl Gen {
     fn charter_proposal(&mut self) {
         let (base, member) = (self.some_charter(), NAMES[self.rng.below(self.members)]);
         let before = self.lab.tally.dag().charter(base).unwrap().charter.clone();
-        let mut members: BTreeSet<&str> = before.members().iter().map(|m| m.name.as_str()).collect();
+        let mut members: BTreeSet<&str> =
+            before.members().iter().map(|m| m.name.as_str()).collect();
         let mut removed = before.removed().to_vec();
         let gone: BTreeSet<_> = removed.iter().map(|r| r.name.to_string()).collect();
         let joining = NAMES[self.rng.below(8)];
@@ -160,20 +199,44 @@ impl Gen {
         if members.len() > 3 && self.rng.chance(50) && members.remove(leaving) {
             let forgotten = self.rng.chance(20);
             let known = before.member(&name(leaving)).is_some();
-            let removal = Removal { key: public_key(leaving), last: None, name: name(leaving) };
+            let removal = Removal {
+                key: public_key(leaving),
+                last: None,
+                name: name(leaving),
+            };
             removed.extend((known && !forgotten).then_some(removal));
             removed.sort_by(|a, b| a.name.cmp(&b.name));
         }
         let members: Vec<_> = members.into_iter().collect();
         let next = random_charter(&mut self.rng, &members, &removed);
         let charter = match self.rng.chance(3) {
-            true => ProposedCharter::Newer { version: 2, value: serde_json::json!({"v": 2}) },
+            true => ProposedCharter::Newer {
+                version: 2,
+                value: serde_json::json!({"v": 2}),
+            },
             false => ProposedCharter::Known(Box::new(next)),
         };
-        let said = CharterProposal { base, charter, text: String::new(), title: "charter".into() };
+        let said = CharterProposal {
+            base,
+            charter,
+            text: String::new(),
+            title: "charter".into(),
+        };
         let parents = self.parents(member);
-        self.add(member, base, &parents, vec![Statement::ProposeCharter(said)]);
-        let Some(proposal) = self.proposals.last().copied().filter(|_| self.rng.chance(70)) else { return };
+        self.add(
+            member,
+            base,
+            &parents,
+            vec![Statement::ProposeCharter(said)],
+        );
+        let Some(proposal) = self
+            .proposals
+            .last()
+            .copied()
+            .filter(|_| self.rng.chance(70))
+        else {
+            return;
+        };
         for member in &NAMES[..self.members] {
             let parents = self.lab.above_all(member);
             self.add(member, base, &parents, vec![approve(proposal)]);
@@ -186,7 +249,11 @@ impl Gen {
         for round in 0..2 + self.rng.below(2) as u32 {
             let favourite = self.rng.pick(both);
             for member in &NAMES[..self.members] {
-                let choice = if self.rng.chance(70) { favourite } else { self.rng.pick(both) };
+                let choice = if self.rng.chance(70) {
+                    favourite
+                } else {
+                    self.rng.pick(both)
+                };
                 self.entry(member, vec![prevote(choice, round)]);
             }
             for member in &NAMES[..self.rng.below(self.members)] {
@@ -201,12 +268,19 @@ impl Gen {
         let (old, everyone) = (self.lab.ledger, &NAMES[..self.members]);
         let favourite = self.rng.pick(both);
         for member in everyone {
-            let choice = if self.rng.chance(85) { favourite } else { self.rng.pick(both) };
+            let choice = if self.rng.chance(85) {
+                favourite
+            } else {
+                self.rng.pick(both)
+            };
             let parents = self.lab.above_all(member);
             self.add(member, old, &parents, vec![prevote(choice, 0)]);
         }
         for member in &everyone[..self.rng.below(3) * everyone.len() / 2] {
-            let (vote, parents) = (self.lab.precommit(member, old, favourite, 0), self.lab.above_all(member));
+            let (vote, parents) = (
+                self.lab.precommit(member, old, favourite, 0),
+                self.lab.above_all(member),
+            );
             self.add(member, old, &parents, vec![vote]);
         }
         self.charter_proposal();
@@ -225,7 +299,12 @@ impl Gen {
         let new = self.lab.tally.charter_in_force();
         for member in NAMES {
             let parents = self.lab.above_all(member);
-            let said = [approve(both[0]), approve(both[1]), prevote(self.rng.pick(both), 0)].to_vec();
+            let said = [
+                approve(both[0]),
+                approve(both[1]),
+                prevote(self.rng.pick(both), 0),
+            ]
+            .to_vec();
             self.add(member, new, &parents, said);
         }
     }
@@ -244,11 +323,17 @@ impl Gen {
         }
         for _ in 0..1 + self.rng.below(3) {
             let statement = match trial.due(&Patience::default()).step {
-                Some(Step::Prevote(proposal, round)) => Statement::Prevote(Prevote { proposal, round }),
-                Some(Step::Precommit(proposal, round)) => self.lab.precommit(member, charter, proposal, round),
+                Some(Step::Prevote(proposal, round)) => {
+                    Statement::Prevote(Prevote { proposal, round })
+                }
+                Some(Step::Precommit(proposal, round)) => {
+                    self.lab.precommit(member, charter, proposal, round)
+                }
                 None => break,
             };
-            trial.say(statement).unwrap_or_else(|d| panic!("a vote that is due counts: {d:?}"));
+            trial
+                .say(statement)
+                .unwrap_or_else(|d| panic!("a vote that is due counts: {d:?}"));
         }
         let said = trial.statements().to_vec();
         if !said.is_empty() {
@@ -272,7 +357,10 @@ impl Gen {
         let round = self.rng.pick(&[0, 0, 0, 1, 1, 1, 2, 2, 3, u32::MAX]);
         match self.rng.below(100) {
             0..20 => approve(proposal),
-            20..24 => review(proposal, self.rng.pick(&[Verdict::Reject, Verdict::Abstain])),
+            20..24 => review(
+                proposal,
+                self.rng.pick(&[Verdict::Reject, Verdict::Abstain]),
+            ),
             24..27 => Statement::Withdraw(Withdraw { proposal }),
             27..70 => prevote(proposal, round),
             _ => {

@@ -43,5 +43,8 @@ impl Rng {
 
 /// How many cases to run: the environment variable's number, or so many.
 pub fn cases(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+    std::env::var(variable)
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(default)
 }

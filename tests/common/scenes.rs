@@ -14,14 +14,22 @@ pub const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
 pub fn prevotes(lab: &mut Lab, members: &[&str], p: EntryId, round: u32) {
     for member in members {
         let entry = lab.say(member, vec![prevote(p, round)]);
-        assert_eq!(lab.verdicts(entry), [None], "{member} prevotes in round {round}");
+        assert_eq!(
+            lab.verdicts(entry),
+            [None],
+            "{member} prevotes in round {round}"
+        );
     }
 }
 
 pub fn precommits(lab: &mut Lab, members: &[&str], p: EntryId, round: u32) {
     for member in members {
         let entry = precommit(lab, member, p, round);
-        assert_eq!(lab.verdicts(entry), [None], "{member} precommits in round {round}");
+        assert_eq!(
+            lab.verdicts(entry),
+            [None],
+            "{member} precommits in round {round}"
+        );
     }
 }
 
@@ -61,7 +69,12 @@ pub fn locked() -> (Lab, EntryId, EntryId) {
 
 pub fn propose_charter(base: EntryId, charter: impl Into<Box<Charter>>) -> Statement {
     let charter = ProposedCharter::Known(charter.into());
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "charter".into() })
+    Statement::ProposeCharter(CharterProposal {
+        base,
+        charter,
+        text: String::new(),
+        title: "charter".into(),
+    })
 }
 
 /// `a` proposes this charter after the one in force.
@@ -90,14 +103,30 @@ pub fn changed(lab: Lab, next: Charter) -> (Lab, EntryId) {
 /// The charter of five that protects this ref instead of main.
 pub fn protecting(name: &str) -> Charter {
     let five = charter(&FIVE);
-    Charter::new(five.members().to_vec(), vec![name.parse().unwrap()], vec![], five.rules().clone()).unwrap()
+    Charter::new(
+        five.members().to_vec(),
+        vec![name.parse().unwrap()],
+        vec![],
+        five.rules().clone(),
+    )
+    .unwrap()
 }
 
 /// A charter of the first three, in which `d` is a former member.
 pub fn without_d() -> Charter {
     let three = charter(&FOUR[..3]);
-    let removed = vec![Removal { key: public_key("d"), last: None, name: name("d") }];
-    Charter::new(three.members().to_vec(), three.protected().to_vec(), removed, three.rules().clone()).unwrap()
+    let removed = vec![Removal {
+        key: public_key("d"),
+        last: None,
+        name: name("d"),
+    }];
+    Charter::new(
+        three.members().to_vec(),
+        three.protected().to_vec(),
+        removed,
+        three.rules().clone(),
+    )
+    .unwrap()
 }
 
 /// A ledger in which `d` is an observer and nobody's own approval counts.
@@ -107,5 +136,8 @@ pub fn with_observer() -> Lab {
     members[3].vote = false;
     let mut rules = four.rules().clone();
     (rules.quorum, rules.own_approval_counts) = (2, false);
-    Lab::found("a", Charter::new(members, four.protected().to_vec(), vec![], rules).unwrap())
+    Lab::found(
+        "a",
+        Charter::new(members, four.protected().to_vec(), vec![], rules).unwrap(),
+    )
 }

@@ -24,7 +24,13 @@ pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
 pub fn protecting(patterns: &[&str]) -> Charter {
     let four = charter(&FOUR);
     let patterns = patterns.iter().map(|p| p.parse().unwrap()).collect();
-    Charter::new(four.members().to_vec(), patterns, vec![], four.rules().clone()).unwrap()
+    Charter::new(
+        four.members().to_vec(),
+        patterns,
+        vec![],
+        four.rules().clone(),
+    )
+    .unwrap()
 }
 
 /// What came of a push.
@@ -92,16 +98,34 @@ impl Site {
         let founder = charter.members()[0].name.to_string();
         let lab = Lab::found(&founder, charter);
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         let dir = TempDir::with_prefix_in("git-quorum-gate-", parent).unwrap();
         // Git's own housekeeping would come and go among the objects.
-        std::fs::write(dir.path().join("gitconfig"), "[receive]\nautogc = false\n[maintenance]\nauto = false\n")
-            .unwrap();
+        std::fs::write(
+            dir.path().join("gitconfig"),
+            "[receive]\nautogc = false\n[maintenance]\nauto = false\n",
+        )
+        .unwrap();
         std::fs::create_dir(dir.path().join("home")).unwrap();
         let refs = LedgerRefs::of(lab.ledger);
-        let mut site = Site { dir, lab, refs, written: BTreeSet::new(), search };
+        let mut site = Site {
+            dir,
+            lab,
+            refs,
+            written: BTreeSet::new(),
+            search,
+        };
         for (place, init) in [("server", init), ("desk", &[])] {
-            let args = [&["init", "--quiet", "--bare", "--initial-branch=main"], init, &[place]].concat();
+            let args = [
+                &["init", "--quiet", "--bare", "--initial-branch=main"],
+                init,
+                &[place],
+            ]
+            .concat();
             site.git(site.dir.path(), &args, b"");
         }
         site.write_entries();
@@ -123,15 +147,27 @@ impl Site {
     fn command(&self, program: &str, dir: &Path) -> Command {
         // By its whole path: the system looks for it in the caller's PATH.
         let search = self.search.as_deref().filter(|_| program == "git");
-        let found = search.and_then(|s| std::env::split_paths(s).map(|f| f.join(program)).find(|path| path.is_file()));
+        let found = search.and_then(|s| {
+            std::env::split_paths(s)
+                .map(|f| f.join(program))
+                .find(|path| path.is_file())
+        });
         let mut command = Command::new(found.unwrap_or_else(|| program.into()));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
+        for (name, _) in
+            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
+        {
             command.env_remove(name);
         }
-        command.env("HOME", self.path("home")).env("XDG_CONFIG_HOME", self.path("home"));
-        command.env("GIT_CONFIG_GLOBAL", self.path("gitconfig")).env("GIT_CONFIG_NOSYSTEM", "1");
+        command
+            .env("HOME", self.path("home"))
+            .env("XDG_CONFIG_HOME", self.path("home"));
+        command
+            .env("GIT_CONFIG_GLOBAL", self.path("gitconfig"))
+            .env("GIT_CONFIG_NOSYSTEM", "1");
         for role in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{role}_NAME"), "Test").env(format!("GIT_{role}_EMAIL"), "test@example.org");
+            command
+                .env(format!("GIT_{role}_NAME"), "Test")
+                .env(format!("GIT_{role}_EMAIL"), "test@example.org");
             command.env(format!("GIT_{role}_DATE"), "@1700000000 +0000");
         }
         if let Some(search) = &self.search {
@@ -152,10 +188,21 @@ impl Site {
     }
 
     /// Runs git, whatever comes of it.
-    pub fn try_git(&self, dir: &Path, args: &[&str], input: &[u8], vars: &[(&str, &str)]) -> Output {
+    pub fn try_git(
+        &self,
+        dir: &Path,
+        args: &[&str],
+        input: &[u8],
+        vars: &[(&str, &str)],
+    ) -> Output {
         let mut command = self.command("git", dir);
         command.args(args).envs(vars.iter().copied());
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.to_vec();
         let writer = std::thread::spawn(move || stdin.write_all(&input));
@@ -168,19 +215,32 @@ impl Site {
     pub fn git(&self, dir: &Path, args: &[&str], input: &[u8]) -> String {
         let output = self.try_git(dir, args, input, &[]);
         assert!(output.status.success(), "git {args:?}: {}", text(&output));
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
     }
 
     /// Runs git-quorum.
     pub fn quorum(&self, dir: &Path, args: &[&str]) -> Output {
-        self.command(env!("CARGO_BIN_EXE_git-quorum"), dir).args(args).output().unwrap()
+        self.command(env!("CARGO_BIN_EXE_git-quorum"), dir)
+            .args(args)
+            .output()
+            .unwrap()
     }
 
     /// Runs a shell command with git-quorum on the path, which must succeed.
     pub fn shell(&self, dir: &Path, line: &str) {
-        let program = Path::new(env!("CARGO_BIN_EXE_git-quorum")).parent().unwrap();
+        let program = Path::new(env!("CARGO_BIN_EXE_git-quorum"))
+            .parent()
+            .unwrap();
         let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-        let output = self.command("sh", dir).args(["-c", line]).env("PATH", path).output().unwrap();
+        let output = self
+            .command("sh", dir)
+            .args(["-c", line])
+            .env("PATH", path)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{line}: {}", text(&output));
     }
 
@@ -199,32 +259,84 @@ impl Site {
 
     /// A commit of one file at the desk.
     pub fn commit(&self, parents: &[Oid], content: &str) -> Oid {
-        let blob = self.git(&self.desk(), &["hash-object", "-w", "--stdin"], content.as_bytes());
-        let tree = self.git(&self.desk(), &["mktree"], format!("100644 blob {blob}\tfile\n").as_bytes());
-        let mut args = vec!["commit-tree".to_owned(), "-m".to_owned(), content.to_owned(), tree];
-        args.extend(parents.iter().flat_map(|parent| ["-p".to_owned(), parent.to_string()]));
+        let blob = self.git(
+            &self.desk(),
+            &["hash-object", "-w", "--stdin"],
+            content.as_bytes(),
+        );
+        let tree = self.git(
+            &self.desk(),
+            &["mktree"],
+            format!("100644 blob {blob}\tfile\n").as_bytes(),
+        );
+        let mut args = vec![
+            "commit-tree".to_owned(),
+            "-m".to_owned(),
+            content.to_owned(),
+            tree,
+        ];
+        args.extend(
+            parents
+                .iter()
+                .flat_map(|parent| ["-p".to_owned(), parent.to_string()]),
+        );
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         self.git(&self.desk(), &args, b"").parse().unwrap()
     }
 
     /// Stores bytes as a commit at the desk.
     pub fn store(&self, raw: &[u8]) -> Oid {
-        let args = ["hash-object", "-t", "commit", "--literally", "-w", "--stdin"];
+        let args = [
+            "hash-object",
+            "-t",
+            "commit",
+            "--literally",
+            "-w",
+            "--stdin",
+        ];
         self.git(&self.desk(), &args, raw).parse().unwrap()
     }
 
     /// Stores the entries made since at the desk.
     pub fn write_entries(&mut self) {
-        self.git(&self.desk(), &["hash-object", "-t", "tree", "-w", "--stdin"], b"");
-        let new: Vec<_> = self.lab.made.iter().filter(|made| !self.written.contains(&made.oid)).cloned().collect();
+        self.git(
+            &self.desk(),
+            &["hash-object", "-t", "tree", "-w", "--stdin"],
+            b"",
+        );
+        let new: Vec<_> = self
+            .lab
+            .made
+            .iter()
+            .filter(|made| !self.written.contains(&made.oid))
+            .cloned()
+            .collect();
         // One process for all.
         let file = |made: &Made| self.path(&format!("entry-{}", made.oid));
-        new.iter().for_each(|made| std::fs::write(file(made), &made.raw).unwrap());
-        let paths: String = new.iter().map(|made| format!("{}\n", file(made).display())).collect();
-        let args = ["hash-object", "-t", "commit", "--literally", "--no-filters", "-w", "--stdin-paths"];
+        new.iter()
+            .for_each(|made| std::fs::write(file(made), &made.raw).unwrap());
+        let paths: String = new
+            .iter()
+            .map(|made| format!("{}\n", file(made).display()))
+            .collect();
+        let args = [
+            "hash-object",
+            "-t",
+            "commit",
+            "--literally",
+            "--no-filters",
+            "-w",
+            "--stdin-paths",
+        ];
         let stored = self.git(&self.desk(), &args, paths.as_bytes());
-        assert!(stored.lines().eq(new.iter().map(|made| made.oid.to_string())), "{stored}");
-        new.iter().for_each(|made| std::fs::remove_file(file(made)).unwrap());
+        assert!(
+            stored
+                .lines()
+                .eq(new.iter().map(|made| made.oid.to_string())),
+            "{stored}"
+        );
+        new.iter()
+            .for_each(|made| std::fs::remove_file(file(made)).unwrap());
         self.written.extend(new.iter().map(|made| made.oid));
     }
 
@@ -237,7 +349,13 @@ impl Site {
     }
 
     /// A propose statement that says what the objects say.
-    pub fn proposal(&self, base: EntryId, ref_name: &str, from: Option<Oid>, to: Option<Oid>) -> Statement {
+    pub fn proposal(
+        &self,
+        base: EntryId,
+        ref_name: &str,
+        from: Option<Oid>,
+        to: Option<Oid>,
+    ) -> Statement {
         let objects = self.desk_repo().objects().unwrap();
         let name = ref_name.parse().unwrap();
         let bound = bind(&self.lab.tally, &objects, base, &name, (from, to)).unwrap();
@@ -264,7 +382,8 @@ impl Site {
     pub fn decide(&mut self, proposal: EntryId) {
         let charter = self.lab.tally.charter_in_force();
         for member in &FOUR[..3] {
-            self.lab.say(member, vec![approve(proposal), prevote(proposal, 0)]);
+            self.lab
+                .say(member, vec![approve(proposal), prevote(proposal, 0)]);
         }
         for member in &FOUR[..3] {
             let vote = self.lab.precommit(member, charter, proposal, 0);
@@ -294,13 +413,21 @@ impl Site {
     /// The ref of a proposal.
     pub fn proposal_ref(&self, id: EntryId) -> String {
         let proposal = self.lab.tally.proposal(id).unwrap();
-        let git_quorum::consensus::Content::Ref(content) = self.lab.tally.content(proposal) else { unreachable!() };
+        let git_quorum::consensus::Content::Ref(content) = self.lab.tally.content(proposal) else {
+            unreachable!()
+        };
         format!("{}:{}", content.to.unwrap(), self.refs.proposal(id))
     }
 
     /// All lanes that have entries.
     pub fn lanes(&self) -> Vec<String> {
-        let authors: Vec<_> = self.lab.tally.dag().authors().map(ToString::to_string).collect();
+        let authors: Vec<_> = self
+            .lab
+            .tally
+            .dag()
+            .authors()
+            .map(ToString::to_string)
+            .collect();
         authors.iter().map(|member| self.lane(member)).collect()
     }
 
@@ -308,9 +435,18 @@ impl Site {
     pub fn push_with(&mut self, options: &[&str], specs: &[&str], vars: &[(&str, &str)]) -> Pushed {
         self.write_entries();
         let server = self.server();
-        let args = [&["push", "--porcelain"], options, &[server.to_str().unwrap()], specs].concat();
+        let args = [
+            &["push", "--porcelain"],
+            options,
+            &[server.to_str().unwrap()],
+            specs,
+        ]
+        .concat();
         let output = self.try_git(&self.desk(), &args, b"", vars);
-        Pushed { ok: output.status.success(), text: text(&output) }
+        Pushed {
+            ok: output.status.success(),
+            text: text(&output),
+        }
     }
 
     /// Pushes that must go through; with `--force`, so that nothing is refused at this end.
@@ -332,7 +468,11 @@ impl Site {
     pub fn refused_with(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
         let objects = self.objects();
         let pushed = self.refused_late(options, specs, says);
-        let left: Vec<_> = self.objects().symmetric_difference(&objects).cloned().collect();
+        let left: Vec<_> = self
+            .objects()
+            .symmetric_difference(&objects)
+            .cloned()
+            .collect();
         assert!(left.is_empty(), "{left:?} left behind by {specs:?}");
         pushed
     }
@@ -344,31 +484,61 @@ impl Site {
         assert!(!pushed.ok, "{specs:?} went through: {}", pushed.text);
         assert_eq!(self.server_refs(), before, "{}", pushed.text);
         for words in says {
-            assert!(pushed.text.contains(words), "{words:?} is not in: {}", pushed.text);
+            assert!(
+                pushed.text.contains(words),
+                "{words:?} is not in: {}",
+                pushed.text
+            );
         }
         pushed
     }
 
     /// Speaks the protocol itself: commands that no `git push` would send. Gives what receive-pack and its hooks said.
-    pub fn raw_push(&mut self, commands: &[(Option<Oid>, Option<Oid>, &[u8])], features: &str) -> String {
+    pub fn raw_push(
+        &mut self,
+        commands: &[(Option<Oid>, Option<Oid>, &[u8])],
+        features: &str,
+    ) -> String {
         self.write_entries();
         let value = |oid: &Option<Oid>| oid.map_or_else(|| "0".repeat(40), |oid| oid.to_string());
         let mut input = Vec::new();
         for (place, (old, new, name)) in commands.iter().enumerate() {
-            let features = if place == 0 { format!("\0 report-status {features}") } else { String::new() };
-            let line = [format!("{} {} ", value(old), value(new)).as_bytes(), name, features.as_bytes()].concat();
+            let features = if place == 0 {
+                format!("\0 report-status {features}")
+            } else {
+                String::new()
+            };
+            let line = [
+                format!("{} {} ", value(old), value(new)).as_bytes(),
+                name,
+                features.as_bytes(),
+            ]
+            .concat();
             input.extend(format!("{:04x}", line.len() + 4).into_bytes());
             input.extend(line);
         }
         input.extend(b"0000");
-        let wanted: Vec<String> = commands.iter().filter_map(|(_, new, _)| new.map(|new| new.to_string())).collect();
+        let wanted: Vec<String> = commands
+            .iter()
+            .filter_map(|(_, new, _)| new.map(|new| new.to_string()))
+            .collect();
         if !wanted.is_empty() {
             let revs = format!("{}\n", wanted.join("\n"));
-            let pack = self.try_git(&self.desk(), &["pack-objects", "--revs", "--stdout", "-q"], revs.as_bytes(), &[]);
+            let pack = self.try_git(
+                &self.desk(),
+                &["pack-objects", "--revs", "--stdout", "-q"],
+                revs.as_bytes(),
+                &[],
+            );
             input.extend(pack.stdout);
         }
         let server = self.server();
-        text(&self.try_git(&self.desk(), &["receive-pack", server.to_str().unwrap()], &input, &[]))
+        text(&self.try_git(
+            &self.desk(),
+            &["receive-pack", server.to_str().unwrap()],
+            &input,
+            &[],
+        ))
     }
 
     /// Every file and folder of the object database.
@@ -378,8 +548,15 @@ impl Site {
 
     /// The refs of the server.
     pub fn server_refs(&self) -> BTreeMap<String, Oid> {
-        let listed = self.git(&self.server(), &["for-each-ref", "--format=%(refname) %(objectname)"], b"");
-        let pair = |line: &str| line.split_once(' ').map(|(name, oid)| (name.to_owned(), oid.parse().unwrap()));
+        let listed = self.git(
+            &self.server(),
+            &["for-each-ref", "--format=%(refname) %(objectname)"],
+            b"",
+        );
+        let pair = |line: &str| {
+            line.split_once(' ')
+                .map(|(name, oid)| (name.to_owned(), oid.parse().unwrap()))
+        };
         listed.lines().filter_map(pair).collect()
     }
 
@@ -404,13 +581,21 @@ pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
 
 /// Everything that a command printed.
 pub fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 #[cfg(unix)]
 pub fn run_bit(path: &Path, on: bool) {
     use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(if on { 0o755 } else { 0o644 })).unwrap();
+    std::fs::set_permissions(
+        path,
+        std::fs::Permissions::from_mode(if on { 0o755 } else { 0o644 }),
+    )
+    .unwrap();
 }
 
 /// Strings as the parts of a command.

@@ -12,24 +12,35 @@ pub const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ledger-spec/ver
 /// A Python that can run the verifier, unless this machine has none.
 pub fn python() -> Option<String> {
     let python = std::env::var("GIT_QUORUM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import nacl.bindings"]).output();
+    let found = Command::new(&python)
+        .args(["-c", "import nacl.bindings"])
+        .output();
     if found.is_ok_and(|output| output.status.success()) {
         return Some(python);
     }
-    needs::skip("second-verifier", &format!("{python} is missing or has no PyNaCl"));
+    needs::skip(
+        "second-verifier",
+        &format!("{python} is missing or has no PyNaCl"),
+    );
     None
 }
 
 /// Has a verifier check the vectors below these folders; whether all agree, and what it printed.
 pub fn check(python: &str, verifier: &Path, folders: &[PathBuf]) -> (bool, String) {
-    let output = Command::new(python).arg(verifier).arg("--vectors").args(folders).output().unwrap();
+    let output = Command::new(python)
+        .arg(verifier)
+        .arg("--vectors")
+        .args(folders)
+        .output()
+        .unwrap();
     let text = printed(&output);
     (output.status.success(), text)
 }
 
 /// What it printed; it ends by itself, whatever it reads.
 pub fn printed(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     assert!(!text.contains("Traceback"), "{text}");
     text
 }

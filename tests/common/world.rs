@@ -53,16 +53,29 @@ impl World {
     /// The same with these folders of programs.
     pub fn with_path(path: String) -> Arc<World> {
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        let world = World { dir: TempDir::with_prefix_in("git-quorum-e2e-", parent).unwrap(), path };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        let world = World {
+            dir: TempDir::with_prefix_in("git-quorum-e2e-", parent).unwrap(),
+            path,
+        };
         for folder in ["home", "keys", "template/hooks"] {
             std::fs::create_dir_all(world.path(folder)).unwrap();
         }
         let config = "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n[advice]\ndetachedHead = false\n";
         std::fs::write(world.path("gitconfig"), format!("{config}[gc]\nauto = 0\n")).unwrap();
         // Every clone counts the pushes that it tries, and every server those that it accepted.
-        world.script("template/hooks/pre-push", "cat >/dev/null; echo try >> .git/tried");
-        world.script("template/hooks/post-receive", "cat >/dev/null; echo push >> accepted");
+        world.script(
+            "template/hooks/pre-push",
+            "cat >/dev/null; echo try >> .git/tried",
+        );
+        world.script(
+            "template/hooks/post-receive",
+            "cat >/dev/null; echo push >> accepted",
+        );
         Arc::new(world)
     }
 
@@ -89,13 +102,20 @@ impl World {
             ("GIT_TEMPLATE_DIR", text(self.path("template"))),
             ("LC_ALL", "C".to_owned()),
         ];
-        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 
     /// A program in this world, without terminal.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, dir: &Path) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().envs(self.env()).current_dir(dir).stdin(Stdio::null());
+        command
+            .env_clear()
+            .envs(self.env())
+            .current_dir(dir)
+            .stdin(Stdio::null());
         command
     }
 
@@ -103,20 +123,32 @@ impl World {
     pub fn git(&self, dir: &Path, args: &[&str]) -> String {
         let output = self.command("git", dir).args(args).output().unwrap();
         let err = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {args:?} in {}: {err}", dir.display());
-        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+        assert!(
+            output.status.success(),
+            "git {args:?} in {}: {err}",
+            dir.display()
+        );
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end()
+            .to_owned()
     }
 
     /// Plain git with bytes on its standard input.
     pub fn git_with(&self, dir: &Path, args: &[&str], input: &[u8]) -> String {
         use std::io::Write as _;
         let mut command = self.command("git", dir);
-        let piped = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let piped = command
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = piped.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "git {args:?}");
-        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
     }
 
     /// A bare repository that counts the pushes it accepts.
@@ -137,7 +169,12 @@ impl World {
     /// A clone, on a machine of its own.
     pub fn seat(self: &Arc<World>, name: &str, url: &str) -> Seat {
         self.git(self.dir.path(), &["clone", "-q", url, name]);
-        Seat { world: self.clone(), dir: self.path(name), state: self.path(&format!("state-{name}")), env: vec![] }
+        Seat {
+            world: self.clone(),
+            dir: self.path(name),
+            state: self.path(&format!("state-{name}")),
+            env: vec![],
+        }
     }
 
     /// How many pushes a server has accepted.
@@ -147,7 +184,10 @@ impl World {
 
     /// What the server's lanes hold.
     pub fn load(&self, git_dir: &Path) -> Loaded {
-        let env = self.env().into_iter().map(|(name, value)| (name.into(), value.into()));
+        let env = self
+            .env()
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()));
         let repo = Repo::open_with(git_dir, Environment::scrubbed(env)).unwrap();
         let ledger = find_ledgers(&repo).unwrap()[0];
         load(&repo, ledger, Trust::Nothing).unwrap()
@@ -155,7 +195,13 @@ impl World {
 
     /// Stores an entry of the member with these parents (its lane's tip without any) in a server, whatever
     /// its own tool knows or thinks of it. No ref moves.
-    pub fn forge(&self, server: &Path, member: &str, parents: &[EntryId], said: Vec<Statement>) -> (EntryId, Oid) {
+    pub fn forge(
+        &self,
+        server: &Path,
+        member: &str,
+        parents: &[EntryId],
+        said: Vec<Statement>,
+    ) -> (EntryId, Oid) {
         let charter = self.load(server).tally.charter_in_force();
         self.forge_under(server, member, charter, parents, said)
     }
@@ -171,10 +217,24 @@ impl World {
     ) -> (EntryId, Oid) {
         let loaded = self.load(server);
         let dag = loaded.tally.dag();
-        let tip = dag.tips(&lab::name(member)).first().map_or(dag.ledger(), |tip| dag.entry(*tip).id);
-        let parents = if parents.is_empty() { vec![tip] } else { parents.to_vec() };
-        let entries: Vec<_> = parents.iter().map(|p| dag.entry(dag.find(*p).unwrap())).collect();
-        let own = entries.iter().filter(|e| e.member.as_str() == member).map(|e| e.seq).max();
+        let tip = dag
+            .tips(&lab::name(member))
+            .first()
+            .map_or(dag.ledger(), |tip| dag.entry(*tip).id);
+        let parents = if parents.is_empty() {
+            vec![tip]
+        } else {
+            parents.to_vec()
+        };
+        let entries: Vec<_> = parents
+            .iter()
+            .map(|p| dag.entry(dag.find(*p).unwrap()))
+            .collect();
+        let own = entries
+            .iter()
+            .filter(|e| e.member.as_str() == member)
+            .map(|e| e.seq)
+            .max();
         let payload = Payload {
             charter,
             ledger: dag.ledger(),
@@ -192,7 +252,11 @@ impl World {
 
     /// Stores an object in a repository, however odd it is.
     pub fn store(&self, git_dir: &Path, kind: &str, raw: &[u8]) -> String {
-        self.git_with(git_dir, &["hash-object", "--literally", "-t", kind, "-w", "--stdin"], raw)
+        self.git_with(
+            git_dir,
+            &["hash-object", "--literally", "-t", kind, "-w", "--stdin"],
+            raw,
+        )
     }
 }
 
@@ -200,9 +264,17 @@ impl World {
 pub fn write_key(path: &Path, seed: &[u8; 32]) {
     use std::os::unix::fs::PermissionsExt as _;
     let key = ssh_key::PrivateKey::from(ssh_key::private::Ed25519Keypair::from_seed(seed));
-    std::fs::write(path, key.to_openssh(ssh_key::LineEnding::LF).unwrap().as_bytes()).unwrap();
+    std::fs::write(
+        path,
+        key.to_openssh(ssh_key::LineEnding::LF).unwrap().as_bytes(),
+    )
+    .unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    std::fs::write(path.with_extension("pub"), key.public_key().to_openssh().unwrap()).unwrap();
+    std::fs::write(
+        path.with_extension("pub"),
+        key.public_key().to_openssh().unwrap(),
+    )
+    .unwrap();
 }
 
 fn lines(path: &Path) -> usize {
@@ -213,7 +285,14 @@ impl Seat {
     /// Another clone on the same machine, or with the same key on another machine.
     pub fn elsewhere(&self, name: &str, url: &Path, same_machine: bool) -> Seat {
         let seat = self.world.seat(name, url.to_str().unwrap());
-        if same_machine { Seat { state: self.state.clone(), ..seat } } else { seat }
+        if same_machine {
+            Seat {
+                state: self.state.clone(),
+                ..seat
+            }
+        } else {
+            seat
+        }
     }
 
     /// The same seat with a variable set.
@@ -225,20 +304,30 @@ impl Seat {
 
     /// The same seat in another folder.
     pub fn at(&self, dir: PathBuf) -> Seat {
-        Seat { dir, ..self.clone() }
+        Seat {
+            dir,
+            ..self.clone()
+        }
     }
 
     /// Runs the program, and checks what every run promises.
     pub fn run(&self, args: &[&str]) -> Run {
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_git-quorum"), &self.dir);
-        command.env("GIT_QUORUM_STATE", &self.state).envs(self.env.iter().cloned());
+        let mut command = self
+            .world
+            .command(env!("CARGO_BIN_EXE_git-quorum"), &self.dir);
+        command
+            .env("GIT_QUORUM_STATE", &self.state)
+            .envs(self.env.iter().cloned());
         let output = command.args(args).output().unwrap();
         let run = Run {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         };
-        assert!(run.code >= 0 && run.code != 101 && !run.err.contains("panicked"), "{args:?}: {run:?}");
+        assert!(
+            run.code >= 0 && run.code != 101 && !run.err.contains("panicked"),
+            "{args:?}: {run:?}"
+        );
         assert_clean(&run.out);
         assert_clean(&run.err);
         run
@@ -248,7 +337,11 @@ impl Seat {
         let mut all = args.to_vec();
         all.push("--json");
         let run = self.run(&all);
-        assert_eq!(run.out.lines().count(), 1, "{args:?}: one envelope on one line: {run:?}");
+        assert_eq!(
+            run.out.lines().count(),
+            1,
+            "{args:?}: one envelope on one line: {run:?}"
+        );
         let envelope: Value = serde_json::from_str(&run.out).unwrap();
         assert_eq!(envelope["ok"], run.code == 0, "{args:?}: {run:?}");
         (run, envelope)
@@ -257,7 +350,12 @@ impl Seat {
     /// Runs a command that must succeed; its data.
     pub fn ok(&self, args: &[&str]) -> Value {
         let (run, mut envelope) = self.envelope(args);
-        assert_eq!(run.code, 0, "{args:?} in {}: {envelope}", self.dir.display());
+        assert_eq!(
+            run.code,
+            0,
+            "{args:?} in {}: {envelope}",
+            self.dir.display()
+        );
         assert!(envelope["command"].is_string());
         envelope["data"].take()
     }
@@ -272,9 +370,16 @@ impl Seat {
     /// Runs a command that must fail like this; its envelope. Every failure says what to do next.
     pub fn no(&self, exit: i32, code: &str, args: &[&str]) -> Value {
         let (run, envelope) = self.envelope(args);
-        assert_eq!((run.code, envelope["code"].as_str().unwrap()), (exit, code), "{args:?}: {envelope}");
+        assert_eq!(
+            (run.code, envelope["code"].as_str().unwrap()),
+            (exit, code),
+            "{args:?}: {envelope}"
+        );
         let long = |field: &str| envelope[field].as_str().is_some_and(|text| text.len() > 8);
-        assert!(long("message") && long("hint"), "{args:?}: what, why, and what next: {envelope}");
+        assert!(
+            long("message") && long("hint"),
+            "{args:?}: what, why, and what next: {envelope}"
+        );
         envelope
     }
 
@@ -292,7 +397,13 @@ impl Seat {
 
     /// Takes part as this member.
     pub fn join(&self, member: &str) -> Value {
-        self.ok(&["join", "--as", member, "--key", self.world.key(member).to_str().unwrap()])
+        self.ok(&[
+            "join",
+            "--as",
+            member,
+            "--key",
+            self.world.key(member).to_str().unwrap(),
+        ])
     }
 
     /// Commits a change on what main is and proposes it; the proposal.
@@ -310,7 +421,10 @@ impl Seat {
     /// Approves one of several rivals, unless another one has been decided.
     pub fn approve_rival(&self, proposal: &str) {
         let (run, envelope) = self.envelope(&["review", proposal, "--approve"]);
-        assert!(run.code == 0 || envelope["code"] == "SUPERSEDED", "{envelope}");
+        assert!(
+            run.code == 0 || envelope["code"] == "SUPERSEDED",
+            "{envelope}"
+        );
     }
 
     pub fn sync(&self) -> Value {
@@ -319,7 +433,10 @@ impl Seat {
 
     /// The state of a proposal as it is known here.
     pub fn state(&self, proposal: &str) -> String {
-        self.ok(&["status", proposal])["state"].as_str().unwrap().to_owned()
+        self.ok(&["status", proposal])["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     /// How many pushes this clone has tried.
@@ -352,20 +469,41 @@ impl Team {
     pub fn new(members: &[&str]) -> Team {
         let world = World::new();
         let server = world.server("server.git");
-        Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, members)
+        Team::at(
+            world,
+            server.clone(),
+            server.to_str().unwrap(),
+            "main",
+            members,
+            members,
+        )
     }
 
     /// The same in a world that is there already.
     pub fn within(world: Arc<World>, members: &[&str], seats: usize) -> Team {
         let server = world.server("server.git");
-        Team::at(world, server.clone(), server.to_str().unwrap(), "main", members, &members[..seats])
+        Team::at(
+            world,
+            server.clone(),
+            server.to_str().unwrap(),
+            "main",
+            members,
+            &members[..seats],
+        )
     }
 
     /// The same, protecting other refs.
     pub fn protecting(members: &[&str], pattern: &str) -> Team {
         let world = World::new();
         let server = world.server("server.git");
-        Team::at(world, server.clone(), server.to_str().unwrap(), pattern, members, members)
+        Team::at(
+            world,
+            server.clone(),
+            server.to_str().unwrap(),
+            pattern,
+            members,
+            members,
+        )
     }
 
     /// The same with seats for the first `seats` members only.
@@ -373,13 +511,31 @@ impl Team {
         Team::within(World::new(), members, seats)
     }
 
-    fn at(world: Arc<World>, server: PathBuf, url: &str, pattern: &str, members: &[&str], seated: &[&str]) -> Team {
+    fn at(
+        world: Arc<World>,
+        server: PathBuf,
+        url: &str,
+        pattern: &str,
+        members: &[&str],
+        seated: &[&str],
+    ) -> Team {
         let founder = world.seat(members[0], url);
         founder.commit("readme", "readme");
         founder.git(&["push", "-q", "origin", "HEAD:main"]);
-        let flags: Vec<_> = members.iter().map(|m| format!("{m}={}.pub", world.key(m).display())).collect();
+        let flags: Vec<_> = members
+            .iter()
+            .map(|m| format!("{m}={}.pub", world.key(m).display()))
+            .collect();
         let key = world.key(members[0]);
-        let mut args = vec!["init", "--protect", pattern, "--as", members[0], "--key", key.to_str().unwrap()];
+        let mut args = vec![
+            "init",
+            "--protect",
+            pattern,
+            "--as",
+            members[0],
+            "--key",
+            key.to_str().unwrap(),
+        ];
         args.extend(flags.iter().flat_map(|flag| ["--member", flag]));
         founder.ok(&args);
         let mut seats = vec![founder];
@@ -388,7 +544,11 @@ impl Team {
             seat.join(member);
             seats.push(seat);
         }
-        Team { world, server, seats }
+        Team {
+            world,
+            server,
+            seats,
+        }
     }
 
     /// A ref of the ledger.
@@ -400,17 +560,24 @@ impl Team {
     /// Points a lane on the server to an object.
     pub fn place(&self, member: &str, oid: impl ToString) {
         let name = self.ledger_ref(&format!("lane/{member}"));
-        self.world.git(&self.server, &["update-ref", &name, &oid.to_string()]);
+        self.world
+            .git(&self.server, &["update-ref", &name, &oid.to_string()]);
     }
 
     /// Sets everybody's unit of patience.
     pub fn patience(&self, unit: &str) {
-        self.seats.iter().for_each(|seat| drop(seat.git(&["config", "quorum.patience", unit])));
+        self.seats
+            .iter()
+            .for_each(|seat| drop(seat.git(&["config", "quorum.patience", unit])));
     }
 
     /// Everybody syncs until all know that the proposal is decided.
     pub fn settle(&self, proposal: &str) {
-        assert!(self.settle_rival(proposal), "{}", self.seats[0].ok(&["show", proposal]));
+        assert!(
+            self.settle_rival(proposal),
+            "{}",
+            self.seats[0].ok(&["show", proposal])
+        );
     }
 
     /// Everybody syncs until all know what is decided in the proposal's slot; whether it is this proposal.
@@ -418,9 +585,15 @@ impl Team {
         for _ in 0..30 {
             self.sync(1);
             let states: Vec<_> = self.seats.iter().map(|seat| seat.state(proposal)).collect();
-            if states.iter().all(|state| ["decided", "landed", "superseded"].contains(&state.as_str())) {
+            if states
+                .iter()
+                .all(|state| ["decided", "landed", "superseded"].contains(&state.as_str()))
+            {
                 let lost = states.iter().filter(|state| *state == "superseded").count();
-                assert!([0, states.len()].contains(&lost), "all know the same: {states:?}");
+                assert!(
+                    [0, states.len()].contains(&lost),
+                    "all know the same: {states:?}"
+                );
                 return lost == 0;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -438,7 +611,9 @@ impl Team {
     /// Lets a proposal of the first seat be decided and landed.
     pub fn decide(&self, title: &str) -> String {
         let proposal = self.seats[0].propose(title);
-        self.seats[1..].iter().for_each(|seat| drop(seat.approve(&proposal)));
+        self.seats[1..]
+            .iter()
+            .for_each(|seat| drop(seat.approve(&proposal)));
         self.settle(&proposal);
         self.seats[0].ok(&["land", &proposal]);
         proposal
@@ -449,7 +624,10 @@ impl Team {
         for seat in &self.seats {
             let status = seat.ok(&["status"]);
             assert_eq!(status["evidence"], serde_json::json!([]));
-            assert!(!status["discounted"].to_string().contains("SECOND_VOTE"), "{status}");
+            assert!(
+                !status["discounted"].to_string().contains("SECOND_VOTE"),
+                "{status}"
+            );
         }
     }
 }
@@ -462,12 +640,27 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn new(world: &World) -> Daemon {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let program = Path::new(&world.git(&world.path(""), &["--exec-path"])).join("git-daemon");
         let mut command = world.command(program, &world.path(""));
-        command.args(["--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"]);
-        command.arg(format!("--port={port}")).arg(format!("--base-path={}", world.path("").display()));
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        command.args([
+            "--reuseaddr",
+            "--export-all",
+            "--enable=receive-pack",
+            "--listen=127.0.0.1",
+        ]);
+        command
+            .arg(format!("--port={port}"))
+            .arg(format!("--base-path={}", world.path("").display()));
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let up = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
         for _ in 0..200 {
             if up() {
@@ -475,7 +668,10 @@ impl Daemon {
             }
             std::thread::sleep(std::time::Duration::from_millis(25));
         }
-        Daemon { child, url: format!("git://127.0.0.1:{port}") }
+        Daemon {
+            child,
+            url: format!("git://127.0.0.1:{port}"),
+        }
     }
 }
 
@@ -490,6 +686,13 @@ impl Team {
     /// A ledger behind a daemon.
     pub fn behind(world: Arc<World>, daemon: &Daemon, members: &[&str]) -> Team {
         let server = world.server("server.git");
-        Team::at(world, server, &format!("{}/server.git", daemon.url), "main", members, members)
+        Team::at(
+            world,
+            server,
+            &format!("{}/server.git", daemon.url),
+            "main",
+            members,
+            members,
+        )
     }
 }

@@ -8,23 +8,36 @@ use git_quorum::ledger::Verdict;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    FOUR, Mode, Snapshot, assert_no_evidence, assert_published, assert_sound, assert_whole, crash_everywhere, crash_in,
-    faulty, signed, text,
+    FOUR, Mode, Snapshot, assert_no_evidence, assert_published, assert_sound, assert_whole,
+    crash_everywhere, crash_in, faulty, signed, text,
 };
 use crate::lab::review as review_of;
 use crate::world::{Seat, Team, World};
 
 /// Crashes the seat's command everywhere; then `again` must go on from what is left, and `goal` be reached.
-fn crash(mode: Mode, team: &Team, seat: &Seat, args: &[&str], again: &[&str], goal: impl Fn()) -> BTreeSet<String> {
+fn crash(
+    mode: Mode,
+    team: &Team,
+    seat: &Seat,
+    args: &[&str],
+    again: &[&str],
+    goal: impl Fn(),
+) -> BTreeSet<String> {
     let member = seat.git(&["config", "quorum.member"]);
     let before = signed(seat);
     crash_everywhere(mode, seat, args, |place| {
         assert_sound(team);
         let at_crash = signed(seat);
-        assert!(at_crash.starts_with(&before), "{place:?}: the sign state only grows");
+        assert!(
+            at_crash.starts_with(&before),
+            "{place:?}: the sign state only grows"
+        );
         seat.ok(again);
         let after = signed(seat);
-        assert!(after.starts_with(&at_crash), "{place:?}: what was signed stays");
+        assert!(
+            after.starts_with(&at_crash),
+            "{place:?}: what was signed stays"
+        );
         assert_published(team, seat, &member);
         assert_sound(team);
         assert_no_evidence(seat);
@@ -67,7 +80,15 @@ pub fn propose(mode: Mode) -> BTreeSet<String> {
 
 pub fn review(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
-    let args = ["review", &proposal, "--approve", "-m", "good", "--evidence", "read it"];
+    let args = [
+        "review",
+        &proposal,
+        "--approve",
+        "-m",
+        "good",
+        "--evidence",
+        "read it",
+    ];
     crash(mode, &team, &team.seats[1], &args, &args, || {
         let tally = team.world.load(&team.server).tally;
         let approvers = tally.approvers(tally.charter_in_force(), proposal.parse().unwrap());
@@ -89,11 +110,22 @@ pub fn land(mode: Mode) -> BTreeSet<String> {
     team.seats[1].sync();
     let alice = &team.seats[0];
     let commit = alice.git(&["rev-parse", "HEAD"]);
-    crash(mode, &team, alice, &["land", &proposal], &["land", &proposal], || {
-        assert_eq!(team.world.git(&team.server, &["rev-parse", "refs/heads/main"]), commit);
-        assert_eq!(alice.state(&proposal), "landed");
-        alice.verify();
-    })
+    crash(
+        mode,
+        &team,
+        alice,
+        &["land", &proposal],
+        &["land", &proposal],
+        || {
+            assert_eq!(
+                team.world
+                    .git(&team.server, &["rev-parse", "refs/heads/main"]),
+                commit
+            );
+            assert_eq!(alice.state(&proposal), "landed");
+            alice.verify();
+        },
+    )
 }
 
 /// What a clone lost comes back from the sign state.
@@ -105,12 +137,21 @@ pub fn restore(mode: Mode) -> BTreeSet<String> {
     bob.ok(&["review", &proposal, "--approve", "--local"]);
     copy(&backup, &bob.dir);
     std::fs::remove_dir_all(backup).unwrap();
-    crash(mode, &team, bob, &["sync"], &["sync"], || assert_eq!(signed(bob).len(), 1))
+    crash(mode, &team, bob, &["sync"], &["sync"], || {
+        assert_eq!(signed(bob).len(), 1)
+    })
 }
 
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
-    assert!(Command::new("cp").arg("-rp").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-rp")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Another machine of the member has forked the lane: both ends are taken in, kept and joined.
@@ -127,10 +168,25 @@ pub fn join_a_fork(mode: Mode) -> BTreeSet<String> {
         other.sync();
         assert!(signed(&other).starts_with(&before));
         let loaded = team.world.load(&team.server);
-        assert_eq!(loaded.tally.dag().tips(&crate::lab::name("bob")).len(), 1, "the fork is joined");
-        let known: Vec<_> = loaded.tally.dag().entries().map(|(_, e)| json!(e.id)).collect();
-        let lost = signed(&other).into_iter().chain(signed(bob)).find(|record| !known.contains(&record["id"]));
-        assert_eq!(lost, None, "what either machine has signed is on the server");
+        assert_eq!(
+            loaded.tally.dag().tips(&crate::lab::name("bob")).len(),
+            1,
+            "the fork is joined"
+        );
+        let known: Vec<_> = loaded
+            .tally
+            .dag()
+            .entries()
+            .map(|(_, e)| json!(e.id))
+            .collect();
+        let lost = signed(&other)
+            .into_iter()
+            .chain(signed(bob))
+            .find(|record| !known.contains(&record["id"]));
+        assert_eq!(
+            lost, None,
+            "what either machine has signed is on the server"
+        );
         assert_whole(&team.world, &other.dir);
         assert_sound(&team);
         bob.sync();
@@ -142,7 +198,9 @@ pub fn join_a_fork(mode: Mode) -> BTreeSet<String> {
 /// The first round cannot decide, so timers are started.
 pub fn patience(mode: Mode) -> BTreeSet<String> {
     let team = Team::with_seats(&FOUR, 4);
-    let [alice, bob, carol, dave] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol, dave] = team.seats.as_slice() else {
+        panic!()
+    };
     let rival = alice.propose("one");
     bob.git(&["checkout", "-q", "--detach", "origin/main"]);
     bob.commit("two", "two");
@@ -160,14 +218,30 @@ pub fn init(mode: Mode) -> BTreeSet<String> {
     alice.git(&["push", "-q", "origin", "HEAD:main"]);
     let key = world.key("alice");
     let member = format!("alice={}.pub", key.display());
-    let args = ["init", "--protect", "main", "--as", "alice", "--key", key.to_str().unwrap(), "--member", &member];
+    let args = [
+        "init",
+        "--protect",
+        "main",
+        "--as",
+        "alice",
+        "--key",
+        key.to_str().unwrap(),
+        "--member",
+        &member,
+    ];
     crash_everywhere(mode, &alice, &args, |_| {
         assert_whole(&world, &alice.dir);
         assert_whole(&world, &server);
         alice.ok(&args);
         let pinned = alice.git(&["config", "quorum.ledger"]);
         assert_eq!(world.load(&server).tally.dag().ledger().to_string(), pinned);
-        assert_eq!(world.git(&server, &["for-each-ref", "--count=9", "refs/quorum"]).lines().count(), 1);
+        assert_eq!(
+            world
+                .git(&server, &["for-each-ref", "--count=9", "refs/quorum"])
+                .lines()
+                .count(),
+            1
+        );
         alice.ok(&["propose", "--delete", "-m", "work goes on"]);
         alice.verify();
     })
@@ -207,7 +281,11 @@ pub fn keygen(mode: Mode) -> BTreeSet<String> {
             }
             assert!(before.is_none() || std::fs::read(&private).ok() == before);
         }
-        assert!(std::fs::read_to_string(&private).unwrap().ends_with("-----END OPENSSH PRIVATE KEY-----\n"));
+        assert!(
+            std::fs::read_to_string(&private)
+                .unwrap()
+                .ends_with("-----END OPENSSH PRIVATE KEY-----\n")
+        );
     })
 }
 
@@ -215,12 +293,26 @@ pub fn keygen(mode: Mode) -> BTreeSet<String> {
 pub fn snapshot(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let proposal = proposal.parse().unwrap();
-    let first = team.world.forge(&team.server, "dave", &[], vec![review_of(proposal, Verdict::Abstain)]);
+    let first = team.world.forge(
+        &team.server,
+        "dave",
+        &[],
+        vec![review_of(proposal, Verdict::Abstain)],
+    );
     let mut last = first;
     for n in 0..70 {
-        let verdict = if n % 2 == 0 { Verdict::Reject } else { Verdict::Abstain };
+        let verdict = if n % 2 == 0 {
+            Verdict::Reject
+        } else {
+            Verdict::Abstain
+        };
         team.place("dave", last.1);
-        last = team.world.forge(&team.server, "dave", &[last.0], vec![review_of(proposal, verdict)]);
+        last = team.world.forge(
+            &team.server,
+            "dave",
+            &[last.0],
+            vec![review_of(proposal, verdict)],
+        );
     }
     team.place("dave", last.1);
     let bob = &team.seats[1];
@@ -236,8 +328,19 @@ pub fn snapshot(mode: Mode) -> BTreeSet<String> {
 }
 
 /// Every command that is killed here.
-pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 11] =
-    [propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen, snapshot];
+pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 11] = [
+    propose,
+    review,
+    sync,
+    land,
+    restore,
+    join_a_fork,
+    patience,
+    init,
+    join,
+    keygen,
+    snapshot,
+];
 
 /// Where the system can refuse to write, and what a review answers then: what keeps the key honest stops it, what only
 /// saves work does not.
@@ -246,18 +349,38 @@ fn a_write_that_fails() {
     let (team, proposal) = proposed();
     let bob = &team.seats[1];
     let start = Snapshot::of(&team.world);
-    for (point, stops) in
-        [("state.write", true), ("state.sync", true), ("cache.append", false), ("cache.persist", false)]
-    {
+    for (point, stops) in [
+        ("state.write", true),
+        ("state.sync", true),
+        ("cache.append", false),
+        ("cache.persist", false),
+    ] {
         start.restore();
         if point == "cache.persist" {
             std::fs::remove_file(bob.dir.join(".git/quorum/verified")).unwrap();
         }
-        let output = faulty(bob, &format!("{point}=error"), &["review", &proposal, "--approve"]);
-        assert_eq!(output.status.success(), !stops, "{point}: {}", text(&output));
+        let output = faulty(
+            bob,
+            &format!("{point}=error"),
+            &["review", &proposal, "--approve"],
+        );
+        assert_eq!(
+            output.status.success(),
+            !stops,
+            "{point}: {}",
+            text(&output)
+        );
         if stops {
-            assert!(text(&output).contains("SIGN_STATE"), "{point}: {}", text(&output));
-            assert_eq!(signed(bob), Vec::<Value>::new(), "{point}: what may not be on disk is taken back");
+            assert!(
+                text(&output).contains("SIGN_STATE"),
+                "{point}: {}",
+                text(&output)
+            );
+            assert_eq!(
+                signed(bob),
+                Vec::<Value>::new(),
+                "{point}: what may not be on disk is taken back"
+            );
         }
         bob.approve(&proposal);
         assert_eq!(signed(bob).len(), 1);
@@ -276,8 +399,16 @@ fn a_record_that_is_torn() {
     for (torn, kept) in [(0, true), (1, true), (2, false), (500, false)] {
         start.restore();
         faulty(bob, "state.sync", &["review", &proposal, "--approve"]);
-        let folder = std::fs::read_dir(&bob.state).unwrap().next().unwrap().unwrap().path();
-        let file = std::fs::OpenOptions::new().write(true).open(folder.join("signed.log")).unwrap();
+        let folder = std::fs::read_dir(&bob.state)
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(folder.join("signed.log"))
+            .unwrap();
         let whole = signed(bob);
         file.set_len(file.metadata().unwrap().len() - torn).unwrap();
         let (_, noted) = bob.noted(&["review", &proposal, "--approve"]);
@@ -292,4 +423,16 @@ fn a_record_that_is_torn() {
 macro_rules! tests {
     ($($name:ident),*) => { mod tests { use crate::harness::Mode; $(#[test] fn $name() { super::$name(Mode::Crash); })* } };
 }
-tests!(propose, review, sync, land, restore, join_a_fork, patience, init, join, keygen, snapshot);
+tests!(
+    propose,
+    review,
+    sync,
+    land,
+    restore,
+    join_a_fork,
+    patience,
+    init,
+    join,
+    keygen,
+    snapshot
+);

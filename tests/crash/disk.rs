@@ -12,7 +12,10 @@ use crate::needs::skip;
 use crate::world::{Seat, Team};
 
 fn run(program: &str, args: &[&str]) -> bool {
-    Command::new(program).args(args).output().is_ok_and(|output| output.status.success())
+    Command::new(program)
+        .args(args)
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// A folder on a file system of its own.
@@ -27,13 +30,26 @@ impl Mount {
         }
         std::fs::create_dir_all(folder).unwrap();
         let size = format!("size={kilobytes}k,mode=700");
-        let mounted = run("mount", &["-t", "tmpfs", "-o", &size, "tmpfs", folder.to_str().unwrap()]);
+        let mounted = run(
+            "mount",
+            &[
+                "-t",
+                "tmpfs",
+                "-o",
+                &size,
+                "tmpfs",
+                folder.to_str().unwrap(),
+            ],
+        );
         if !mounted {
             return None;
         }
         if aside.exists() {
             let from = format!("{}/.", aside.display());
-            assert!(run("cp", &["-a", &from, folder.to_str().unwrap()]), "it must have room for what was there");
+            assert!(
+                run("cp", &["-a", &from, folder.to_str().unwrap()]),
+                "it must have room for what was there"
+            );
             std::fs::remove_dir_all(aside).unwrap();
         }
         Some(Mount(folder.to_owned()))
@@ -53,8 +69,12 @@ impl Mount {
         let of = format!("of={}", filler.display());
         let _ = run("dd", &["if=/dev/zero", &of, "bs=4k"]);
         let full = std::fs::metadata(&filler).unwrap().len();
-        let file = std::fs::OpenOptions::new().write(true).open(&filler).unwrap();
-        file.set_len(full.saturating_sub(4096 * pages as u64)).unwrap();
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .open(&filler)
+            .unwrap();
+        file.set_len(full.saturating_sub(4096 * pages as u64))
+            .unwrap();
     }
 
     fn empty(&self) {
@@ -77,7 +97,10 @@ fn answer(seat: &Seat, args: &[&str]) -> Result<Value, String> {
         _ => {
             let long = |field: &str| envelope[field].as_str().is_some_and(|text| text.len() > 8);
             assert!(long("message") && long("hint"), "{envelope}");
-            Err(format!("{} {} {}", envelope["code"], envelope["message"], envelope["hint"]))
+            Err(format!(
+                "{} {} {}",
+                envelope["code"], envelope["message"], envelope["hint"]
+            ))
         }
     }
 }
@@ -97,13 +120,20 @@ fn starve(team: &Team, disk: &Mount, most: usize, says: &[&str]) {
         disk.empty();
         if let Err(why) = &answer {
             failures += 1;
-            assert!(says.iter().any(|words| why.contains(words)), "{pages}: {why}");
+            assert!(
+                says.iter().any(|words| why.contains(words)),
+                "{pages}: {why}"
+            );
         }
         let at_failure = signed(bob);
         assert!(at_failure.starts_with(&before));
         assert_sound(team);
         bob.ok(&["review", &proposal, "--abstain", "-m", &text]);
-        assert_eq!(signed(bob).len(), before.len() + 1, "{pages}: it was said once");
+        assert_eq!(
+            signed(bob).len(),
+            before.len() + 1,
+            "{pages}: it was said once"
+        );
         assert!(signed(bob).starts_with(&at_failure));
         assert_published(team, bob, "bob");
         assert_sound(team);
@@ -130,7 +160,12 @@ fn a_full_disk_under_a_clone() {
     let Some(disk) = Mount::small(&team.seats[1].dir, 4096) else {
         return skip("mount", "no file system can be mounted here");
     };
-    starve(&team, &disk, 40, &["No space left on device", "couldn't write"]);
+    starve(
+        &team,
+        &disk,
+        40,
+        &["No space left on device", "couldn't write"],
+    );
 }
 
 #[test]
@@ -140,22 +175,36 @@ fn a_full_disk_under_the_server() {
     let Some(disk) = Mount::small(&team.server, 4096) else {
         return skip("mount", "no file system can be mounted here");
     };
-    starve(&team, &disk, 40, &["No space left on device", "couldn't write"]);
+    starve(
+        &team,
+        &disk,
+        40,
+        &["No space left on device", "couldn't write"],
+    );
 }
 
 /// What a fetch cannot store is told, and what was known stays.
 #[test]
 fn a_full_disk_while_fetching() {
     let team = Team::with_seats(&FOUR, 2);
-    let [alice, bob] = team.seats.as_slice() else { panic!() };
-    let Some(disk) = Mount::small(&bob.dir, 4096) else { return skip("mount", "no file system can be mounted here") };
-    let noise: String = (0..40_000).map(|n: u64| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let [alice, bob] = team.seats.as_slice() else {
+        panic!()
+    };
+    let Some(disk) = Mount::small(&bob.dir, 4096) else {
+        return skip("mount", "no file system can be mounted here");
+    };
+    let noise: String = (0..40_000)
+        .map(|n: u64| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
     let proposal = alice.propose(&noise[..50]);
     alice.commit("noise", &noise);
     let large = crate::world::id(&alice.ok(&["propose", "-m", "large"]));
     disk.fill_but(20);
     let run = bob.run(&["sync", "--json"]);
-    assert!(format!("{run:?}").contains("No space left on device"), "{run:?}");
+    assert!(
+        format!("{run:?}").contains("No space left on device"),
+        "{run:?}"
+    );
     assert_sound(&team);
     disk.empty();
     bob.sync();
@@ -168,18 +217,25 @@ fn a_full_disk_while_fetching() {
 #[test]
 fn folders_that_cannot_be_written() {
     let team = Team::with_seats(&FOUR, 2);
-    let [alice, bob] = team.seats.as_slice() else { panic!() };
+    let [alice, bob] = team.seats.as_slice() else {
+        panic!()
+    };
     let proposal = alice.propose("one");
     bob.ok(&["review", &proposal, "--abstain"]);
     let review = ["review", &proposal, "--approve"];
     let cases = [
         (bob.state.clone(), "SIGN_STATE"),
         (bob.dir.join(".git"), "CANNOT_WRITE"),
-        (team.server.clone(), "unable to create temporary object directory"),
+        (
+            team.server.clone(),
+            "unable to create temporary object directory",
+        ),
     ];
     for (folder, says) in cases {
         let before = signed(bob);
-        let Some(mount) = Mount::read_only(&folder) else { return skip("mount", "no file system can be mounted here") };
+        let Some(mount) = Mount::read_only(&folder) else {
+            return skip("mount", "no file system can be mounted here");
+        };
         let why = answer(bob, &review).unwrap_err();
         assert!(why.contains(says), "{why}");
         drop(mount);
@@ -195,7 +251,9 @@ fn folders_that_cannot_be_written() {
 #[test]
 fn a_limit_on_the_size_of_files() {
     let team = Team::with_seats(&FOUR, 2);
-    let [alice, bob] = team.seats.as_slice() else { panic!() };
+    let [alice, bob] = team.seats.as_slice() else {
+        panic!()
+    };
     let proposal = alice.propose("one");
     bob.sync();
     let mut failures = 0;
@@ -204,19 +262,36 @@ fn a_limit_on_the_size_of_files() {
         let text = format!("{blocks} {}", "x".repeat(1500));
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
         let mut command = bob.world.command("sh", &bob.dir);
-        command.env("GIT_QUORUM_STATE", &bob.state).args(["-c", &script, "sh", env!("CARGO_BIN_EXE_git-quorum")]);
-        let output = command.args(["review", &proposal, "--abstain", "-m", &text]).output().unwrap();
+        command.env("GIT_QUORUM_STATE", &bob.state).args([
+            "-c",
+            &script,
+            "sh",
+            env!("CARGO_BIN_EXE_git-quorum"),
+        ]);
+        let output = command
+            .args(["review", &proposal, "--abstain", "-m", &text])
+            .output()
+            .unwrap();
         let said = crate::harness::text(&output);
         if !output.status.success() {
             failures += 1;
-            let told = ["File too large", "couldn't write", "unable to write"].iter().any(|words| said.contains(words));
-            assert!(output.status.code() == Some(1) && told, "{blocks}: {output:?}");
+            let told = ["File too large", "couldn't write", "unable to write"]
+                .iter()
+                .any(|words| said.contains(words));
+            assert!(
+                output.status.code() == Some(1) && told,
+                "{blocks}: {output:?}"
+            );
         }
         assert_sound(&team);
         let at_failure = signed(bob);
         bob.ok(&["review", &proposal, "--abstain", "-m", &text]);
         assert!(at_failure.starts_with(&before) && signed(bob).starts_with(&at_failure));
-        assert_eq!(signed(bob).len(), before.len() + 1, "{blocks}: it was said once");
+        assert_eq!(
+            signed(bob).len(),
+            before.len() + 1,
+            "{blocks}: it was said once"
+        );
         assert_published(&team, bob, "bob");
     }
     assert!(failures > 1);

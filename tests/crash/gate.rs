@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::aftermath::{install, settle};
 use crate::client::nearly_decided;
 use crate::harness::{
-    Mode, assert_published, assert_sound, crash_by, crash_in, faulty, locks_in, one_line, refs_of, signed, text,
+    Mode, assert_published, assert_sound, crash_by, crash_in, faulty, locks_in, one_line, refs_of,
+    signed, text,
 };
 use crate::world::{Seat, Team};
 
@@ -25,7 +26,10 @@ pub struct Hook {
 impl Hook {
     pub fn of(team: &Team, name: &str) -> Hook {
         let path = team.server.join("hooks").join(name);
-        Hook { body: std::fs::read(&path).ok(), path }
+        Hook {
+            body: std::fs::read(&path).ok(),
+            path,
+        }
     }
 
     pub fn put_back(&self) {
@@ -38,29 +42,38 @@ impl Hook {
 
 /// Lets the server's gate run with a fault; how it ended is written to `ended`.
 pub fn arm(team: &Team, fault: &str) {
-    let body =
-        format!("GIT_QUORUM_FAULT='{fault}' '{PROGRAM}' hook proc-receive\nended=$?\necho $ended >ended\nexit $ended");
-    team.world.script(team.server.join("hooks/proc-receive"), &body);
+    let body = format!(
+        "GIT_QUORUM_FAULT='{fault}' '{PROGRAM}' hook proc-receive\nended=$?\necho $ended >ended\nexit $ended"
+    );
+    team.world
+        .script(team.server.join("hooks/proc-receive"), &body);
 }
 
 /// Runs a member's command while the gate is killed somewhere, and then goes on without faults.
 fn crash(mode: Mode, team: &Team, seat: &Seat, args: &[&str], goal: impl Fn()) -> BTreeSet<String> {
     let member = seat.git(&["config", "quorum.member"]);
     let before = refs_of(team);
-    let (lane, main) = (team.ledger_ref(&format!("lane/{member}")), "refs/heads/main");
+    let (lane, main) = (
+        team.ledger_ref(&format!("lane/{member}")),
+        "refs/heads/main",
+    );
     let hook = Hook::of(team, "proc-receive");
     let ended = team.server.join("ended");
     let run = |fault: &str| {
         arm(team, fault);
         faulty(seat, "", args)
     };
-    let died = |_: &Output| std::fs::read_to_string(&ended).is_ok_and(|status| status.trim() == "137");
+    let died =
+        |_: &Output| std::fs::read_to_string(&ended).is_ok_and(|status| status.trim() == "137");
     crash_by(mode, &team.world, run, died, |place| {
         hook.put_back();
         assert_sound(team);
         let now = refs_of(team);
         let moved = |name: &str| now.get(name) != before.get(name);
-        assert!(signed(seat).is_empty() || moved(&lane) == moved(main) || args[0] == "land", "{place:?}: {now:?}");
+        assert!(
+            signed(seat).is_empty() || moved(&lane) == moved(main) || args[0] == "land",
+            "{place:?}: {now:?}"
+        );
         let at_crash = signed(seat);
         seat.ok(args);
         assert!(signed(seat).starts_with(&at_crash));
@@ -75,7 +88,10 @@ fn assert_landed(team: &Team, proposal: &str) {
     let commit = team.seats[0].git(&["rev-parse", "HEAD"]);
     let refs = refs_of(team);
     assert_eq!(refs.get("refs/heads/main"), Some(&commit));
-    assert!(!refs.keys().any(|name| name.contains("/proposal/")), "{refs:?}");
+    assert!(
+        !refs.keys().any(|name| name.contains("/proposal/")),
+        "{refs:?}"
+    );
     team.seats[1].sync();
     assert_eq!(team.seats[1].state(proposal), "landed");
 }
@@ -85,8 +101,11 @@ pub fn auto_land(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
     // As if the ledger were founded by this push: then the gate writes that down, too.
-    team.world.git(&team.server, &["config", "--unset", "quorum.founded"]);
-    crash(mode, &team, &team.seats[1], &["sync"], || assert_landed(&team, &proposal))
+    team.world
+        .git(&team.server, &["config", "--unset", "quorum.founded"]);
+    crash(mode, &team, &team.seats[1], &["sync"], || {
+        assert_landed(&team, &proposal)
+    })
 }
 
 /// A push of main alone, backed by what the server has.
@@ -94,7 +113,9 @@ pub fn land(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     install(&team, &[]);
     team.seats[1].sync();
-    crash(mode, &team, &team.seats[1], &["land"], || assert_landed(&team, &proposal))
+    crash(mode, &team, &team.seats[1], &["land"], || {
+        assert_landed(&team, &proposal)
+    })
 }
 
 /// An installation that is cut off: whatever is in place, the next one completes it, and nothing undecided gets in
@@ -108,8 +129,15 @@ pub fn install_server(mode: Mode) -> BTreeSet<String> {
         assert_sound(&team);
         install(&team, &["--auto-land"]);
         let mut push = team.world.command("git", &team.seats[2].dir);
-        let push = push.args(["push", "-f", "origin", &format!("{head}:refs/heads/main")]).output().unwrap();
-        assert!(!push.status.success() && text(&push).contains("NO_PROPOSAL"), "{place:?}: {}", text(&push));
+        let push = push
+            .args(["push", "-f", "origin", &format!("{head}:refs/heads/main")])
+            .output()
+            .unwrap();
+        assert!(
+            !push.status.success() && text(&push).contains("NO_PROPOSAL"),
+            "{place:?}: {}",
+            text(&push)
+        );
         team.seats[1].sync();
         assert_landed(&team, &proposal);
         assert_sound(&team);
@@ -138,8 +166,15 @@ fn a_gate_that_is_killed_while_main_lands_is_asked_again() {
 fn sync_in_a_group(team: &Team) -> std::process::Child {
     let bob = &team.seats[1];
     let mut command = team.world.command(PROGRAM, &bob.dir);
-    command.env("GIT_QUORUM_STATE", &bob.state).args(["sync", "--json"]).process_group(0);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command
+        .env("GIT_QUORUM_STATE", &bob.state)
+        .args(["sync", "--json"])
+        .process_group(0);
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// After a kill: what is left is told with what to remove, and then the work goes on.
@@ -148,9 +183,16 @@ fn goes_on(team: &Team, proposal: &str, case: &str) {
     let locks = locks_in(&team.server);
     if !locks.is_empty() {
         let run = bob.run(&["land"]);
-        let told = locks.iter().any(|lock| one_line(&run.err).contains(lock.to_str().unwrap()));
-        assert!(run.code == 4 && told && one_line(&run.err).contains("remove that file"), "{case}: {locks:?}: {run:?}");
-        locks.iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
+        let told = locks
+            .iter()
+            .any(|lock| one_line(&run.err).contains(lock.to_str().unwrap()));
+        assert!(
+            run.code == 4 && told && one_line(&run.err).contains("remove that file"),
+            "{case}: {locks:?}: {run:?}"
+        );
+        locks
+            .iter()
+            .for_each(|lock| std::fs::remove_file(lock).unwrap());
     }
     assert_sound(team);
     bob.sync();
@@ -168,7 +210,11 @@ fn kill_by(hook: &str, body: &str) {
     install(&team, &["--auto-land"]);
     let real = Hook::of(&team, hook);
     let is_gate = hook == "proc-receive";
-    let rest = if is_gate { format!("exec '{PROGRAM}' hook {hook}") } else { String::new() };
+    let rest = if is_gate {
+        format!("exec '{PROGRAM}' hook {hook}")
+    } else {
+        String::new()
+    };
     team.world.script(&real.path, &format!("{body}\n{rest}"));
     let output = sync_in_a_group(&team).wait_with_output().unwrap();
     settle(&team);
@@ -189,14 +235,26 @@ fn receive_pack_killed_before_and_after_its_hooks() {
 
 #[test]
 fn a_ref_transaction_killed_between_its_locks_and_its_commit() {
-    kill_by("reference-transaction", "[ \"$1\" != prepared ] || kill -9 $PPID");
-    kill_by("reference-transaction", "[ \"$1\" != prepared ] || kill -9 0");
+    kill_by(
+        "reference-transaction",
+        "[ \"$1\" != prepared ] || kill -9 $PPID",
+    );
+    kill_by(
+        "reference-transaction",
+        "[ \"$1\" != prepared ] || kill -9 0",
+    );
 }
 
 #[test]
 fn a_ref_transaction_killed_after_its_commit() {
-    kill_by("reference-transaction", "[ \"$1\" != committed ] || kill -9 $PPID");
-    kill_by("reference-transaction", "[ \"$1\" != committed ] || kill -9 0");
+    kill_by(
+        "reference-transaction",
+        "[ \"$1\" != committed ] || kill -9 $PPID",
+    );
+    kill_by(
+        "reference-transaction",
+        "[ \"$1\" != committed ] || kill -9 0",
+    );
 }
 
 /// Git moves the refs of a transaction one after the other. Killed in the middle, it has moved the lanes and
@@ -206,24 +264,43 @@ fn a_ref_transaction_killed_in_the_middle_leaves_entries_that_nothing_has_landed
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
     let before = refs_of(&team);
-    team.world.git(&team.server, &["config", "core.logAllRefUpdates", "true"]);
+    team.world
+        .git(&team.server, &["config", "core.logAllRefUpdates", "true"]);
     // Git writes a ref's log right before it moves the ref; a pipe that nobody reads holds it up there.
     let log = team.server.join("logs/refs/heads/main");
     std::fs::create_dir_all(log.parent().unwrap()).unwrap();
     let _ = std::fs::remove_file(&log);
-    assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&log)
+            .status()
+            .unwrap()
+            .success()
+    );
     let child = sync_in_a_group(&team);
     let lane = team.ledger_ref("lane/bob");
-    wait_until(|| refs_of(&team).get(&lane) != before.get(&lane) || locks_in(&team.server).len() > 1);
+    wait_until(|| {
+        refs_of(&team).get(&lane) != before.get(&lane) || locks_in(&team.server).len() > 1
+    });
     std::thread::sleep(Duration::from_millis(300));
     let group = format!("-{}", child.id());
-    assert!(std::process::Command::new("kill").args(["-9", "--", &group]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-9", "--", &group])
+            .status()
+            .unwrap()
+            .success()
+    );
     child.wait_with_output().unwrap();
     std::fs::remove_file(log).unwrap();
     settle(&team);
     let now = refs_of(&team);
     assert_ne!(now.get(&lane), before.get(&lane), "the lane has moved");
-    assert_eq!(now.get("refs/heads/main"), before.get("refs/heads/main"), "main has not");
+    assert_eq!(
+        now.get("refs/heads/main"),
+        before.get("refs/heads/main"),
+        "main has not"
+    );
     team.seats[2].sync();
     team.seats[2].verify();
     goes_on(&team, &proposal, "in the middle");
@@ -241,26 +318,43 @@ pub fn wait_until(done: impl Fn() -> bool) {
 
 /// The folders in which a push that was killed left objects that nobody has taken.
 fn quarantines(server: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(server.join("objects")).unwrap().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("tmp_objdir"))).collect()
+    let entries = std::fs::read_dir(server.join("objects"))
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path());
+    entries
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|n| n.to_string_lossy().starts_with("tmp_objdir"))
+        })
+        .collect()
 }
 
 #[test]
 fn what_a_killed_push_leaves_among_the_objects_is_swept_by_git() {
     let (team, proposal) = nearly_decided();
     install(&team, &[]);
-    team.world.script(team.server.join("hooks/pre-receive"), "kill -9 $PPID");
+    team.world
+        .script(team.server.join("hooks/pre-receive"), "kill -9 $PPID");
     assert_ne!(team.seats[1].run(&["sync"]).code, 0);
     std::fs::remove_file(team.server.join("hooks/pre-receive")).unwrap();
     assert_eq!(quarantines(&team.server).len(), 1);
     // What libgit2 and git leave when they are killed while they write an object.
-    let torn = ["objects/tmp_object_git2_abc", "objects/tmp_obj_abc", "objects/pack/tmp_pack_abc"];
-    torn.iter().for_each(|name| std::fs::write(team.server.join(name), "half").unwrap());
+    let torn = [
+        "objects/tmp_object_git2_abc",
+        "objects/tmp_obj_abc",
+        "objects/pack/tmp_pack_abc",
+    ];
+    torn.iter()
+        .for_each(|name| std::fs::write(team.server.join(name), "half").unwrap());
     assert_sound(&team);
     team.world.git(&team.server, &["prune", "--expire=now"]);
     team.world.git(&team.server, &["gc", "-q", "--prune=now"]);
     assert!(quarantines(&team.server).is_empty());
-    let left: Vec<_> = torn.iter().filter(|name| team.server.join(name).exists()).collect();
+    let left: Vec<_> = torn
+        .iter()
+        .filter(|name| team.server.join(name).exists())
+        .collect();
     assert!(left.is_empty(), "{left:?}");
     goes_on(&team, &proposal, "swept");
 }

@@ -9,7 +9,8 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 pub use crate::aftermath::{
-    assert_no_evidence, assert_published, assert_sound, assert_whole, faulty, locks_in, refs_of, signed, text,
+    assert_no_evidence, assert_published, assert_sound, assert_whole, faulty, locks_in, refs_of,
+    signed, text,
 };
 use crate::world::{Seat, World};
 
@@ -32,7 +33,12 @@ impl Snapshot {
     pub fn restore(&self) {
         for entry in std::fs::read_dir(&self.world).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
+            if path.is_dir() {
+                std::fs::remove_dir_all(path)
+            } else {
+                std::fs::remove_file(path)
+            }
+            .unwrap();
         }
         copy_all(self.copy.path(), &self.world);
     }
@@ -40,7 +46,15 @@ impl Snapshot {
 
 fn copy_all(from: &Path, to: &Path) {
     let from = format!("{}/.", from.display());
-    assert!(Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .arg(from)
+            .arg(to)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// A point that a run comes to, and for which time.
@@ -64,7 +78,11 @@ pub fn chosen(places: &[Place]) -> Vec<Place> {
         return places.to_vec();
     }
     let last: BTreeMap<_, _> = places.iter().cloned().collect();
-    places.iter().filter(|(name, time)| *time == 1 || last[name] == *time).cloned().collect()
+    places
+        .iter()
+        .filter(|(name, time)| *time == 1 || last[name] == *time)
+        .cloned()
+        .collect()
 }
 
 /// Whether a command is crashed everywhere, or only run once to see which points it comes to.
@@ -81,15 +99,36 @@ pub fn one_line(text: &str) -> String {
 
 /// Runs the command as often as it comes to points, killed at another one each time; then `check` looks at what
 /// is left and goes on. The points that were come to.
-pub fn crash_everywhere(mode: Mode, seat: &Seat, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {
-    crash_by(mode, &seat.world, |fault| faulty(seat, fault, args), is_killed, check)
+pub fn crash_everywhere(
+    mode: Mode,
+    seat: &Seat,
+    args: &[&str],
+    check: impl Fn(&Place),
+) -> BTreeSet<String> {
+    crash_by(
+        mode,
+        &seat.world,
+        |fault| faulty(seat, fault, args),
+        is_killed,
+        check,
+    )
 }
 
 /// The same for a command that needs no seat.
-pub fn crash_in(mode: Mode, world: &World, dir: &Path, args: &[&str], check: impl Fn(&Place)) -> BTreeSet<String> {
+pub fn crash_in(
+    mode: Mode,
+    world: &World,
+    dir: &Path,
+    args: &[&str],
+    check: impl Fn(&Place),
+) -> BTreeSet<String> {
     let run = |fault: &str| {
         let mut command = world.command(env!("CARGO_BIN_EXE_git-quorum"), dir);
-        command.env("GIT_QUORUM_FAULT", fault).args(args).output().unwrap()
+        command
+            .env("GIT_QUORUM_FAULT", fault)
+            .args(args)
+            .output()
+            .unwrap()
     };
     crash_by(mode, world, run, is_killed, check)
 }
@@ -113,7 +152,11 @@ pub fn crash_by(
     let places = places(&trace);
     std::fs::remove_file(trace).unwrap();
     check(&("no crash".to_owned(), 0));
-    let chosen = if mode == Mode::Crash { chosen(&places) } else { Vec::new() };
+    let chosen = if mode == Mode::Crash {
+        chosen(&places)
+    } else {
+        Vec::new()
+    };
     for place in chosen {
         start.restore();
         let output = run(&format!("{}:{}", place.0, place.1));

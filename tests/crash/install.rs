@@ -14,7 +14,10 @@ fn clone() -> Team {
     for hook in ["reference-transaction", "pre-merge-commit", "post-commit"] {
         team.world.script(
             hooks.join(hook),
-            &format!("test -t 0 || cat >/dev/null; echo {hook} >>'{}'", ran(&team).display()),
+            &format!(
+                "test -t 0 || cat >/dev/null; echo {hook} >>'{}'",
+                ran(&team).display()
+            ),
         );
     }
     team
@@ -27,7 +30,10 @@ fn ran(team: &Team) -> std::path::PathBuf {
 /// The hooks and settings of a clone; what a killed writer left unfinished is none of them.
 fn standing(seat: &Seat) -> BTreeMap<String, Vec<u8>> {
     let folder = seat.dir.join(".git");
-    let mut found = BTreeMap::from([("config".to_owned(), std::fs::read(folder.join("config")).unwrap())]);
+    let mut found = BTreeMap::from([(
+        "config".to_owned(),
+        std::fs::read(folder.join("config")).unwrap(),
+    )]);
     for entry in std::fs::read_dir(folder.join("hooks")).unwrap().flatten() {
         let name = entry.file_name().into_string().unwrap();
         if !name.starts_with(".tmp") {
@@ -43,7 +49,10 @@ fn again(seat: &Seat, args: &[&str]) {
     if lock.exists() {
         let run = seat.run(args);
         let named = one_line(&run.err).contains(lock.to_str().unwrap());
-        assert!(run.code != 0 && named && run.err.contains("remove"), "{run:?}");
+        assert!(
+            run.code != 0 && named && run.err.contains("remove"),
+            "{run:?}"
+        );
         std::fs::remove_file(lock).unwrap();
     }
     seat.ok(args);
@@ -63,7 +72,12 @@ fn assert_others_run(team: &Team, seat: &Seat) {
 fn moves_main(seat: &Seat, dir: &Path) -> bool {
     let head = seat.git(&["rev-parse", "HEAD"]);
     let mut git = seat.world.command("git", dir);
-    let moved = git.args(["update-ref", "refs/heads/main", &head]).output().unwrap().status.success();
+    let moved = git
+        .args(["update-ref", "refs/heads/main", &head])
+        .output()
+        .unwrap()
+        .status
+        .success();
     if moved {
         seat.git(&["update-ref", "refs/heads/main", "HEAD~1"]);
     }

@@ -1,7 +1,12 @@
 //! Crashes, races and full disks: the real program and real Git are killed, held up and starved at every
 //! write, and afterwards nothing is lost, half there, or said twice.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/aftermath.rs"]
 mod aftermath;

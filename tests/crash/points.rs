@@ -8,8 +8,18 @@ use crate::harness::Mode;
 use crate::{client, gate, install};
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// The names of all points in the source.
@@ -19,7 +29,10 @@ fn declared() -> BTreeSet<String> {
     for path in sources(&root) {
         let source = std::fs::read_to_string(&path).unwrap();
         for call in ["fault::point(\"", "fault::check(\""] {
-            let names = source.split(call).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+            let names = source
+                .split(call)
+                .skip(1)
+                .map(|rest| rest.split('"').next().unwrap().to_owned());
             found.extend(names);
         }
     }
@@ -30,7 +43,10 @@ fn declared() -> BTreeSet<String> {
 fn every_point_is_one_at_which_a_test_crashes() {
     let declared = declared();
     assert!(declared.len() > 20, "{declared:?}");
-    let scenes = client::COMMANDS.iter().chain(&gate::SCENES).chain(&install::SCENES);
+    let scenes = client::COMMANDS
+        .iter()
+        .chain(&gate::SCENES)
+        .chain(&install::SCENES);
     let reached: BTreeSet<String> = scenes.flat_map(|scene| scene(Mode::Trace)).collect();
     assert_eq!(declared, reached);
 }
@@ -48,11 +64,26 @@ fn a_release_build_has_none() {
     let holds = |assertions: &str| {
         let program = folder.path().join("program");
         let mut rustc = Command::new(option_env!("RUSTC").unwrap_or("rustc"));
-        rustc.args(["--edition=2024", "-O", "-C", "strip=debuginfo", "-C", assertions, "main.rs", "-o", "program"]);
+        rustc.args([
+            "--edition=2024",
+            "-O",
+            "-C",
+            "strip=debuginfo",
+            "-C",
+            assertions,
+            "main.rs",
+            "-o",
+            "program",
+        ]);
         let output = rustc.current_dir(&folder).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let bytes = std::fs::read(&program).unwrap();
-        ["GIT_QUORUM_FAULT", "a.point.of.it"].map(|text| bytes.windows(text.len()).any(|w| w == text.as_bytes()))
+        ["GIT_QUORUM_FAULT", "a.point.of.it"]
+            .map(|text| bytes.windows(text.len()).any(|w| w == text.as_bytes()))
     };
     assert_eq!(holds("debug-assertions=off"), [false, false]);
     assert_eq!(holds("debug-assertions=on"), [true, true]);

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use crate::aftermath::install;
 use crate::client::nearly_decided;
 use crate::gate::{Hook, arm, wait_until};
-use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound, one_line, refs_of, signed, text};
+use crate::harness::{
+    FOUR, assert_no_evidence, assert_published, assert_sound, one_line, refs_of, signed, text,
+};
 use crate::lab::{approve, name, prevote};
 use crate::server::{MAIN, Site, parts};
 use crate::world::{Seat, Team};
@@ -20,8 +22,16 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
 /// A command that runs beside others, as a program that answers in JSON.
 fn start(seat: &Seat, args: &[&str]) -> Child {
     let mut command = seat.world.command(PROGRAM, &seat.dir);
-    command.env("GIT_QUORUM_STATE", &seat.state).envs(seat.env.iter().cloned()).args(args).arg("--json");
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command
+        .env("GIT_QUORUM_STATE", &seat.state)
+        .envs(seat.env.iter().cloned())
+        .args(args)
+        .arg("--json");
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 /// What it answered, and that it was done.
@@ -58,7 +68,10 @@ impl Held {
 /// That a push is still waiting a while later.
 fn assert_waits(push: &mut Child) {
     std::thread::sleep(Duration::from_millis(700));
-    assert!(push.try_wait().unwrap().is_none(), "it waits for the gate's lock");
+    assert!(
+        push.try_wait().unwrap().is_none(),
+        "it waits for the gate's lock"
+    );
 }
 
 fn assert_landed(team: &Team, proposal: &str) {
@@ -107,7 +120,11 @@ fn the_halves_of_a_quorum_that_come_at_once_are_seen_together() {
     done(second);
     done(third);
     let main = team.world.git(&team.server, &["rev-parse", MAIN]);
-    assert_eq!(main, team.seats[0].git(&["rev-parse", "HEAD"]), "the last of them landed it");
+    assert_eq!(
+        main,
+        team.seats[0].git(&["rev-parse", "HEAD"]),
+        "the last of them landed it"
+    );
     assert_landed(&team, &proposal);
 }
 
@@ -131,9 +148,14 @@ fn two_landings_at_once_are_one() {
 fn a_lane_with_its_main_meets_other_pushes_of_main() {
     let (team, proposal) = nearly_decided();
     install(&team, &[]);
-    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol] = team.seats.as_slice() else {
+        panic!()
+    };
     // Bob's vote is signed and does not get through.
-    team.world.script(team.server.join("hooks/pre-receive"), "cat >/dev/null; exit 1");
+    team.world.script(
+        team.server.join("hooks/pre-receive"),
+        "cat >/dev/null; exit 1",
+    );
     bob.no(6, "REFUSED", &["sync"]);
     std::fs::remove_file(team.server.join("hooks/pre-receive")).unwrap();
     let decided = alice.git(&["rev-parse", "HEAD"]);
@@ -141,12 +163,23 @@ fn a_lane_with_its_main_meets_other_pushes_of_main() {
     let go = team.world.path("go");
     let push = |seat: &Seat, fault: &str, specs: &[&str]| {
         let mut command = team.world.command("git", &seat.dir);
-        command.env("GIT_QUORUM_FAULT", fault).args(["push", "--atomic", "origin"]).args(specs);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command
+            .env("GIT_QUORUM_FAULT", fault)
+            .args(["push", "--atomic", "origin"])
+            .args(specs);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     };
     let lane = team.ledger_ref("lane/bob");
     let specs = [format!("{lane}:{lane}"), format!("{decided}:{MAIN}")];
-    let first = push(bob, &format!("gate.judged@{}", go.display()), &parts(&specs));
+    let first = push(
+        bob,
+        &format!("gate.judged@{}", go.display()),
+        &parts(&specs),
+    );
     wait_until(|| go.with_extension("here").exists());
     let mut same = push(alice, "", &[&format!("{decided}:{MAIN}")]);
     let mut rival = push(carol, "", &[&format!("+{other}:{MAIN}")]);
@@ -154,8 +187,17 @@ fn a_lane_with_its_main_meets_other_pushes_of_main() {
     assert_waits(&mut rival);
     std::fs::write(&go, "").unwrap();
     let [first, same, rival] = [first, same, rival].map(|child| child.wait_with_output().unwrap());
-    assert!(first.status.success() && same.status.success(), "{}{}", text(&first), text(&same));
-    assert!(!rival.status.success() && text(&rival).contains("NO_PROPOSAL"), "{}", text(&rival));
+    assert!(
+        first.status.success() && same.status.success(),
+        "{}{}",
+        text(&first),
+        text(&same)
+    );
+    assert!(
+        !rival.status.success() && text(&rival).contains("NO_PROPOSAL"),
+        "{}",
+        text(&rival)
+    );
     assert_landed(&team, &proposal);
     assert_published(&team, bob, "bob");
 }
@@ -183,7 +225,11 @@ fn of_two_rival_decisions_the_first_is_taken() {
         let fault = format!("gate.judged@{}", go.display());
         let push = |specs: &[String], fault: &str| -> Output {
             let server = site.server();
-            let args = [&["push", "--porcelain", server.to_str().unwrap()], &parts(specs)[..]].concat();
+            let args = [
+                &["push", "--porcelain", server.to_str().unwrap()],
+                &parts(specs)[..],
+            ]
+            .concat();
             site.try_git(&site.desk(), &args, b"", &[("GIT_QUORUM_FAULT", fault)])
         };
         std::thread::scope(|scope| {
@@ -195,7 +241,11 @@ fn of_two_rival_decisions_the_first_is_taken() {
             std::fs::write(&go, "").unwrap();
             let (winning, losing) = (winning.join().unwrap(), losing.join().unwrap());
             assert!(winning.status.success(), "{}", text(&winning));
-            assert!(!losing.status.success() && text(&losing).contains("CONTRADICTS"), "{}", text(&losing));
+            assert!(
+                !losing.status.success() && text(&losing).contains("CONTRADICTS"),
+                "{}",
+                text(&losing)
+            );
         });
         assert_eq!(site.at(MAIN), Some(if p_first { one } else { first }));
         site.git(&site.server(), &["fsck", "--strict"], b"");
@@ -210,14 +260,19 @@ fn decide(
     proposer: &str,
 ) -> Vec<(&'static str, EntryId)> {
     let genesis = site.lab.ledger;
-    let mut last = members.map(|member| (member, if member == proposer { wanted } else { genesis }));
+    let mut last =
+        members.map(|member| (member, if member == proposer { wanted } else { genesis }));
     // A liar's branch begins at the lane's start, or at its own proposal.
     let mut known = wanted;
     for phase in 0..2 {
         for (member, own) in &mut last {
             let mut parents = vec![*own];
             parents.extend([known].into_iter().filter(|k| *k != *own));
-            parents.extend([wanted].into_iter().filter(|w| phase == 0 && *w != *own && *w != known));
+            parents.extend(
+                [wanted]
+                    .into_iter()
+                    .filter(|w| phase == 0 && *w != *own && *w != known),
+            );
             let vote = match phase {
                 0 => vec![approve(wanted), prevote(wanted, 0)],
                 _ => vec![site.lab.precommit(member, genesis, wanted, 0)],
@@ -239,15 +294,29 @@ fn two_entries_for_one_place_of_a_lane_fork_it_and_both_are_kept() {
     let other = bob.elsewhere("other", &team.server, false);
     other.join("bob");
     bob.sync();
-    let held = hold(&team, bob, &["review", &proposal, "--approve", "-m", "here"], "gate.locked");
+    let held = hold(
+        &team,
+        bob,
+        &["review", &proposal, "--approve", "-m", "here"],
+        "gate.locked",
+    );
     let mut second = start(&other, &["review", &proposal, "--approve", "-m", "there"]);
     assert_waits(&mut second);
     done(held.release());
     done(second);
     bob.sync();
     let loaded = team.world.load(&team.server);
-    assert_eq!(loaded.tally.dag().tips(&name("bob")).len(), 1, "the fork is joined");
-    let known: Vec<_> = loaded.tally.dag().entries().map(|(_, e)| json!(e.id)).collect();
+    assert_eq!(
+        loaded.tally.dag().tips(&name("bob")).len(),
+        1,
+        "the fork is joined"
+    );
+    let known: Vec<_> = loaded
+        .tally
+        .dag()
+        .entries()
+        .map(|(_, e)| json!(e.id))
+        .collect();
     for record in signed(bob).into_iter().chain(signed(&other)) {
         assert!(known.contains(&record["id"]), "nothing is lost");
     }
@@ -264,7 +333,8 @@ fn two_clones_with_one_sign_state_take_turns() {
     let bob = &team.seats[1];
     let other = bob.elsewhere("other", &team.server, true);
     other.join("bob");
-    let commands = [bob, &other, bob, &other].map(|seat| start(seat, &["review", &proposal, "--approve", "-m", "yes"]));
+    let commands = [bob, &other, bob, &other]
+        .map(|seat| start(seat, &["review", &proposal, "--approve", "-m", "yes"]));
     commands.into_iter().for_each(|child| drop(done(child)));
     assert_eq!(signed(bob).len(), 1, "it was approved once");
     assert_published(&team, bob, "bob");
@@ -282,8 +352,14 @@ fn the_same_entry_twice_at_once_is_no_error() {
     let go = team.world.path("go");
     let push = |fault: &str| {
         let mut command = team.world.command("git", &bob.dir);
-        command.env("GIT_QUORUM_FAULT", fault).args(["push", "origin", &format!("{lane}:{lane}")]);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command
+            .env("GIT_QUORUM_FAULT", fault)
+            .args(["push", "origin", &format!("{lane}:{lane}")]);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     };
     let first = push(&format!("gate.judged@{}", go.display()));
     wait_until(|| go.with_extension("here").exists());
@@ -309,14 +385,20 @@ fn a_proposal_ref_that_comes_with_its_decision_lands_or_is_let_go() {
     team.world.git(&team.server, &["update-ref", "-d", &kept]);
     let held = hold(&team, &team.seats[1], &["sync"], "gate.judged");
     let mut command = team.world.command("git", &team.seats[0].dir);
-    let late =
-        command.args(["push", "origin", &format!("{commit}:{kept}")]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let late = command
+        .args(["push", "origin", &format!("{commit}:{kept}")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut late = late.spawn().unwrap();
     assert_waits(&mut late);
     done(held.release());
     let output = late.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
-    assert_eq!(refs_of(&team).get(&kept), Some(&commit), "decided and not landed: it is kept");
+    assert_eq!(
+        refs_of(&team).get(&kept),
+        Some(&commit),
+        "decided and not landed: it is kept"
+    );
     team.seats[2].ok(&["land"]);
     assert_eq!(refs_of(&team).get(&kept), None);
     assert_landed(&team, &proposal);
@@ -327,26 +409,44 @@ fn a_push_waits_for_the_ones_before_it_as_long_as_the_server_says() {
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
     let bob = &team.seats[1];
-    team.world.git(&team.server, &["config", "quorum.gatePatience", "1"]);
+    team.world
+        .git(&team.server, &["config", "quorum.gatePatience", "1"]);
     let held = hold(&team, bob, &["sync"], "gate.locked");
     // Plain git is told; the tool tries again until the way is free. Who brings nothing of the gate's concern does not wait.
     let alice = &team.seats[0];
     alice.ok(&["propose", "--delete", "-m", "sooner", "--local"]);
     let lane = team.ledger_ref("lane/alice");
-    let push = |spec: String| team.world.command("git", &alice.dir).args(["push", "origin", &spec]).output().unwrap();
+    let push = |spec: String| {
+        team.world
+            .command("git", &alice.dir)
+            .args(["push", "origin", &spec])
+            .output()
+            .unwrap()
+    };
     let told = text(&push(format!("{lane}:{lane}")));
-    assert!(told.contains("GATE_BUSY") && told.contains("push again"), "{told}");
+    assert!(
+        told.contains("GATE_BUSY") && told.contains("push again"),
+        "{told}"
+    );
     assert!(push("HEAD:refs/heads/x".to_owned()).status.success());
-    let others = [&team.seats[0], &team.seats[2]].map(|seat| start(seat, &["propose", "--delete", "-m", "later"]));
+    let others = [&team.seats[0], &team.seats[2]]
+        .map(|seat| start(seat, &["propose", "--delete", "-m", "later"]));
     std::thread::sleep(Duration::from_millis(2500));
     done(held.release());
     others.into_iter().for_each(|child| drop(done(child)));
     team.sync(1);
     assert_eq!(bob.state(&proposal), "landed");
     assert_sound(&team);
-    team.world.git(&team.server, &["config", "quorum.gatePatience", "soon"]);
+    team.world
+        .git(&team.server, &["config", "quorum.gatePatience", "soon"]);
     let refused = bob.no(6, "REFUSED", &["propose", "--delete", "-m", "x"]);
-    assert!(refused["message"].as_str().unwrap().contains("quorum.gatePatience"), "{refused}");
+    assert!(
+        refused["message"]
+            .as_str()
+            .unwrap()
+            .contains("quorum.gatePatience"),
+        "{refused}"
+    );
 }
 
 /// A lock of another git process on a ref of the push, for a while and for ever.
@@ -354,7 +454,9 @@ fn a_push_waits_for_the_ones_before_it_as_long_as_the_server_says() {
 fn a_locked_ref_is_waited_for_and_then_named() {
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
-    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol] = team.seats.as_slice() else {
+        panic!()
+    };
     // The lane: for a while.
     let lock = team.server.join(team.ledger_ref("lane/bob") + ".lock");
     std::fs::write(&lock, "").unwrap();
@@ -370,8 +472,14 @@ fn a_locked_ref_is_waited_for_and_then_named() {
     if carol.state(&proposal) != "landed" {
         let busy = carol.no(4, "BUSY", &["land"]);
         let message = one_line(busy["message"].as_str().unwrap());
-        assert!(message.contains(main.to_str().unwrap()) && message.contains("remove that file"), "{busy}");
-        assert!(begin.elapsed() < Duration::from_secs(60), "it does not wait for ever");
+        assert!(
+            message.contains(main.to_str().unwrap()) && message.contains("remove that file"),
+            "{busy}"
+        );
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "it does not wait for ever"
+        );
     }
     std::fs::remove_file(&main).unwrap();
     alice.ok(&["land"]);
@@ -390,7 +498,10 @@ fn locked_packed_refs_are_waited_for_and_then_named() {
     std::fs::write(&lock, "").unwrap();
     let busy = bob.no(4, "BUSY", &["land"]);
     let message = one_line(busy["message"].as_str().unwrap());
-    assert!(message.contains("packed-refs.lock") && message.contains("remove that file"), "{busy}");
+    assert!(
+        message.contains("packed-refs.lock") && message.contains("remove that file"),
+        "{busy}"
+    );
     std::fs::remove_file(&lock).unwrap();
     bob.ok(&["land"]);
     assert_landed(&team, &proposal);
@@ -401,13 +512,17 @@ fn locked_packed_refs_are_waited_for_and_then_named() {
 fn a_locked_configuration_is_named() {
     let (team, _) = nearly_decided();
     install(&team, &[]);
-    team.world.git(&team.server, &["config", "--unset", "quorum.founded"]);
+    team.world
+        .git(&team.server, &["config", "--unset", "quorum.founded"]);
     let bob = &team.seats[1];
     let lock = team.server.join("config.lock");
     std::fs::write(&lock, "").unwrap();
     let refused = bob.no(6, "REFUSED", &["sync"]);
     let message = one_line(refused["message"].as_str().unwrap());
-    assert!(message.contains("config.lock") && message.contains("remove that file"), "{refused}");
+    assert!(
+        message.contains("config.lock") && message.contains("remove that file"),
+        "{refused}"
+    );
     std::fs::remove_file(&lock).unwrap();
     bob.sync();
     assert_published(&team, bob, "bob");
@@ -415,10 +530,23 @@ fn a_locked_configuration_is_named() {
     let dave = team.world.seat("dave", team.server.to_str().unwrap());
     let lock = dave.dir.join(".git/config.lock");
     std::fs::write(&lock, "").unwrap();
-    let args = ["join", "--as", "dave", "--key", team.world.key("dave").to_str().unwrap()].map(str::to_owned);
+    let args = [
+        "join",
+        "--as",
+        "dave",
+        "--key",
+        team.world.key("dave").to_str().unwrap(),
+    ]
+    .map(str::to_owned);
     let args: Vec<_> = args.iter().map(String::as_str).collect();
     let locked = dave.no(4, "LOCKED", &args);
-    assert!(locked["message"].as_str().unwrap().contains(lock.to_str().unwrap()), "{locked}");
+    assert!(
+        locked["message"]
+            .as_str()
+            .unwrap()
+            .contains(lock.to_str().unwrap()),
+        "{locked}"
+    );
     std::fs::remove_file(&lock).unwrap();
     dave.ok(&args);
 }
@@ -429,16 +557,26 @@ fn a_lock_left_in_a_clone_is_named_and_what_was_signed_is_published_afterwards()
     let (team, _) = nearly_decided();
     let bob = &team.seats[1];
     let hook = bob.dir.join(".git/hooks/reference-transaction");
-    team.world.script(&hook, "[ \"$1\" != prepared ] || ! grep -q /lane/bob || kill -9 $PPID");
+    team.world.script(
+        &hook,
+        "[ \"$1\" != prepared ] || ! grep -q /lane/bob || kill -9 $PPID",
+    );
     assert_ne!(bob.run(&["sync"]).code, 0);
     std::fs::remove_file(&hook).unwrap();
     let signed_then = signed(bob);
     assert_eq!(signed_then.len(), 2, "it was signed and remembered");
     let locked = bob.no(4, "LOCKED", &["sync"]);
     let locks = crate::harness::locks_in(&bob.dir);
-    let named = |lock: &&PathBuf| locked["message"].as_str().unwrap().contains(lock.to_str().unwrap());
+    let named = |lock: &&PathBuf| {
+        locked["message"]
+            .as_str()
+            .unwrap()
+            .contains(lock.to_str().unwrap())
+    };
     assert!(locks.iter().any(|lock| named(&lock)), "{locks:?}: {locked}");
-    locks.iter().for_each(|lock| std::fs::remove_file(lock).unwrap());
+    locks
+        .iter()
+        .for_each(|lock| std::fs::remove_file(lock).unwrap());
     bob.sync();
     assert_eq!(signed(bob), signed_then, "nothing was signed anew");
     assert_published(&team, bob, "bob");
@@ -458,12 +596,13 @@ fn objects_that_are_pruned_under_a_push_stop_it_and_harm_nothing() {
         let lane = team.ledger_ref("lane/bob");
         let go = team.world.path("go");
         let mut git = team.world.command("git", &bob.dir);
-        git.env("GIT_QUORUM_FAULT", format!("{point}@{}", go.display())).args([
-            "push",
-            "origin",
-            &format!("{lane}:{lane}"),
-        ]);
-        let push = git.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        git.env("GIT_QUORUM_FAULT", format!("{point}@{}", go.display()))
+            .args(["push", "origin", &format!("{lane}:{lane}")]);
+        let push = git
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         wait_until(|| go.with_extension("here").exists());
         team.world.git(&team.server, &["gc", "-q", "--prune=now"]);
         std::fs::write(&go, "").unwrap();
@@ -494,16 +633,26 @@ fn housekeeping_during_pushes_loses_nothing() {
     team.patience("100ms");
     install(&team, &["--auto-land"]);
     let stop = team.world.path("stop");
-    let script =
-        format!("until test -e '{}'; do git gc -q; git repack -q -a -d; git pack-refs --all; done", stop.display());
+    let script = format!(
+        "until test -e '{}'; do git gc -q; git repack -q -a -d; git pack-refs --all; done",
+        stop.display()
+    );
     let mut sweeper = team.world.command("sh", &team.server);
-    let mut sweeper =
-        Sweeper(sweeper.args(["-c", &script]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let mut sweeper = Sweeper(
+        sweeper
+            .args(["-c", &script])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
     for title in ["one", "two", "three"] {
         let proposal = team.seats[0].propose(title);
         let reviews = [1, 2].map(|n| start(&team.seats[n], &["review", &proposal, "--approve"]));
         // A member may not have seen the proposal yet.
-        reviews.into_iter().for_each(|child| drop(child.wait_with_output().unwrap()));
+        reviews
+            .into_iter()
+            .for_each(|child| drop(child.wait_with_output().unwrap()));
         for seat in &team.seats[1..] {
             seat.approve(&proposal);
         }
@@ -534,7 +683,10 @@ fn many_members_at_once_lose_nothing() {
     let proposal = team.seats[0].propose("one");
     team.sync(1);
     let run_all = |args: &[&str]| {
-        let children: Vec<_> = team.seats[1..].iter().map(|seat| start(seat, args)).collect();
+        let children: Vec<_> = team.seats[1..]
+            .iter()
+            .map(|seat| start(seat, args))
+            .collect();
         children.into_iter().for_each(|child| drop(done(child)));
     };
     run_all(&["review", &proposal, "--approve", "-m", "yes"]);
@@ -564,7 +716,11 @@ fn entries_of_any_time_count_alike() {
         site.lab.say(n, vec![vote]);
     }
     assert!(site.lab.tally.is_decided(p));
-    let lanes = [site.lanes(), vec![site.proposal_ref(p), format!("{second}:{MAIN}")]].concat();
+    let lanes = [
+        site.lanes(),
+        vec![site.proposal_ref(p), format!("{second}:{MAIN}")],
+    ]
+    .concat();
     site.accepted(&parts(&lanes));
     assert_eq!(site.at(MAIN), Some(second));
     site.git(&site.server(), &["fsck", "--strict"], b"");
@@ -574,7 +730,9 @@ fn entries_of_any_time_count_alike() {
 #[test]
 fn a_clock_that_was_set_back_costs_patience_once() {
     let team = Team::with_seats(&FOUR, 3);
-    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol] = team.seats.as_slice() else {
+        panic!()
+    };
     team.patience("60");
     let one = alice.propose("one");
     bob.git(&["checkout", "-q", "--detach", "origin/main"]);
@@ -590,7 +748,9 @@ fn a_clock_that_was_set_back_costs_patience_once() {
     let mut changed = 0;
     for seat in &team.seats {
         let file = seat.dir.join(".git/quorum/timers.json");
-        let Ok(text) = std::fs::read(&file) else { continue };
+        let Ok(text) = std::fs::read(&file) else {
+            continue;
+        };
         let mut timers: Value = serde_json::from_slice(&text).unwrap();
         for timer in timers.as_array_mut().unwrap() {
             timer["started"] = json!(timer["started"].as_u64().unwrap() + 315_360_000_000);

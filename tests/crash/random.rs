@@ -38,7 +38,11 @@ fn whenever_it_is_killed_nothing_is_lost_or_said_twice() {
         remove_locks(&team.server);
         assert_sound(&team);
         let known = seat.ok(&["sync"])["proposals"].clone();
-        let open = known.as_array().unwrap().iter().find(|p| p["state"] == "open" || p["state"] == "approved");
+        let open = known
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["state"] == "open" || p["state"] == "approved");
         proposal = open.map_or(proposal, |p| p["id"].as_str().unwrap().to_owned());
     }
     let last = team.seats[0].propose("last");

@@ -13,12 +13,17 @@ const HOSTILE: &str = "a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{e0041}f\u{feff}g"
 /// That what Dave's lane holds is told for what it is.
 fn assert_told(team: &Team, code: &str) {
     let (_, noted) = team.seats[1].noted(&["sync"]);
-    assert!(noted.contains(&team.ledger_ref("lane/dave")) && noted.contains(code), "{code}: {noted}");
+    assert!(
+        noted.contains(&team.ledger_ref("lane/dave")) && noted.contains(code),
+        "{code}: {noted}"
+    );
 }
 
 /// What the others can do, whatever Dave's lane holds.
 fn assert_work_goes_on(team: &Team) {
-    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol] = team.seats.as_slice() else {
+        panic!()
+    };
     let entries = alice.ok(&["status"])["entries"].to_string();
     let proposal = alice.propose(&format!("work-{entries}"));
     bob.approve(&proposal);
@@ -27,7 +32,13 @@ fn assert_work_goes_on(team: &Team) {
     alice.ok(&["land"]);
     alice.git(&["fetch", "-q"]);
     alice.verify();
-    for args in [&["status"][..], &["log"], &["verify"], &["show", &proposal], &["sync"]] {
+    for args in [
+        &["status"][..],
+        &["log"],
+        &["verify"],
+        &["show", &proposal],
+        &["sync"],
+    ] {
         assert_eq!(bob.run(args).code, 0, "{args:?}");
     }
 }
@@ -45,27 +56,49 @@ fn whatever_a_lane_holds_the_others_work_goes_on() {
     let (world, server) = (&team.world, &team.server);
     let first = team.seats[0].ok(&["propose", "--delete", "--no-approve", "-m", "first"]);
     let proposal: git_quorum::id::EntryId = id(&first).parse().unwrap();
-    let (_, good) =
-        world.forge(server, "dave", &[world.load(server).tally.dag().ledger(), proposal], vec![approve(proposal)]);
+    let (_, good) = world.forge(
+        server,
+        "dave",
+        &[world.load(server).tally.dag().ledger(), proposal],
+        vec![approve(proposal)],
+    );
     team.place("dave", good);
     team.sync(1);
     let kept = team.seats[1].git(&["rev-parse", &team.ledger_ref("remote/origin/dave")]);
     assert_eq!(kept, good.to_string());
 
     let raw = entry_of_dave(&team);
-    let huge = raw.replace("\n\nquorum ", &format!("\n\n{}quorum ", "x".repeat(2 << 20)));
-    let unsigned: String =
-        raw.lines().filter(|l| !l.contains("SSH SIG") && !l.starts_with(' ')).map(|l| format!("{l}\n")).collect();
+    let huge = raw.replace(
+        "\n\nquorum ",
+        &format!("\n\n{}quorum ", "x".repeat(2 << 20)),
+    );
+    let unsigned: String = raw
+        .lines()
+        .filter(|l| !l.contains("SSH SIG") && !l.starts_with(' '))
+        .map(|l| format!("{l}\n"))
+        .collect();
     let tag = format!("object {good}\ntype commit\ntag t\ntagger T <t@e> 1 +0000\n\n\u{1b}[31m\n");
     let bad: [(&str, &str, String); 8] = [
         ("NOT_A_COMMIT", "blob", "\u{1b}[2J a blob".to_owned()),
         ("NOT_A_COMMIT", "tag", tag),
         ("NOT_A_COMMIT", "tree", String::new()),
         ("NO_SIGNATURE", "commit", unsigned),
-        ("BAD_JSON", "commit", raw.replace("\"seq\":1", "\"seq\":\"1\"")),
-        ("BAD_SIGNATURE", "commit", raw.replace("\"text\":\"\"", "\"text\":\"t\"")),
+        (
+            "BAD_JSON",
+            "commit",
+            raw.replace("\"seq\":1", "\"seq\":\"1\""),
+        ),
+        (
+            "BAD_SIGNATURE",
+            "commit",
+            raw.replace("\"text\":\"\"", "\"text\":\"t\""),
+        ),
         ("TOO_LARGE", "commit", huge),
-        ("BAD_SUBJECT_LINE", "commit", raw.replace("\n\nquorum ", "\n\n\u{1b}[31m\u{202e}quorum ")),
+        (
+            "BAD_SUBJECT_LINE",
+            "commit",
+            raw.replace("\n\nquorum ", "\n\n\u{1b}[31m\u{202e}quorum "),
+        ),
     ];
     for (code, kind, content) in bad {
         let oid = world.store(server, kind, content.as_bytes());
@@ -78,7 +111,10 @@ fn whatever_a_lane_holds_the_others_work_goes_on() {
     // A commit of the project, and another member's entry.
     team.place("dave", world.git(server, &["rev-parse", "main"]));
     assert_told(&team, "NO_SIGNATURE");
-    team.place("dave", world.git(server, &["rev-parse", &team.ledger_ref("lane/bob")]));
+    team.place(
+        "dave",
+        world.git(server, &["rev-parse", &team.ledger_ref("lane/bob")]),
+    );
     assert_told(&team, "BAD_LANE");
     // An entry of another ledger, and names that are none.
     let mut other = crate::lab::Lab::new(&["dave"]);
@@ -89,11 +125,21 @@ fn whatever_a_lane_holds_the_others_work_goes_on() {
     }
     assert_told(&team, "WRONG_LEDGER");
     assert_work_goes_on(&team);
-    for stray in ["lane/Dave", "lane/con", "lane/dave2/x", "oops", "proposal/12", "lane/\u{202e}evil"] {
+    for stray in [
+        "lane/Dave",
+        "lane/con",
+        "lane/dave2/x",
+        "oops",
+        "proposal/12",
+        "lane/\u{202e}evil",
+    ] {
         world.git(server, &["update-ref", &team.ledger_ref(stray), "main"]);
     }
     assert_told(&team, "WRONG_LEDGER");
-    assert_eq!(team.seats[1].git(&["rev-parse", &team.ledger_ref("remote/origin/dave")]), kept);
+    assert_eq!(
+        team.seats[1].git(&["rev-parse", &team.ledger_ref("remote/origin/dave")]),
+        kept
+    );
     team.assert_honest();
 }
 
@@ -103,7 +149,12 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
     let (world, server) = (&team.world, &team.server);
     let proposal: git_quorum::id::EntryId = team.seats[0].propose("first").parse().unwrap();
     let genesis = world.load(server).tally.dag().ledger();
-    let (one, first) = world.forge(server, "dave", &[genesis, proposal], vec![approve(proposal)]);
+    let (one, first) = world.forge(
+        server,
+        "dave",
+        &[genesis, proposal],
+        vec![approve(proposal)],
+    );
     team.place("dave", first);
     let (_, second) = world.forge(server, "dave", &[one], vec![prevote(proposal, 0)]);
     team.place("dave", second);
@@ -114,7 +165,10 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
 
     team.place("dave", first);
     let (_, noted) = bob.noted(&["sync"]);
-    assert!(noted.contains("lane of dave at") && noted.contains("kept"), "{noted}");
+    assert!(
+        noted.contains("lane of dave at") && noted.contains("kept"),
+        "{noted}"
+    );
     assert_eq!(seen(), second.to_string(), "known entries stay known");
 
     let said = vec![Statement::Review(Review {
@@ -130,17 +184,29 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
     let prefix = team.ledger_ref("");
     let known = bob.git(&["for-each-ref", "--format=%(objectname)", &prefix]);
     assert!(known.contains(&second.to_string()) && known.contains(&aside.to_string()));
-    assert_eq!(bob.ok(&["status"])["forks"], json!([{"member": "dave", "tips": 2}]));
+    assert_eq!(
+        bob.ok(&["status"])["forks"],
+        json!([{"member": "dave", "tips": 2}])
+    );
 
     world.git(server, &["update-ref", "-d", &team.ledger_ref("lane/dave")]);
     let (_, noted) = bob.noted(&["sync"]);
     assert!(noted.contains("lane of dave at nothing"), "{noted}");
-    assert_eq!(bob.ok(&["status"])["forks"], json!([{"member": "dave", "tips": 2}]));
+    assert_eq!(
+        bob.ok(&["status"])["forks"],
+        json!([{"member": "dave", "tips": 2}])
+    );
     // The own lane, too: it comes back with the next push.
-    world.git(server, &["update-ref", "-d", &team.ledger_ref("lane/alice")]);
+    world.git(
+        server,
+        &["update-ref", "-d", &team.ledger_ref("lane/alice")],
+    );
     team.seats[0].sync();
     let lane = team.ledger_ref("lane/alice");
-    assert_eq!(world.git(server, &["rev-parse", &lane]), team.seats[0].git(&["rev-parse", &lane]));
+    assert_eq!(
+        world.git(server, &["rev-parse", &lane]),
+        team.seats[0].git(&["rev-parse", &lane])
+    );
     team.seats[2].approve(&proposal.to_string());
     team.assert_honest();
 }
@@ -159,7 +225,10 @@ fn show_all(seat: &Seat, proposal: &str) {
     ] {
         let run = seat.run(args);
         let json = seat.run(&[args, &["--json"]].concat());
-        assert!(serde_json::from_str::<serde_json::Value>(&json.out).is_ok(), "{json:?}");
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&json.out).is_ok(),
+            "{json:?}"
+        );
         drop(run);
     }
 }
@@ -189,7 +258,11 @@ fn hostile_texts_are_shown_escaped() {
     show_all(bob, &lie);
     let shown = bob.run(&["show", &lie]).out;
     assert!(shown.contains(r"a\u{202e}b\u{2066}c"), "{shown}");
-    assert_eq!(bob.ok(&["show", &lie])["proposal"]["title"], HOSTILE, "in JSON the text is what it is");
+    assert_eq!(
+        bob.ok(&["show", &lie])["proposal"]["title"],
+        HOSTILE,
+        "in JSON the text is what it is"
+    );
 
     // The proposal names a commit that nobody has, and digests of nothing.
     bob.no(4, "INCOMPLETE", &["review", &lie, "--approve"]);
@@ -207,17 +280,48 @@ fn hostile_texts_are_shown_escaped() {
     })];
     let (lie, oid) = world.forge(server, "dave", &[], false_one);
     team.place("dave", oid);
-    let refused = bob.no(6, "FALSE_PROPOSAL", &["review", &lie.to_string(), "--approve"]);
+    let refused = bob.no(
+        6,
+        "FALSE_PROPOSAL",
+        &["review", &lie.to_string(), "--approve"],
+    );
     assert!(refused["hint"].as_str().unwrap().contains("--reject"));
 
     // What people type is held to the same rules.
     for title in ["a\u{1b}[31m", "two\nlines", "", &"x".repeat(201)] {
         bob.no(2, "BAD_INPUT", &["propose", "--delete", "-m", title]);
     }
-    bob.no(2, "BAD_INPUT", &["review", &lie.to_string(), "--reject", "-m", "bell\u{7}"]);
-    bob.no(2, "BAD_INPUT", &["review", &lie.to_string(), "--reject", "--evidence", "two\nlines"]);
-    assert_eq!(bob.ok(&["propose", "--delete", "-m", HOSTILE])["proposal"]["title"], HOSTILE);
-    bob.no(2, "BAD_INPUT", &["review", &lie.to_string(), "--reject", "-m", &"x".repeat(20_000)]);
+    bob.no(
+        2,
+        "BAD_INPUT",
+        &["review", &lie.to_string(), "--reject", "-m", "bell\u{7}"],
+    );
+    bob.no(
+        2,
+        "BAD_INPUT",
+        &[
+            "review",
+            &lie.to_string(),
+            "--reject",
+            "--evidence",
+            "two\nlines",
+        ],
+    );
+    assert_eq!(
+        bob.ok(&["propose", "--delete", "-m", HOSTILE])["proposal"]["title"],
+        HOSTILE
+    );
+    bob.no(
+        2,
+        "BAD_INPUT",
+        &[
+            "review",
+            &lie.to_string(),
+            "--reject",
+            "-m",
+            &"x".repeat(20_000),
+        ],
+    );
     let proposal = id(&bob.ok(&["propose", "--delete", "-m", HOSTILE]));
     show_all(&team.seats[2], &proposal);
     team.assert_honest();
@@ -232,10 +336,25 @@ fn more_votes_that_are_due_than_an_entry_holds_go_into_several() {
     let ledger = loaded.tally.dag().ledger();
     let mut say = |statements: Vec<Statement>| {
         let dag = loaded.tally.dag();
-        let tip = dag.tips(&crate::lab::name("alice")).first().map_or(dag.find(ledger).unwrap(), |tip| *tip);
-        let (id, oid, seq) = (dag.entry(tip).id, dag.entry(tip).oid, dag.entry(tip).seq + 1);
+        let tip = dag
+            .tips(&crate::lab::name("alice"))
+            .first()
+            .map_or(dag.find(ledger).unwrap(), |tip| *tip);
+        let (id, oid, seq) = (
+            dag.entry(tip).id,
+            dag.entry(tip).oid,
+            dag.entry(tip).seq + 1,
+        );
         let member = crate::lab::name("alice");
-        let payload = Payload { charter: ledger, ledger, member, parents: vec![id], seq, statements, v: 1 };
+        let payload = Payload {
+            charter: ledger,
+            ledger,
+            member,
+            parents: vec![id],
+            seq,
+            statements,
+            v: 1,
+        };
         let unsigned = encode(&payload, &[oid], 1_700_000_000).unwrap();
         let raw = crate::lab::sign(&unsigned, "alice");
         let oid = loaded.objects().write_commit(&raw).unwrap();
@@ -244,18 +363,26 @@ fn more_votes_that_are_due_than_an_entry_holds_go_into_several() {
     };
     let proposals: Vec<_> = (0..MANY)
         .map(|n| {
-            let Statement::Propose(mut proposal) = crate::lab::propose(ledger, 1) else { panic!() };
+            let Statement::Propose(mut proposal) = crate::lab::propose(ledger, 1) else {
+                panic!()
+            };
             proposal.name = format!("refs/heads/b{n}").parse().unwrap();
             (proposal.from, proposal.to) = (proposal.to, None);
             say(vec![Statement::Propose(proposal)]).0
         })
         .collect();
     let approvals: Vec<_> = proposals.iter().map(|id| approve(*id)).collect();
-    let tips: Vec<_> = approvals.chunks(limits::STATEMENTS).map(|chunk| say(chunk.to_vec()).1).collect();
+    let tips: Vec<_> = approvals
+        .chunks(limits::STATEMENTS)
+        .map(|chunk| say(chunk.to_vec()).1)
+        .collect();
     team.place("alice", tips[1]);
     alice.sync();
     let status = alice.ok(&["status"]);
     let decided = world.load(server);
-    assert!(proposals.iter().all(|id| decided.tally.is_decided(*id)), "{status}");
+    assert!(
+        proposals.iter().all(|id| decided.tally.is_decided(*id)),
+        "{status}"
+    );
     assert!(decided.tally.discounted().is_empty());
 }

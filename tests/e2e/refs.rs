@@ -7,7 +7,9 @@ use crate::world::{Seat, Team};
 
 /// Lets the members approve, sync and land what the first one proposed.
 fn decide(team: &Team, proposal: &str) {
-    team.seats[1..].iter().for_each(|seat| drop(seat.approve(proposal)));
+    team.seats[1..]
+        .iter()
+        .for_each(|seat| drop(seat.approve(proposal)));
     team.settle(proposal);
     team.seats[0].ok(&["land", proposal]);
 }
@@ -17,17 +19,31 @@ fn protect_tags(team: &Team) {
     let founder = &team.seats[0];
     let shown = founder.run(&["charter", "show", "--toml"]);
     let file = team.world.path("charter.toml");
-    let text = shown.out.replace("protect = [", "protect = [\"refs/tags/v*\", ");
+    let text = shown
+        .out
+        .replace("protect = [", "protect = [\"refs/tags/v*\", ");
     std::fs::write(&file, text).unwrap();
-    let proposed = founder.ok(&["charter", "propose", "--file", file.to_str().unwrap(), "-m", "Protect tags"]);
+    let proposed = founder.ok(&[
+        "charter",
+        "propose",
+        "--file",
+        file.to_str().unwrap(),
+        "-m",
+        "Protect tags",
+    ]);
     let id = proposed["id"].as_str().unwrap();
-    team.seats[1..].iter().for_each(|seat| drop(seat.approve(id)));
+    team.seats[1..]
+        .iter()
+        .for_each(|seat| drop(seat.approve(id)));
     team.settle(id);
     assert_eq!(founder.ok(&["status"])["charter"], json!(id));
 }
 
 fn on_server(team: &Team, name: &str) -> String {
-    team.world.git(&team.server, &["for-each-ref", "--format=%(objecttype) %(objectname)", name])
+    team.world.git(
+        &team.server,
+        &["for-each-ref", "--format=%(objecttype) %(objectname)", name],
+    )
 }
 
 #[test]
@@ -38,11 +54,22 @@ fn an_annotated_tag_is_created_and_deleted_by_decision() {
     protect_tags(&team);
     alice.git(&["tag", "-a", "-m", "One", "v1"]);
     let tag = alice.git(&["rev-parse", "v1"]);
-    let refused = team.world.command("git", &alice.dir).args(["push", "-q", "origin", "v1"]).output().unwrap();
-    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("NO_PROPOSAL"));
+    let refused = team
+        .world
+        .command("git", &alice.dir)
+        .args(["push", "-q", "origin", "v1"])
+        .output()
+        .unwrap();
+    assert!(
+        !refused.status.success()
+            && String::from_utf8_lossy(&refused.stderr).contains("NO_PROPOSAL")
+    );
 
     let proposed = alice.ok(&["propose", "v1", "--onto", "v1", "-m", "Release one"]);
-    assert_eq!((&proposed["proposal"]["to"], &proposed["proposal"]["from"]), (&json!(tag), &json!(null)));
+    assert_eq!(
+        (&proposed["proposal"]["to"], &proposed["proposal"]["from"]),
+        (&json!(tag), &json!(null))
+    );
     decide(&team, proposed["id"].as_str().unwrap());
     assert_eq!(on_server(&team, "refs/tags/v1"), format!("tag {tag}"));
 
@@ -70,9 +97,18 @@ fn work_that_has_not_landed_is_told_and_is_no_violation() {
     assert_eq!(alice.verify()["violations"], json!([]));
     alice.commit("f", "not decided yet");
     let verified = alice.verify();
-    let here = verified["refs"].as_array().unwrap().iter().find(|r| r["place"] == "here").unwrap();
+    let here = verified["refs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["place"] == "here")
+        .unwrap();
     assert_eq!(here["backing"], "not-backed", "it is told");
     alice.no(7, "VERIFICATION_FAILED", &["verify", "main"]);
-    alice.no(7, "VERIFICATION_FAILED", &["verify", "main", "--at", "HEAD"]);
+    alice.no(
+        7,
+        "VERIFICATION_FAILED",
+        &["verify", "main", "--at", "HEAD"],
+    );
     alice.ok(&["verify", "main", "--at", "origin/main"]);
 }

@@ -33,7 +33,9 @@ fn decided(team: &Team, proposals: &[String; 2]) -> (usize, Value) {
 fn two_against_two_is_decided_in_a_later_round() {
     let team = Team::new(&FOUR);
     team.patience("50ms");
-    let [alice, bob, carol, dave] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol, dave] = team.seats.as_slice() else {
+        panic!()
+    };
     let first = propose_offline(alice, "first");
     let second = propose_offline(bob, "second");
     alice.sync();
@@ -51,7 +53,10 @@ fn two_against_two_is_decided_in_a_later_round() {
     assert_eq!(round["prevotes"][&first], json!(["alice", "carol"]));
     assert_eq!(round["prevotes"][&second], json!(["bob", "dave"]));
     let (winner, decision) = decided(&team, &[first, second]);
-    assert!(winner < 2 && decision["round"].as_u64().unwrap() >= 1, "{decision}");
+    assert!(
+        winner < 2 && decision["round"].as_u64().unwrap() >= 1,
+        "{decision}"
+    );
     team.assert_honest();
     team.seats[0].verify();
 }
@@ -60,7 +65,9 @@ fn two_against_two_is_decided_in_a_later_round() {
 fn a_silent_member_stops_nobody() {
     let team = Team::with_seats(&FOUR, 3);
     team.patience("20ms");
-    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol] = team.seats.as_slice() else {
+        panic!()
+    };
     let first = propose_offline(alice, "first");
     let second = propose_offline(bob, "second");
     for seat in [alice, bob, carol] {
@@ -71,7 +78,10 @@ fn a_silent_member_stops_nobody() {
         seat.approve_rival(&second);
     }
     let (_, decision) = decided(&team, &[first, second]);
-    assert!(decision["round"].as_u64().unwrap() >= 1, "one against one against nobody: {decision}");
+    assert!(
+        decision["round"].as_u64().unwrap() >= 1,
+        "one against one against nobody: {decision}"
+    );
     team.assert_honest();
     alice.ok(&["land"]);
     team.decide("next");
@@ -81,7 +91,9 @@ fn a_silent_member_stops_nobody() {
 fn a_liar_and_an_entry_that_arrives_late_change_nothing() {
     let team = Team::with_seats(&FOUR, 3);
     team.patience("20ms");
-    let [alice, bob, carol] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol] = team.seats.as_slice() else {
+        panic!()
+    };
     let first = propose_offline(alice, "first");
     let second = propose_offline(bob, "second");
     alice.sync();
@@ -111,20 +123,33 @@ fn a_liar_and_an_entry_that_arrives_late_change_nothing() {
     for seat in &team.seats {
         let status = seat.ok(&["status"]);
         let evidence = status["evidence"].as_array().unwrap();
-        assert!(!evidence.is_empty() && evidence.iter().all(|e| e["member"] == "dave"), "{status}");
-        assert_eq!(seat.ok(&["show", [&first, &second][winner]])["decision"], decision);
+        assert!(
+            !evidence.is_empty() && evidence.iter().all(|e| e["member"] == "dave"),
+            "{status}"
+        );
+        assert_eq!(
+            seat.ok(&["show", [&first, &second][winner]])["decision"],
+            decision
+        );
     }
     // It is named, and a verifier is none the less content.
     alice.ok(&["land"]);
     assert_eq!(alice.verify()["evidence"][0]["member"], "dave");
     // A vote that knows its rival is worth nothing.
-    let both = vec![prevote(ids[0], 0), prevote(ids[1], 0), review(ids[0], Verdict::Reject)];
+    let both = vec![
+        prevote(ids[0], 0),
+        prevote(ids[1], 0),
+        review(ids[0], Verdict::Reject),
+    ];
     let parents = [lies[1].0, ids[0]];
     let (late, oid) = team.world.forge(&team.server, "dave", &parents, both);
     team.place("dave", oid);
     carol.sync();
     let shown = carol.ok(&["show", &late.to_string()]);
-    assert!(shown["discounted"].to_string().contains("SECOND_VOTE"), "{shown}");
+    assert!(
+        shown["discounted"].to_string().contains("SECOND_VOTE"),
+        "{shown}"
+    );
     team.decide("next");
 }
 
@@ -132,9 +157,16 @@ fn charter_without(team: &Team, leave_out: &str, add: &str) -> String {
     let text = team.seats[0].run(&["charter", "show", "--toml"]).out;
     let mut tables: Vec<_> = text.split("\n[[members]]\n").map(str::to_owned).collect();
     tables.retain(|table| !table.contains(&format!("name = \"{leave_out}\"")));
-    tables[0] = tables[0].lines().filter(|line| !line.starts_with("quorum")).collect::<Vec<_>>().join("\n");
+    tables[0] = tables[0]
+        .lines()
+        .filter(|line| !line.starts_with("quorum"))
+        .collect::<Vec<_>>()
+        .join("\n");
     if !add.is_empty() {
-        tables.push(format!("name = \"{add}\"\nkey_file = \"{}.pub\"\n", team.world.key(add).display()));
+        tables.push(format!(
+            "name = \"{add}\"\nkey_file = \"{}.pub\"\n",
+            team.world.key(add).display()
+        ));
     }
     let path = team.world.path("next.toml");
     std::fs::write(&path, tables.join("\n[[members]]\n")).unwrap();
@@ -150,9 +182,13 @@ fn the_charter_changes_while_a_slot_is_open() {
 
     // Erin comes in while the proposal has two prevotes.
     let file = charter_without(&team, "", "erin");
-    let change = id(&team.seats[0].ok(&["charter", "propose", "--file", &file, "-m", "erin comes in"]));
+    let change =
+        id(&team.seats[0].ok(&["charter", "propose", "--file", &file, "-m", "erin comes in"]));
     let again = team.seats[0].ok(&["charter", "propose", "--file", &file, "-m", "erin comes in"]);
-    assert_eq!((id(&again), &again["existing"]), (change.clone(), &json!(true)));
+    assert_eq!(
+        (id(&again), &again["existing"]),
+        (change.clone(), &json!(true))
+    );
     for seat in &team.seats[1..] {
         seat.approve(&change);
     }
@@ -193,12 +229,21 @@ fn the_charter_changes_while_a_slot_is_open() {
     let dag = loaded.tally.dag();
     let tip = dag.entry(dag.tips(&crate::lab::name("dave"))[0]).id;
     let said = vec![review(open.parse().unwrap(), Verdict::Reject)];
-    let charter = dag.lineage(loaded.tally.charter_in_force()).nth(1).unwrap().0;
-    let (_, oid) = team.world.forge_under(&team.server, "dave", charter, &[tip], said);
+    let charter = dag
+        .lineage(loaded.tally.charter_in_force())
+        .nth(1)
+        .unwrap()
+        .0;
+    let (_, oid) = team
+        .world
+        .forge_under(&team.server, "dave", charter, &[tip], said);
     team.place("dave", oid);
     let (_, noted) = team.seats[0].noted(&["sync"]);
     assert!(noted.contains("former member dave"), "{noted}");
-    assert_eq!(team.seats[0].git(&["rev-parse", &team.ledger_ref("remote/origin/dave")]), seen);
+    assert_eq!(
+        team.seats[0].git(&["rev-parse", &team.ledger_ref("remote/origin/dave")]),
+        seen
+    );
     team.assert_honest();
     team.seats[0].ok(&["land"]);
     team.seats[0].verify();
@@ -216,11 +261,24 @@ fn who_votes_itself_out_hands_its_vote_over() {
     dave.approve(&change);
     team.seats[1].approve(&change);
     team.seats[0].sync();
-    let mut command = dave.world.command(env!("CARGO_BIN_EXE_git-quorum"), &dave.dir);
-    command.env("GIT_QUORUM_STATE", &dave.state).envs(dave.env.iter().cloned());
-    let died = command.env("GIT_QUORUM_FAULT", "append.moved").arg("sync").status().unwrap();
+    let mut command = dave
+        .world
+        .command(env!("CARGO_BIN_EXE_git-quorum"), &dave.dir);
+    command
+        .env("GIT_QUORUM_STATE", &dave.state)
+        .envs(dave.env.iter().cloned());
+    let died = command
+        .env("GIT_QUORUM_FAULT", "append.moved")
+        .arg("sync")
+        .status()
+        .unwrap();
     assert!(!died.success());
-    let is_decided = || team.world.load(&team.server).tally.is_decided(change.parse().unwrap());
+    let is_decided = || {
+        team.world
+            .load(&team.server)
+            .tally
+            .is_decided(change.parse().unwrap())
+    };
     assert!(!is_decided(), "nobody else has the deciding vote");
     dave.no(6, "NOT_A_MEMBER", &["sync"]);
     assert!(is_decided());

@@ -6,17 +6,37 @@ use crate::world::{Daemon, Seat, Team, World, id};
 
 /// Counts what a decision costs, and checks each answer on the way.
 fn tell(team: &Team) {
-    let [alice, bob, carol, dave] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol, dave] = team.seats.as_slice() else {
+        panic!()
+    };
     let before = team.world.accepted(&team.server);
     let commit = alice.commit("f", "two");
-    let proposed = alice.ok(&["propose", "-m", "Second line", "--description", "Why: because."]);
+    let proposed = alice.ok(&[
+        "propose",
+        "-m",
+        "Second line",
+        "--description",
+        "Why: because.",
+    ]);
     let proposal = id(&proposed);
     assert_eq!(proposed["existing"], false);
     assert_eq!(proposed["proposal"]["state"], "open");
     assert_eq!(proposed["proposal"]["to"], json!(commit));
-    assert_eq!(proposed["entries"].as_array().unwrap().len(), 2, "the proposal, and its author's vote");
+    assert_eq!(
+        proposed["entries"].as_array().unwrap().len(),
+        2,
+        "the proposal, and its author's vote"
+    );
 
-    let reviewed = bob.ok(&["review", &proposal[..6], "--approve", "-m", "fine", "--evidence", "make test"]);
+    let reviewed = bob.ok(&[
+        "review",
+        &proposal[..6],
+        "--approve",
+        "-m",
+        "fine",
+        "--evidence",
+        "make test",
+    ]);
     assert_eq!(reviewed["proposal"]["approvals"], json!(["alice", "bob"]));
     let approved = carol.ok(&["review", &proposal[..4], "--approve"]);
     assert_eq!(approved["proposal"]["state"], "approved");
@@ -24,23 +44,45 @@ fn tell(team: &Team) {
     // Carol has precommitted; two more do so by syncing. Dave has said nothing at all.
     alice.sync();
     assert_eq!(bob.ok(&["sync"])["proposals"][0]["state"], "decided");
-    assert_eq!(team.world.accepted(&team.server) - before, 5, "five pushes make a decision");
-    assert_eq!(alice.tried() + bob.tried() + carol.tried() + dave.tried() - 2, 5, "and none was tried in vain");
+    assert_eq!(
+        team.world.accepted(&team.server) - before,
+        5,
+        "five pushes make a decision"
+    );
+    assert_eq!(
+        alice.tried() + bob.tried() + carol.tried() + dave.tried() - 2,
+        5,
+        "and none was tried in vain"
+    );
 
     dave.sync();
     assert_eq!(dave.state(&proposal), "decided");
-    assert_eq!(dave.ok(&["wait", &proposal])["proposal"]["state"], "decided");
+    assert_eq!(
+        dave.ok(&["wait", &proposal])["proposal"]["state"],
+        "decided"
+    );
     assert_eq!(dave.ok(&["verify"])["refs"][0]["backing"], "nothing-landed");
     let landed = dave.ok(&["land", &proposal[..8]]);
     assert_eq!(landed["landed"][0]["to"], json!(commit));
     assert_eq!(team.world.git(&team.server, &["rev-parse", "main"]), commit);
     assert_eq!(dave.state(&proposal), "landed");
-    assert_eq!(dave.ok(&["land"])["landed"], json!([]), "landing again is no error");
+    assert_eq!(
+        dave.ok(&["land"])["landed"],
+        json!([]),
+        "landing again is no error"
+    );
     dave.ok(&["land", &proposal]);
 
     let shown = dave.ok(&["show", &proposal[..8]]);
-    assert_eq!(shown["decision"]["precommits"].as_object().unwrap().len(), 3);
-    assert!(dave.run(&["show", &proposal]).out.contains("| Why: because."));
+    assert_eq!(
+        shown["decision"]["precommits"].as_object().unwrap().len(),
+        3
+    );
+    assert!(
+        dave.run(&["show", &proposal])
+            .out
+            .contains("| Why: because.")
+    );
     let log = dave.ok(&["log", "-n", "3"]);
     assert_eq!(log["entries"].as_array().unwrap().len(), 3);
     observe(team, &proposal);
@@ -53,10 +95,20 @@ fn observe(team: &Team, proposal: &str) {
     observer.no(3, "NO_LEDGER", &["verify"]);
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
     let pinned = observer.ok(&["join", "--genesis", &ledger]);
-    assert_eq!((&pinned["pinned"], &pinned["member"]), (&json!("given"), &json!(null)));
+    assert_eq!(
+        (&pinned["pinned"], &pinned["member"]),
+        (&json!("given"), &json!(null))
+    );
     let verified = observer.ok(&["verify"]);
     assert_eq!(verified["pinned"], true);
-    assert!(verified["refs"].as_array().unwrap().iter().all(|r| r["backing"] == "backed"), "{verified}");
+    assert!(
+        verified["refs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|r| r["backing"] == "backed"),
+        "{verified}"
+    );
     assert_eq!(verified["decisions"][0]["proposal"], json!(proposal));
     assert_eq!(observer.state(proposal), "landed");
     observer.no(2, "NO_MEMBER", &["review", proposal, "--approve"]);
@@ -82,7 +134,11 @@ fn the_whole_story_over_a_path() {
 fn the_whole_story_over_a_daemon() {
     let world = World::new();
     let daemon = Daemon::new(&world);
-    tell(&Team::behind(world, &daemon, &["alice", "bob", "carol", "dave"]));
+    tell(&Team::behind(
+        world,
+        &daemon,
+        &["alice", "bob", "carol", "dave"],
+    ));
 }
 
 /// Stock Git verifies every entry with the signers that the ledger names, and finds nothing odd in the
@@ -94,19 +150,41 @@ fn stock_git_agrees(team: &Team) {
     let setting = format!("gpg.ssh.allowedSignersFile={}", signers.display());
     let log = seat.ok(&["log", "-n", "1000"]);
     let entries = log["entries"].as_array().unwrap();
-    assert_eq!(entries.len(), 7, "genesis, proposal, three reviews with votes, two precommits");
+    assert_eq!(
+        entries.len(),
+        7,
+        "genesis, proposal, three reviews with votes, two precommits"
+    );
     for entry in entries {
         let commit = entry["commit"].as_str().unwrap();
         seat.git(&["-c", &setting, "verify-commit", commit]);
         let raw = seat.git(&["cat-file", "commit", commit]) + "\n";
         let tampered = raw.replace("\"v\":1}", "\"v\":2}");
         assert_ne!(raw, tampered);
-        let forged = team.world.store(&seat.dir.join(".git"), "commit", tampered.as_bytes());
+        let forged = team
+            .world
+            .store(&seat.dir.join(".git"), "commit", tampered.as_bytes());
         let mut command = team.world.command("git", &seat.dir);
-        assert!(!command.args(["-c", &setting, "verify-commit", &forged]).output().unwrap().status.success());
+        assert!(
+            !command
+                .args(["-c", &setting, "verify-commit", &forged])
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
     }
-    let shown = seat.git(&["-c", &setting, "log", "--show-signature", &team.ledger_ref("remote/origin/carol")]);
-    assert!(shown.contains("Good \"git\" signature for carol@git-quorum.invalid"), "{shown}");
+    let shown = seat.git(&[
+        "-c",
+        &setting,
+        "log",
+        "--show-signature",
+        &team.ledger_ref("remote/origin/carol"),
+    ]);
+    assert!(
+        shown.contains("Good \"git\" signature for carol@git-quorum.invalid"),
+        "{shown}"
+    );
     assert!(!shown.contains("No principal matched"));
     for dir in team.seats.iter().map(|s| &s.dir).chain([&team.server]) {
         let found = team.world.git(dir, &["fsck", "--strict", "--no-dangling"]);
@@ -115,13 +193,43 @@ fn stock_git_agrees(team: &Team) {
 }
 
 fn errors_of_identity(team: &Team, proposal: &str) {
-    let [_, bob, ..] = team.seats.as_slice() else { panic!() };
+    let [_, bob, ..] = team.seats.as_slice() else {
+        panic!()
+    };
     let key = |member: &str| team.world.key(member).to_str().unwrap().to_owned();
-    bob.no(6, "NOT_A_MEMBER", &["review", proposal, "--approve", "--as", "mallory", "--key", &key("mallory")]);
-    bob.no(2, "WRONG_KEY", &["review", proposal, "--approve", "--key", &key("mallory")]);
-    bob.no(2, "WRONG_KEY", &["review", proposal, "--approve", "--as", "alice"]);
-    bob.no(2, "BAD_NAME", &["review", proposal, "--approve", "--as", "Bob"]);
-    bob.no(1, "KEY", &["review", proposal, "--approve", "--key", "/nowhere"]);
+    bob.no(
+        6,
+        "NOT_A_MEMBER",
+        &[
+            "review",
+            proposal,
+            "--approve",
+            "--as",
+            "mallory",
+            "--key",
+            &key("mallory"),
+        ],
+    );
+    bob.no(
+        2,
+        "WRONG_KEY",
+        &["review", proposal, "--approve", "--key", &key("mallory")],
+    );
+    bob.no(
+        2,
+        "WRONG_KEY",
+        &["review", proposal, "--approve", "--as", "alice"],
+    );
+    bob.no(
+        2,
+        "BAD_NAME",
+        &["review", proposal, "--approve", "--as", "Bob"],
+    );
+    bob.no(
+        1,
+        "KEY",
+        &["review", proposal, "--approve", "--key", "/nowhere"],
+    );
     bob.no(3, "NOT_FOUND", &["review", "00000000", "--approve"]);
     bob.no(2, "BAD_ID", &["review", "abc", "--approve"]);
     bob.no(2, "USAGE", &["review", proposal]);
@@ -131,26 +239,47 @@ fn errors_of_identity(team: &Team, proposal: &str) {
 #[test]
 fn states_from_open_to_superseded() {
     let team = Team::new(&["alice", "bob", "carol", "dave"]);
-    let [alice, bob, carol, _] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol, _] = team.seats.as_slice() else {
+        panic!()
+    };
     let first = alice.propose("first");
     let again = alice.ok(&["propose", "-m", "first"]);
-    assert_eq!((id(&again), &again["existing"], &again["entries"]), (first.clone(), &json!(true), &json!([])));
+    assert_eq!(
+        (id(&again), &again["existing"], &again["entries"]),
+        (first.clone(), &json!(true), &json!([]))
+    );
     errors_of_identity(&team, &first);
-    let short = alice.ok(&["status"])["proposals"][0]["id"].as_str().unwrap().len();
+    let short = alice.ok(&["status"])["proposals"][0]["id"]
+        .as_str()
+        .unwrap()
+        .len();
     assert_eq!(short, 64, "ids are whole in JSON");
-    assert!(alice.run(&["status"]).out.contains(&first[..12]) && !alice.run(&["status"]).out.contains(&first));
+    assert!(
+        alice.run(&["status"]).out.contains(&first[..12])
+            && !alice.run(&["status"]).out.contains(&first)
+    );
 
     // Rejected by so many that it cannot be approved any more.
     bob.ok(&["review", &first, "--reject", "-m", "no"]);
-    assert_eq!(carol.ok(&["review", &first, "--reject"])["proposal"]["state"], "rejected");
+    assert_eq!(
+        carol.ok(&["review", &first, "--reject"])["proposal"]["state"],
+        "rejected"
+    );
     bob.no(6, "NOT_DECIDED", &["wait", &first, "--timeout", "1"]);
     let undecided = bob.no(6, "NOT_DECIDED", &["land", &first]);
     assert_eq!(undecided["data"]["approvals"], json!(["alice"]));
 
     let second = bob.propose("second");
     bob.no(6, "TIMEOUT", &["wait", &second, "--timeout", "1"]);
-    assert_eq!(bob.ok(&["withdraw", &second])["proposal"]["state"], "withdrawn");
-    assert_eq!(bob.ok(&["withdraw", &second])["entries"], json!([]), "the same request twice adds nothing");
+    assert_eq!(
+        bob.ok(&["withdraw", &second])["proposal"]["state"],
+        "withdrawn"
+    );
+    assert_eq!(
+        bob.ok(&["withdraw", &second])["entries"],
+        json!([]),
+        "the same request twice adds nothing"
+    );
 
     // The first two were prevoted by their authors, so the third is decided in a later round.
     team.patience("20ms");
@@ -158,10 +287,19 @@ fn states_from_open_to_superseded() {
     alice.approve(&third);
     assert_eq!(bob.approve(&third)["proposal"]["state"], "approved");
     team.settle(&third);
-    assert_eq!(bob.ok(&["wait", &third, "--timeout", "5"])["proposal"]["state"], "decided");
+    assert_eq!(
+        bob.ok(&["wait", &third, "--timeout", "5"])["proposal"]["state"],
+        "decided"
+    );
     assert_eq!(alice.state(&first), "superseded");
     let too_late = bob.no(6, "SUPERSEDED", &["review", &first, "--approve"]);
-    assert!(too_late["message"].as_str().unwrap().starts_with(&third[..12]), "{too_late}");
+    assert!(
+        too_late["message"]
+            .as_str()
+            .unwrap()
+            .starts_with(&third[..12]),
+        "{too_late}"
+    );
     assert_eq!(alice.state(&third), "decided");
     bob.ok(&["land"]);
     assert_eq!(bob.state(&third), "landed");
@@ -169,7 +307,14 @@ fn states_from_open_to_superseded() {
 
     // Main moved by another way: what expects the old value is stale.
     let fourth = alice.propose("fourth");
-    let tree = alice.git(&["commit-tree", "-m", "aside", "-p", "origin/main", "origin/main^{tree}"]);
+    let tree = alice.git(&[
+        "commit-tree",
+        "-m",
+        "aside",
+        "-p",
+        "origin/main",
+        "origin/main^{tree}",
+    ]);
     alice.git(&["push", "-q", "origin", &format!("{tree}:refs/heads/main")]);
     alice.sync();
     assert_eq!(alice.state(&fourth), "stale");
@@ -179,7 +324,9 @@ fn states_from_open_to_superseded() {
 #[test]
 fn a_merge_is_built_beside_the_working_tree_and_refused_on_conflict() {
     let team = Team::with_seats(&["alice", "bob"], 2);
-    let [alice, bob] = team.seats.as_slice() else { panic!() };
+    let [alice, bob] = team.seats.as_slice() else {
+        panic!()
+    };
     let base = alice.git(&["rev-parse", "origin/main"]);
     let mine = bob.commit("other", "bob's");
     let first = alice.propose("first");
@@ -195,10 +342,15 @@ fn a_merge_is_built_beside_the_working_tree_and_refused_on_conflict() {
     let merged = bob.ok(&["propose", "-m", "late", "--merge"]);
     look.assert_same(bob);
     let to = merged["proposal"]["to"].as_str().unwrap();
-    assert_eq!(bob.git(&["rev-parse", &format!("{to}^1"), &format!("{to}^2")]), {
-        format!("{}\n{mine}", alice.git(&["rev-parse", "HEAD"]))
-    });
-    assert_eq!(bob.ok(&["propose", "-m", "late", "--merge"])["existing"], true, "a merge made twice is one");
+    assert_eq!(
+        bob.git(&["rev-parse", &format!("{to}^1"), &format!("{to}^2")]),
+        { format!("{}\n{mine}", alice.git(&["rev-parse", "HEAD"])) }
+    );
+    assert_eq!(
+        bob.ok(&["propose", "-m", "late", "--merge"])["existing"],
+        true,
+        "a merge made twice is one"
+    );
 
     bob.git(&["reset", "-q", "--hard", &base]);
     bob.commit("first", "something else");
@@ -225,7 +377,13 @@ impl Look {
         let written = std::fs::metadata(&index).unwrap().modified().unwrap();
         let head = std::fs::read_to_string(seat.dir.join(".git/HEAD")).unwrap();
         let signing_key = std::fs::read_to_string(seat.world.path("gitconfig")).unwrap();
-        Look { status, index: std::fs::read(index).unwrap(), written, head, signing_key }
+        Look {
+            status,
+            index: std::fs::read(index).unwrap(),
+            written,
+            head,
+            signing_key,
+        }
     }
 
     pub fn assert_same(&self, seat: &Seat) {

@@ -10,7 +10,12 @@ use crate::world::{Seat, Team, World, id};
 #[test]
 fn a_repository_without_this_or_that_says_what_is_missing() {
     let world = World::new();
-    let nowhere = Seat { world: world.clone(), dir: world.path("home"), state: world.path("s"), env: vec![] };
+    let nowhere = Seat {
+        world: world.clone(),
+        dir: world.path("home"),
+        state: world.path("s"),
+        env: vec![],
+    };
     nowhere.no(3, "NO_REPOSITORY", &["status"]);
     nowhere.no(3, "NO_FOLDER", &["-C", "missing", "status"]);
     nowhere.no(2, "USAGE", &["frobnicate"]);
@@ -19,26 +24,77 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     assert!(made["key"].as_str().unwrap().starts_with("ssh-ed25519 "));
     nowhere.no(4, "KEY_EXISTS", &["keygen", "alice", "--dir", "keys"]);
 
-    world.git(&world.path(""), &["init", "-q", "--object-format=sha256", "sha256"]);
-    nowhere.at(world.path("sha256")).no(1, "OBJECT_FORMAT", &["status"]);
+    world.git(
+        &world.path(""),
+        &["init", "-q", "--object-format=sha256", "sha256"],
+    );
+    nowhere
+        .at(world.path("sha256"))
+        .no(1, "OBJECT_FORMAT", &["status"]);
 
     world.git(&world.path(""), &["init", "-q", "alone"]);
     let alone = nowhere.at(world.path("alone"));
-    for args in [&["status"][..], &["log"], &["verify"], &["sync"], &["join"], &["charter", "show"], &["land"]] {
+    for args in [
+        &["status"][..],
+        &["log"],
+        &["verify"],
+        &["sync"],
+        &["join"],
+        &["charter", "show"],
+        &["land"],
+    ] {
         alone.no(3, "NO_LEDGER", args);
     }
     let key = world.path("home/keys/alice");
     let member = format!("alice={}.pub", key.display());
-    let args = ["init", "--as", "alice", "--key", key.to_str().unwrap(), "--member", &member, "--protect", "main"];
+    let args = [
+        "init",
+        "--as",
+        "alice",
+        "--key",
+        key.to_str().unwrap(),
+        "--member",
+        &member,
+        "--protect",
+        "main",
+    ];
     alone.no(2, "BAD_CHARTER", &[&args[..], &["--quorum", "2"]].concat());
-    alone.no(2, "BAD_REF", &[&args[..7], &["--protect", "refs/quorum/x"]].concat());
-    alone.no(2, "BAD_MEMBER", &["init", "--as", "a", "--key", "k", "--member", "alice", "--protect", "main"]);
+    alone.no(
+        2,
+        "BAD_REF",
+        &[&args[..7], &["--protect", "refs/quorum/x"]].concat(),
+    );
+    alone.no(
+        2,
+        "BAD_MEMBER",
+        &[
+            "init",
+            "--as",
+            "a",
+            "--key",
+            "k",
+            "--member",
+            "alice",
+            "--protect",
+            "main",
+        ],
+    );
     let founded = alone.ok(&args);
-    assert_eq!((&founded["pushed_to"], &founded["existing"]), (&json!(null), &json!(false)));
+    assert_eq!(
+        (&founded["pushed_to"], &founded["existing"]),
+        (&json!(null), &json!(false))
+    );
     // The same again is no error, and signs no second genesis; another charter is.
     let again = alone.ok(&args);
-    assert_eq!((&again["ledger"], &again["existing"]), (&founded["ledger"], &json!(true)));
-    alone.no(4, "LEDGER_EXISTS", &[&args[..], &["--protect", "refs/heads/other"]].concat());
+    assert_eq!(
+        (&again["ledger"], &again["existing"]),
+        (&founded["ledger"], &json!(true))
+    );
+    alone.no(
+        4,
+        "LEDGER_EXISTS",
+        &[&args[..], &["--protect", "refs/heads/other"]].concat(),
+    );
 
     // Alone, without remote and without any commit yet; then with one, on a detached HEAD.
     alone.no(3, "NOT_FOUND", &["propose", "-m", "nothing there"]);
@@ -48,7 +104,10 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     let first = alone.ok(&["propose", "-m", "first"]);
     assert_eq!(first["proposal"]["state"], "decided", "one of one");
     alone.ok(&["land"]);
-    assert_eq!(alone.git(&["rev-parse", "main"]), alone.git(&["rev-parse", "HEAD"]));
+    assert_eq!(
+        alone.git(&["rev-parse", "main"]),
+        alone.git(&["rev-parse", "HEAD"])
+    );
     assert_eq!(alone.verify()["refs"][0]["backing"], "backed");
     alone.git(&["checkout", "-q", "main"]);
     alone.commit("f", "two");
@@ -57,13 +116,22 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
     alone.ok(&["propose", "-m", "second"]);
     alone.git(&["checkout", "-q", "main"]);
     let checked_out = alone.no(6, "CHECKED_OUT", &["land"]);
-    assert!(checked_out["hint"].as_str().unwrap().contains("git merge --ff-only"));
+    assert!(
+        checked_out["hint"]
+            .as_str()
+            .unwrap()
+            .contains("git merge --ff-only")
+    );
 
     // From a subfolder, with -C, from a linked worktree, from the git directory.
     std::fs::create_dir_all(alone.dir.join("sub/folder")).unwrap();
     alone.git(&["worktree", "add", "-q", "--detach", "../linked"]);
     for dir in ["alone/sub/folder", "linked", "alone/.git"] {
-        assert_eq!(nowhere.at(world.path(dir)).ok(&["status"])["entries"], alone.ok(&["status"])["entries"], "{dir}");
+        assert_eq!(
+            nowhere.at(world.path(dir)).ok(&["status"])["entries"],
+            alone.ok(&["status"])["entries"],
+            "{dir}"
+        );
     }
     assert_eq!(nowhere.ok(&["-C", "../alone", "status"])["n"], 1);
     let linked = nowhere.at(world.path("linked"));
@@ -81,22 +149,48 @@ fn a_ledger_founded_while_the_remote_is_away_is_pushed_later() {
     let [one, two] = ["one", "two"].map(|name| world.seat(name, server.to_str().unwrap()));
     let key = world.key("alice");
     let member = format!("alice={}.pub", key.display());
-    let args = ["init", "--as", "alice", "--key", key.to_str().unwrap(), "--member", &member, "--protect", "main"];
+    let args = [
+        "init",
+        "--as",
+        "alice",
+        "--key",
+        key.to_str().unwrap(),
+        "--member",
+        &member,
+        "--protect",
+        "main",
+    ];
     one.git(&["remote", "set-url", "origin", "/nowhere"]);
     let away = one.no(4, "UNREACHABLE", &args);
     let ledger = one.git(&["config", "quorum.ledger"]);
-    assert!(away["message"].as_str().unwrap().contains(&ledger), "{away}");
+    assert!(
+        away["message"].as_str().unwrap().contains(&ledger),
+        "{away}"
+    );
     one.git(&["remote", "set-url", "origin", server.to_str().unwrap()]);
     one.sync();
-    assert_eq!(two.ok(&["join", "--genesis", &ledger])["ledger"], json!(ledger));
+    assert_eq!(
+        two.ok(&["join", "--genesis", &ledger])["ledger"],
+        json!(ledger)
+    );
 
     // Somebody else founds one at the same time: no ledger is taken for another.
     let three = world.seat("three", server.to_str().unwrap());
-    let exists = three.no(4, "LEDGER_EXISTS", &[&args[..], &["--protect", "other"]].concat());
-    assert!(exists["hint"].as_str().unwrap().contains("join"), "{exists}");
+    let exists = three.no(
+        4,
+        "LEDGER_EXISTS",
+        &[&args[..], &["--protect", "other"]].concat(),
+    );
+    assert!(
+        exists["hint"].as_str().unwrap().contains("join"),
+        "{exists}"
+    );
     // What is no genesis entry at all is in nobody's way.
     let blob = world.store(&server, "blob", b"\x1b[31m");
-    world.git(&server, &["update-ref", "refs/quorum/0123456789abcdef/genesis", &blob]);
+    world.git(
+        &server,
+        &["update-ref", "refs/quorum/0123456789abcdef/genesis", &blob],
+    );
     let four = world.seat("four", server.to_str().unwrap());
     assert_eq!(four.ok(&["join"])["ledger"], json!(ledger));
     four.no(3, "NOT_FOUND", &["join", "--genesis", "ffff"]);
@@ -117,9 +211,16 @@ fn a_remote_that_cannot_be_reached_is_told_and_waits() {
     bob.verify();
     bob.ok(&["review", &proposal, "--approve", "--local"]);
     bob.git(&["remote", "set-url", "origin", team.server.to_str().unwrap()]);
-    assert_eq!(bob.ok(&["sync"])["entries"], json!([]), "what was signed offline is pushed");
+    assert_eq!(
+        bob.ok(&["sync"])["entries"],
+        json!([]),
+        "what was signed offline is pushed"
+    );
     team.seats[0].sync();
-    assert_eq!(team.seats[0].ok(&["show", &proposal])["proposal"]["approvals"], json!(["alice", "bob"]));
+    assert_eq!(
+        team.seats[0].ok(&["show", &proposal])["proposal"]["approvals"],
+        json!(["alice", "bob"])
+    );
     bob.git(&["config", "quorum.remote", "elsewhere"]);
     bob.no(3, "NO_REMOTE", &["sync"]);
     bob.git(&["config", "quorum.remote", "origin"]);
@@ -132,18 +233,29 @@ fn a_remote_that_cannot_be_reached_is_told_and_waits() {
 
 /// What was found about the value of a ref at a place.
 fn at<'a>(found: &'a Value, place: &str) -> &'a Value {
-    found["refs"].as_array().unwrap().iter().find(|r| r["place"] == place).unwrap()
+    found["refs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["place"] == place)
+        .unwrap()
 }
 
 #[test]
 fn verify_names_a_ref_that_no_decision_backs() {
     let team = Team::with_seats(&["alice", "bob", "carol", "dave"], 3);
-    let [alice, bob, _] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, _] = team.seats.as_slice() else {
+        panic!()
+    };
     assert_eq!(alice.verify()["refs"][0]["backing"], "nothing-decided");
     let proposal = team.decide("one");
     let found = alice.verify();
     assert_eq!(at(&found, "origin")["backing"], "backed");
-    assert_eq!(at(&found, "here")["backing"], "nothing-landed", "the branch here has not followed");
+    assert_eq!(
+        at(&found, "here")["backing"],
+        "nothing-landed",
+        "the branch here has not followed"
+    );
     assert_eq!(found["decisions"][0]["proposal"], json!(proposal));
     let good = alice.git(&["rev-parse", "HEAD"]);
 
@@ -153,8 +265,17 @@ fn verify_names_a_ref_that_no_decision_backs() {
     alice.sync();
     let broken = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
     let origin = at(&broken["data"], "origin");
-    assert_eq!((&origin["ref"], &origin["backing"]), (&json!("refs/heads/main"), &json!("not-backed")));
-    assert!(broken["message"].as_str().unwrap().contains("refs/heads/main"), "{broken}");
+    assert_eq!(
+        (&origin["ref"], &origin["backing"]),
+        (&json!("refs/heads/main"), &json!("not-backed"))
+    );
+    assert!(
+        broken["message"]
+            .as_str()
+            .unwrap()
+            .contains("refs/heads/main"),
+        "{broken}"
+    );
     alice.no(7, "VERIFICATION_FAILED", &["verify", "main"]);
     alice.no(3, "NOT_PROTECTED", &["verify", "other"]);
     alice.no(2, "USAGE", &["verify", "--at", &good]);
@@ -163,41 +284,71 @@ fn verify_names_a_ref_that_no_decision_backs() {
     alice.no(6, "CANNOT_LAND", &["land", &proposal]);
 
     // Fetched by Git itself, after the ledger was: that is no work of this clone's.
-    team.world.git(&team.server, &["update-ref", "refs/heads/main", &good]);
+    team.world
+        .git(&team.server, &["update-ref", "refs/heads/main", &good]);
     alice.sync();
     let tree = format!("{good}^{{tree}}");
-    let past = team.world.git(&team.server, &["commit-tree", "-p", &good, "-m", "past the gate", &tree]);
-    team.world.git(&team.server, &["update-ref", "refs/heads/main", &past]);
+    let past = team.world.git(
+        &team.server,
+        &["commit-tree", "-p", &good, "-m", "past the gate", &tree],
+    );
+    team.world
+        .git(&team.server, &["update-ref", "refs/heads/main", &past]);
     alice.git(&["fetch", "-q"]);
     let pulled = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
-    assert!(pulled["message"].as_str().unwrap().contains(&past), "{pulled}");
-    assert!(pulled["hint"].as_str().unwrap().contains("git quorum sync"), "{pulled}");
+    assert!(
+        pulled["message"].as_str().unwrap().contains(&past),
+        "{pulled}"
+    );
+    assert!(
+        pulled["hint"].as_str().unwrap().contains("git quorum sync"),
+        "{pulled}"
+    );
     alice.no(7, "VERIFICATION_FAILED", &["verify", "main"]);
 
     // Deleted past every decision.
-    team.world.git(&team.server, &["update-ref", "refs/heads/main", &good]);
+    team.world
+        .git(&team.server, &["update-ref", "refs/heads/main", &good]);
     alice.sync();
     alice.git(&["fetch", "-q"]);
     alice.verify();
-    team.world.git(&team.server, &["update-ref", "-d", "refs/heads/main"]);
+    team.world
+        .git(&team.server, &["update-ref", "-d", "refs/heads/main"]);
     alice.sync();
     let gone = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
-    assert!(gone["message"].as_str().unwrap().contains("(origin) is absent"), "the branch here does not stand for it");
+    assert!(
+        gone["message"]
+            .as_str()
+            .unwrap()
+            .contains("(origin) is absent"),
+        "the branch here does not stand for it"
+    );
     alice.git(&["branch", "-q", "-D", "main"]);
     let gone = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
-    assert!(gone["message"].as_str().unwrap().contains("absent"), "{gone}");
+    assert!(
+        gone["message"].as_str().unwrap().contains("absent"),
+        "{gone}"
+    );
 
     // A clone without its past certifies nothing.
-    team.world.git(&team.server, &["update-ref", "refs/heads/main", &good]);
+    team.world
+        .git(&team.server, &["update-ref", "refs/heads/main", &good]);
     let url = format!("file://{}", team.server.display());
-    team.world.git(&team.world.path(""), &["clone", "-q", "--depth=1", &url, "shallow"]);
+    team.world.git(
+        &team.world.path(""),
+        &["clone", "-q", "--depth=1", &url, "shallow"],
+    );
     let shallow = bob.at(team.world.path("shallow"));
     shallow.ok(&["join"]);
     let refused = shallow.no(7, "INCOMPLETE_CLONE", &["verify"]);
     assert!(refused["hint"].as_str().unwrap().contains("--unshallow"));
     let key = team.world.key("bob");
     let key = key.to_str().unwrap();
-    shallow.no(1, "INCOMPLETE_CLONE", &["sync", "--as", "bob", "--key", key]);
+    shallow.no(
+        1,
+        "INCOMPLETE_CLONE",
+        &["sync", "--as", "bob", "--key", key],
+    );
 }
 
 #[test]
@@ -244,30 +395,49 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
     let proposal = team.seats[0].propose("one");
     let key = world.key("bob");
     let key = key.to_str().unwrap();
-    let locked = stock(world, "ssh-keygen").args(["-q", "-p", "-P", "", "-N", "a b c", "-f", key]).output();
+    let locked = stock(world, "ssh-keygen")
+        .args(["-q", "-p", "-P", "", "-N", "a b c", "-f", key])
+        .output();
     assert!(locked.unwrap().status.success());
     let mut texts = 0..;
     let mut say = |seat: &Seat| {
         let text = texts.next().unwrap().to_string();
-        assert_eq!(seat.ok(&["review", &proposal, "--abstain", "-m", &text])["entries"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            seat.ok(&["review", &proposal, "--abstain", "-m", &text])["entries"]
+                .as_array()
+                .unwrap()
+                .len(),
+            1
+        );
     };
     let asked = bob.no(1, "KEY", &["review", &proposal, "--approve"]);
-    for way in ["GIT_QUORUM_PASSPHRASE", "GIT_QUORUM_PASSPHRASE_FILE", "ssh-add"] {
+    for way in [
+        "GIT_QUORUM_PASSPHRASE",
+        "GIT_QUORUM_PASSPHRASE_FILE",
+        "ssh-add",
+    ] {
         assert!(asked["message"].as_str().unwrap().contains(way), "{asked}");
     }
     say(&bob.with("GIT_QUORUM_PASSPHRASE", "a b c"));
     let file = world.path("passphrase");
     std::fs::write(&file, "a b c\n").unwrap();
     say(&bob.with("GIT_QUORUM_PASSPHRASE_FILE", file.to_str().unwrap()));
-    bob.with("GIT_QUORUM_PASSPHRASE", "wrong").no(1, "KEY", &["review", &proposal, "--approve"]);
+    bob.with("GIT_QUORUM_PASSPHRASE", "wrong")
+        .no(1, "KEY", &["review", &proposal, "--approve"]);
 
     // In an agent: only it holds the private key any more.
-    let locked = stock(world, "ssh-keygen").args(["-q", "-p", "-P", "a b c", "-N", "", "-f", key]).output();
+    let locked = stock(world, "ssh-keygen")
+        .args(["-q", "-p", "-P", "a b c", "-N", "", "-f", key])
+        .output();
     assert!(locked.unwrap().status.success());
     let socket = world.path("agent");
     let socket = socket.to_str().unwrap();
     bob.no(1, "KEY", &["review", &proposal, "--approve", "--agent"]);
-    let daemon = stock(world, "ssh-agent").args(["-D", "-a", socket]).stdout(Stdio::null()).spawn().unwrap();
+    let daemon = stock(world, "ssh-agent")
+        .args(["-D", "-a", socket])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     let _agent = Agent(daemon);
     let with_agent = bob.with("SSH_AUTH_SOCK", socket);
     for _ in 0..200 {
@@ -277,10 +447,21 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     with_agent.no(1, "KEY", &["review", &proposal, "--approve", "--agent"]);
-    let added = stock(world, "ssh-add").env("SSH_AUTH_SOCK", socket).args(["-q", key]).output().unwrap();
+    let added = stock(world, "ssh-add")
+        .env("SSH_AUTH_SOCK", socket)
+        .args(["-q", key])
+        .output()
+        .unwrap();
     assert!(added.status.success(), "{added:?}");
     std::fs::remove_file(key).unwrap();
-    with_agent.ok(&["join", "--as", "bob", "--key", &format!("{key}.pub"), "--agent"]);
+    with_agent.ok(&[
+        "join",
+        "--as",
+        "bob",
+        "--key",
+        &format!("{key}.pub"),
+        "--agent",
+    ]);
     say(&with_agent);
     bob.no(1, "KEY", &["review", &proposal, "--approve"]);
     assert_eq!(id(&with_agent.approve(&proposal)), proposal);
@@ -288,7 +469,10 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::set_permissions(&exposed, mode).unwrap();
     let readable = bob.no(1, "KEY", &["join", "--as", "bob", "--key", key]);
-    assert!(readable["message"].as_str().unwrap().contains("chmod 600"), "{readable}");
+    assert!(
+        readable["message"].as_str().unwrap().contains("chmod 600"),
+        "{readable}"
+    );
 }
 
 #[test]

@@ -24,13 +24,21 @@ fn eight_processes_push_two_hundred_entries_and_none_is_retried() {
         }
     });
     let all = WRITERS.len() * ENTRIES;
-    assert_eq!(team.world.accepted(&team.server) - accepted, all, "one push for each entry");
+    assert_eq!(
+        team.world.accepted(&team.server) - accepted,
+        all,
+        "one push for each entry"
+    );
     assert_eq!(tried(&team) - tried_so_far, all, "and no push in vain");
     let loaded = team.world.load(&team.server);
     assert!(loaded.problems.is_empty());
     assert_eq!(loaded.tally.dag().entries().len(), all + 2);
     for member in WRITERS {
-        assert_eq!(loaded.tally.dag().tips(&crate::lab::name(member)).len(), 1, "no lane is forked");
+        assert_eq!(
+            loaded.tally.dag().tips(&crate::lab::name(member)).len(),
+            1,
+            "no lane is forked"
+        );
     }
     team.seats[7].sync();
     assert_eq!(team.seats[7].ok(&["status"])["entries"], all + 2);
@@ -54,7 +62,13 @@ fn two_processes_of_one_clone_cannot_harm_the_lane() {
             let (proposal, seat) = (&proposal, if process < 3 { alice } else { &other });
             scope.spawn(move || {
                 for n in 0..4 {
-                    seat.ok(&["review", proposal, "--abstain", "-m", &format!("{process} {n}")]);
+                    seat.ok(&[
+                        "review",
+                        proposal,
+                        "--abstain",
+                        "-m",
+                        &format!("{process} {n}"),
+                    ]);
                 }
             });
         }

@@ -28,7 +28,10 @@ impl Site {
     /// A copy of the clone, to be disguised.
     fn copy(&self, name: &str) -> Seat {
         let (from, to) = (&self.team.seats[0].dir, self.team.world.path(name));
-        self.team.world.git(&self.team.world.path(""), &["clone", "-q", "--no-local", "--mirror", "server.git", name]);
+        self.team.world.git(
+            &self.team.world.path(""),
+            &["clone", "-q", "--no-local", "--mirror", "server.git", name],
+        );
         std::fs::remove_dir_all(&to).unwrap();
         copy_dir(from, &to);
         self.team.seats[0].at(to)
@@ -37,7 +40,13 @@ impl Site {
     /// The commits of all entries but the genesis, and the decided commit.
     fn entries(&self) -> Vec<String> {
         let loaded = self.team.world.load(&self.team.server);
-        loaded.tally.dag().entries().skip(1).map(|(_, entry)| entry.oid.to_string()).collect()
+        loaded
+            .tally
+            .dag()
+            .entries()
+            .skip(1)
+            .map(|(_, entry)| entry.oid.to_string())
+            .collect()
     }
 }
 
@@ -55,15 +64,26 @@ fn copy_dir(from: &Path, to: &Path) {
 
 /// Where the object lies; unpacked if it is in a pack.
 fn loose(seat: &Seat, oid: &str) -> PathBuf {
-    let path = seat.dir.join(".git/objects").join(&oid[..2]).join(&oid[2..]);
+    let path = seat
+        .dir
+        .join(".git/objects")
+        .join(&oid[..2])
+        .join(&oid[2..]);
     if !path.exists() {
         let packs = seat.dir.join(".git/objects/pack");
         let aside = seat.dir.join("aside");
         std::fs::rename(&packs, &aside).unwrap();
         std::fs::create_dir(&packs).unwrap();
-        for pack in std::fs::read_dir(&aside).unwrap().map(|found| found.unwrap().path()) {
+        for pack in std::fs::read_dir(&aside)
+            .unwrap()
+            .map(|found| found.unwrap().path())
+        {
             if pack.extension().is_some_and(|e| e == "pack") {
-                seat.world.git_with(&seat.dir, &["unpack-objects", "-q"], &std::fs::read(pack).unwrap());
+                seat.world.git_with(
+                    &seat.dir,
+                    &["unpack-objects", "-q"],
+                    &std::fs::read(pack).unwrap(),
+                );
             }
         }
     }
@@ -104,7 +124,12 @@ fn grafts_and_commit_graphs_show_no_other_history() {
 
     let seat = site.copy("grafted");
     let main = seat.git(&["rev-parse", "origin/main"]);
-    let grafts: String = site.entries().iter().chain([&main]).map(|oid| format!("{oid}\n")).collect();
+    let grafts: String = site
+        .entries()
+        .iter()
+        .chain([&main])
+        .map(|oid| format!("{oid}\n"))
+        .collect();
     std::fs::create_dir_all(seat.dir.join(".git/info")).unwrap();
     std::fs::write(seat.dir.join(".git/info/grafts"), grafts).unwrap();
     assert_eq!(count(&seat), "1", "Git believes it");
@@ -128,7 +153,10 @@ fn forget_parents(graph: &mut [u8]) {
     let chunks = usize::from(graph[6]);
     let row = |graph: &[u8], n: usize| {
         let row = &graph[8 + 12 * n..][..12];
-        (row[..4].to_vec(), u64::from_be_bytes(row[4..].try_into().unwrap()) as usize)
+        (
+            row[..4].to_vec(),
+            u64::from_be_bytes(row[4..].try_into().unwrap()) as usize,
+        )
     };
     let found = (0..chunks).find(|n| row(graph, *n).0 == b"CDAT").unwrap();
     let (start, end) = (row(graph, found).1, row(graph, found + 1).1);
@@ -144,11 +172,16 @@ fn no_variable_shows_another_ledger() {
     let site = Site::new();
     let seat = site.copy("varied");
     let empty = seat.world.path("empty.git");
-    seat.world.git(&seat.world.path(""), &["init", "-q", "--bare", "empty.git"]);
+    seat.world
+        .git(&seat.world.path(""), &["init", "-q", "--bare", "empty.git"]);
     let main = seat.git(&["rev-parse", "origin/main"]);
     let list = seat.world.path("list");
     std::fs::write(&list, format!("{main}\n")).unwrap();
-    seat.git(&["update-ref", &format!("refs/other/{main}"), &format!("{main}^")]);
+    seat.git(&[
+        "update-ref",
+        &format!("refs/other/{main}"),
+        &format!("{main}^"),
+    ]);
     let list = list.to_str().unwrap();
     let (git_dir, objects) = (empty.to_str().unwrap(), empty.join("objects"));
     for (name, value) in [
@@ -163,8 +196,13 @@ fn no_variable_shows_another_ledger() {
     ] {
         assert_eq!(seat.with(name, value).verify(), site.sound, "{name}");
     }
-    let seat = seat.with("GIT_CONFIG_COUNT", "1").with("GIT_CONFIG_KEY_0", "quorum.ledger");
-    assert_eq!(seat.with("GIT_CONFIG_VALUE_0", &"0".repeat(64)).verify(), site.sound);
+    let seat = seat
+        .with("GIT_CONFIG_COUNT", "1")
+        .with("GIT_CONFIG_KEY_0", "quorum.ledger");
+    assert_eq!(
+        seat.with("GIT_CONFIG_VALUE_0", &"0".repeat(64)).verify(),
+        site.sound
+    );
 }
 
 /// An entry's file that holds another entry, nothing, or is gone.
@@ -174,7 +212,11 @@ fn an_entry_that_is_not_what_its_name_says_is_not_read() {
     let entries = site.entries();
     let (victim, other) = (&entries[entries.len() - 1], &entries[0]);
     let contents = |seat: &Seat| {
-        [("another", Some(std::fs::read(loose(seat, other)).unwrap())), ("empty", Some(vec![])), ("gone", None)]
+        [
+            ("another", Some(std::fs::read(loose(seat, other)).unwrap())),
+            ("empty", Some(vec![])),
+            ("gone", None),
+        ]
     };
     for (what, content) in contents(&site.copy("sound")) {
         let seat = site.copy(what);
@@ -182,7 +224,11 @@ fn an_entry_that_is_not_what_its_name_says_is_not_read() {
         let run = seat.run(&["verify", "--json"]);
         assert_ne!(run.code, 0, "{what}: {run:?}");
         let envelope: Value = serde_json::from_str(&run.out).unwrap();
-        assert_eq!(envelope["data"]["decisions"], Value::Null, "{what}: nothing is certified: {envelope}");
+        assert_eq!(
+            envelope["data"]["decisions"],
+            Value::Null,
+            "{what}: nothing is certified: {envelope}"
+        );
     }
 }
 
@@ -198,7 +244,13 @@ fn decided_content_that_is_not_what_its_name_says_is_not_certified() {
         let content = other.map(|other| std::fs::read(loose(&seat, &other)).unwrap());
         put(&path, content);
         let found = seat.no(7, "VERIFICATION_FAILED", &["verify"]);
-        assert!(found["message"].as_str().unwrap().contains("its commits cannot be read"), "{what}: {found}");
+        assert!(
+            found["message"]
+                .as_str()
+                .unwrap()
+                .contains("its commits cannot be read"),
+            "{what}: {found}"
+        );
     }
 }
 
@@ -212,7 +264,11 @@ fn objects_in_an_alternate_count_until_it_is_gone() {
     std::fs::remove_dir_all(&own).unwrap();
     std::fs::create_dir_all(own.join("info")).unwrap();
     std::fs::create_dir_all(own.join("pack")).unwrap();
-    std::fs::write(own.join("info/alternates"), format!("{}\n", lender.display())).unwrap();
+    std::fs::write(
+        own.join("info/alternates"),
+        format!("{}\n", lender.display()),
+    )
+    .unwrap();
     assert_eq!(seat.verify(), site.sound);
     std::fs::remove_dir_all(&lender).unwrap();
     assert_ne!(seat.run(&["verify", "--json"]).code, 0);
@@ -223,9 +279,15 @@ fn objects_in_an_alternate_count_until_it_is_gone() {
 fn a_clone_without_its_past_certifies_nothing() {
     let site = Site::new();
     let url = format!("file://{}", site.team.server.display());
-    site.team.world.git(&site.team.server, &["config", "uploadpack.allowFilter", "true"]);
+    site.team.world.git(
+        &site.team.server,
+        &["config", "uploadpack.allowFilter", "true"],
+    );
     for (name, flag) in [("shallow", "--depth=1"), ("partial", "--filter=blob:none")] {
-        site.team.world.git(&site.team.world.path(""), &["clone", "-q", flag, &url, name]);
+        site.team.world.git(
+            &site.team.world.path(""),
+            &["clone", "-q", flag, &url, name],
+        );
         let seat = site.team.seats[1].at(site.team.world.path(name));
         seat.ok(&["join"]);
         seat.no(7, "INCOMPLETE_CLONE", &["verify"]);
@@ -242,13 +304,21 @@ fn a_second_ledger_is_never_taken_for_the_first() {
     let own = other.say("bob", vec![propose(genesis, 7)]);
     for made in &other.made {
         let oid = world.store(server, "commit", &made.raw);
-        let rest = if made.id == own { "lane/bob" } else { "genesis" };
+        let rest = if made.id == own {
+            "lane/bob"
+        } else {
+            "genesis"
+        };
         let name = format!("refs/quorum/{}/{rest}", &genesis.to_string()[..16]);
         world.git(server, &["update-ref", &name, &oid]);
     }
     let alice = &site.team.seats[0];
     alice.sync();
-    assert_eq!(alice.verify(), site.sound, "who is pinned stays with its ledger");
+    assert_eq!(
+        alice.verify(),
+        site.sound,
+        "who is pinned stays with its ledger"
+    );
 
     let stranger = world.seat("stranger", server.to_str().unwrap());
     let asked = stranger.no(7, "SEVERAL_LEDGERS", &["join"]);
@@ -257,5 +327,8 @@ fn a_second_ledger_is_never_taken_for_the_first() {
     stranger.git(&["fetch", "-q", "origin", "refs/quorum/*:refs/quorum/*"]);
     stranger.no(7, "SEVERAL_LEDGERS", &["verify"]);
     let first = site.sound["ledger"].as_str().unwrap();
-    assert_eq!(stranger.ok(&["verify", "--genesis", first])["decisions"], site.sound["decisions"]);
+    assert_eq!(
+        stranger.ok(&["verify", "--genesis", first])["decisions"],
+        site.sound["decisions"]
+    );
 }

@@ -1,7 +1,12 @@
 //! Ways to make a false decision look true, an honest member look guilty, or a true decision disappear, tried one by
 //! one: the rows of the last tables in `docs/threat-model.md`.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/lab.rs"]
 mod lab;

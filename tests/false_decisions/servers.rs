@@ -45,13 +45,28 @@ fn hide(team: &Team, hidden: EntryId) {
 #[test]
 fn a_lane_that_is_cut_takes_no_decision_from_who_saw_it() {
     let (team, proposal) = decided();
-    let decision = team.world.load(&team.server).tally.decision(proposal.parse().unwrap()).unwrap();
+    let decision = team
+        .world
+        .load(&team.server)
+        .tally
+        .decision(proposal.parse().unwrap())
+        .unwrap();
     hide(&team, decision.precommits[&name("carol")]);
 
     let late = newcomer(&team, "late");
-    assert_eq!(late.state(&proposal), "stale", "main moved past it, for all that can be seen");
+    assert_eq!(
+        late.state(&proposal),
+        "stale",
+        "main moved past it, for all that can be seen"
+    );
     let found = late.no(7, "VERIFICATION_FAILED", &["verify", "--backed"]);
-    assert!(found["message"].as_str().unwrap().contains("refs/heads/main"), "{found}");
+    assert!(
+        found["message"]
+            .as_str()
+            .unwrap()
+            .contains("refs/heads/main"),
+        "{found}"
+    );
 
     let alice = &team.seats[0];
     let (_, noted) = alice.noted(&["sync"]);
@@ -70,21 +85,41 @@ fn a_lane_that_is_cut_and_regrown_is_seen_as_both() {
     let next = team.seats[0].propose("two");
     let voted: EntryId = next.parse().unwrap();
     let genesis = world.load(server).tally.dag().ledger();
-    let (_, first) = world.forge(server, "dave", &[genesis, voted], vec![approve(voted), prevote(voted, 0)]);
+    let (_, first) = world.forge(
+        server,
+        "dave",
+        &[genesis, voted],
+        vec![approve(voted), prevote(voted, 0)],
+    );
     team.place("dave", first);
     team.seats[1].sync();
-    let (_, second) = world.forge(server, "dave", &[genesis, voted], vec![review(voted, Verdict::Reject)]);
+    let (_, second) = world.forge(
+        server,
+        "dave",
+        &[genesis, voted],
+        vec![review(voted, Verdict::Reject)],
+    );
     team.place("dave", second);
 
     let bob = &team.seats[1];
     let (_, noted) = bob.noted(&["sync"]);
     assert!(noted.contains("the lane of dave is forked"), "{noted}");
-    assert_eq!(bob.ok(&["status"])["forks"], json!([{"member": "dave", "tips": 2}]));
-    assert_eq!(bob.ok(&["status"])["evidence"], json!([]), "two reviews are no fault");
+    assert_eq!(
+        bob.ok(&["status"])["forks"],
+        json!([{"member": "dave", "tips": 2}])
+    );
+    assert_eq!(
+        bob.ok(&["status"])["evidence"],
+        json!([]),
+        "two reviews are no fault"
+    );
     assert_eq!(bob.state(&proposal), "landed");
     let late = newcomer(&team, "late");
     assert_eq!(late.state(&proposal), "landed");
-    assert_eq!(late.ok(&["show", &next])["id"], json!(id(&bob.ok(&["show", &next]))));
+    assert_eq!(
+        late.ok(&["show", &next])["id"],
+        json!(id(&bob.ok(&["show", &next])))
+    );
 }
 
 /// The server hides the charter's change: a newcomer takes the old charter for the one in force, and sees that what
@@ -93,15 +128,32 @@ fn a_lane_that_is_cut_and_regrown_is_seen_as_both() {
 fn an_old_charter_that_is_shown_as_the_new_one_backs_nothing_new() {
     let (team, _) = decided();
     let lanes = team.ledger_ref("lane/");
-    let listing =
-        |team: &Team| team.world.git(&team.server, &["for-each-ref", "--format=%(refname) %(objectname)", &lanes]);
+    let listing = |team: &Team| {
+        team.world.git(
+            &team.server,
+            &["for-each-ref", "--format=%(refname) %(objectname)", &lanes],
+        )
+    };
     let before = listing(&team);
     let alice = &team.seats[0];
     let shown = alice.run(&["charter", "show", "--toml"]).out;
     let file = team.world.path("charter.toml");
-    std::fs::write(&file, shown.replace("protect = [", "protect = [\"refs/tags/v*\", ")).unwrap();
-    let change = id(&alice.ok(&["charter", "propose", "--file", file.to_str().unwrap(), "-m", "tags"]));
-    team.seats[1..].iter().for_each(|seat| drop(seat.approve(&change)));
+    std::fs::write(
+        &file,
+        shown.replace("protect = [", "protect = [\"refs/tags/v*\", "),
+    )
+    .unwrap();
+    let change = id(&alice.ok(&[
+        "charter",
+        "propose",
+        "--file",
+        file.to_str().unwrap(),
+        "-m",
+        "tags",
+    ]));
+    team.seats[1..]
+        .iter()
+        .for_each(|seat| drop(seat.approve(&change)));
     team.settle(&change);
     let two = team.decide("two");
     for line in before.lines() {
@@ -113,11 +165,18 @@ fn an_old_charter_that_is_shown_as_the_new_one_backs_nothing_new() {
     // Who saw the change knows better, and tells.
     let (_, noted) = alice.noted(&["sync"]);
     assert!(noted.contains("lane of"), "{noted}");
-    assert_ne!(alice.ok(&["status"])["charter"], late.ok(&["status"])["charter"]);
+    assert_ne!(
+        alice.ok(&["status"])["charter"],
+        late.ok(&["status"])["charter"]
+    );
     assert_eq!(alice.state(&two), "landed");
     late.ok(&["sync"]);
     late.verify();
-    assert_eq!(late.state(&two), "landed", "a member that has the entries brings them back");
+    assert_eq!(
+        late.state(&two),
+        "landed",
+        "a member that has the entries brings them back"
+    );
 }
 
 /// Members whose tools look at nothing decide a proposal that says something else than its commits hold.
@@ -130,10 +189,16 @@ fn a_decision_about_other_content_than_it_says_is_told() {
     alice.sync();
     let shown = alice.ok(&["show", &honest]);
     let loaded = world.load(server);
-    let Content::Ref(content) = loaded.tally.content(loaded.tally.proposal(honest.parse().unwrap()).unwrap()) else {
+    let Content::Ref(content) = loaded
+        .tally
+        .content(loaded.tally.proposal(honest.parse().unwrap()).unwrap())
+    else {
         panic!("{shown}")
     };
-    let false_one = RefProposal { change: Digest::new([7; 32]), ..content.clone() };
+    let false_one = RefProposal {
+        change: Digest::new([7; 32]),
+        ..content.clone()
+    };
     let forge = |member: &str, parents: &[EntryId], said| {
         let (id, oid) = world.forge(server, member, parents, said);
         team.place(member, oid);
@@ -149,7 +214,11 @@ fn a_decision_about_other_content_than_it_says_is_told() {
     let body = pre_authentication_encoding(&agreement_statement(&tally, genesis, p, 0).unwrap());
     for (number, member) in ["bob", "carol", "dave"].into_iter().enumerate() {
         let signature = signing_key(member).sign(&body).to_bytes();
-        let said = Statement::Precommit(Precommit { proposal: p, round: 0, signature });
+        let said = Statement::Precommit(Precommit {
+            proposal: p,
+            round: 0,
+            signature,
+        });
         last.rotate_left(number);
         forge(member, &last, vec![said]);
         last.rotate_right(number);
@@ -157,5 +226,8 @@ fn a_decision_about_other_content_than_it_says_is_told() {
     alice.sync();
     let found = alice.no(7, "VERIFICATION_FAILED", &["verify"]);
     let message = found["message"].as_str().unwrap();
-    assert!(message.contains(&p.to_string()[..8]) && message.contains("change digest"), "{found}");
+    assert!(
+        message.contains(&p.to_string()[..8]) && message.contains("change digest"),
+        "{found}"
+    );
 }

@@ -1,7 +1,9 @@
 //! Votes and signatures that are put where they do not belong.
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
-use git_quorum::consensus::{Patience, Step, Trial, agreement_statement, pre_authentication_encoding};
+use git_quorum::consensus::{
+    Patience, Step, Trial, agreement_statement, pre_authentication_encoding,
+};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, Precommit, RejectReason, Statement, Verdict, Withdraw};
 
@@ -34,20 +36,36 @@ fn decided() -> (Lab, EntryId, EntryId) {
 }
 
 fn signature_of(vote: &Statement) -> [u8; 64] {
-    let Statement::Precommit(vote) = vote else { panic!("{vote:?}") };
+    let Statement::Precommit(vote) = vote else {
+        panic!("{vote:?}")
+    };
     vote.signature
 }
 
 /// The charter without the last of these members, or with some more.
 fn change(lab: &Lab, members: &[&str], removed: &[(&str, Option<EntryId>)]) -> Statement {
     let base = lab.tally.charter_in_force();
-    let removal = |(m, last): &(&str, Option<EntryId>)| Removal { key: public_key(m), last: *last, name: name(m) };
+    let removal = |(m, last): &(&str, Option<EntryId>)| Removal {
+        key: public_key(m),
+        last: *last,
+        name: name(m),
+    };
     let plain = charter(members);
     let removed = removed.iter().map(removal).collect();
-    let charter =
-        Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap();
+    let charter = Charter::new(
+        plain.members().to_vec(),
+        plain.protected().to_vec(),
+        removed,
+        plain.rules().clone(),
+    )
+    .unwrap();
     let charter = ProposedCharter::Known(Box::new(charter));
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "members".into() })
+    Statement::ProposeCharter(CharterProposal {
+        base,
+        charter,
+        text: String::new(),
+        title: "members".into(),
+    })
 }
 
 fn decide(lab: &mut Lab, members: &[&str], proposal: EntryId) {
@@ -74,15 +92,36 @@ fn an_agreement_signature_counts_only_for_what_it_was_given_for() {
         ("of another member", lab.precommit("b", lab.ledger, p, 0)),
         ("of another round", lab.precommit("a", lab.ledger, p, 1)),
         ("of another proposal", lab.precommit("a", lab.ledger, q, 0)),
-        ("of another ledger", elsewhere.precommit("a", elsewhere.ledger, same, 0)),
-        ("of nothing", Statement::Precommit(Precommit { proposal: p, round: 0, signature: [0; 64] })),
+        (
+            "of another ledger",
+            elsewhere.precommit("a", elsewhere.ledger, same, 0),
+        ),
+        (
+            "of nothing",
+            Statement::Precommit(Precommit {
+                proposal: p,
+                round: 0,
+                signature: [0; 64],
+            }),
+        ),
     ];
     for (what, other) in others {
         let mut lab = lab.clone();
-        let vote = Precommit { proposal: p, round: 0, signature: signature_of(&other) };
+        let vote = Precommit {
+            proposal: p,
+            round: 0,
+            signature: signature_of(&other),
+        };
         let entry = lab.say("a", vec![Statement::Precommit(vote)]);
-        assert_eq!(lab.verdicts(entry), [Some("BAD_AGREEMENT_SIGNATURE")], "{what}");
-        assert!(lab.tally.evidence().is_empty(), "{what}: nobody is convicted by it");
+        assert_eq!(
+            lab.verdicts(entry),
+            [Some("BAD_AGREEMENT_SIGNATURE")],
+            "{what}"
+        );
+        assert!(
+            lab.tally.evidence().is_empty(),
+            "{what}: nobody is convicted by it"
+        );
     }
 }
 
@@ -97,7 +136,14 @@ fn an_agreement_signature_of_an_earlier_charter_does_not_count_under_the_next() 
         lab.say(member, vec![prevote(p, 0)]);
     }
     let signature = signature_of(&lab.precommit("a", first, p, 0));
-    let entry = lab.say("a", vec![Statement::Precommit(Precommit { proposal: p, round: 0, signature })]);
+    let entry = lab.say(
+        "a",
+        vec![Statement::Precommit(Precommit {
+            proposal: p,
+            round: 0,
+            signature,
+        })],
+    );
     assert_eq!(lab.verdicts(entry), [Some("BAD_AGREEMENT_SIGNATURE")]);
     let good = lab.precommit("b", x, p, 0);
     let entry = lab.say("b", vec![good]);
@@ -110,11 +156,19 @@ fn an_agreement_signature_of_an_earlier_charter_does_not_count_under_the_next() 
 fn no_certificate_is_put_together_from_parts() {
     let (lab, p, q) = rivals();
     let charter = lab.tally.dag().charter(lab.ledger).unwrap().charter.clone();
-    let signed = |member: &str, v, round| signature_of(&lab.precommit(member, lab.ledger, v, round));
+    let signed =
+        |member: &str, v, round| signature_of(&lab.precommit(member, lab.ledger, v, round));
     let signers = |signatures: &[[u8; 64]], v, round| {
-        let body = pre_authentication_encoding(&agreement_statement(&lab.tally, lab.ledger, v, round).unwrap());
-        let signed_by = |key: &git_quorum::charter::PublicKey| signatures.iter().any(|s| key.verifies(&body, s));
-        charter.voters().filter(|member| signed_by(&member.key)).count()
+        let body = pre_authentication_encoding(
+            &agreement_statement(&lab.tally, lab.ledger, v, round).unwrap(),
+        );
+        let signed_by = |key: &git_quorum::charter::PublicKey| {
+            signatures.iter().any(|s| key.verifies(&body, s))
+        };
+        charter
+            .voters()
+            .filter(|member| signed_by(&member.key))
+            .count()
     };
     let whole = [signed("a", p, 0), signed("b", p, 0), signed("c", p, 0)];
     assert_eq!(signers(&whole, p, 0), 3);
@@ -208,11 +262,18 @@ fn what_others_write_convicts_nobody() {
         let parents = lab.above("d", &[p, q]);
         lab.entry("d", lab.ledger, &parents, said);
     }
-    assert!(lab.tally.evidence().iter().all(|e| e.member == name("d")), "{:?}", lab.tally.evidence());
+    assert!(
+        lab.tally.evidence().iter().all(|e| e.member == name("d")),
+        "{:?}",
+        lab.tally.evidence()
+    );
     // In a's name it cannot write at all.
     let payload = lab.payload("a", lab.ledger, &lab.above_all("a"), vec![prevote(q, 0)]);
     let forged = lab.make_by(&payload, "d");
-    assert_eq!(lab.take(forged).unwrap_err().reason, RejectReason::BadSignature);
+    assert_eq!(
+        lab.take(forged).unwrap_err().reason,
+        RejectReason::BadSignature
+    );
 }
 
 /// One vote at the end of all rounds neither counts nor takes anybody there.
@@ -226,7 +287,10 @@ fn a_vote_in_the_last_round_moves_nobody() {
     let entry = lab.say("d", vec![prevote(p, u32::MAX)]);
     assert_eq!(lab.verdicts(entry), [Some("ROUND_NOT_ENTERED")]);
     let ids = lab.above_all("a");
-    let parents: Vec<_> = ids.iter().map(|id| lab.tally.dag().find(*id).unwrap()).collect();
+    let parents: Vec<_> = ids
+        .iter()
+        .map(|id| lab.tally.dag().find(*id).unwrap())
+        .collect();
     let due = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents).due(&Patience::default());
     assert_eq!(due.step, Some(Step::Prevote(p, 0)));
     for member in ["a", "b", "c"] {

@@ -21,7 +21,11 @@ pub struct Shelf {
 impl Shelf {
     pub fn of(labs: &[&Lab]) -> Shelf {
         let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         let dir = TempDir::with_prefix_in("git-quorum-proof-", parent).unwrap();
         let mut env = Environment::scrubbed(std::env::vars_os());
         std::fs::write(dir.path().join("gitconfig"), "").unwrap();
@@ -29,20 +33,33 @@ impl Shelf {
         env.set("GIT_CONFIG_NOSYSTEM", "1");
         env.set("HOME", dir.path());
         let bare = dir.path().join("r");
-        let init = Command::new("git").env_remove("GIT_DIR").args(["init", "-q", "--bare"]).arg(&bare).status();
+        let init = Command::new("git")
+            .env_remove("GIT_DIR")
+            .args(["init", "-q", "--bare"])
+            .arg(&bare)
+            .status();
         assert!(init.unwrap().success());
         let repo = Repo::open_with(&bare, env).unwrap();
         let objects = repo.objects().unwrap();
         for made in labs.iter().flat_map(|lab| &lab.made) {
             assert_eq!(objects.write_commit(&made.raw).unwrap(), made.oid);
         }
-        Shelf { _dir: dir, repo, objects }
+        Shelf {
+            _dir: dir,
+            repo,
+            objects,
+        }
     }
 
     /// A bundle of these refs and of these commits, with the empty tree.
     pub fn bundle(&self, refs: &[(&str, Oid)], commits: &[Oid]) -> Vec<u8> {
-        let refs: Vec<_> = refs.iter().map(|(name, oid)| (format!("refs/quorum-proof/{name}"), *oid)).collect();
-        self.repo.bundle(&refs, commits.iter().copied().chain([Oid::EMPTY_TREE])).unwrap()
+        let refs: Vec<_> = refs
+            .iter()
+            .map(|(name, oid)| (format!("refs/quorum-proof/{name}"), *oid))
+            .collect();
+        self.repo
+            .bundle(&refs, commits.iter().copied().chain([Oid::EMPTY_TREE]))
+            .unwrap()
     }
 }
 
@@ -54,7 +71,10 @@ pub fn oid(lab: &Lab, id: EntryId) -> Oid {
 pub fn verdict(bytes: &[u8]) -> Result<Vec<String>, ProofError> {
     let Proof { faults, .. } = check(bytes)?;
     assert!(!faults.is_empty());
-    Ok(faults.iter().map(|fault| format!("{} {}", fault.member, fault.id)).collect())
+    Ok(faults
+        .iter()
+        .map(|fault| format!("{} {}", fault.member, fault.id))
+        .collect())
 }
 
 #[test]
@@ -63,7 +83,11 @@ fn every_fault_of_every_scene_is_proved_to_a_stranger() {
         let shelf = Shelf::of(&[&lab]);
         for fault in lab.tally.faults() {
             let proof = prove(&lab.tally, &shelf.objects, &fault).unwrap();
-            assert!(verdict(&proof).unwrap().contains(&format!("{} {}", fault.member, fault.id)));
+            assert!(
+                verdict(&proof)
+                    .unwrap()
+                    .contains(&format!("{} {}", fault.member, fault.id))
+            );
             let again = prove(&lab.tally, &shelf.objects, &fault).unwrap();
             assert!(again == proof, "the same bytes whenever it is made");
             let Proof { tally, .. } = check(&proof).unwrap();

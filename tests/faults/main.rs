@@ -2,7 +2,13 @@
 //! and files that prove nothing; the pages that say how.
 //!
 //! `FAULTS_CASES=20000 cargo test --profile search --test faults` runs more random ledgers; `FAULTS_SEED=n` starts elsewhere.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/lab.rs"]
 mod lab;

@@ -24,12 +24,18 @@ fn features_of_push_make_no_difference() {
     assert_eq!(site.at(MAIN), Some(first));
     // A signed push says the same commands, under a signature.
     let key = site.path("key");
-    let made =
-        std::process::Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
     assert!(made.unwrap().success());
     let desk = site.desk();
     site.git(&desk, &["config", "gpg.format", "ssh"], b"");
-    site.git(&desk, &["config", "user.signingKey", key.to_str().unwrap()], b"");
+    site.git(
+        &desk,
+        &["config", "user.signingKey", key.to_str().unwrap()],
+        b"",
+    );
     // (Git itself keeps the signature, before it asks any hook.)
     site.refused_late(&["--signed=true", "--force"], &[&main], &["NO_PROPOSAL"]);
     site.accepted_with(&["--signed=true"], &[&format!("{second}:refs/heads/x")]);
@@ -44,10 +50,22 @@ fn hidden_refs_stay_hidden_and_guarded() {
     let good = site.lane("a");
     for hidden in ["refs/quorum", "refs/heads", "refs"] {
         site.set("transfer.hideRefs", hidden);
-        site.refused_late(&["--force"], &[&format!("{second}:{MAIN}"), &format!("{second}:{lane}")], &[]);
-        site.refused_late(&["--force", "--atomic"], &[&format!("{second}:{MAIN}"), &good], &[]);
+        site.refused_late(
+            &["--force"],
+            &[&format!("{second}:{MAIN}"), &format!("{second}:{lane}")],
+            &[],
+        );
+        site.refused_late(
+            &["--force", "--atomic"],
+            &[&format!("{second}:{MAIN}"), &good],
+            &[],
+        );
     }
-    site.git(&site.server(), &["config", "--unset", "transfer.hideRefs"], b"");
+    site.git(
+        &site.server(),
+        &["config", "--unset", "transfer.hideRefs"],
+        b"",
+    );
     site.accepted(&[&good]);
 }
 
@@ -62,17 +80,30 @@ fn what_falls_away_takes_nothing_with_it() {
         assert!(!pushed.text.contains("[deleted]"), "{}", pushed.text);
     }
     // More refs than are asked for by name.
-    let mut many: Vec<_> = (0..150).map(|n| format!("{second}:refs/heads/b{n}")).collect();
-    site.git(&site.server(), &["symbolic-ref", "refs/heads/b77", "refs/heads/release/1"], b"");
+    let mut many: Vec<_> = (0..150)
+        .map(|n| format!("{second}:refs/heads/b{n}"))
+        .collect();
+    site.git(
+        &site.server(),
+        &["symbolic-ref", "refs/heads/b77", "refs/heads/release/1"],
+        b"",
+    );
     many.push(format!("{second}:{MAIN}"));
-    site.refused_late(&["--force", "--atomic"], &parts(&many), &["NO_PROPOSAL", "SYMBOLIC_REF"]);
+    site.refused_late(
+        &["--force", "--atomic"],
+        &parts(&many),
+        &["NO_PROPOSAL", "SYMBOLIC_REF"],
+    );
     let pushed = site.push_with(&["--force"], &parts(&many), &[]);
     assert!(
         !pushed.ok && pushed.text.contains("NO_PROPOSAL") && pushed.text.contains("SYMBOLIC_REF"),
         "{}",
         pushed.text
     );
-    assert_eq!((site.at(MAIN), site.at("refs/heads/b149")), (Some(first), Some(second)));
+    assert_eq!(
+        (site.at(MAIN), site.at("refs/heads/b149")),
+        (Some(first), Some(second))
+    );
 }
 
 #[test]
@@ -87,10 +118,17 @@ fn a_setting_that_takes_the_hooks_away_closes_the_server() {
             site.refused_late(&["--force"], &[&format!("{second}:{name}")], &[]);
         }
     }
-    site.git(&site.server(), &["config", "--unset", "core.hooksPath"], b"");
+    site.git(
+        &site.server(),
+        &["config", "--unset", "core.hooksPath"],
+        b"",
+    );
     // Shallow pushes would leave commits without their parents under refs that were decided.
     site.set("receive.shallowUpdate", "true");
-    site.refused(&[&format!("{second}:refs/heads/x")], &["GATE_UNAVAILABLE", "receive.shallowUpdate"]);
+    site.refused(
+        &[&format!("{second}:refs/heads/x")],
+        &["GATE_UNAVAILABLE", "receive.shallowUpdate"],
+    );
     site.set("receive.shallowUpdate", "false");
     site.accepted(&[&format!("{second}:refs/heads/x")]);
 }
@@ -102,13 +140,39 @@ fn a_shallow_clone_pushes_what_the_server_can_complete() {
     site.accepted(&[&format!("{second}:refs/heads/x")]);
     let shallow = site.path("shallow");
     let url = format!("file://{}", server.display());
-    site.git(&site.path(""), &["clone", "--quiet", "--depth=1", "--branch=x", &url, "shallow"], b"");
     site.git(
-        &shallow,
-        &["-c", "user.name=T", "-c", "user.email=t@x", "commit", "--quiet", "--allow-empty", "-m", "y"],
+        &site.path(""),
+        &[
+            "clone",
+            "--quiet",
+            "--depth=1",
+            "--branch=x",
+            &url,
+            "shallow",
+        ],
         b"",
     );
-    let refused = site.try_git(&shallow, &["push", "--force", "origin", "HEAD:main"], b"", &[]);
+    site.git(
+        &shallow,
+        &[
+            "-c",
+            "user.name=T",
+            "-c",
+            "user.email=t@x",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "-m",
+            "y",
+        ],
+        b"",
+    );
+    let refused = site.try_git(
+        &shallow,
+        &["push", "--force", "origin", "HEAD:main"],
+        b"",
+        &[],
+    );
     assert!(text(&refused).contains("NO_PROPOSAL"), "{}", text(&refused));
     site.git(&shallow, &["push", "--quiet", "origin", "HEAD:y"], b"");
     assert!(!server.join("shallow").exists() && site.at("refs/heads/y").is_some());
@@ -120,23 +184,36 @@ fn worktrees_of_the_server_are_no_way_round() {
     let second = site.commit(&[first], "second");
     let tree = site.path("tree");
     let p = site.propose(site.lab.ledger, first, second);
-    site.git(&site.server(), &["worktree", "add", "--quiet", tree.to_str().unwrap(), "main"], b"");
+    site.git(
+        &site.server(),
+        &["worktree", "add", "--quiet", tree.to_str().unwrap(), "main"],
+        b"",
+    );
     site.git(&tree, &["symbolic-ref", "refs/worktree/alias", MAIN], b"");
     for deny in ["refuse", "ignore", "updateInstead"] {
         site.set("receive.denyCurrentBranch", deny);
         site.refused(&[&format!("{second}:{MAIN}")], &["NO_PROPOSAL"]);
         // Pushed into the worktree itself, whose own refs Git finds there.
         site.write_entries();
-        for (name, code) in
-            [(MAIN, "NO_PROPOSAL"), ("refs/worktree/alias", "SYMBOLIC_REF"), ("refs/heads/Main", "FOLDED_NAME")]
-        {
+        for (name, code) in [
+            (MAIN, "NO_PROPOSAL"),
+            ("refs/worktree/alias", "SYMBOLIC_REF"),
+            ("refs/heads/Main", "FOLDED_NAME"),
+        ] {
             let spec = format!("{second}:{name}");
             let args = ["push", "--force", tree.to_str().unwrap(), &spec];
             let pushed = site.try_git(&site.desk(), &args, b"", &[]);
-            assert!(!pushed.status.success() && text(&pushed).contains(code), "{}", text(&pushed));
+            assert!(
+                !pushed.status.success() && text(&pushed).contains(code),
+                "{}",
+                text(&pushed)
+            );
         }
     }
-    assert_eq!((site.at(MAIN), site.git(&tree, &["rev-parse", "HEAD"], b"")), (Some(first), first.to_string()));
+    assert_eq!(
+        (site.at(MAIN), site.git(&tree, &["rev-parse", "HEAD"], b"")),
+        (Some(first), first.to_string())
+    );
     // A decision moves the ref; the files of the worktree are its owner's.
     site.decide(p);
     let mut all = site.lanes();
@@ -150,7 +227,11 @@ fn objects_of_an_alternate_count_as_here() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let alternates = site.server().join("objects/info/alternates");
-    std::fs::write(alternates, format!("{}\n", site.desk().join("objects").display())).unwrap();
+    std::fs::write(
+        alternates,
+        format!("{}\n", site.desk().join("objects").display()),
+    )
+    .unwrap();
     site.refused(&[&format!("{second}:{MAIN}")], &["NO_PROPOSAL"]);
     let p = site.propose(site.lab.ledger, first, second);
     site.decide(p);
@@ -164,19 +245,31 @@ fn objects_of_an_alternate_count_as_here() {
 #[test]
 fn the_gate_holds_on_a_server_with_reftable() {
     let charter = protecting(&[MAIN, "refs/heads/release/*"]);
-    let Some((mut site, first)) = Site::newer(charter, &["--ref-format=reftable"]) else { return };
+    let Some((mut site, first)) = Site::newer(charter, &["--ref-format=reftable"]) else {
+        return;
+    };
     let second = site.commit(&[first], "second");
     let server = site.server();
-    let link = |site: &Site, name: &str, target: &str| drop(site.git(&server, &["symbolic-ref", name, target], b""));
+    let link = |site: &Site, name: &str, target: &str| {
+        drop(site.git(&server, &["symbolic-ref", name, target], b""))
+    };
     link(&site, "refs/heads/alias", MAIN);
     link(&site, "refs/heads/far", "refs/heads/alias");
     link(&site, "refs/heads/dangling", "refs/heads/release/9");
     link(&site, "refs/heads/head", "HEAD");
-    for name in ["refs/heads/alias", "refs/heads/far", "refs/heads/dangling", "refs/heads/head"] {
+    for name in [
+        "refs/heads/alias",
+        "refs/heads/far",
+        "refs/heads/dangling",
+        "refs/heads/head",
+    ] {
         site.refused(&[&format!("{second}:{name}")], &["SYMBOLIC_REF"]);
         site.refused_late(
             &["--force", "--atomic"],
-            &[&format!("{second}:{name}"), &format!("{second}:refs/heads/x")],
+            &[
+                &format!("{second}:{name}"),
+                &format!("{second}:refs/heads/x"),
+            ],
             &["SYMBOLIC_REF"],
         );
     }
@@ -189,10 +282,20 @@ fn the_gate_holds_on_a_server_with_reftable() {
     assert_eq!(site.at(MAIN), Some(second));
     let lane = site.refs.lane(&name("d"));
     link(&site, &lane, MAIN);
-    site.refused(&[&format!("{first}:refs/heads/x")], &["GATE_UNAVAILABLE", &lane]);
+    site.refused(
+        &[&format!("{first}:refs/heads/x")],
+        &["GATE_UNAVAILABLE", &lane],
+    );
     site.git(&server, &["symbolic-ref", "--delete", &lane], b"");
     link(&site, "refs/heads/release/1", "refs/heads/trunk");
     site.accepted(&[&format!("{first}:refs/heads/other")]);
-    site.git(&server, &["update-ref", "refs/heads/trunk", &first.to_string()], b"");
-    site.refused(&[&format!("{second}:refs/heads/trunk")], &["SYMBOLIC_REF", "refs/heads/release/1"]);
+    site.git(
+        &server,
+        &["update-ref", "refs/heads/trunk", &first.to_string()],
+        b"",
+    );
+    site.refused(
+        &[&format!("{second}:refs/heads/trunk")],
+        &["SYMBOLIC_REF", "refs/heads/release/1"],
+    );
 }

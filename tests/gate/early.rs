@@ -11,8 +11,12 @@ use crate::server::*;
 
 /// Every file of the server, with its bytes.
 fn whole(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = files_below(&site.server()).into_iter().filter(|path| path.is_file());
-    files.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    let files = files_below(&site.server())
+        .into_iter()
+        .filter(|path| path.is_file());
+    files
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect()
 }
 
 fn counted(site: &Site) -> String {
@@ -30,7 +34,11 @@ fn a_refused_push_leaves_the_server_as_it_was_to_the_last_byte() {
     let genesis = site.lab.ledger;
     let second = site.commit(&[first], "second");
     let p = site.propose(genesis, first, second);
-    let all = [site.lane("a"), site.proposal_ref(p), format!("{second}:{MAIN}")];
+    let all = [
+        site.lane("a"),
+        site.proposal_ref(p),
+        format!("{second}:{MAIN}"),
+    ];
     let said = site.lab.payload("b", genesis, &[genesis], vec![]);
     let unsigned = git_quorum::ledger::encode(&said, &[site.oid(genesis)], 1_700_000_099).unwrap();
     let forged = site.store(&sign(&unsigned, "c"));
@@ -41,14 +49,30 @@ fn a_refused_push_leaves_the_server_as_it_was_to_the_last_byte() {
         (vec![format!("{second}:{MAIN}")], "NO_PROPOSAL"),
         (vec![format!("{large}:{MAIN}")], "NO_PROPOSAL"),
         (all.to_vec(), "NOT_DECIDED"),
-        (vec![format!("{forged}:{}", site.refs.lane(&name("b")))], "BAD_SIGNATURE"),
+        (
+            vec![format!("{forged}:{}", site.refs.lane(&name("b")))],
+            "BAD_SIGNATURE",
+        ),
         (vec![format!("{second}:refs/quorum/x/y")], "STRAY_NAME"),
-        (vec![format!("{second}:refs/heads/main/x"), format!("{second}:refs/heads/Main")], "FOLDED_NAME"),
+        (
+            vec![
+                format!("{second}:refs/heads/main/x"),
+                format!("{second}:refs/heads/Main"),
+            ],
+            "FOLDED_NAME",
+        ),
     ] {
         for atomic in ["--no-atomic", "--atomic"] {
-            let pushed = site.refused_with(&["--force", atomic], &parts(&specs), &[code, "pre-receive hook declined"]);
+            let pushed = site.refused_with(
+                &["--force", atomic],
+                &parts(&specs),
+                &[code, "pre-receive hook declined"],
+            );
             assert_eq!(pushed.text.matches(code).count(), 1, "{}", pushed.text);
-            assert!(whole(&site) == before && counted(&site) == count, "{specs:?} left something behind");
+            assert!(
+                whole(&site) == before && counted(&site) == count,
+                "{specs:?} left something behind"
+            );
         }
     }
 }
@@ -56,7 +80,11 @@ fn a_refused_push_leaves_the_server_as_it_was_to_the_last_byte() {
 #[test]
 fn without_it_everything_is_refused_all_the_same() {
     let (mut site, first) = Site::new();
-    site.git(&site.server(), &["symbolic-ref", "refs/heads/alias", MAIN], b"");
+    site.git(
+        &site.server(),
+        &["symbolic-ref", "refs/heads/alias", MAIN],
+        b"",
+    );
     let second = site.commit(&[first], "second");
     for off in [true, false] {
         let hook = site.server().join("hooks/pre-receive");
@@ -78,7 +106,11 @@ fn without_it_everything_is_refused_all_the_same() {
                 site.refused_late(options, &[&format!("{second}:{name}")], &[code]);
                 let ordinary = format!("{second}:refs/heads/x");
                 if options.len() > 1 {
-                    site.refused_late(options, &[&format!("{second}:{name}"), &ordinary], &[code, "OTHER_REF_REFUSED"]);
+                    site.refused_late(
+                        options,
+                        &[&format!("{second}:{name}"), &ordinary],
+                        &[code, "OTHER_REF_REFUSED"],
+                    );
                 }
             }
         }
@@ -102,7 +134,10 @@ fn it_waits_for_nobody() {
 #[test]
 fn what_changed_since_is_judged_anew() {
     let (mut site, first) = Site::new();
-    let (second, other) = (site.commit(&[first], "second"), site.commit(&[first], "other"));
+    let (second, other) = (
+        site.commit(&[first], "second"),
+        site.commit(&[first], "other"),
+    );
     site.accepted(&[&format!("{other}:refs/heads/other")]);
     let p = site.propose(site.lab.ledger, first, second);
     site.decide(p);
@@ -111,31 +146,53 @@ fn what_changed_since_is_judged_anew() {
     std::fs::write(site.server().join("hooks/ours"), ours).unwrap();
     run_bit(&site.server().join("hooks/ours"), true);
     let raced = format!("env -u GIT_QUARANTINE_PATH git update-ref {MAIN} {other}");
-    site.hook("pre-receive", &format!("#!/bin/sh\nhooks/ours || exit 1\n{raced}\n"));
+    site.hook(
+        "pre-receive",
+        &format!("#!/bin/sh\nhooks/ours || exit 1\n{raced}\n"),
+    );
     let mut all = site.lanes();
     all.extend([site.proposal_ref(p), format!("{second}:{MAIN}")]);
     let pushed = site.push_with(&["--force"], &parts(&all), &[]);
-    assert!(!pushed.ok && pushed.text.contains("WRONG_FROM"), "{}", pushed.text);
-    assert_eq!((site.at(MAIN), site.at(&site.refs.lane(&name("a")))), (Some(other), None));
+    assert!(
+        !pushed.ok && pushed.text.contains("WRONG_FROM"),
+        "{}",
+        pushed.text
+    );
+    assert_eq!(
+        (site.at(MAIN), site.at(&site.refs.lane(&name("a")))),
+        (Some(other), None)
+    );
 }
 
 #[test]
 fn a_hook_that_is_chained_is_asked_about_the_same_push() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
-    let (hook, theirs) = (site.server().join("hooks/pre-receive"), site.server().join("hooks/theirs"));
+    let (hook, theirs) = (
+        site.server().join("hooks/pre-receive"),
+        site.server().join("hooks/theirs"),
+    );
     let script = std::fs::read_to_string(&hook).unwrap();
     let chained = script.replace("chained=''", &format!("chained='{}'", theirs.display()));
     assert_ne!(chained, script);
     site.hook("pre-receive", &chained);
     site.hook("theirs", "#!/bin/sh\ncat >> asked\n! grep -q refs/heads/no asked || { echo 'not here' >&2; exit 3; }\n");
-    site.accepted(&[&format!("{second}:refs/heads/x"), &format!("{second}:refs/heads/y")]);
+    site.accepted(&[
+        &format!("{second}:refs/heads/x"),
+        &format!("{second}:refs/heads/y"),
+    ]);
     let asked = std::fs::read_to_string(site.server().join("asked")).unwrap();
     let zero = "0".repeat(40);
-    assert_eq!(asked, format!("{zero} {second} refs/heads/x\n{zero} {second} refs/heads/y\n"));
+    assert_eq!(
+        asked,
+        format!("{zero} {second} refs/heads/x\n{zero} {second} refs/heads/y\n")
+    );
     // Ours comes first, and what it refuses nobody else is bothered with.
     site.refused(&[&format!("{second}:{MAIN}")], &["NO_PROPOSAL"]);
-    assert_eq!(std::fs::read_to_string(site.server().join("asked")).unwrap(), asked);
+    assert_eq!(
+        std::fs::read_to_string(site.server().join("asked")).unwrap(),
+        asked
+    );
     site.refused(&[&format!("{second}:refs/heads/no")], &["not here"]);
 }
 
@@ -149,9 +206,18 @@ fn what_it_cannot_read_it_refuses() {
         command.current_dir(site.server()).output().unwrap()
     };
     let line = format!("{first} {first} refs/heads/x");
-    for bad in ["x\\n", &format!("{line}\\n\\n"), &line, &format!("{line}\\nrubbish\\n")] {
+    for bad in [
+        "x\\n",
+        &format!("{line}\\n\\n"),
+        &line,
+        &format!("{line}\\nrubbish\\n"),
+    ] {
         let output = ask(&site, bad);
-        assert!(!output.status.success() && text(&output).contains("GATE_UNAVAILABLE"), "{bad}: {}", text(&output));
+        assert!(
+            !output.status.success() && text(&output).contains("GATE_UNAVAILABLE"),
+            "{bad}: {}",
+            text(&output)
+        );
     }
     assert!(ask(&site, &format!("{line}\\n")).status.success());
     let config = site.server().join("config");

@@ -21,8 +21,16 @@ fn refused_everywhere(site: &mut Site, name: &str, to: Oid, code: &str) {
     for spec in [format!("{to}:{name}"), format!(":{name}")] {
         site.refused(&[&spec], &[code]);
         site.refused_with(&["--force", "--atomic"], &[&spec], &[code]);
-        site.refused_late(&["--force", "--atomic"], &[&spec, &format!("{to}:refs/heads/beside")], &[code]);
-        let pushed = site.push_with(&["--force"], &[&spec, &format!("{to}:refs/heads/beside")], &[]);
+        site.refused_late(
+            &["--force", "--atomic"],
+            &[&spec, &format!("{to}:refs/heads/beside")],
+            &[code],
+        );
+        let pushed = site.push_with(
+            &["--force"],
+            &[&spec, &format!("{to}:refs/heads/beside")],
+            &[],
+        );
         assert!(!pushed.ok && pushed.text.contains(code), "{}", pushed.text);
         assert_eq!(site.at("refs/heads/beside"), Some(to));
         site.accepted(&[":refs/heads/beside"]);
@@ -45,7 +53,10 @@ fn a_symbolic_ref_to_a_guarded_ref_is_not_pushed_to() {
         ("refs/heads/to-new-lane", &format!("{quorum}lane/z")),
         ("refs/heads/to-folded", "refs/heads/Main"),
         ("refs/heads/to-replace", &format!("refs/replace/{first}")),
-        ("refs/heads/to-namespace", "refs/namespaces/n/refs/heads/main"),
+        (
+            "refs/heads/to-namespace",
+            "refs/namespaces/n/refs/heads/main",
+        ),
         ("refs/bisect/alias", MAIN),
         ("refs/worktree/alias", MAIN),
         ("refs/stash", MAIN),
@@ -67,14 +78,22 @@ fn a_symbolic_ref_to_a_guarded_ref_is_not_pushed_to() {
     odd.iter().for_each(|(name, text)| write(&site, name, text));
     for (name, _) in odd {
         site.refused(&[&format!("{second}:{name}")], &["SYMBOLIC_REF"]);
-        site.refused_with(&["--force", "--atomic"], &[&format!("{second}:{name}")], &["SYMBOLIC_REF"]);
+        site.refused_with(
+            &["--force", "--atomic"],
+            &[&format!("{second}:{name}")],
+            &["SYMBOLIC_REF"],
+        );
     }
     assert_eq!(site.at(MAIN), Some(first));
     // Beside a lane, which does not suffer from it.
     site.lab.say("a", vec![]);
     let with_lane = [site.lane("a"), format!("{second}:refs/heads/alias")];
     let pushed = site.push_with(&[], &parts(&with_lane), &[]);
-    assert!(!pushed.ok && site.at(&lane).is_some() && site.at(MAIN) == Some(first), "{}", pushed.text);
+    assert!(
+        !pushed.ok && site.at(&lane).is_some() && site.at(MAIN) == Some(first),
+        "{}",
+        pushed.text
+    );
 }
 
 #[test]
@@ -87,7 +106,12 @@ fn a_link_of_the_file_system_is_no_way_round() {
     symlink("refs/heads/main", refs.join("heads/old-style")).unwrap();
     symlink("heads", refs.join("same")).unwrap();
     symlink("../heads", refs.join("tags/up")).unwrap();
-    for name in ["refs/heads/old-style", "refs/same/main", "refs/same/x", "refs/tags/up/main"] {
+    for name in [
+        "refs/heads/old-style",
+        "refs/same/main",
+        "refs/same/x",
+        "refs/tags/up/main",
+    ] {
         site.refused(&[&format!("{second}:{name}")], &["SYMBOLIC_REF"]);
     }
     assert_eq!(site.at(MAIN), Some(first));
@@ -95,7 +119,10 @@ fn a_link_of_the_file_system_is_no_way_round() {
     std::fs::rename(refs.join("heads"), refs.join("tops")).unwrap();
     symlink("tops", refs.join("heads")).unwrap();
     for name in ["refs/tops/main", "refs/tops/x", "refs/heads/x"] {
-        site.refused(&[&format!("{second}:{name}")], &["GATE_UNAVAILABLE", "behind a link"]);
+        site.refused(
+            &[&format!("{second}:{name}")],
+            &["GATE_UNAVAILABLE", "behind a link"],
+        );
     }
 }
 
@@ -106,13 +133,23 @@ fn ordinary_symbolic_refs_work_as_ever() {
     site.accepted(&[&format!("{first}:refs/heads/topic")]);
     link(&site, "refs/heads/alias", "refs/heads/topic");
     link(&site, "refs/heads/dangling", "refs/heads/none");
-    site.accepted(&[&format!("{second}:refs/heads/alias"), &format!("{second}:refs/heads/dangling")]);
-    assert_eq!((site.at("refs/heads/topic"), site.at("refs/heads/none")), (Some(second), Some(second)));
+    site.accepted(&[
+        &format!("{second}:refs/heads/alias"),
+        &format!("{second}:refs/heads/dangling"),
+    ]);
+    assert_eq!(
+        (site.at("refs/heads/topic"), site.at("refs/heads/none")),
+        (Some(second), Some(second))
+    );
     // Not in one transaction with lanes: Git alone follows it.
     site.lab.say("a", vec![]);
     let lane = site.lane("a");
     let alias = format!("{first}:refs/heads/alias");
-    site.refused_late(&["--force", "--atomic"], &[&lane, &alias], &["SERVER_SETTING", "by itself"]);
+    site.refused_late(
+        &["--force", "--atomic"],
+        &[&lane, &alias],
+        &["SERVER_SETTING", "by itself"],
+    );
     site.accepted(&[&lane, &alias]);
     assert_eq!(site.at("refs/heads/topic"), Some(first));
 }
@@ -121,7 +158,11 @@ fn ordinary_symbolic_refs_work_as_ever() {
 fn shown_through(charter: Charter, options: &[&str]) -> (Site, Oid) {
     let (mut site, first) = Site::with(charter, options);
     site.accepted(&[&format!("{first}:refs/heads/trunk")]);
-    site.git(&site.server(), &["update-ref", "--no-deref", "-d", MAIN], b"");
+    site.git(
+        &site.server(),
+        &["update-ref", "--no-deref", "-d", MAIN],
+        b"",
+    );
     link(&site, MAIN, "refs/heads/trunk");
     (site, first)
 }
@@ -131,20 +172,36 @@ fn a_symbolic_ref_at_a_protected_name_stands_still_and_so_does_what_it_shows() {
     let (mut site, first) = shown_through(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
     let second = site.commit(&[first], "second");
     refused_everywhere(&mut site, "refs/heads/trunk", second, "SYMBOLIC_REF");
-    site.refused(&[&format!("{second}:refs/heads/trunk")], &[MAIN, "git symbolic-ref --delete"]);
+    site.refused(
+        &[&format!("{second}:refs/heads/trunk")],
+        &[MAIN, "git symbolic-ref --delete"],
+    );
     let p = site.propose(site.lab.ledger, first, second);
     site.decide(p);
     let mut all = site.lanes();
     all.extend([site.proposal_ref(p), format!("{second}:{MAIN}")]);
-    site.refused(&parts(&all), &["SYMBOLIC_REF", "git symbolic-ref --delete refs/heads/main"]);
+    site.refused(
+        &parts(&all),
+        &["SYMBOLIC_REF", "git symbolic-ref --delete refs/heads/main"],
+    );
     // Also one that is not there yet, below a pattern.
     link(&site, "refs/heads/release/1", "refs/heads/later");
-    site.refused(&[&format!("{second}:refs/heads/later")], &["SYMBOLIC_REF", "refs/heads/release/1"]);
+    site.refused(
+        &[&format!("{second}:refs/heads/later")],
+        &["SYMBOLIC_REF", "refs/heads/release/1"],
+    );
     // Once it is a ref of its own, the decision lands.
     site.git(&site.server(), &["symbolic-ref", "--delete", MAIN], b"");
-    site.git(&site.server(), &["update-ref", MAIN, &first.to_string()], b"");
+    site.git(
+        &site.server(),
+        &["update-ref", MAIN, &first.to_string()],
+        b"",
+    );
     site.accepted(&parts(&all));
-    assert_eq!((site.at(MAIN), site.at("refs/heads/trunk")), (Some(second), Some(first)));
+    assert_eq!(
+        (site.at(MAIN), site.at("refs/heads/trunk")),
+        (Some(second), Some(first))
+    );
 }
 
 #[test]
@@ -157,7 +214,10 @@ fn nothing_lands_by_itself_at_a_symbolic_ref() {
     all.push(site.proposal_ref(p));
     let pushed = site.accepted(&parts(&all));
     assert!(pushed.text.contains("symbolic ref"), "{}", pushed.text);
-    assert_eq!((site.at(MAIN), site.at("refs/heads/trunk")), (Some(first), Some(first)));
+    assert_eq!(
+        (site.at(MAIN), site.at("refs/heads/trunk")),
+        (Some(first), Some(first))
+    );
 }
 
 #[test]
@@ -168,7 +228,10 @@ fn a_symbolic_ref_among_the_lanes_stops_the_gate() {
     for name in [lane, proposal] {
         for target in ["refs/heads/x", MAIN, &genesis] {
             link(&site, &name, target);
-            site.refused(&[&format!("{first}:refs/heads/x")], &["GATE_UNAVAILABLE", &name]);
+            site.refused(
+                &[&format!("{first}:refs/heads/x")],
+                &["GATE_UNAVAILABLE", &name],
+            );
             site.git(&site.server(), &["symbolic-ref", "--delete", &name], b"");
         }
     }

@@ -17,8 +17,17 @@ use crate::server::*;
 fn start(site: &mut Site, specs: &[String], fault: &str) -> Child {
     site.write_entries();
     let mut push = site.git_command(&site.desk());
-    push.args(["push", "--porcelain", "--force", site.server().to_str().unwrap()]).args(specs);
-    push.env("GIT_QUORUM_FAULT", fault).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    push.args([
+        "push",
+        "--porcelain",
+        "--force",
+        site.server().to_str().unwrap(),
+    ])
+    .args(specs);
+    push.env("GIT_QUORUM_FAULT", fault)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     push.spawn().unwrap()
 }
 
@@ -70,13 +79,20 @@ fn crowd(count: usize) -> (Vec<String>, Charter) {
 fn push_all(site: &mut Site, specs: &[String]) {
     let mut waiting = specs.to_vec();
     for _ in 0..10 {
-        let running: Vec<_> =
-            waiting.drain(..).map(|spec| (start(site, std::slice::from_ref(&spec), ""), spec)).collect();
+        let running: Vec<_> = waiting
+            .drain(..)
+            .map(|spec| (start(site, std::slice::from_ref(&spec), ""), spec))
+            .collect();
         for (push, spec) in running {
             let output = push.wait_with_output().unwrap();
             if !output.status.success() {
                 let said = text(&output);
-                assert!(["GATE_BUSY", "CONFLICT"].iter().any(|code| said.contains(code)), "{said}");
+                assert!(
+                    ["GATE_BUSY", "CONFLICT"]
+                        .iter()
+                        .any(|code| said.contains(code)),
+                    "{said}"
+                );
                 waiting.push(spec);
             }
         }
@@ -111,10 +127,18 @@ fn votes_that_many_members_push_at_once_are_all_there_and_decide() {
         push_all(&mut site, &lanes);
         let held = site.server_refs();
         for member in &names {
-            assert_eq!(held[&site.refs.lane(&name(member))], site.oid(site.lab.tip(member)), "{member}");
+            assert_eq!(
+                held[&site.refs.lane(&name(member))],
+                site.oid(site.lab.tip(member)),
+                "{member}"
+            );
         }
     }
-    assert_eq!(site.at(MAIN), Some(second), "the last vote that was needed landed it");
+    assert_eq!(
+        site.at(MAIN),
+        Some(second),
+        "the last vote that was needed landed it"
+    );
 }
 
 #[test]
@@ -122,23 +146,40 @@ fn an_entry_cites_as_many_others_as_the_limit_allows_and_no_more() {
     let (mut site, _) = Site::new();
     let ledger = site.lab.ledger;
     let root = site.lab.entry("b", ledger, &[ledger], vec![]);
-    let forks: Vec<_> = (0..256).map(|_| site.lab.entry("b", ledger, &[root], vec![])).collect();
+    let forks: Vec<_> = (0..256)
+        .map(|_| site.lab.entry("b", ledger, &[root], vec![]))
+        .collect();
     let most = site.lab.above("a", &forks[..255]);
     assert_eq!(most.len(), 256);
     site.lab.entry("a", ledger, &most, vec![]);
     let lane = site.lane("a");
     site.accepted(&[&lane]);
     // One more: made by hand, as no tool would.
-    let payload = site.lab.payload("c", ledger, &[&[ledger], &forks[..255]].concat(), vec![]);
+    let payload = site
+        .lab
+        .payload("c", ledger, &[&[ledger], &forks[..255]].concat(), vec![]);
     let entry = site.lab.make(&payload);
     let (last, more) = (forks[254], forks[255]);
     let text = String::from_utf8(entry.raw).unwrap();
     let header = |id| format!("parent {}\n", site.oid(id));
     let text = text.replacen(&header(last), &(header(last) + &header(more)), 1);
-    let text = text.replacen(&format!("\"{last}\"]"), &format!("\"{last}\",\"{more}\"]"), 1);
-    assert_eq!((text.matches("\nparent ").count(), text.matches(&more.to_string()).count()), (257, 1));
+    let text = text.replacen(
+        &format!("\"{last}\"]"),
+        &format!("\"{last}\",\"{more}\"]"),
+        1,
+    );
+    assert_eq!(
+        (
+            text.matches("\nparent ").count(),
+            text.matches(&more.to_string()).count()
+        ),
+        (257, 1)
+    );
     let over = site.store(text.as_bytes());
-    site.refused(&[&format!("{over}:{}", site.refs.lane(&name("c")))], &["LIMIT_EXCEEDED"]);
+    site.refused(
+        &[&format!("{over}:{}", site.refs.lane(&name("c")))],
+        &["LIMIT_EXCEEDED"],
+    );
 }
 
 fn proposing(site: &mut Site, first: Oid) -> (EntryId, Vec<String>) {
@@ -161,17 +202,29 @@ fn others_push_while_the_objects_of_a_proposal_are_looked_at() {
     site.accepted(&[&format!("{first}:refs/heads/x")]);
     assert!(held.release());
     let held = site.server_refs();
-    assert!(["a", "b"].iter().all(|member| held.contains_key(&site.refs.lane(&name(member)))));
+    assert!(
+        ["a", "b"]
+            .iter()
+            .all(|member| held.contains_key(&site.refs.lane(&name(member))))
+    );
 }
 
 /// The points that a push came by, in order.
 fn points(file: &Path) -> Vec<String> {
     let points = std::fs::read_to_string(file).unwrap_or_default();
-    points.lines().map(str::to_owned).filter(|point| point.starts_with("gate.")).collect()
+    points
+        .lines()
+        .map(str::to_owned)
+        .filter(|point| point.starts_with("gate."))
+        .collect()
 }
 
 /// Pushes, and moves refs of the server after the push was looked at and before it has the lock.
-fn trace(site: &mut Site, specs: &[String], meanwhile: impl FnOnce(&mut Site)) -> (bool, Vec<String>) {
+fn trace(
+    site: &mut Site,
+    specs: &[String],
+    meanwhile: impl FnOnce(&mut Site),
+) -> (bool, Vec<String>) {
     let file = site.path("trace");
     let _ = std::fs::remove_file(&file);
     run_bit(&site.server().join("hooks/pre-receive"), false);
@@ -188,11 +241,19 @@ fn trace(site: &mut Site, specs: &[String], meanwhile: impl FnOnce(&mut Site)) -
 
 /// After each look at objects the push has yet to wait for the lock.
 fn assert_looked_before_the_lock(points: &[String], least: usize) {
-    let looks: Vec<_> = (0..points.len()).filter(|place| points[*place] == "gate.objects").collect();
+    let looks: Vec<_> = (0..points.len())
+        .filter(|place| points[*place] == "gate.objects")
+        .collect();
     assert!(looks.len() >= least, "{points:?}");
     for place in looks {
-        let next = points[place..].iter().find(|point| *point != "gate.objects");
-        assert_eq!(next.map(String::as_str), Some("gate.unlocked"), "{points:?}");
+        let next = points[place..]
+            .iter()
+            .find(|point| *point != "gate.objects");
+        assert_eq!(
+            next.map(String::as_str),
+            Some("gate.unlocked"),
+            "{points:?}"
+        );
     }
 }
 
@@ -228,10 +289,22 @@ fn what_becomes_due_in_between_is_looked_at_before_the_lock_all_the_same() {
     let others = [site.lane("b"), specs[1].clone()];
     let (ok, points) = trace(&mut site, &specs[..1], |site| {
         let (server, desk) = (site.server(), site.desk());
-        site.git(&server, &[&["fetch", "-q", desk.to_str().unwrap()], &parts(&others)[..]].concat(), b"");
+        site.git(
+            &server,
+            &[
+                &["fetch", "-q", desk.to_str().unwrap()],
+                &parts(&others)[..],
+            ]
+            .concat(),
+            b"",
+        );
     });
     assert!(ok);
-    assert_eq!((times(&points, "gate.locked"), times(&points, "gate.marked")), (2, 1), "{points:?}");
+    assert_eq!(
+        (times(&points, "gate.locked"), times(&points, "gate.marked")),
+        (2, 1),
+        "{points:?}"
+    );
     assert_looked_before_the_lock(&points, 1);
     assert_eq!(site.at(&site.refs.lane(&name("a"))), Some(site.oid(p)));
 }
@@ -239,12 +312,21 @@ fn what_becomes_due_in_between_is_looked_at_before_the_lock_all_the_same() {
 /// So many short reviews of a member, one above the other.
 fn chatter(site: &mut Site, member: &str, about: EntryId, count: usize) -> Vec<EntryId> {
     let ledger = site.lab.ledger;
-    let say =
-        |text: String| Statement::Review(Review { evidence: vec![], proposal: about, text, verdict: Verdict::Abstain });
+    let say = |text: String| {
+        Statement::Review(Review {
+            evidence: vec![],
+            proposal: about,
+            text,
+            verdict: Verdict::Abstain,
+        })
+    };
     let mut said = Vec::new();
     for n in 0..count {
         let parents = site.lab.above(member, &[about]);
-        said.push(site.lab.entry(member, ledger, &parents, vec![say(format!("{n}"))]));
+        said.push(
+            site.lab
+                .entry(member, ledger, &parents, vec![say(format!("{n}"))]),
+        );
     }
     said
 }
@@ -257,9 +339,15 @@ fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
     let said = chatter(&mut site, "d", p, 60);
     site.set("quorum.maxPush", "50000");
     let lane = site.lane("d");
-    let refused = site.refused(&[&lane], &["TOO_MUCH", "quorum.maxPush", "pre-receive hook declined"]);
+    let refused = site.refused(
+        &[&lane],
+        &["TOO_MUCH", "quorum.maxPush", "pre-receive hook declined"],
+    );
     assert!(
-        refused.text.contains(&format!("git push REMOTE {0}~10000:{0}", site.refs.lane(&name("d")))),
+        refused.text.contains(&format!(
+            "git push REMOTE {0}~10000:{0}",
+            site.refs.lane(&name("d"))
+        )),
         "{}",
         refused.text
     );
@@ -270,10 +358,17 @@ fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
         let part = site.lane_at("d", said[half]);
         site.accepted(&[&part]);
     }
-    assert_eq!(site.at(&site.refs.lane(&name("d"))), Some(site.oid(said[59])));
+    assert_eq!(
+        site.at(&site.refs.lane(&name("d"))),
+        Some(site.oid(said[59]))
+    );
     for bad in ["much", "0", "-1"] {
         site.set("quorum.maxPush", bad);
-        site.refused_late(&["--force"], &[&format!("{first}:refs/heads/x")], &["GATE_UNAVAILABLE", "quorum.maxPush"]);
+        site.refused_late(
+            &["--force"],
+            &[&format!("{first}:refs/heads/x")],
+            &["GATE_UNAVAILABLE", "quorum.maxPush"],
+        );
     }
 }
 
@@ -283,12 +378,19 @@ fn entries_that_join_many_forks_count_with_what_they_ask_for() {
     let (mut site, _) = Site::new();
     let ledger = site.lab.ledger;
     let root = site.lab.entry("d", ledger, &[ledger], vec![]);
-    let forks: Vec<_> = (0..1_000).map(|_| site.lab.entry("d", ledger, &[root], vec![])).collect();
+    let forks: Vec<_> = (0..1_000)
+        .map(|_| site.lab.entry("d", ledger, &[root], vec![]))
+        .collect();
     // Each part knows others of the forks, and no two know the same.
-    let knows = |n: usize, fork: &EntryId| Digest::of(format!("{n} {fork}").as_bytes()).bytes()[0] < 50;
+    let knows =
+        |n: usize, fork: &EntryId| Digest::of(format!("{n} {fork}").as_bytes()).bytes()[0] < 50;
     let parts: Vec<_> = (0..12)
         .map(|n| {
-            let cited: Vec<_> = forks.iter().copied().filter(|fork| knows(n, fork)).collect();
+            let cited: Vec<_> = forks
+                .iter()
+                .copied()
+                .filter(|fork| knows(n, fork))
+                .collect();
             site.lab.entry("d", ledger, &cited, vec![])
         })
         .collect();
@@ -296,14 +398,29 @@ fn entries_that_join_many_forks_count_with_what_they_ask_for() {
     let lane = site.lane_at("d", all);
     site.accepted(&[&lane]);
     let before = site.lab.tally.dag().knowing_cost();
-    let pairs: Vec<_> =
-        parts.iter().enumerate().flat_map(|(place, one)| parts[..place].iter().map(|other| [*one, *other])).collect();
-    let joins: Vec<_> = pairs.iter().map(|pair| site.lab.entry("d", ledger, pair, vec![])).collect();
+    let pairs: Vec<_> = parts
+        .iter()
+        .enumerate()
+        .flat_map(|(place, one)| parts[..place].iter().map(|other| [*one, *other]))
+        .collect();
+    let joins: Vec<_> = pairs
+        .iter()
+        .map(|pair| site.lab.entry("d", ledger, pair, vec![]))
+        .collect();
     let cost = site.lab.tally.dag().knowing_cost() - before;
-    let bytes: usize = site.lab.made.iter().rev().take(joins.len()).map(|made| made.raw.len()).sum();
+    let bytes: usize = site
+        .lab
+        .made
+        .iter()
+        .rev()
+        .take(joins.len())
+        .map(|made| made.raw.len())
+        .sum();
     assert!(cost > 3 * bytes, "{cost} for {bytes} bytes of entries");
     site.set("quorum.maxPush", &(2 * bytes).to_string());
-    let tip = site.lab.entry("d", ledger, &[&[all], &joins[..]].concat(), vec![]);
+    let tip = site
+        .lab
+        .entry("d", ledger, &[&[all], &joins[..]].concat(), vec![]);
     let lane = site.lane_at("d", tip);
     site.refused(&[&lane], &["TOO_MUCH"]);
     let mut at = all;
@@ -326,22 +443,42 @@ fn a_flood_is_judged_once() {
     let (flood, other) = ([site.lane("d")], site.lane("b"));
     let (ok, points) = trace(&mut site, &flood, |site| {
         let (server, desk) = (site.server(), site.desk());
-        site.git(&server, &["fetch", "-q", desk.to_str().unwrap(), &other], b"");
+        site.git(
+            &server,
+            &["fetch", "-q", desk.to_str().unwrap(), &other],
+            b"",
+        );
     });
     assert!(ok);
     assert_eq!(times(&points, "gate.locked"), 1, "{points:?}");
-    assert_eq!(site.at(&site.refs.lane(&name("d"))), Some(site.oid(*said.last().unwrap())));
+    assert_eq!(
+        site.at(&site.refs.lane(&name("d"))),
+        Some(site.oid(*said.last().unwrap()))
+    );
     // Entries in the middle of the lane are not looked at any more: so nobody misses them.
     let gone = site.oid(said[500]).to_string();
-    let (unpacked, packs) = (site.server().join("objects"), site.server().join("objects/pack"));
+    let (unpacked, packs) = (
+        site.server().join("objects"),
+        site.server().join("objects/pack"),
+    );
     let file = unpacked.join(&gone[..2]).join(&gone[2..]);
     if !file.exists() {
         let aside = site.path("packs");
         std::fs::rename(&packs, &aside).unwrap();
         std::fs::create_dir(&packs).unwrap();
-        for pack in std::fs::read_dir(&aside).unwrap().map(|entry| entry.unwrap().path()) {
-            if pack.extension().is_some_and(|extension| extension == "pack") {
-                site.git(&site.server(), &["unpack-objects", "-q"], &std::fs::read(pack).unwrap());
+        for pack in std::fs::read_dir(&aside)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+        {
+            if pack
+                .extension()
+                .is_some_and(|extension| extension == "pack")
+            {
+                site.git(
+                    &site.server(),
+                    &["unpack-objects", "-q"],
+                    &std::fs::read(pack).unwrap(),
+                );
             }
         }
     }
@@ -364,10 +501,18 @@ fn little_is_judged_under_the_lock_and_for_more_the_push_comes_again() {
         let (own, other) = ([site.lane("d")], site.lane("b"));
         let (ok, points) = trace(&mut site, &own, |site| {
             let (server, desk) = (site.server(), site.desk());
-            site.git(&server, &["fetch", "-q", desk.to_str().unwrap(), &other], b"");
+            site.git(
+                &server,
+                &["fetch", "-q", desk.to_str().unwrap(), &other],
+                b"",
+            );
         });
         assert!(ok);
-        assert_eq!((times(&points, "gate.locked"), times(&points, "gate.marked")), (rounds, 1), "{points:?}");
+        assert_eq!(
+            (times(&points, "gate.locked"), times(&points, "gate.marked")),
+            (rounds, 1),
+            "{points:?}"
+        );
         chatter(&mut site, "d", p, 1);
     }
 }
@@ -383,8 +528,12 @@ fn a_lane_in_pieces_is_a_lane() {
     let mut at = root;
     for _ in 0..4 {
         let voices = || vec![approve(p), prevote(p, 0)];
-        let forks: Vec<_> = (0..255).map(|_| site.lab.entry("d", ledger, &[at], voices())).collect();
-        at = site.lab.entry("d", ledger, &[&[at], &forks[..]].concat(), vec![]);
+        let forks: Vec<_> = (0..255)
+            .map(|_| site.lab.entry("d", ledger, &[at], voices()))
+            .collect();
+        at = site
+            .lab
+            .entry("d", ledger, &[&[at], &forks[..]].concat(), vec![]);
     }
     let lane = site.lane("d");
     site.accepted(&[&lane]);
@@ -405,11 +554,18 @@ fn a_lane_in_pieces_is_a_lane() {
 fn processes(site: &Site, args: &[&str]) -> (usize, serde_json::Value) {
     let trace = site.path("processes");
     let mut command = site.quorum_command(&site.server());
-    let output = command.args(args).env("GIT_TRACE2_EVENT", &trace).output().unwrap();
+    let output = command
+        .args(args)
+        .env("GIT_TRACE2_EVENT", &trace)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let events = std::fs::read_to_string(&trace).unwrap();
     std::fs::remove_file(&trace).unwrap();
-    let started = events.lines().filter(|line| line.contains("\"event\":\"start\"")).count();
+    let started = events
+        .lines()
+        .filter(|line| line.contains("\"event\":\"start\""))
+        .count();
     let mut envelope: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     (started, envelope["data"].take())
 }
@@ -418,8 +574,13 @@ fn processes(site: &Site, args: &[&str]) -> (usize, serde_json::Value) {
 fn a_thousand_open_proposals_cost_commands_no_more_processes_than_one() {
     let (mut site, first) = Site::new();
     let (p, mut specs) = proposing(&mut site, first);
-    let Statement::Propose(one) =
-        site.lab.tally.dag().entry(site.lab.tally.dag().find(p).unwrap()).statements[0].clone()
+    let Statement::Propose(one) = site
+        .lab
+        .tally
+        .dag()
+        .entry(site.lab.tally.dag().find(p).unwrap())
+        .statements[0]
+        .clone()
     else {
         unreachable!()
     };
@@ -427,7 +588,10 @@ fn a_thousand_open_proposals_cost_commands_no_more_processes_than_one() {
     let few = [&["status", "--json"][..], &["log", "--json"]].map(|args| processes(&site, args).0);
     let ledger = site.lab.ledger;
     for n in 0..999 {
-        let rival = Statement::Propose(git_quorum::ledger::RefProposal { title: format!("rival {n}"), ..one.clone() });
+        let rival = Statement::Propose(git_quorum::ledger::RefProposal {
+            title: format!("rival {n}"),
+            ..one.clone()
+        });
         let tip = site.lab.tip("a");
         let id = site.lab.entry("a", ledger, &[tip], vec![rival]);
         specs.push(format!("{}:{}", one.to.unwrap(), site.refs.proposal(id)));
@@ -436,7 +600,13 @@ fn a_thousand_open_proposals_cost_commands_no_more_processes_than_one() {
     site.accepted(&parts(&specs));
     let (many, status) = processes(&site, &["status", "--json"]);
     assert_eq!(many, few[0]);
-    assert_eq!((status["proposals"].as_array().unwrap().len(), status["more"]["proposals"].as_u64()), (50, Some(950)));
+    assert_eq!(
+        (
+            status["proposals"].as_array().unwrap().len(),
+            status["more"]["proposals"].as_u64()
+        ),
+        (50, Some(950))
+    );
     let (many, log) = processes(&site, &["log", "--json"]);
     assert_eq!((many, log["more"].as_u64()), (few[1], Some(1_001 - 50)));
     // Another one is decided all the same, and what lost is let go.
@@ -445,7 +615,11 @@ fn a_thousand_open_proposals_cost_commands_no_more_processes_than_one() {
     let mut lanes = site.lanes();
     lanes.push(format!("{}:{MAIN}", one.to.unwrap()));
     site.accepted(&parts(&lanes));
-    let left: BTreeSet<_> = site.server_refs().into_keys().filter(|name| name.contains("/proposal/")).collect();
+    let left: BTreeSet<_> = site
+        .server_refs()
+        .into_keys()
+        .filter(|name| name.contains("/proposal/"))
+        .collect();
     assert_eq!(left, BTreeSet::new());
 }
 
@@ -456,16 +630,32 @@ fn the_gate_holds_no_large_file_whole() {
     let (mut site, first) = Site::new();
     let desk = site.desk();
     let blob = site.git(&desk, &["hash-object", "-w", "--stdin"], &vec![0; SIZE]);
-    let tree = site.git(&desk, &["mktree"], format!("100644 blob {blob}\tlarge\n").as_bytes());
-    let second: Oid =
-        site.git(&desk, &["commit-tree", "-m", "x", "-p", &first.to_string(), &tree], b"").parse().unwrap();
+    let tree = site.git(
+        &desk,
+        &["mktree"],
+        format!("100644 blob {blob}\tlarge\n").as_bytes(),
+    );
+    let second: Oid = site
+        .git(
+            &desk,
+            &["commit-tree", "-m", "x", "-p", &first.to_string(), &tree],
+            b"",
+        )
+        .parse()
+        .unwrap();
     let p = site.propose(site.lab.ledger, first, second);
     let specs = [site.lane("a"), site.proposal_ref(p)];
     // Address space, as there is no portable bound on what is really used.
     for hook in ["pre-receive", "proc-receive"] {
         let path = site.server().join("hooks").join(hook);
         std::fs::rename(&path, path.with_extension("own")).unwrap();
-        site.hook(hook, &format!("#!/bin/sh\nulimit -v {} || exit 9\nexec hooks/{hook}.own\n", SIZE / 1024));
+        site.hook(
+            hook,
+            &format!(
+                "#!/bin/sh\nulimit -v {} || exit 9\nexec hooks/{hook}.own\n",
+                SIZE / 1024
+            ),
+        );
     }
     site.accepted(&parts(&specs));
 }

@@ -1,5 +1,10 @@
 //! The server gate, by real pushes to a real bare repository.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/lab.rs"]
 mod lab;

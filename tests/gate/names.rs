@@ -13,7 +13,10 @@ fn refused_everywhere(site: &mut Site, name: &str, to: Oid, code: &str) {
     site.refused_late(&["--force", "--atomic"], &[&alone, &beside], &[code]);
     let pushed = site.push_with(&["--force"], &[&alone, &beside], &[]);
     assert!(!pushed.ok && pushed.text.contains(code), "{}", pushed.text);
-    assert_eq!((site.at("refs/heads/beside"), site.at(name)), (Some(to), None));
+    assert_eq!(
+        (site.at("refs/heads/beside"), site.at(name)),
+        (Some(to), None)
+    );
     site.accepted(&[":refs/heads/beside"]);
     let said = site.raw_push(&[(Some(to), None, name.as_bytes())], "");
     assert!(said.contains(code) && !said.contains("ok refs/"), "{said}");
@@ -21,8 +24,10 @@ fn refused_everywhere(site: &mut Site, name: &str, to: Oid, code: &str) {
 
 #[test]
 fn names_that_fold_to_a_guarded_one_are_refused() {
-    let (mut site, first) =
-        Site::with(protecting(&[MAIN, "refs/heads/release/*", "refs/heads/é", "refs/tags/v*"]), &[]);
+    let (mut site, first) = Site::with(
+        protecting(&[MAIN, "refs/heads/release/*", "refs/heads/é", "refs/tags/v*"]),
+        &[],
+    );
     for name in [
         "refs/heads/Main",
         "refs/heads/MAIN",
@@ -46,21 +51,43 @@ fn names_that_fold_to_a_guarded_one_are_refused() {
     ] {
         refused_everywhere(&mut site, name, first, "FOLDED_NAME");
     }
-    for ordinary in ["refs/heads/mains", "refs/heads/m-ain", "refs/heads/è", "refs/heads/releases", "refs/tags/w1"] {
+    for ordinary in [
+        "refs/heads/mains",
+        "refs/heads/m-ain",
+        "refs/heads/è",
+        "refs/heads/releases",
+        "refs/tags/w1",
+    ] {
         site.accepted(&[&format!("{first}:{ordinary}")]);
     }
     // What a pattern covers as it stands is protected, not alike.
-    site.refused(&[&format!("{first}:refs/heads/release/A")], &["NO_PROPOSAL"]);
+    site.refused(
+        &[&format!("{first}:refs/heads/release/A")],
+        &["NO_PROPOSAL"],
+    );
 }
 
 #[test]
 fn a_name_that_is_no_text_folds_without_what_is_none() {
     let (mut site, first) = Site::new();
-    for name in [&b"refs/heads/ma\xffin"[..], b"refs/heads/\xfeMAIN", b"refs/quorum\xff/x/y"] {
+    for name in [
+        &b"refs/heads/ma\xffin"[..],
+        b"refs/heads/\xfeMAIN",
+        b"refs/quorum\xff/x/y",
+    ] {
         let said = site.raw_push(&[(None, Some(first), name)], "");
-        assert!(said.contains("FOLDED_NAME") && !said.contains("ok refs/"), "{said}");
+        assert!(
+            said.contains("FOLDED_NAME") && !said.contains("ok refs/"),
+            "{said}"
+        );
     }
-    let said = site.raw_push(&[(None, Some(first), b"refs/heads/\xff"), (None, Some(first), b"refs/heads/\xfe")], "");
+    let said = site.raw_push(
+        &[
+            (None, Some(first), b"refs/heads/\xff"),
+            (None, Some(first), b"refs/heads/\xfe"),
+        ],
+        "",
+    );
     assert_eq!(said.matches("ok refs/").count(), 2, "{said}");
 }
 
@@ -71,19 +98,36 @@ fn replacements_and_namespaces_are_not_taken() {
     let replace = format!("refs/replace/{first}");
     for name in [&replace, "refs/replace/x"] {
         site.refused(&[&format!("{second}:{name}")], &["REPLACE_REF"]);
-        site.refused_with(&["--force", "--atomic"], &[&format!("{second}:{name}")], &["REPLACE_REF"]);
+        site.refused_with(
+            &["--force", "--atomic"],
+            &[&format!("{second}:{name}")],
+            &["REPLACE_REF"],
+        );
     }
     // What whoever runs the server made may go.
     site.accepted(&[&format!("{second}:refs/heads/x")]);
-    site.git(&site.server(), &["update-ref", &replace, &second.to_string()], b"");
+    site.git(
+        &site.server(),
+        &["update-ref", &replace, &second.to_string()],
+        b"",
+    );
     site.refused(&[&format!("{first}:{replace}")], &["REPLACE_REF"]);
     site.accepted(&[&format!(":{replace}")]);
-    refused_everywhere(&mut site, "refs/namespaces/n/refs/heads/main", first, "NAMESPACE");
+    refused_everywhere(
+        &mut site,
+        "refs/namespaces/n/refs/heads/main",
+        first,
+        "NAMESPACE",
+    );
     refused_everywhere(&mut site, "refs/namespaces/n", first, "NAMESPACE");
     for vars in [[("GIT_NAMESPACE", "n")], [("GIT_NAMESPACE", "refs/heads")]] {
         let objects = site.objects();
         let pushed = site.push_with(&["--force"], &[&format!("{second}:{MAIN}")], &vars);
-        assert!(!pushed.ok && pushed.text.contains("GATE_UNAVAILABLE"), "{}", pushed.text);
+        assert!(
+            !pushed.ok && pushed.text.contains("GATE_UNAVAILABLE"),
+            "{}",
+            pushed.text
+        );
         assert_eq!(site.objects(), objects);
     }
 }
@@ -92,14 +136,34 @@ fn replacements_and_namespaces_are_not_taken() {
 fn no_tag_takes_the_short_name_of_a_protected_branch() {
     let (mut site, first) = Site::with(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
     let second = site.commit(&[first], "second");
-    site.refused(&[&format!("{second}:refs/tags/main")], &["SHADOWS_PROTECTED", MAIN]);
-    site.refused(&[&format!("{second}:refs/tags/origin/main")], &["SHADOWS_PROTECTED", MAIN]);
-    site.accepted(&[&format!("{second}:refs/tags/origin/other"), &format!("{second}:refs/tags/other/main")]);
-    site.refused_with(&["--force", "--atomic"], &[&format!("{second}:refs/tags/main")], &["SHADOWS_PROTECTED"]);
+    site.refused(
+        &[&format!("{second}:refs/tags/main")],
+        &["SHADOWS_PROTECTED", MAIN],
+    );
+    site.refused(
+        &[&format!("{second}:refs/tags/origin/main")],
+        &["SHADOWS_PROTECTED", MAIN],
+    );
+    site.accepted(&[
+        &format!("{second}:refs/tags/origin/other"),
+        &format!("{second}:refs/tags/other/main"),
+    ]);
+    site.refused_with(
+        &["--force", "--atomic"],
+        &[&format!("{second}:refs/tags/main")],
+        &["SHADOWS_PROTECTED"],
+    );
     // Where a pattern protects, only what is there: else it would keep all names for itself.
     site.accepted(&[&format!("{second}:refs/tags/release/1")]);
-    site.git(&site.server(), &["update-ref", "refs/heads/release/1", &first.to_string()], b"");
-    site.refused(&[&format!("{first}:refs/tags/release/1")], &["SHADOWS_PROTECTED"]);
+    site.git(
+        &site.server(),
+        &["update-ref", "refs/heads/release/1", &first.to_string()],
+        b"",
+    );
+    site.refused(
+        &[&format!("{first}:refs/tags/release/1")],
+        &["SHADOWS_PROTECTED"],
+    );
     site.accepted(&[
         ":refs/tags/release/1",
         &format!("{second}:refs/tags/release/2"),
@@ -110,21 +174,37 @@ fn no_tag_takes_the_short_name_of_a_protected_branch() {
 #[test]
 fn a_ref_is_named_once() {
     let (mut site, first) = Site::new();
-    let (second, third) = (site.commit(&[first], "second"), site.commit(&[first], "third"));
+    let (second, third) = (
+        site.commit(&[first], "second"),
+        site.commit(&[first], "third"),
+    );
     let lane = site.refs.lane(&name("a"));
     let a1 = site.lab.say("a", vec![]);
     let good = site.oid(a1);
     for features in ["", "atomic"] {
         for (name, one, two) in [
-            (MAIN, (Some(first), Some(second)), (Some(first), Some(third))),
+            (
+                MAIN,
+                (Some(first), Some(second)),
+                (Some(first), Some(third)),
+            ),
             (MAIN, (Some(first), None), (None, Some(second))),
             (&*lane, (None, Some(second)), (None, Some(good))),
             (&*lane, (None, Some(good)), (None, Some(second))),
             ("refs/heads/x", (None, Some(second)), (None, Some(third))),
         ] {
             let refs = site.server_refs();
-            let said = site.raw_push(&[(one.0, one.1, name.as_bytes()), (two.0, two.1, name.as_bytes())], features);
-            assert!(said.contains("NAMED_TWICE") && !said.contains("ok refs/"), "{said}");
+            let said = site.raw_push(
+                &[
+                    (one.0, one.1, name.as_bytes()),
+                    (two.0, two.1, name.as_bytes()),
+                ],
+                features,
+            );
+            assert!(
+                said.contains("NAMED_TWICE") && !said.contains("ok refs/"),
+                "{said}"
+            );
             assert_eq!(site.server_refs(), refs);
         }
     }

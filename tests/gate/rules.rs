@@ -10,7 +10,12 @@ use crate::server::*;
 
 fn propose_charter(base: EntryId, charter: Charter) -> Statement {
     let charter = git_quorum::charter::ProposedCharter::Known(Box::new(charter));
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title: "change".into() })
+    Statement::ProposeCharter(CharterProposal {
+        base,
+        charter,
+        text: String::new(),
+        title: "change".into(),
+    })
 }
 
 #[test]
@@ -22,13 +27,26 @@ fn nothing_of_a_ledger_comes_before_its_genesis_and_nothing_is_protected() {
     site.lab.say("a", vec![]);
     let lane = site.lane("a");
     site.refused(&[&lane], &["NO_GENESIS", "genesis first, or with it"]);
-    site.refused_late(&["--force", "--atomic"], &[&lane, &format!("{first}:refs/heads/x")], &["NO_GENESIS"]);
+    site.refused_late(
+        &["--force", "--atomic"],
+        &[&lane, &format!("{first}:refs/heads/x")],
+        &["NO_GENESIS"],
+    );
     let wrong = format!("{first}:{}", site.refs.genesis());
     site.refused(&[&wrong], &["BAD_GENESIS", &site.lab.ledger.to_string()]);
     let other = Lab::found("b", charter(&FOUR));
     let founding = site.store(&other.made[0].raw);
-    site.refused(&[&format!("{founding}:{}", site.refs.genesis())], &["BAD_GENESIS"]);
-    site.refused(&[&format!("{founding}:{}", LedgerRefs::of(other.ledger).genesis())], &["SECOND_LEDGER"]);
+    site.refused(
+        &[&format!("{founding}:{}", site.refs.genesis())],
+        &["BAD_GENESIS"],
+    );
+    site.refused(
+        &[&format!(
+            "{founding}:{}",
+            LedgerRefs::of(other.ledger).genesis()
+        )],
+        &["SECOND_LEDGER"],
+    );
     let genesis = site.genesis();
     site.accepted(&[&genesis, &lane]);
     site.accepted(&[&genesis, &lane]);
@@ -41,12 +59,33 @@ fn a_genesis_is_for_ever_and_alone() {
     site.refused(&[&format!(":{genesis}")], &["IMMUTABLE"]);
     let other = Lab::found("b", charter(&FOUR));
     let founding = site.store(&other.made[0].raw);
-    site.refused(&[&format!("{founding}:{genesis}")], &["IMMUTABLE", "charter proposal"]);
-    site.refused(&[&format!("{founding}:{}", LedgerRefs::of(other.ledger).genesis())], &["SECOND_LEDGER"]);
-    for stray in ["refs/quorum/x", "refs/quorum/x/y", "refs/quorum/0123456789abcdef/lane/a"] {
+    site.refused(
+        &[&format!("{founding}:{genesis}")],
+        &["IMMUTABLE", "charter proposal"],
+    );
+    site.refused(
+        &[&format!(
+            "{founding}:{}",
+            LedgerRefs::of(other.ledger).genesis()
+        )],
+        &["SECOND_LEDGER"],
+    );
+    for stray in [
+        "refs/quorum/x",
+        "refs/quorum/x/y",
+        "refs/quorum/0123456789abcdef/lane/a",
+    ] {
         site.refused(&[&format!("{first}:{stray}")], &["STRAY_NAME"]);
     }
-    for stray in ["x", "lane/A", "lane/a/b", "proposal/12", "remote/origin/a", "incoming/o/lane/a", "genesis/x"] {
+    for stray in [
+        "x",
+        "lane/A",
+        "lane/a/b",
+        "proposal/12",
+        "remote/origin/a",
+        "incoming/o/lane/a",
+        "genesis/x",
+    ] {
         let name = format!("{first}:{}{stray}", site.refs.prefix());
         site.refused(&[&name], &["STRAY_NAME", "lane/<member>"]);
     }
@@ -65,8 +104,18 @@ fn main_does_not_move_without_a_decision() {
 
     let p = site.propose(genesis, first, second);
     site.lab.say("b", vec![approve(p)]);
-    let with = [site.lane("a"), site.lane("b"), site.proposal_ref(p), main.clone()];
-    let says = ["NOT_DECIDED", "1 of 3 approvals (b)", "a, c, d", &format!("git quorum status {}", p.short())];
+    let with = [
+        site.lane("a"),
+        site.lane("b"),
+        site.proposal_ref(p),
+        main.clone(),
+    ];
+    let says = [
+        "NOT_DECIDED",
+        "1 of 3 approvals (b)",
+        "a, c, d",
+        &format!("git quorum status {}", p.short()),
+    ];
     // Not even the lanes: both or neither, also in a push that is not atomic.
     site.refused(&parts(&with), &says);
     site.refused_with(&["--force", "--atomic"], &parts(&with), &says);
@@ -86,14 +135,23 @@ fn lanes_and_the_ref_that_they_decide_come_together() {
     let mut all = site.lanes();
     all.extend([site.proposal_ref(p), format!("{second}:{MAIN}")]);
     let mut wrong = all.clone();
-    wrong.last_mut().unwrap().replace_range(..40, &site.commit(&[second], "more").to_string());
+    wrong
+        .last_mut()
+        .unwrap()
+        .replace_range(..40, &site.commit(&[second], "more").to_string());
     site.refused(&parts(&wrong), &["NO_PROPOSAL"]);
     let mut one_short = all.clone();
-    one_short.retain(|spec| !spec.ends_with("lane/b") && !spec.ends_with("lane/c") && !spec.ends_with("lane/a"));
+    one_short.retain(|spec| {
+        !spec.ends_with("lane/b") && !spec.ends_with("lane/c") && !spec.ends_with("lane/a")
+    });
     site.refused(&parts(&one_short), &["PROPOSAL_UNKNOWN"]);
     site.accepted(&parts(&all));
     assert_eq!(site.at(MAIN), Some(second));
-    assert_eq!(site.at(&site.refs.proposal(p)), None, "a landed proposal needs no ref");
+    assert_eq!(
+        site.at(&site.refs.proposal(p)),
+        None,
+        "a landed proposal needs no ref"
+    );
     // The same once more is no error, and going back is one.
     site.accepted(&parts(&all));
     site.refused(&[&format!("{first}:{MAIN}")], &["NO_PROPOSAL"]);
@@ -103,21 +161,39 @@ fn lanes_and_the_ref_that_they_decide_come_together() {
 fn a_decision_lands_when_somebody_pushes_the_ref_and_its_commit_is_kept_until_then() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
-    let (second, rival) = (site.commit(&[first], "second"), site.commit(&[first], "rival"));
+    let (second, rival) = (
+        site.commit(&[first], "second"),
+        site.commit(&[first], "rival"),
+    );
     let p = site.propose(genesis, first, second);
     let statement = site.proposal(genesis, MAIN, Some(first), Some(rival));
     let r = site.lab.say("b", vec![statement]);
-    let first_push = [site.lane("a"), site.lane("b"), site.proposal_ref(p), site.proposal_ref(r)];
+    let first_push = [
+        site.lane("a"),
+        site.lane("b"),
+        site.proposal_ref(p),
+        site.proposal_ref(r),
+    ];
     site.accepted(&parts(&first_push));
     assert_eq!(site.at(&site.refs.proposal(r)), Some(rival));
     site.decide(p);
     let lanes = site.lanes();
     site.accepted(&parts(&lanes));
-    assert_eq!((site.at(MAIN), site.at(&site.refs.proposal(p))), (Some(first), Some(second)));
-    assert_eq!(site.at(&site.refs.proposal(r)), None, "the loser's ref went with the decision");
+    assert_eq!(
+        (site.at(MAIN), site.at(&site.refs.proposal(p))),
+        (Some(first), Some(second))
+    );
+    assert_eq!(
+        site.at(&site.refs.proposal(r)),
+        None,
+        "the loser's ref went with the decision"
+    );
     site.refused(&[&format!("{rival}:{MAIN}")], &["SUPERSEDED", &p.short()]);
     site.accepted(&[&format!("{second}:{MAIN}")]);
-    site.refused(&[&format!("{rival}:{MAIN}")], &["SUPERSEDED", &format!("git quorum status {}", p.short())]);
+    site.refused(
+        &[&format!("{rival}:{MAIN}")],
+        &["SUPERSEDED", &format!("git quorum status {}", p.short())],
+    );
     // Too late is no error, and nothing stays of it.
     let late = site.proposal_ref(r);
     site.accepted(&[&late]);
@@ -142,7 +218,11 @@ fn auto_landing_moves_the_ref_in_the_push_that_decides_and_waits_for_the_commit(
     assert_eq!(site.at(MAIN), Some(first));
     let pushed = site.accepted(&[&c]);
     assert_eq!(site.at(MAIN), Some(second));
-    assert!(pushed.text.contains("landed refs/heads/main") && pushed.text.contains(&p.short()), "{}", pushed.text);
+    assert!(
+        pushed.text.contains("landed refs/heads/main") && pushed.text.contains(&p.short()),
+        "{}",
+        pushed.text
+    );
     assert_eq!(site.at(&site.refs.proposal(p)), None);
 
     // A commit that nobody pushed cannot land; when it comes, it does.
@@ -152,7 +232,11 @@ fn auto_landing_moves_the_ref_in_the_push_that_decides_and_waits_for_the_commit(
     site.decide(q);
     let lanes: Vec<_> = ["a", "b", "c"].map(|member| site.lane(member)).to_vec();
     let pushed = site.accepted(&parts(&lanes));
-    assert!(pushed.text.contains("waits for the commit"), "{}", pushed.text);
+    assert!(
+        pushed.text.contains("waits for the commit"),
+        "{}",
+        pushed.text
+    );
     let rest = [site.lane("d"), site.proposal_ref(q)];
     site.accepted(&parts(&rest));
     assert_eq!(site.at(MAIN), Some(third));
@@ -166,12 +250,28 @@ fn a_landing_that_git_refuses_holds_up_no_lane() {
     let statement = site.proposal(genesis, "refs/heads/new", None, Some(to));
     let p = site.lab.say("a", vec![statement]);
     site.decide(p);
-    site.git(&site.server(), &["update-ref", "refs/heads/new/in-the-way", &site.at(MAIN).unwrap().to_string()], b"");
+    site.git(
+        &site.server(),
+        &[
+            "update-ref",
+            "refs/heads/new/in-the-way",
+            &site.at(MAIN).unwrap().to_string(),
+        ],
+        b"",
+    );
     let mut all = site.lanes();
     all.push(site.proposal_ref(p));
     let pushed = site.accepted(&parts(&all));
-    assert!(pushed.text.contains("could not move refs/heads/new"), "{}", pushed.text);
-    assert_eq!(site.at(&site.refs.proposal(p)), Some(to), "kept until it lands");
+    assert!(
+        pushed.text.contains("could not move refs/heads/new"),
+        "{}",
+        pushed.text
+    );
+    assert_eq!(
+        site.at(&site.refs.proposal(p)),
+        Some(to),
+        "kept until it lands"
+    );
     let x = site.commit(&[], "x");
     site.refused(&[&format!("{x}:refs/heads/new/x")], &["BLOCKS_PROTECTED"]);
     site.refused(&[&format!("{x}:refs/heads/main/x")], &["BLOCKS_PROTECTED"]);
@@ -198,7 +298,13 @@ fn a_ref_goes_forward_to_any_later_decision_and_never_back() {
     // A commit in between, or beyond, was not decided.
     site.refused(&[&format!("{four}:{MAIN}")], &["NO_PROPOSAL"]);
     site.accepted(&[&format!("{three}:{MAIN}")]);
-    assert_eq!((site.at(&site.refs.proposal(d1)), site.at(&site.refs.proposal(d2))), (None, None));
+    assert_eq!(
+        (
+            site.at(&site.refs.proposal(d1)),
+            site.at(&site.refs.proposal(d2))
+        ),
+        (None, None)
+    );
     site.refused(&[&format!("{two}:{MAIN}")], &["WENT_BACK", &d1.short()]);
 
     // Back to the first commit by decision: then the first decision does not count again.
@@ -216,7 +322,10 @@ fn a_decision_that_cannot_land_does_not_wedge_the_ref() {
     let (mut site, one) = Site::new();
     let genesis = site.lab.ledger;
     let elsewhere = site.commit(&[], "elsewhere");
-    let (two, three) = (site.commit(&[elsewhere], "two"), site.commit(&[one], "three"));
+    let (two, three) = (
+        site.commit(&[elsewhere], "two"),
+        site.commit(&[one], "three"),
+    );
     // The server must have what the proposal says that main holds.
     site.accepted(&[&format!("{elsewhere}:refs/heads/elsewhere")]);
     let d1 = site.propose(genesis, elsewhere, two);
@@ -224,7 +333,10 @@ fn a_decision_that_cannot_land_does_not_wedge_the_ref() {
     let mut all = site.lanes();
     all.push(site.proposal_ref(d1));
     site.accepted(&parts(&all));
-    site.refused(&[&format!("{two}:{MAIN}")], &["WRONG_FROM", &elsewhere.short(), &one.short()]);
+    site.refused(
+        &[&format!("{two}:{MAIN}")],
+        &["WRONG_FROM", &elsewhere.short(), &one.short()],
+    );
     let d2 = site.propose(d1, one, three);
     site.decide(d2);
     let mut all = site.lanes();
@@ -236,16 +348,32 @@ fn a_decision_that_cannot_land_does_not_wedge_the_ref() {
 
 #[test]
 fn tags_creations_patterns_and_deletions_need_decisions_too() {
-    let (mut site, one) = Site::with(protecting(&[MAIN, "refs/heads/release/*", "refs/tags/v*"]), &[]);
+    let (mut site, one) = Site::with(
+        protecting(&[MAIN, "refs/heads/release/*", "refs/tags/v*"]),
+        &[],
+    );
     let genesis = site.lab.ledger;
     let long = format!("refs/heads/release/{}", "x".repeat(240));
-    for name in ["refs/heads/release/1", "refs/tags/v1", "refs/heads/release/a/b"] {
+    for name in [
+        "refs/heads/release/1",
+        "refs/tags/v1",
+        "refs/heads/release/a/b",
+    ] {
         site.refused(&[&format!("{one}:{name}")], &["NO_PROPOSAL"]);
     }
     site.refused(&[&format!("{one}:{long}")], &["no decision can name"]);
-    site.accepted(&[&format!("{one}:refs/tags/other"), &format!("{one}:refs/heads/releases")]);
-    let tag = format!("object {one}\ntype commit\ntag v1\ntagger T <t@example.org> 1700000000 +0000\n\nv1\n");
-    let tag = site.git(&site.desk(), &["hash-object", "-t", "tag", "-w", "--stdin"], tag.as_bytes());
+    site.accepted(&[
+        &format!("{one}:refs/tags/other"),
+        &format!("{one}:refs/heads/releases"),
+    ]);
+    let tag = format!(
+        "object {one}\ntype commit\ntag v1\ntagger T <t@example.org> 1700000000 +0000\n\nv1\n"
+    );
+    let tag = site.git(
+        &site.desk(),
+        &["hash-object", "-t", "tag", "-w", "--stdin"],
+        tag.as_bytes(),
+    );
     let tag: Oid = tag.parse().unwrap();
     let statement = site.proposal(genesis, "refs/tags/v1", None, Some(tag));
     let p = site.lab.say("a", vec![statement]);
@@ -276,7 +404,13 @@ fn tags_creations_patterns_and_deletions_need_decisions_too() {
 fn protection_holds_in_the_push_that_begins_or_ends_it() {
     let (mut site, one) = Site::new();
     let genesis = site.lab.ledger;
-    let wider = site.lab.say("a", vec![propose_charter(genesis, protecting(&[MAIN, "refs/heads/next"]))]);
+    let wider = site.lab.say(
+        "a",
+        vec![propose_charter(
+            genesis,
+            protecting(&[MAIN, "refs/heads/next"]),
+        )],
+    );
     site.decide(wider);
     let next = format!("{one}:refs/heads/next");
     let mut all = site.lanes();
@@ -287,7 +421,10 @@ fn protection_holds_in_the_push_that_begins_or_ends_it() {
     site.accepted(&parts(&lanes));
     site.refused(&[":refs/heads/next"], &["NO_PROPOSAL"]);
 
-    let narrower = site.lab.say("a", vec![propose_charter(wider, protecting(&["refs/heads/next"]))]);
+    let narrower = site.lab.say(
+        "a",
+        vec![propose_charter(wider, protecting(&["refs/heads/next"]))],
+    );
     site.decide(narrower);
     let two = site.commit(&[one], "two");
     let mut all = site.lanes();
@@ -302,7 +439,13 @@ fn protection_holds_in_the_push_that_begins_or_ends_it() {
 fn a_charter_and_what_it_decides_come_in_one_push() {
     let (mut site, one) = Site::new();
     let genesis = site.lab.ledger;
-    let wider = site.lab.say("a", vec![propose_charter(genesis, protecting(&[MAIN, "refs/heads/next"]))]);
+    let wider = site.lab.say(
+        "a",
+        vec![propose_charter(
+            genesis,
+            protecting(&[MAIN, "refs/heads/next"]),
+        )],
+    );
     site.decide(wider);
     let statement = site.proposal(wider, "refs/heads/next", None, Some(one));
     let p = site.lab.say("b", vec![statement]);
@@ -325,7 +468,10 @@ fn a_lane_holds_its_owners_entries_and_goes_forward() {
     let forward = at(&site, a2);
     site.accepted(&[&forward]);
     let back = at(&site, a1);
-    site.refused(&[&back], &["LANE_WENT_BACK", &a2.short(), "git quorum sync"]);
+    site.refused(
+        &[&back],
+        &["LANE_WENT_BACK", &a2.short(), "git quorum sync"],
+    );
     let others = at(&site, b1);
     site.refused(&[&others], &["BAD_LANE", "b's"]);
     let genesis_itself = format!("{}:{lane}", site.oid(genesis));
@@ -355,23 +501,47 @@ fn an_entry_that_is_not_what_was_signed_is_refused() {
     let good = site.lane_at("a", a1);
     site.accepted(&[&good]);
     let lane = site.refs.lane(&name("a"));
-    let raw = site.lab.made.iter().find(|made| made.id == a2).unwrap().raw.clone();
+    let raw = site
+        .lab
+        .made
+        .iter()
+        .find(|made| made.id == a2)
+        .unwrap()
+        .raw
+        .clone();
     let text = String::from_utf8(raw).unwrap();
 
     let (start, end) = (text.find("gpgsig").unwrap(), text.find("\n\n").unwrap());
     let unsigned = format!("{}{}", &text[..start], &text[end + 1..]);
     let (g, p) = (site.oid(genesis).to_string(), site.oid(a1).to_string());
     let stranger = site.lab.payload("a", genesis, &[a1], vec![]);
-    let unsigned_entry = git_quorum::ledger::encode(&stranger, &[site.oid(a1)], 1_700_000_099).unwrap();
+    let unsigned_entry =
+        git_quorum::ledger::encode(&stranger, &[site.oid(a1)], 1_700_000_099).unwrap();
     let forged = String::from_utf8(sign(&unsigned_entry, "b")).unwrap();
     for (what, bytes, code) in [
         ("unsigned", unsigned, "NO_SIGNATURE"),
-        ("re-dated", text.replace("1700000002", "1700000003"), "BAD_SIGNATURE"),
-        ("re-parented", text.replace(&format!("parent {p}"), &format!("parent {g}")), "PARENT_MISMATCH"),
-        ("with a header", text.replacen("\n\n", "\nencoding UTF-8\n\n", 1), "BAD_TEMPLATE"),
+        (
+            "re-dated",
+            text.replace("1700000002", "1700000003"),
+            "BAD_SIGNATURE",
+        ),
+        (
+            "re-parented",
+            text.replace(&format!("parent {p}"), &format!("parent {g}")),
+            "PARENT_MISMATCH",
+        ),
+        (
+            "with a header",
+            text.replacen("\n\n", "\nencoding UTF-8\n\n", 1),
+            "BAD_TEMPLATE",
+        ),
         ("with text after it", format!("{text}more\n"), "BAD_"),
         ("signed by another", forged, "BAD_SIGNATURE"),
-        ("oversized", format!("{text}{}", "x".repeat(300_000)), "TOO_LARGE"),
+        (
+            "oversized",
+            format!("{text}{}", "x".repeat(300_000)),
+            "TOO_LARGE",
+        ),
     ] {
         let oid = site.store(bytes.as_bytes());
         site.refused(&[&format!("{oid}:{lane}")], &[code]);
@@ -384,7 +554,12 @@ fn an_entry_that_is_not_what_was_signed_is_refused() {
     for made in other.made.clone() {
         site.store(&made.raw);
     }
-    let oid = other.made.iter().find(|made| made.id == replayed).unwrap().oid;
+    let oid = other
+        .made
+        .iter()
+        .find(|made| made.id == replayed)
+        .unwrap()
+        .oid;
     site.refused(&[&format!("{oid}:{lane}")], &["WRONG_LEDGER"]);
     let good = site.lane_at("a", a2);
     site.accepted(&[&good]);
@@ -397,7 +572,8 @@ fn who_lost_the_commit_of_a_proposal_withdraws_it_and_goes_on() {
     let p = site.propose(site.lab.ledger, first, second);
     let lane = site.lane("a");
     site.refused(&[&lane], &["PROPOSAL_MISSING"]);
-    site.lab.say("a", vec![Statement::Withdraw(Withdraw { proposal: p })]);
+    site.lab
+        .say("a", vec![Statement::Withdraw(Withdraw { proposal: p })]);
     let lane = site.lane("a");
     site.accepted(&[&lane]);
 
@@ -407,7 +583,8 @@ fn who_lost_the_commit_of_a_proposal_withdraws_it_and_goes_on() {
     for member in &FOUR[1..] {
         site.lab.say(member, vec![approve(q)]);
     }
-    site.lab.say("a", vec![Statement::Withdraw(Withdraw { proposal: q })]);
+    site.lab
+        .say("a", vec![Statement::Withdraw(Withdraw { proposal: q })]);
     let lanes = site.lanes();
     site.refused(&parts(&lanes), &["PROPOSAL_MISSING"]);
 }
@@ -416,19 +593,27 @@ fn who_lost_the_commit_of_a_proposal_withdraws_it_and_goes_on() {
 fn a_proposal_comes_with_its_commit_and_says_what_it_changes() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
-    let (second, other) = (site.commit(&[first], "second"), site.commit(&[first], "other"));
+    let (second, other) = (
+        site.commit(&[first], "second"),
+        site.commit(&[first], "other"),
+    );
     let p = site.propose(genesis, first, second);
     let (lane, its_ref) = (site.lane("a"), site.proposal_ref(p));
     let proposal = site.refs.proposal(p);
     site.refused(&[&lane], &["PROPOSAL_MISSING", &its_ref]);
     site.refused(&[&its_ref], &["PROPOSAL_UNKNOWN"]);
-    site.refused(&[&lane, &format!("{other}:{proposal}")], &["PROPOSAL_DIFFERS", &second.to_string()]);
+    site.refused(
+        &[&lane, &format!("{other}:{proposal}")],
+        &["PROPOSAL_DIFFERS", &second.to_string()],
+    );
     site.accepted(&[&lane, &its_ref]);
     site.refused(&[&format!("{other}:{proposal}")], &["IMMUTABLE"]);
     site.refused(&[&format!(":{proposal}")], &["IMMUTABLE", "withdraw"]);
 
     // What the entry says is not what the commits say.
-    let Statement::Propose(mut lie) = site.proposal(genesis, MAIN, Some(first), Some(other)) else { panic!() };
+    let Statement::Propose(mut lie) = site.proposal(genesis, MAIN, Some(first), Some(other)) else {
+        panic!()
+    };
     lie.rewrite = true;
     let lied = site.lab.say("b", vec![Statement::Propose(lie)]);
     let all = [site.lane("b"), site.proposal_ref(lied)];
@@ -459,13 +644,27 @@ fn a_removed_members_lane_stops_where_the_charter_says() {
     let d2 = site.lab.entry("d", genesis, &[d1], vec![]);
     let d3 = site.lab.entry("d", genesis, &[d2], vec![]);
     let three = charter(&["a", "b", "c"]);
-    let removal = Removal { key: public_key("d"), last: Some(d2), name: name("d") };
-    let rest = Charter::new(three.members().to_vec(), three.protected().to_vec(), vec![removal], three.rules().clone());
+    let removal = Removal {
+        key: public_key("d"),
+        last: Some(d2),
+        name: name("d"),
+    };
+    let rest = Charter::new(
+        three.members().to_vec(),
+        three.protected().to_vec(),
+        vec![removal],
+        three.rules().clone(),
+    );
     let statement = propose_charter(genesis, rest.unwrap());
-    let change = site.lab.entry("a", genesis, &[genesis, d2], vec![statement]);
+    let change = site
+        .lab
+        .entry("a", genesis, &[genesis, d2], vec![statement]);
     for phase in 0..2 {
         for member in ["a", "b", "c"] {
-            let parents: Vec<_> = ["a", "b", "c"].map(|m| site.lab.tip(m)).into_iter().collect();
+            let parents: Vec<_> = ["a", "b", "c"]
+                .map(|m| site.lab.tip(m))
+                .into_iter()
+                .collect();
             let own = site.lab.tip(member);
             let mut above = vec![own];
             above.extend(parents.into_iter().filter(|p| *p != own && *p != genesis));
@@ -479,7 +678,11 @@ fn a_removed_members_lane_stops_where_the_charter_says() {
     assert_eq!(site.lab.tally.charter_in_force(), change);
     let lanes: Vec<_> = ["a", "b", "c"].map(|member| site.lane(member)).to_vec();
     site.accepted(&parts(&lanes));
-    let (one, two, three) = (site.lane_at("d", d1), site.lane_at("d", d2), site.lane_at("d", d3));
+    let (one, two, three) = (
+        site.lane_at("d", d1),
+        site.lane_at("d", d2),
+        site.lane_at("d", d3),
+    );
     site.refused(&[&three], &["MEMBER_REMOVED", &d2.short()]);
     site.accepted(&[&one]);
     site.accepted(&[&two]);
@@ -500,11 +703,25 @@ fn a_second_decision_for_one_place_is_not_taken_and_names_the_liars() {
         let mut known = start;
         for phase in 0..2 {
             for member in members {
-                let own = *at.get(member).unwrap_or(if member == members[2] && wanted == q { &q } else { &genesis });
-                let own = if member == "a" && own == genesis { p } else { own };
+                let own = *at
+                    .get(member)
+                    .unwrap_or(if member == members[2] && wanted == q {
+                        &q
+                    } else {
+                        &genesis
+                    });
+                let own = if member == "a" && own == genesis {
+                    p
+                } else {
+                    own
+                };
                 let mut parents = vec![own];
                 parents.extend([known].into_iter().filter(|k| *k != own));
-                parents.extend([wanted].into_iter().filter(|w| phase == 0 && *w != own && *w != known));
+                parents.extend(
+                    [wanted]
+                        .into_iter()
+                        .filter(|w| phase == 0 && *w != own && *w != known),
+                );
                 let vote = match phase {
                     0 => vec![approve(wanted), prevote(wanted, 0)],
                     _ => vec![site.lab.precommit(member, genesis, wanted, 0)],
@@ -518,7 +735,10 @@ fn a_second_decision_for_one_place_is_not_taken_and_names_the_liars() {
     let honest = last(p, ["a", "b", "c"], p, &mut site);
     let liars = last(q, ["a", "b", "d"], q, &mut site);
     assert!(site.lab.tally.is_decided(p) && site.lab.tally.is_decided(q));
-    let mut all: Vec<_> = ["a", "b", "c"].iter().map(|m| site.lane_at(m, honest[m])).collect();
+    let mut all: Vec<_> = ["a", "b", "c"]
+        .iter()
+        .map(|m| site.lane_at(m, honest[m]))
+        .collect();
     all.extend([site.proposal_ref(p), format!("{one}:{MAIN}")]);
     site.accepted(&parts(&all));
     let d = site.lane_at("d", liars["d"]);
@@ -528,7 +748,11 @@ fn a_second_decision_for_one_place_is_not_taken_and_names_the_liars() {
 
     // A server that has both already stops, and says whom the votes convict.
     let objects = site.server().join("objects/info/alternates");
-    std::fs::write(objects, format!("{}\n", site.desk().join("objects").display())).unwrap();
+    std::fs::write(
+        objects,
+        format!("{}\n", site.desk().join("objects").display()),
+    )
+    .unwrap();
     let oid = site.oid(liars["d"]).to_string();
     let lane = site.refs.lane(&name("d"));
     site.git(&site.server(), &["update-ref", &lane, &oid], b"");
@@ -539,28 +763,57 @@ fn a_second_decision_for_one_place_is_not_taken_and_names_the_liars() {
 fn ordinary_branches_go_on_as_ever() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
-    let both = [format!("{second}:refs/heads/x"), format!("{second}:refs/heads/y")];
+    let both = [
+        format!("{second}:refs/heads/x"),
+        format!("{second}:refs/heads/y"),
+    ];
     site.accepted(&parts(&both));
-    site.accepted_with(&["--atomic", "--force"], &[&format!("{first}:refs/heads/x"), ":refs/heads/y"]);
-    assert_eq!((site.at("refs/heads/x"), site.at("refs/heads/y")), (Some(first), None));
+    site.accepted_with(
+        &["--atomic", "--force"],
+        &[&format!("{first}:refs/heads/x"), ":refs/heads/y"],
+    );
+    assert_eq!(
+        (site.at("refs/heads/x"), site.at("refs/heads/y")),
+        (Some(first), None)
+    );
     // Beside a ref that is refused, if the push is not atomic.
-    let pushed = site.push_with(&[], &[&format!("{second}:{MAIN}"), &format!("{second}:refs/heads/z")], &[]);
+    let pushed = site.push_with(
+        &[],
+        &[
+            &format!("{second}:{MAIN}"),
+            &format!("{second}:refs/heads/z"),
+        ],
+        &[],
+    );
     assert!(!pushed.ok && site.at("refs/heads/z") == Some(second) && site.at(MAIN) == Some(first));
     site.refused_with(
         &["--atomic"],
-        &[&format!("{second}:{MAIN}"), &format!("{second}:refs/heads/w")],
+        &[
+            &format!("{second}:{MAIN}"),
+            &format!("{second}:refs/heads/w"),
+        ],
         &["NO_PROPOSAL"],
     );
     // A name that is no text.
     use std::os::unix::ffi::OsStrExt as _;
     let spec = [format!("{second}:refs/heads/").as_bytes(), b"\xff"].concat();
     let mut push = std::process::Command::new("git");
-    push.current_dir(site.desk()).arg("push").arg(site.server()).arg(std::ffi::OsStr::from_bytes(&spec));
+    push.current_dir(site.desk())
+        .arg("push")
+        .arg(site.server())
+        .arg(std::ffi::OsStr::from_bytes(&spec));
     assert!(push.output().unwrap().status.success());
     let deletion = std::ffi::OsStr::from_bytes(b":refs/heads/\xff");
     let mut push = std::process::Command::new("git");
     assert!(
-        push.current_dir(site.desk()).arg("push").arg(site.server()).arg(deletion).output().unwrap().status.success()
+        push.current_dir(site.desk())
+            .arg("push")
+            .arg(site.server())
+            .arg(deletion)
+            .output()
+            .unwrap()
+            .status
+            .success()
     );
 
     site.set("receive.denyNonFastForwards", "true");
@@ -576,22 +829,39 @@ fn an_atomic_push_of_lanes_and_branches_is_one_transaction_under_the_servers_own
     site.lab.say("a", vec![]);
     let lane = site.lane("a");
     site.accepted_with(&atomic, &[&lane, &old]);
-    assert!(site.at("refs/heads/x") == Some(second) && site.at(&site.refs.lane(&name("a"))).is_some());
+    assert!(
+        site.at("refs/heads/x") == Some(second) && site.at(&site.refs.lane(&name("a"))).is_some()
+    );
 
     site.lab.say("a", vec![]);
     let lane = site.lane("a");
     let back = format!("{first}:refs/heads/x");
     site.set("receive.denyNonFastForwards", "true");
-    site.refused_late(&atomic, &[&lane, &back], &["non-fast-forward", "OTHER_REF_REFUSED"]);
+    site.refused_late(
+        &atomic,
+        &[&lane, &back],
+        &["non-fast-forward", "OTHER_REF_REFUSED"],
+    );
     site.set("receive.denyNonFastForwards", "false");
     site.set("receive.denyDeletes", "true");
     site.refused_late(&atomic, &[&lane, ":refs/heads/x"], &["deletion prohibited"]);
     site.set("receive.denyDeletes", "false");
-    site.git(&site.server(), &["symbolic-ref", "HEAD", "refs/heads/x"], b"");
+    site.git(
+        &site.server(),
+        &["symbolic-ref", "HEAD", "refs/heads/x"],
+        b"",
+    );
     site.refused_late(&atomic, &[&lane, ":refs/heads/x"], &["current branch"]);
     site.git(&site.server(), &["symbolic-ref", "HEAD", MAIN], b"");
-    site.hook("update", "#!/bin/sh\necho \"not $1\"\ntest \"$1\" != refs/heads/x\n");
-    site.refused_late(&atomic, &[&lane, &back], &["hook declined", "not refs/heads/x"]);
+    site.hook(
+        "update",
+        "#!/bin/sh\necho \"not $1\"\ntest \"$1\" != refs/heads/x\n",
+    );
+    site.refused_late(
+        &atomic,
+        &[&lane, &back],
+        &["hook declined", "not refs/heads/x"],
+    );
     run_bit(&site.server().join("hooks/update"), false);
     site.accepted_with(&atomic, &[&lane, &back]);
     assert_eq!(site.at("refs/heads/x"), Some(first));
@@ -607,34 +877,56 @@ fn what_cannot_be_known_is_refused() {
     let ordinary = format!("{first}:refs/heads/x");
     let ledger = site.lab.ledger.to_string();
     site.git(&site.server(), &["config", "--unset", "quorum.ledger"], b"");
-    site.refused(&[&ordinary], &["GATE_UNAVAILABLE", "git quorum install --server"]);
+    site.refused(
+        &[&ordinary],
+        &["GATE_UNAVAILABLE", "git quorum install --server"],
+    );
     site.set("quorum.ledger", &ledger);
 
     let shallow = site.server().join("shallow");
     std::fs::write(&shallow, format!("{first}\n")).unwrap();
     let pushed = site.push_with(&["--force"], &[&ordinary], &[]);
-    assert!(!pushed.ok && site.at("refs/heads/x").is_none(), "{}", pushed.text);
+    assert!(
+        !pushed.ok && site.at("refs/heads/x").is_none(),
+        "{}",
+        pushed.text
+    );
     std::fs::remove_file(&shallow).unwrap();
 
     site.set("extensions.partialClone", "origin");
     site.refused(&[&ordinary], &["GATE_UNAVAILABLE", "partial"]);
-    site.git(&site.server(), &["config", "--unset", "extensions.partialClone"], b"");
+    site.git(
+        &site.server(),
+        &["config", "--unset", "extensions.partialClone"],
+        b"",
+    );
 
     // A damaged lane may hide a charter.
     let lane = site.refs.lane(&name("a"));
-    site.git(&site.server(), &["update-ref", &lane, &first.to_string()], b"");
+    site.git(
+        &site.server(),
+        &["update-ref", &lane, &first.to_string()],
+        b"",
+    );
     site.refused(&[&ordinary], &["GATE_UNAVAILABLE", "damaged"]);
     site.git(&site.server(), &["update-ref", "-d", &lane], b"");
 
     // A genesis that is lost is missed, and may come back.
     let genesis = site.refs.genesis();
     site.git(&site.server(), &["update-ref", "-d", &genesis], b"");
-    site.refused(&[&format!("{first}:refs/heads/x")], &["GATE_UNAVAILABLE", "is gone"]);
+    site.refused(
+        &[&format!("{first}:refs/heads/x")],
+        &["GATE_UNAVAILABLE", "is gone"],
+    );
     let again = site.genesis();
     site.accepted(&[&again]);
 
     let pushed = site.push_with(&[], &[&ordinary], &[("GIT_NAMESPACE", "n")]);
-    assert!(!pushed.ok && pushed.text.contains("GIT_NAMESPACE"), "{}", pushed.text);
+    assert!(
+        !pushed.ok && pushed.text.contains("GIT_NAMESPACE"),
+        "{}",
+        pushed.text
+    );
     site.accepted(&[&ordinary]);
 }
 
@@ -642,9 +934,16 @@ fn what_cannot_be_known_is_refused() {
 fn a_ledger_that_moved_on_stops_the_gate() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
-    let text = serde_json::to_string(&charter(&FOUR)).unwrap().replace("\"v\":1}", "\"v\":2}");
+    let text = serde_json::to_string(&charter(&FOUR))
+        .unwrap()
+        .replace("\"v\":1}", "\"v\":2}");
     let charter = serde_json::from_str(&text).unwrap();
-    let newer = CharterProposal { base: genesis, charter, text: String::new(), title: "two".into() };
+    let newer = CharterProposal {
+        base: genesis,
+        charter,
+        text: String::new(),
+        title: "two".into(),
+    };
     let p = site.lab.say("a", vec![Statement::ProposeCharter(newer)]);
     site.decide(p);
     let lanes = site.lanes();
@@ -673,10 +972,19 @@ fn without_its_hook_or_program_the_server_takes_nothing() {
 fn installing_is_idempotent_and_displaces_nothing() {
     let site = Site::without_gate(charter(&FOUR));
     let server = site.server();
-    let run = |args: &[&str]| site.quorum(&server, &[&["--json", "install", "--server"], args].concat());
+    let run = |args: &[&str]| {
+        site.quorum(
+            &server,
+            &[&["--json", "install", "--server"], args].concat(),
+        )
+    };
     let says = |args: &[&str], code: &str| {
         let output = run(args);
-        assert!(!output.status.success() && text(&output).contains(code), "{}", text(&output));
+        assert!(
+            !output.status.success() && text(&output).contains(code),
+            "{}",
+            text(&output)
+        );
     };
     let ledger = site.lab.ledger.to_string();
     says(&[], "NO_LEDGER");
@@ -685,8 +993,16 @@ fn installing_is_idempotent_and_displaces_nothing() {
     std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
     std::fs::write(&hook, "#!/bin/sh\nexit 0\n").unwrap();
     says(&["--genesis", &ledger], "FOREIGN_HOOK");
-    assert_eq!(std::fs::read_to_string(&hook).unwrap(), "#!/bin/sh\nexit 0\n");
-    assert_eq!(site.try_git(&server, &["config", "quorum.ledger"], b"", &[]).status.code(), Some(1));
+    assert_eq!(
+        std::fs::read_to_string(&hook).unwrap(),
+        "#!/bin/sh\nexit 0\n"
+    );
+    assert_eq!(
+        site.try_git(&server, &["config", "quorum.ledger"], b"", &[])
+            .status
+            .code(),
+        Some(1)
+    );
     std::fs::remove_file(&hook).unwrap();
     site.set("core.hooksPath", "/elsewhere");
     says(&["--genesis", &ledger], "HOOKS_PATH");
@@ -694,19 +1010,38 @@ fn installing_is_idempotent_and_displaces_nothing() {
     site.set("receive.procReceiveRefs", "refs/for");
 
     let first = run(&["--genesis", &ledger]);
-    assert!(first.status.success() && text(&first).contains("\"founded\":false"), "{}", text(&first));
-    assert_eq!(site.git(&server, &["config", "--get-all", "receive.procReceiveRefs"], b""), "refs/for\nrefs");
+    assert!(
+        first.status.success() && text(&first).contains("\"founded\":false"),
+        "{}",
+        text(&first)
+    );
+    assert_eq!(
+        site.git(
+            &server,
+            &["config", "--get-all", "receive.procReceiveRefs"],
+            b""
+        ),
+        "refs/for\nrefs"
+    );
     let config = std::fs::read(server.join("config")).unwrap();
     run_bit(&hook, true);
     let again = run(&[]);
     assert!(text(&again).contains("\"changes\":[]"), "{}", text(&again));
     run_bit(&hook, false);
     let again = run(&[]);
-    assert!(text(&again).contains("proc-receive\"]"), "the run bit is back: {}", text(&again));
+    assert!(
+        text(&again).contains("proc-receive\"]"),
+        "the run bit is back: {}",
+        text(&again)
+    );
     assert_eq!(std::fs::read(server.join("config")).unwrap(), config);
     says(&["--genesis", &"0".repeat(64)], "OTHER_LEDGER");
     let output = run(&["--auto-land"]);
-    assert!(text(&output).contains("\"auto_land\":true"), "{}", text(&output));
+    assert!(
+        text(&output).contains("\"auto_land\":true"),
+        "{}",
+        text(&output)
+    );
 
     let tree = site.path("tree");
     site.git(&site.path(""), &["init", "--quiet", "tree"], b"");
@@ -720,15 +1055,30 @@ fn the_ledger_that_is_there_is_taken_and_of_several_one_must_be_named() {
     let genesis = site.genesis();
     site.accepted(&[&genesis]);
     let output = site.quorum(&site.server(), &["install", "--server"]);
-    assert!(output.status.success() && text(&output).contains(&site.lab.ledger.to_string()), "{}", text(&output));
+    assert!(
+        output.status.success() && text(&output).contains(&site.lab.ledger.to_string()),
+        "{}",
+        text(&output)
+    );
 
     let mut site = Site::without_gate(charter(&FOUR));
     let other = Lab::found("b", charter(&FOUR));
     site.store(&other.made[0].raw);
     let genesis = site.genesis();
-    site.accepted(&[&genesis, &format!("{}:{}", other.made[0].oid, LedgerRefs::of(other.ledger).genesis())]);
+    site.accepted(&[
+        &genesis,
+        &format!(
+            "{}:{}",
+            other.made[0].oid,
+            LedgerRefs::of(other.ledger).genesis()
+        ),
+    ]);
     let output = site.quorum(&site.server(), &["install", "--server"]);
-    assert!(text(&output).contains("SEVERAL_LEDGERS") && text(&output).contains("--genesis"), "{}", text(&output));
+    assert!(
+        text(&output).contains("SEVERAL_LEDGERS") && text(&output).contains("--genesis"),
+        "{}",
+        text(&output)
+    );
 }
 
 /// Whoever pushes what is no entry waits for nobody, and nobody for them.

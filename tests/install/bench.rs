@@ -32,7 +32,10 @@ impl Bench {
     pub fn older() -> Option<Bench> {
         let bench = Bench::new();
         if bench.has_config_hooks {
-            skip("older-git", "the git on PATH takes hooks from its settings already");
+            skip(
+                "older-git",
+                "the git on PATH takes hooks from its settings already",
+            );
             return None;
         }
         Some(bench)
@@ -63,9 +66,22 @@ impl Bench {
         let dir = team.seats[0].dir.clone();
         // The world's own hook counts pushes; here each test begins without any.
         std::fs::remove_file(dir.join(".git/hooks/pre-push")).unwrap();
-        let mut bench = Bench { team, dir, path: path.to_owned(), has_config_hooks: false };
+        let mut bench = Bench {
+            team,
+            dir,
+            path: path.to_owned(),
+            has_config_hooks: false,
+        };
         bench.has_config_hooks = bench
-            .try_git(&["-c", "hook.x.event=pre-push", "-c", "hook.x.command=true", "hook", "list", "pre-push"])
+            .try_git(&[
+                "-c",
+                "hook.x.event=pre-push",
+                "-c",
+                "hook.x.command=true",
+                "hook",
+                "list",
+                "pre-push",
+            ])
             .code
             == 0;
         bench.git(&["checkout", "-q", "-b", "topic"]);
@@ -78,7 +94,11 @@ impl Bench {
 
     pub fn git_dir(&self) -> PathBuf {
         let inside = self.dir.join(".git");
-        if inside.is_dir() { inside } else { self.dir.clone() }
+        if inside.is_dir() {
+            inside
+        } else {
+            self.dir.clone()
+        }
     }
 
     pub fn config(&self) -> Vec<u8> {
@@ -92,9 +112,17 @@ impl Bench {
     }
 
     /// Runs a program with these variables.
-    pub fn run_with(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str], vars: &[(&str, &str)]) -> Run {
+    pub fn run_with(
+        &self,
+        program: impl AsRef<std::ffi::OsStr>,
+        args: &[&str],
+        vars: &[(&str, &str)],
+    ) -> Run {
         let mut command = self.team.world.command(program, &self.dir);
-        command.env("PATH", &self.path).env("RAN", self.path("ran")).envs(vars.iter().copied());
+        command
+            .env("PATH", &self.path)
+            .env("RAN", self.path("ran"))
+            .envs(vars.iter().copied());
         let output = command.args(args).stdin(Stdio::null()).output().unwrap();
         Run {
             code: output.status.code().unwrap_or(-1),
@@ -118,7 +146,10 @@ impl Bench {
     }
 
     fn seat(&self) -> Seat {
-        self.team.seats[0].at(self.dir.clone()).with("PATH", &self.path).with("RAN", self.path("ran").to_str().unwrap())
+        self.team.seats[0]
+            .at(self.dir.clone())
+            .with("PATH", &self.path)
+            .with("RAN", self.path("ran").to_str().unwrap())
     }
 
     /// A command of the program that must succeed; its data.
@@ -147,7 +178,10 @@ impl Bench {
     /// What a status says of hooks that are not in place.
     pub fn note(&self) -> Option<String> {
         let (_, noted) = self.noted(&["status"]);
-        noted.lines().find(|line| line.contains("not in place any more")).map(str::to_owned)
+        noted
+            .lines()
+            .find(|line| line.contains("not in place any more"))
+            .map(str::to_owned)
     }
 
     /// Puts a file into the git directory or beside it.
@@ -160,7 +194,11 @@ impl Bench {
 
     /// Puts a hook there that says that it ran under this name. It reads its input: prek takes it ill of a hook if it does not.
     pub fn hook(&self, path: &str, name: &str) {
-        self.put(path, &format!("#!/bin/sh\ncat > /dev/null\necho {name} >> \"$RAN\"\n"), 0o755);
+        self.put(
+            path,
+            &format!("#!/bin/sh\ncat > /dev/null\necho {name} >> \"$RAN\"\n"),
+            0o755,
+        );
     }
 
     /// Puts a link there.
@@ -196,7 +234,14 @@ impl Bench {
 
     /// A commit that was never there before.
     fn new_commit(&self) -> String {
-        self.git(&["commit-tree", "-m", &self.new_message(), "HEAD^{tree}", "-p", "HEAD"])
+        self.git(&[
+            "commit-tree",
+            "-m",
+            &self.new_message(),
+            "HEAD^{tree}",
+            "-p",
+            "HEAD",
+        ])
     }
 
     /// Whether an undecided commit is kept from moving `main` here.
@@ -210,7 +255,13 @@ impl Bench {
     /// Whether an undecided commit is kept from being pushed to `main`.
     pub fn refuses_push(&self) -> bool {
         let commit = self.new_commit();
-        let run = self.try_git(&["push", "-q", "--force", "origin", &format!("{commit}:refs/heads/main")]);
+        let run = self.try_git(&[
+            "push",
+            "-q",
+            "--force",
+            "origin",
+            &format!("{commit}:refs/heads/main"),
+        ]);
         assert!(run.code == 0 || run.err.contains("quorum"), "{run:?}");
         run.code != 0
     }
@@ -223,7 +274,10 @@ impl Bench {
     }
 
     pub fn assert_free(&self) {
-        assert!(!self.refuses_commit() && !self.refuses_push(), "hooks still run");
+        assert!(
+            !self.refuses_commit() && !self.refuses_push(),
+            "hooks still run"
+        );
         assert_eq!(self.note(), None);
     }
 
@@ -245,21 +299,40 @@ impl Bench {
         ];
         tree.remove("quorum");
         let caches = ["quorum/verified", "quorum/timers.json", "quorum/gate.lock"];
-        tree.retain(|path, _| !other.iter().chain(&caches).any(|name| Path::new(path).starts_with(name)));
+        tree.retain(|path, _| {
+            !other
+                .iter()
+                .chain(&caches)
+                .any(|name| Path::new(path).starts_with(name))
+        });
         tree
     }
 
     /// Makes the git directory what it was, as far as [`Bench::tree`] sees it.
     pub fn restore(&self, tree: &Tree) {
         let now = self.tree();
-        for (name, _) in now.iter().filter(|(name, what)| what.0 > 0 && !tree.contains_key(*name)) {
+        for (name, _) in now
+            .iter()
+            .filter(|(name, what)| what.0 > 0 && !tree.contains_key(*name))
+        {
             std::fs::remove_file(self.git_dir().join(name)).unwrap();
         }
-        for (name, (mode, text)) in tree.iter().filter(|(name, what)| what.0 > 0 && now.get(*name) != Some(what)) {
+        for (name, (mode, text)) in tree
+            .iter()
+            .filter(|(name, what)| what.0 > 0 && now.get(*name) != Some(what))
+        {
             assert_ne!(*mode, 1, "{name}: a link has changed");
-            self.put(format!(".git/{name}"), std::str::from_utf8(text).unwrap(), mode & 0o777);
+            self.put(
+                format!(".git/{name}"),
+                std::str::from_utf8(text).unwrap(),
+                mode & 0o777,
+            );
         }
-        for (name, _) in now.iter().rev().filter(|(name, what)| what.0 == 0 && !tree.contains_key(*name)) {
+        for (name, _) in now
+            .iter()
+            .rev()
+            .filter(|(name, what)| what.0 == 0 && !tree.contains_key(*name))
+        {
             std::fs::remove_dir(self.git_dir().join(name)).unwrap();
         }
     }
@@ -267,7 +340,10 @@ impl Bench {
 
 /// Files, links and folders below a folder.
 pub fn walk(top: &Path, below: &Path, tree: &mut Tree) {
-    for entry in std::fs::read_dir(top.join(below)).unwrap().map(Result::unwrap) {
+    for entry in std::fs::read_dir(top.join(below))
+        .unwrap()
+        .map(Result::unwrap)
+    {
         let path = below.join(entry.file_name());
         let meta = entry.path().symlink_metadata().unwrap();
         let name = path.to_str().unwrap().to_owned();
@@ -278,7 +354,13 @@ pub fn walk(top: &Path, below: &Path, tree: &mut Tree) {
             let target = std::fs::read_link(entry.path()).unwrap();
             tree.insert(name, (1, target.to_str().unwrap().as_bytes().to_vec()));
         } else {
-            tree.insert(name, (meta.permissions().mode(), std::fs::read(entry.path()).unwrap()));
+            tree.insert(
+                name,
+                (
+                    meta.permissions().mode(),
+                    std::fs::read(entry.path()).unwrap(),
+                ),
+            );
         }
     }
 }
@@ -286,8 +368,10 @@ pub fn walk(top: &Path, below: &Path, tree: &mut Tree) {
 /// Where two trees differ.
 #[track_caller]
 pub fn assert_same(before: &Tree, after: &Tree) {
-    let text =
-        |tree: &Tree, name: &String| tree.get(name).map(|(mode, b)| format!("{mode:o} {}", String::from_utf8_lossy(b)));
+    let text = |tree: &Tree, name: &String| {
+        tree.get(name)
+            .map(|(mode, b)| format!("{mode:o} {}", String::from_utf8_lossy(b)))
+    };
     for name in before.keys().chain(after.keys()) {
         assert_eq!(text(before, name), text(after, name), "{name}");
     }

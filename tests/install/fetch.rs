@@ -29,21 +29,41 @@ fn lanes_and_proposals_come_with_a_fetch_and_a_sync_takes_them_in() {
     assert!(bench.refs("incoming").is_empty());
     bench.git(&["fetch", "-q"]);
     let incoming = bench.refs("incoming");
-    assert!(incoming.contains(&"/origin/lane/b".to_owned()), "{incoming:?}");
-    assert!(incoming.contains(&format!("/origin/proposal/{proposal}")), "{incoming:?}");
-    assert_eq!(bench.refs("remote"), Vec::<String>::new(), "nothing is believed before it is checked");
+    assert!(
+        incoming.contains(&"/origin/lane/b".to_owned()),
+        "{incoming:?}"
+    );
+    assert!(
+        incoming.contains(&format!("/origin/proposal/{proposal}")),
+        "{incoming:?}"
+    );
+    assert_eq!(
+        bench.refs("remote"),
+        Vec::<String>::new(),
+        "nothing is believed before it is checked"
+    );
     bench.ok(&["sync"]);
     assert!(bench.refs("remote").contains(&"/origin/b".to_owned()));
     assert_eq!(bench.ok(&["status", &proposal])["state"], "open");
 
     // A lane that the remote has no longer, or a forged one, is seen in a fetch and changes nothing that is known.
     let lane = bench.team.ledger_ref("lane/b");
-    bench.team.world.git(&bench.team.server, &["update-ref", &lane, "refs/heads/main"]);
+    bench.team.world.git(
+        &bench.team.server,
+        &["update-ref", &lane, "refs/heads/main"],
+    );
     bench.git(&["fetch", "-q", "--prune"]);
     bench.ok(&["sync"]);
-    bench.team.world.git(&bench.team.server, &["update-ref", "-d", &lane]);
+    bench
+        .team
+        .world
+        .git(&bench.team.server, &["update-ref", "-d", &lane]);
     bench.git(&["fetch", "-q", "--prune"]);
-    assert!(!bench.refs("incoming").contains(&"/origin/lane/b".to_owned()));
+    assert!(
+        !bench
+            .refs("incoming")
+            .contains(&"/origin/lane/b".to_owned())
+    );
     bench.ok(&["sync"]);
     assert_eq!(bench.ok(&["status", &proposal])["state"], "open");
     assert!(bench.refs("remote").contains(&"/origin/b".to_owned()));
@@ -55,7 +75,12 @@ fn a_fetch_from_a_remote_without_ledger_and_a_pull_go_as_before() {
     bench.install();
     let plain = bench.path("plain.git");
     bench.git(&["init", "-q", "--bare", plain.to_str().unwrap()]);
-    bench.git(&["push", "-q", plain.to_str().unwrap(), "HEAD:refs/heads/topic"]);
+    bench.git(&[
+        "push",
+        "-q",
+        plain.to_str().unwrap(),
+        "HEAD:refs/heads/topic",
+    ]);
     bench.git(&["remote", "set-url", "origin", plain.to_str().unwrap()]);
     bench.git(&["fetch", "-q", "--prune"]);
     bench.git(&["branch", "-q", "--set-upstream-to=origin/topic"]);
@@ -86,7 +111,11 @@ fn a_remote_can_be_renamed_and_removed() {
             lines.sort();
             lines
         };
-        assert_eq!(lines(&before), lines(&after), "git has written the remote anew");
+        assert_eq!(
+            lines(&before),
+            lines(&after),
+            "git has written the remote anew"
+        );
 
         bench.install();
         bench.git(&["fetch", "-q"]);
@@ -113,14 +142,20 @@ fn a_remote_whose_fetches_a_line_would_change_gets_none() {
     bench.git(&["config", "--unset-all", "remote.origin.fetch"]);
     let before = bench.tree();
     let (data, noted) = bench.noted(&["install"]);
-    assert!(data["fetches"].is_null() && noted.contains("has no refspec"), "{noted}");
+    assert!(
+        data["fetches"].is_null() && noted.contains("has no refspec"),
+        "{noted}"
+    );
     bench.assert_gated();
     bench.uninstall();
     assert_same(&before, &bench.tree());
 
     bench.git(&["config", "remote.origin.fetch", "+refs/*:refs/*"]);
     let (data, noted) = bench.noted(&["install"]);
-    assert!(data["fetches"].is_null() && noted.contains("mirror"), "{noted}");
+    assert!(
+        data["fetches"].is_null() && noted.contains("mirror"),
+        "{noted}"
+    );
     bench.no(3, "NO_REMOTE", &["install", "--remote", "nowhere"]);
 }
 
@@ -142,8 +177,17 @@ fn others_change_settings_in_between_and_keep_theirs() {
         assert_eq!(bench.install()["changes"], serde_json::json!([]));
         bench.uninstall();
         let left = String::from_utf8(bench.config()).unwrap();
-        assert!(!left.contains("include") && !left.contains("refs/quorum"), "{left}");
-        assert_eq!(bench.git(&["config", "--get-all", "remote.origin.fetch"]).lines().count(), 2);
+        assert!(
+            !left.contains("include") && !left.contains("refs/quorum"),
+            "{left}"
+        );
+        assert_eq!(
+            bench
+                .git(&["config", "--get-all", "remote.origin.fetch"])
+                .lines()
+                .count(),
+            2
+        );
         assert_eq!(bench.git(&["config", "user.name"]), "Other");
     }
 }

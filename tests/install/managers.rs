@@ -20,7 +20,10 @@ use Manager::{Husky, Lefthook, PreCommit, Prek};
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("GIT_QUORUM_MANAGERS").map(PathBuf::from);
     if folder.is_none() {
-        skip("managers", "GIT_QUORUM_MANAGERS names no folder with hook managers");
+        skip(
+            "managers",
+            "GIT_QUORUM_MANAGERS names no folder with hook managers",
+        );
     }
     folder
 }
@@ -29,7 +32,10 @@ fn folder() -> Option<PathBuf> {
 fn with(manager: Manager, test: fn(&Bench, Set)) {
     let Some(folder) = folder() else { return };
     for bench in Bench::all() {
-        let set = Set { manager, folder: folder.clone() };
+        let set = Set {
+            manager,
+            folder: folder.clone(),
+        };
         set.configure(&bench);
         test(&bench, set);
     }
@@ -56,12 +62,21 @@ impl Set {
     fn configure(&self, bench: &Bench) {
         let say = |when: &str| format!("echo {} {when} >> \"$RAN\"", self.name());
         match self.manager {
-            Husky => ["pre-commit", "pre-push"]
-                .iter()
-                .for_each(|when| bench.put(format!(".husky/{when}"), &format!("{}\n", say(when)), 0o644)),
+            Husky => ["pre-commit", "pre-push"].iter().for_each(|when| {
+                bench.put(format!(".husky/{when}"), &format!("{}\n", say(when)), 0o644)
+            }),
             Lefthook => {
-                let job = |when: &str| format!("{when}:\n  jobs:\n    - name: say\n      run: {}\n", say(when));
-                bench.put("lefthook.yml", &(job("pre-commit") + &job("pre-push")), 0o644);
+                let job = |when: &str| {
+                    format!(
+                        "{when}:\n  jobs:\n    - name: say\n      run: {}\n",
+                        say(when)
+                    )
+                };
+                bench.put(
+                    "lefthook.yml",
+                    &(job("pre-commit") + &job("pre-push")),
+                    0o644,
+                );
             }
             PreCommit | Prek => {
                 let hook = |when: &str| {
@@ -70,7 +85,11 @@ impl Set {
                         say(when)
                     )
                 };
-                let text = format!("repos:\n- repo: local\n  hooks:\n{}{}", hook("pre-commit"), hook("pre-push"));
+                let text = format!(
+                    "repos:\n- repo: local\n  hooks:\n{}{}",
+                    hook("pre-commit"),
+                    hook("pre-push")
+                );
                 bench.put(".pre-commit-config.yaml", &text, 0o644);
             }
         }
@@ -80,7 +99,13 @@ impl Set {
 
     /// Lets it install its hooks.
     fn install(&self, bench: &Bench) {
-        let both = ["install", "--hook-type", "pre-commit", "--hook-type", "pre-push"];
+        let both = [
+            "install",
+            "--hook-type",
+            "pre-commit",
+            "--hook-type",
+            "pre-push",
+        ];
         let (program, args) = match self.manager {
             Husky => ("node_modules/.bin/husky", &[][..]),
             Lefthook => ("node_modules/.bin/lefthook", &["install"][..]),
@@ -88,11 +113,18 @@ impl Set {
             Prek => ("venv/bin/prek", &both[..]),
         };
         let run = bench.run(self.folder.join(program), args);
-        assert_eq!((run.code, self.manager == Husky && !run.out.is_empty()), (0, false), "{run:?}");
+        assert_eq!(
+            (run.code, self.manager == Husky && !run.out.is_empty()),
+            (0, false),
+            "{run:?}"
+        );
     }
 
     fn runs(&self) -> Vec<String> {
-        vec![format!("{} pre-commit", self.name()), format!("{} pre-push", self.name())]
+        vec![
+            format!("{} pre-commit", self.name()),
+            format!("{} pre-push", self.name()),
+        ]
     }
 
     fn assert_runs(&self, bench: &Bench) {

@@ -25,9 +25,16 @@ fn a_tracked_folder_of_hooks_is_left_alone_and_goes_on_to_run() {
         for event in ["pre-commit", "pre-push", "post-commit"] {
             bench.hook(&format!(".githooks/{event}"), event);
         }
-        bench.put(".githooks/commit-msg", "#!/bin/sh\necho never >> \"$RAN\"\n", 0o644);
+        bench.put(
+            ".githooks/commit-msg",
+            "#!/bin/sh\necho never >> \"$RAN\"\n",
+            0o644,
+        );
         bench.hook(".git/hooks/pre-push", "inert");
-        for path in [".githooks".to_owned(), bench.dir.join(".githooks").display().to_string()] {
+        for path in [
+            ".githooks".to_owned(),
+            bench.dir.join(".githooks").display().to_string(),
+        ] {
             bench.git(&["config", "core.hooksPath", &path]);
             check(&bench, &["post-commit", "pre-commit", "pre-push"]);
         }
@@ -42,7 +49,9 @@ fn a_users_own_folder_of_hooks_goes_on_to_run() {
         bench.hook("../home/my hooks/pre-commit", "mine too");
         bench.git(&["config", "--global", "core.hooksPath", "~/my hooks"]);
         check(&bench, &["mine", "mine too"]);
-        let theirs = std::fs::read_dir(bench.path("home/my hooks")).unwrap().count();
+        let theirs = std::fs::read_dir(bench.path("home/my hooks"))
+            .unwrap()
+            .count();
         assert_eq!(theirs, 2);
     }
 }
@@ -63,7 +72,14 @@ fn a_path_that_is_set_or_changed_later_is_followed() {
         bench.git(&["config", "--unset", "core.hooksPath"]);
         assert_eq!(bench.work(), ["plain"]);
         bench.assert_gated();
-        assert_eq!(bench.install()["manner"], if bench.has_config_hooks { "config" } else { "files" });
+        assert_eq!(
+            bench.install()["manner"],
+            if bench.has_config_hooks {
+                "config"
+            } else {
+                "files"
+            }
+        );
         assert_eq!(bench.work(), ["plain"]);
         bench.assert_gated();
 
@@ -72,7 +88,12 @@ fn a_path_that_is_set_or_changed_later_is_followed() {
         match bench.has_config_hooks {
             true => assert_eq!(bench.note(), None),
             false => {
-                assert!(bench.note().unwrap().contains("core.hooksPath leads to .one"));
+                assert!(
+                    bench
+                        .note()
+                        .unwrap()
+                        .contains("core.hooksPath leads to .one")
+                );
                 assert!(!bench.refuses_commit());
                 bench.install();
             }
@@ -112,14 +133,26 @@ fn a_hook_whose_presence_changes_what_git_does_is_passed_on_only_where_there_is_
     bench.git(&["config", "core.hooksPath", one.to_str().unwrap()]);
     bench.hook(".one/push-to-checkout", "checkout");
     bench.install();
-    assert!(bench.git_dir().join("quorum/hooks/push-to-checkout").exists());
+    assert!(
+        bench
+            .git_dir()
+            .join("quorum/hooks/push-to-checkout")
+            .exists()
+    );
 }
 
 #[test]
 fn linked_worktrees_are_gated_too() {
     for mut bench in Bench::all() {
         let (main, linked) = (bench.dir.clone(), bench.path("linked"));
-        bench.git(&["worktree", "add", "-q", "-b", "side", linked.to_str().unwrap()]);
+        bench.git(&[
+            "worktree",
+            "add",
+            "-q",
+            "-b",
+            "side",
+            linked.to_str().unwrap(),
+        ]);
         bench.hook(".git/hooks/pre-push", "plain");
         for path in [None, Some(".githooks")] {
             if let Some(path) = path {
@@ -161,7 +194,15 @@ fn a_submodule_and_its_superproject_have_hooks_of_their_own() {
         bench.git(&["init", "-q", top.to_str().unwrap()]);
         bench.at(top.clone());
         bench.hook(".git/hooks/pre-push", "of top");
-        bench.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &server, "sub"]);
+        bench.git(&[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            &server,
+            "sub",
+        ]);
         bench.git(&["commit", "-q", "-m", "sub"]);
         bench.at(top.join("sub"));
         bench.ok(&["join", "--genesis", &ledger]);
@@ -178,7 +219,13 @@ fn a_submodule_and_its_superproject_have_hooks_of_their_own() {
             assert_eq!(bench.work(), [runs]);
             bench.assert_gated();
             bench.at(top.clone());
-            bench.git(&["commit", "-q", "--allow-empty", "-m", "main of the superproject is not protected"]);
+            bench.git(&[
+                "commit",
+                "-q",
+                "--allow-empty",
+                "-m",
+                "main of the superproject is not protected",
+            ]);
             bench.at(top.join("sub"));
             bench.uninstall();
             assert_eq!(bench.work(), [runs]);
@@ -198,7 +245,15 @@ fn a_bare_repository_with_worktrees_is_gated_from_any_of_them() {
         bench.at(bare.clone());
         bench.git(&["remote", "add", "origin", &server]);
         bench.git(&["fetch", "-q", "origin"]);
-        bench.git(&["worktree", "add", "-q", "-b", "topic", tree.to_str().unwrap(), "origin/main"]);
+        bench.git(&[
+            "worktree",
+            "add",
+            "-q",
+            "-b",
+            "topic",
+            tree.to_str().unwrap(),
+            "origin/main",
+        ]);
         bench.hook("hooks/pre-push", "of bare");
         bench.at(tree);
         bench.ok(&["join", "--genesis", &ledger]);
@@ -222,7 +277,10 @@ fn a_clone_that_was_moved_says_so_and_is_mended() {
         bench.at(moved);
         if bench.has_config_hooks {
             assert!(bench.note().unwrap().contains("has moved"));
-            assert!(bench.try_git(&["branch", "x"]).code != 0, "what cannot be asked refuses");
+            assert!(
+                bench.try_git(&["branch", "x"]).code != 0,
+                "what cannot be asked refuses"
+            );
         }
         bench.install();
         bench.work();
@@ -238,6 +296,11 @@ fn a_hooks_folder_that_is_a_link_is_not_written_into() {
         bench.link("../tracked", ".git/hooks");
         check(&bench, &["tracked"]);
         bench.install();
-        assert_eq!(std::fs::read_dir(bench.dir.join("tracked")).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read_dir(bench.dir.join("tracked"))
+                .unwrap()
+                .count(),
+            1
+        );
     }
 }

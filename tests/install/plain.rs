@@ -7,8 +7,18 @@ fn a_plain_clone_is_gated_and_set_free_again_to_the_byte() {
     for bench in Bench::all() {
         let before = bench.tree();
         let data = bench.install();
-        assert_eq!(data["manner"], if bench.has_config_hooks { "config" } else { "files" });
-        assert_eq!((&data["protected"][0], &data["fetches"]), (&"refs/heads/main".into(), &"origin".into()));
+        assert_eq!(
+            data["manner"],
+            if bench.has_config_hooks {
+                "config"
+            } else {
+                "files"
+            }
+        );
+        assert_eq!(
+            (&data["protected"][0], &data["fetches"]),
+            (&"refs/heads/main".into(), &"origin".into())
+        );
         bench.assert_gated();
         bench.work();
 
@@ -40,7 +50,12 @@ fn check(bench: &Bench, runs: &[&str]) -> Vec<String> {
     assert_same(&before, &bench.tree());
     assert_eq!(bench.work(), runs);
     bench.assert_free();
-    data["changes"].as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    data["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -52,7 +67,11 @@ fn hooks_of_others_run_under_their_own_names_with_their_arguments_and_input() {
                  say \"$(basename \"$0\") $1 ${{line%% *}}\"\n"
             )
         };
-        bench.put(".git/hooks/lib", "say() { echo \"$1\" >> \"$RAN\"; }\n", 0o644);
+        bench.put(
+            ".git/hooks/lib",
+            "say() { echo \"$1\" >> \"$RAN\"; }\n",
+            0o644,
+        );
         for shell in ["#!/bin/sh", "#!/bin/bash -eu", "#!/usr/bin/env bash", ""] {
             bench.put(".git/hooks/pre-push", &sees_itself(shell), 0o755);
             check(&bench, &["pre-push origin HEAD"]);
@@ -63,7 +82,11 @@ fn hooks_of_others_run_under_their_own_names_with_their_arguments_and_input() {
 #[test]
 fn links_programs_and_scripts_in_other_languages_run_where_they_are() {
     for bench in Bench::all() {
-        bench.put("scripts/hook", "#!/bin/sh\necho \"$(basename \"$0\")\" >> \"$RAN\"\n", 0o755);
+        bench.put(
+            "scripts/hook",
+            "#!/bin/sh\necho \"$(basename \"$0\")\" >> \"$RAN\"\n",
+            0o755,
+        );
         bench.link("../../scripts/hook", ".git/hooks/pre-push");
         bench.link("../../scripts/hook", ".git/hooks/post-commit");
         bench.link("nowhere", ".git/hooks/pre-merge-commit");
@@ -87,7 +110,11 @@ fn links_programs_and_scripts_in_other_languages_run_where_they_are() {
 fn files_that_git_ignores_are_kept_and_not_run() {
     for bench in Bench::all() {
         for event in EVENTS {
-            bench.put(format!(".git/hooks/{event}.sample"), "#!/bin/sh\nexit 1\n", 0o755);
+            bench.put(
+                format!(".git/hooks/{event}.sample"),
+                "#!/bin/sh\nexit 1\n",
+                0o755,
+            );
             bench.put(format!(".git/hooks/{event}"), "#!/bin/sh\nexit 1\n", 0o644);
         }
         check(&bench, &[]);
@@ -102,11 +129,20 @@ fn a_hook_of_others_that_refuses_still_does() {
             "#!/bin/sh\ngrep -q refs/heads/odd && test $1 = prepared && exit 3\nexit 0\n",
             0o755,
         );
-        bench.put(".git/hooks/pre-push", "#!/bin/bash\ngrep -q refs/heads/odd && exit 1 || exit 0\n", 0o755);
+        bench.put(
+            ".git/hooks/pre-push",
+            "#!/bin/bash\ngrep -q refs/heads/odd && exit 1 || exit 0\n",
+            0o755,
+        );
         check(&bench, &[]);
         bench.install();
         assert_ne!(bench.try_git(&["branch", "odd"]).code, 0);
-        assert_ne!(bench.try_git(&["push", "-q", "origin", "HEAD:refs/heads/odd"]).code, 0);
+        assert_ne!(
+            bench
+                .try_git(&["push", "-q", "origin", "HEAD:refs/heads/odd"])
+                .code,
+            0
+        );
         bench.assert_gated();
     }
 }
@@ -159,11 +195,17 @@ fn apply(bench: &Bench, before: &Tree, installed: &Tree, count: usize) {
         name if name.starts_with("hooks/") && !name.ends_with("before-git-quorum") => 1,
         _ => 0,
     };
-    let mut changed: Vec<_> =
-        installed.iter().filter(|(name, what)| what.0 > 1 && before.get(*name) != Some(what)).collect();
+    let mut changed: Vec<_> = installed
+        .iter()
+        .filter(|(name, what)| what.0 > 1 && before.get(*name) != Some(what))
+        .collect();
     changed.sort_by_key(|(name, _)| rank(name));
     for (name, (mode, text)) in changed.into_iter().take(count) {
-        bench.put(format!(".git/{name}"), std::str::from_utf8(text).unwrap(), mode & 0o777);
+        bench.put(
+            format!(".git/{name}"),
+            std::str::from_utf8(text).unwrap(),
+            mode & 0o777,
+        );
     }
 }
 
@@ -183,11 +225,21 @@ fn what_fails_in_the_middle_leaves_nothing() {
 fn settings_that_keep_git_from_running_ours_are_told_and_nothing_stays() {
     for bench in Bench::all() {
         let before = bench.tree();
-        let (key, value) =
-            if bench.has_config_hooks { ("hook.pre-push.enabled", "false") } else { ("core.hooksPath", "/nowhere") };
-        let vars = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", key), ("GIT_CONFIG_VALUE_0", value)];
+        let (key, value) = if bench.has_config_hooks {
+            ("hook.pre-push.enabled", "false")
+        } else {
+            ("core.hooksPath", "/nowhere")
+        };
+        let vars = [
+            ("GIT_CONFIG_COUNT", "1"),
+            ("GIT_CONFIG_KEY_0", key),
+            ("GIT_CONFIG_VALUE_0", value),
+        ];
         let run = bench.run_with(env!("CARGO_BIN_EXE_git-quorum"), &["install"], &vars);
-        assert!(run.code == 4 && run.err.contains("HOOKS_NOT_RUN") && run.err.contains("hint: "), "{run:?}");
+        assert!(
+            run.code == 4 && run.err.contains("HOOKS_NOT_RUN") && run.err.contains("hint: "),
+            "{run:?}"
+        );
         assert_same(&before, &bench.tree());
         bench.git(&["config", "extensions.worktreeConfig", "true"]);
         bench.git(&["config", "--worktree", key, value]);
@@ -243,13 +295,19 @@ fn a_repository_without_ledger_or_working_tree_is_told_so() {
 
 #[test]
 fn another_git_takes_over_in_its_own_manner() {
-    let (Some(bench), Ok(newer)) = (Bench::older(), std::env::var("GIT_QUORUM_NEWER_GIT")) else { return };
+    let (Some(bench), Ok(newer)) = (Bench::older(), std::env::var("GIT_QUORUM_NEWER_GIT")) else {
+        return;
+    };
     bench.hook(".git/hooks/pre-push", "plain");
     let before = bench.tree();
     let path = format!("{newer}:{}", std::env::var("PATH").unwrap());
     let seat = bench.team.seats[0].with("PATH", &path);
     bench.install();
-    for (manner, seat) in [("config", &seat), ("files", &bench.team.seats[0]), ("config", &seat)] {
+    for (manner, seat) in [
+        ("config", &seat),
+        ("files", &bench.team.seats[0]),
+        ("config", &seat),
+    ] {
         assert_eq!(seat.ok(&["install"])["manner"], manner);
         assert_eq!(seat.ok(&["install"])["changes"], serde_json::json!([]));
     }
@@ -272,7 +330,11 @@ fn of_two_hooks_for_one_place_none_is_thrown_away() {
     let envelope = bench.no(4, "TWO_HOOKS", &["install"]);
     assert_same(&before, &bench.tree());
     let hint = envelope["hint"].as_str().unwrap();
-    let command = hint.split("rm ").nth(1).and_then(|rest| rest.split(" or ").next()).unwrap();
+    let command = hint
+        .split("rm ")
+        .nth(1)
+        .and_then(|rest| rest.split(" or ").next())
+        .unwrap();
     bench.run("sh", &["-c", &format!("rm {command}")]);
     bench.install();
     assert_eq!(bench.work(), ["second"]);
@@ -290,6 +352,11 @@ fn of_two_hooks_for_one_place_none_is_thrown_away() {
     bench.install();
     bench.hook(".git/hooks/pre-push", "third");
     assert!(bench.uninstall()["changes"].to_string().contains("left "));
-    assert!(bench.git_dir().join("hooks/pre-push.before-git-quorum").exists());
+    assert!(
+        bench
+            .git_dir()
+            .join("hooks/pre-push.before-git-quorum")
+            .exists()
+    );
     assert_eq!(bench.work(), ["third"]);
 }

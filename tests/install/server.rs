@@ -15,11 +15,30 @@ fn server() -> Bench {
 /// Whether the server refuses an undecided push.
 fn refuses(bench: &Bench) -> bool {
     let clone = &bench.team.seats[0];
-    let commit = clone.git(&["commit-tree", "-m", &bench.new_message(), "HEAD^{tree}", "-p", "HEAD"]);
+    let commit = clone.git(&[
+        "commit-tree",
+        "-m",
+        &bench.new_message(),
+        "HEAD^{tree}",
+        "-p",
+        "HEAD",
+    ]);
     let mut push = bench.team.world.command("git", &clone.dir);
-    let output = push.args(["push", "-q", "--force", "origin", &format!("{commit}:refs/heads/main")]).output().unwrap();
+    let output = push
+        .args([
+            "push",
+            "-q",
+            "--force",
+            "origin",
+            &format!("{commit}:refs/heads/main"),
+        ])
+        .output()
+        .unwrap();
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() || err.contains("NO_PROPOSAL"), "{err}");
+    assert!(
+        output.status.success() || err.contains("NO_PROPOSAL"),
+        "{err}"
+    );
     !output.status.success()
 }
 
@@ -32,7 +51,10 @@ fn the_gate_is_taken_away_to_the_byte_and_only_when_that_is_meant() {
     bench.ok(&["install", "--server", "--auto-land"]);
     assert!(refuses(&bench));
     let installed = bench.tree();
-    assert_eq!(bench.ok(&["install", "--server", "--auto-land"])["changes"], serde_json::json!([]));
+    assert_eq!(
+        bench.ok(&["install", "--server", "--auto-land"])["changes"],
+        serde_json::json!([])
+    );
     assert_same(&installed, &bench.tree());
 
     bench.no(2, "NOT_CONFIRMED", &["uninstall", "--server"]);
@@ -42,7 +64,10 @@ fn the_gate_is_taken_away_to_the_byte_and_only_when_that_is_meant() {
     bench.ok(&["uninstall", "--server", "--yes"]);
     assert_same(&before, &bench.tree());
     assert!(!refuses(&bench));
-    assert_eq!(bench.ok(&["uninstall", "--server", "--yes"])["changes"], serde_json::json!([]));
+    assert_eq!(
+        bench.ok(&["uninstall", "--server", "--yes"])["changes"],
+        serde_json::json!([])
+    );
     bench.ok(&["install", "--server"]);
     assert!(refuses(&bench));
 }
@@ -89,7 +114,19 @@ fn links_that_a_host_keeps_in_the_hooks_folder_are_unharmed() {
     assert!(refuses(&bench));
     let clone = &bench.team.seats[0].dir;
     assert_eq!(
-        bench.run("git", &["-C", clone.to_str().unwrap(), "push", "-q", "origin", "HEAD:refs/heads/other"]).code,
+        bench
+            .run(
+                "git",
+                &[
+                    "-C",
+                    clone.to_str().unwrap(),
+                    "push",
+                    "-q",
+                    "origin",
+                    "HEAD:refs/heads/other"
+                ]
+            )
+            .code,
         0
     );
     assert_eq!(bench.ran(), ["host"]);

@@ -19,9 +19,16 @@ fn holds(what: &str, setup: &Setup) {
 /// Searches until something is violated, and expects that.
 fn breaks(rule: Rule, setup: &Setup, expected: Violation) {
     let lifted = rule.lift();
-    let found = search(&Setup { seek: Some(expected), ..setup.clone() });
+    let found = search(&Setup {
+        seek: Some(expected),
+        ..setup.clone()
+    });
     println!("without {rule:?}, n = {}: {found}", setup.n);
-    assert_eq!(found.violation.map(|(what, _)| what), Some(expected), "without {rule:?}");
+    assert_eq!(
+        found.violation.map(|(what, _)| what),
+        Some(expected),
+        "without {rule:?}"
+    );
     drop(lifted);
 }
 
@@ -31,22 +38,47 @@ fn eager(n: usize, liars: usize, rivals: usize, rounds: usize) -> Setup {
 
 /// A round of prevotes for these rivals, by member, and of precommits, by member and rival.
 fn round(round: usize, prevotes: &[usize], precommits: &[(usize, usize)]) -> Vec<Vote> {
-    let prevotes = prevotes.iter().enumerate().map(|(member, rival)| (member, Phase::Prevote, *rival));
-    let precommits = precommits.iter().map(|(member, rival)| (*member, Phase::Precommit, *rival));
-    prevotes.chain(precommits).map(|(member, phase, rival)| Vote { member, phase, rival, round }).collect()
+    let prevotes = prevotes
+        .iter()
+        .enumerate()
+        .map(|(member, rival)| (member, Phase::Prevote, *rival));
+    let precommits = precommits
+        .iter()
+        .map(|(member, rival)| (*member, Phase::Precommit, *rival));
+    prevotes
+        .chain(precommits)
+        .map(|(member, phase, rival)| Vote {
+            member,
+            phase,
+            rival,
+            round,
+        })
+        .collect()
 }
 
 /// In the short form a search for what only four rounds show begins after these two; in the long form it has no hint.
 fn after(first: &[Vec<Vote>], setup: Setup) -> Setup {
-    Setup { first: if long() { vec![] } else { first.concat() }, ..setup }
+    Setup {
+        first: if long() { vec![] } else { first.concat() },
+        ..setup
+    }
 }
 
 #[test]
 fn nothing_is_violated() {
     for rivals in [2, 3] {
-        holds(&format!("n = 4, {rivals} rivals, 2 rounds"), &eager(4, 1, rivals, 2));
+        holds(
+            &format!("n = 4, {rivals} rivals, 2 rounds"),
+            &eager(4, 1, rivals, 2),
+        );
     }
-    holds("n = 4, votes at any time", &Setup { way: Way::Free, ..eager(4, 1, 2, 1) });
+    holds(
+        "n = 4, votes at any time",
+        &Setup {
+            way: Way::Free,
+            ..eager(4, 1, 2, 1)
+        },
+    );
     holds("n = 5, 2 rivals, 2 rounds", &eager(5, 1, 2, 2));
 }
 
@@ -55,7 +87,13 @@ fn a_proposal_without_a_quorum_of_approvals_is_not_decided() {
     for n in [4, 5] {
         let q = Threshold::of(n).q;
         let approvals = [(0, q - 2)].into();
-        holds(&format!("n = {n}, one approval too few"), &Setup { approvals, ..eager(n, 1, 2, 2) });
+        holds(
+            &format!("n = {n}, one approval too few"),
+            &Setup {
+                approvals,
+                ..eager(n, 1, 2, 2)
+            },
+        );
     }
 }
 
@@ -66,39 +104,79 @@ fn without_the_lock() {
 
 #[test]
 fn with_locks_that_give_way_to_older_prevotes() {
-    breaks(Rule::UnlockByLater, &eager(4, 1, 2, 3), Violation::TwoDecisions);
+    breaks(
+        Rule::UnlockByLater,
+        &eager(4, 1, 2, 3),
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn with_locks_that_give_way_to_fewer_prevotes() {
-    breaks(Rule::UnlockByQuorum, &eager(4, 1, 2, 3), Violation::TwoDecisions);
+    breaks(
+        Rule::UnlockByQuorum,
+        &eager(4, 1, 2, 3),
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn with_locks_that_give_way_to_prevotes_of_several_rounds() {
-    let first = [round(0, &[0, 0, 0], &[(0, 0)]), round(1, &[0, 0, 1], &[(0, 0), (2, 0)])];
-    breaks(Rule::UnlockByOneRound, &after(&first, eager(4, 1, 2, 4)), Violation::TwoDecisions);
+    let first = [
+        round(0, &[0, 0, 0], &[(0, 0)]),
+        round(1, &[0, 0, 1], &[(0, 0), (2, 0)]),
+    ];
+    breaks(
+        Rule::UnlockByOneRound,
+        &after(&first, eager(4, 1, 2, 4)),
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn with_several_votes_a_round() {
-    breaks(Rule::OneVoteARound, &Setup { way: Way::Steps, ..eager(4, 1, 2, 1) }, Violation::TwoDecisions);
+    breaks(
+        Rule::OneVoteARound,
+        &Setup {
+            way: Way::Steps,
+            ..eager(4, 1, 2, 1)
+        },
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn without_approvals() {
     let approvals = [(0, 1)].into();
-    breaks(Rule::Approvals, &Setup { approvals, ..eager(4, 1, 2, 1) }, Violation::Unapproved);
+    breaks(
+        Rule::Approvals,
+        &Setup {
+            approvals,
+            ..eager(4, 1, 2, 1)
+        },
+        Violation::Unapproved,
+    );
 }
 
 #[test]
 fn with_precommits_of_what_no_quorum_prevoted() {
-    breaks(Rule::PrevoteQuorum, &eager(4, 1, 2, 2), Violation::TwoDecisions);
+    breaks(
+        Rule::PrevoteQuorum,
+        &eager(4, 1, 2, 2),
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn with_rounds_that_go_back() {
-    breaks(Rule::MonotoneRounds, &Setup { way: Way::Free, ..eager(4, 1, 2, 2) }, Violation::TwoDecisions);
+    breaks(
+        Rule::MonotoneRounds,
+        &Setup {
+            way: Way::Free,
+            ..eager(4, 1, 2, 2)
+        },
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
@@ -109,19 +187,34 @@ fn with_a_quorum_one_lower() {
 #[test]
 fn with_a_quorum_of_2f_and_1() {
     for (n, liars) in [(5, 1), (6, 1), (8, 2)] {
-        breaks(Rule::QuorumOfAll, &eager(n, liars, 2, 1), Violation::TwoDecisions);
+        breaks(
+            Rule::QuorumOfAll,
+            &eager(n, liars, 2, 1),
+            Violation::TwoDecisions,
+        );
     }
 }
 
 #[test]
 fn with_precommits_of_several_rounds_counted_together() {
-    let first = [round(0, &[0, 0, 0], &[(0, 0)]), round(1, &[0, 1, 1], &[(0, 1)])];
-    breaks(Rule::PrecommitsOfOneRound, &after(&first, eager(4, 1, 2, 4)), Violation::TwoDecisions);
+    let first = [
+        round(0, &[0, 0, 0], &[(0, 0)]),
+        round(1, &[0, 1, 1], &[(0, 1)]),
+    ];
+    breaks(
+        Rule::PrecommitsOfOneRound,
+        &after(&first, eager(4, 1, 2, 4)),
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn without_the_round_in_the_statement() {
-    breaks(Rule::RoundInStatement, &eager(4, 1, 2, 2), Violation::FalseCertificate);
+    breaks(
+        Rule::RoundInStatement,
+        &eager(4, 1, 2, 2),
+        Violation::FalseCertificate,
+    );
 }
 
 /// What folds alike lets the same votes count; so the larger searches may fold.
@@ -129,8 +222,15 @@ fn without_the_round_in_the_statement() {
 fn the_fold_forgets_nothing() {
     let rounds = |long_form| if long() { long_form } else { 2 };
     for (way, rounds) in [(Way::Eager, rounds(4)), (Way::Steps, rounds(3))] {
-        let setup = Setup { way, check_fold: true, ..eager(4, 1, 2, rounds) };
-        holds(&format!("n = 4, 2 rivals, {rounds} rounds, {way:?}, fold compared"), &setup);
+        let setup = Setup {
+            way,
+            check_fold: true,
+            ..eager(4, 1, 2, rounds)
+        };
+        holds(
+            &format!("n = 4, 2 rivals, {rounds} rounds, {way:?}, fold compared"),
+            &setup,
+        );
     }
 }
 
@@ -155,7 +255,15 @@ fn the_long_form() {
     }
     for (n, liars, rivals, rounds, way, folded) in LONG {
         let folds = if folded { ", folded" } else { "" };
-        let what = format!("n = {n}, {liars} liar(s), {rivals} rivals, {rounds} rounds, {way:?}{folds}");
-        holds(&what, &Setup { way, folded, ..eager(n, liars, rivals, rounds) });
+        let what =
+            format!("n = {n}, {liars} liar(s), {rivals} rivals, {rounds} rounds, {way:?}{folds}");
+        holds(
+            &what,
+            &Setup {
+                way,
+                folded,
+                ..eager(n, liars, rivals, rounds)
+            },
+        );
     }
 }

@@ -11,7 +11,12 @@ use crate::reduced::Violation;
 use crate::rng::cases;
 
 fn stage(honest: &[usize], liars: &[usize], rounds: usize) -> Stage {
-    Stage { honest: honest.to_vec(), liars: liars.to_vec(), leaked: vec![], rounds }
+    Stage {
+        honest: honest.to_vec(),
+        liars: liars.to_vec(),
+        leaked: vec![],
+        rounds,
+    }
 }
 
 /// Searches it to the end, or the first so many ledgers, and expects nothing.
@@ -20,7 +25,11 @@ fn holds(what: &str, stages: &[Stage], most: usize) {
     println!("{what}: {found}");
     assert!(found.violation.is_none(), "{what}: {found}");
     assert!(found.whole || most < usize::MAX);
-    assert_eq!(found.decided.len(), stages.len(), "{what}: something is decided under each charter");
+    assert_eq!(
+        found.decided.len(),
+        stages.len(),
+        "{what}: something is decided under each charter"
+    );
 }
 
 /// Without the rule something is found, and with it the same search finds nothing: here in twice as many ledgers, and
@@ -39,7 +48,10 @@ fn breaks(rule: Rule, votes_first: bool, stages: &[Stage]) {
 
 /// Walks so many ways through it, and expects nothing.
 fn walks(what: &str, stages: &[Stage], count: u64) {
-    let mut all = Outcome { whole: true, ..Outcome::default() };
+    let mut all = Outcome {
+        whole: true,
+        ..Outcome::default()
+    };
     for seed in 0..count {
         let found = walk(stages, 2, seed);
         assert!(found.violation.is_none(), "{what}, seed {seed}: {found}");
@@ -51,7 +63,11 @@ fn walks(what: &str, stages: &[Stage], count: u64) {
         }
     }
     println!("{what}, {count} walks: {all}");
-    assert_eq!(all.decided.len(), stages.len(), "{what}: something is decided under each charter");
+    assert_eq!(
+        all.decided.len(),
+        stages.len(),
+        "{what}: something is decided under each charter"
+    );
 }
 
 /// Members a to c are honest, d lies; e and f come.
@@ -68,7 +84,11 @@ fn two_are_replaced() -> [Stage; 2] {
 }
 
 fn two_in_a_row() -> [Stage; 3] {
-    [old(), stage(&[0, 1, 2, 4], &[3], 1), stage(&[1, 2, 4, 5], &[3], 1)]
+    [
+        old(),
+        stage(&[0, 1, 2, 4], &[3], 1),
+        stage(&[1, 2, 4, 5], &[3], 1),
+    ]
 }
 
 fn two_rounds_each() -> [Stage; 2] {
@@ -77,7 +97,11 @@ fn two_rounds_each() -> [Stage; 2] {
 
 #[test]
 fn a_member_is_added() {
-    holds("one more", &one_is_added(), if long() { usize::MAX } else { 400 });
+    holds(
+        "one more",
+        &one_is_added(),
+        if long() { usize::MAX } else { 400 },
+    );
 }
 
 /// These are too large to be searched whole: the first ledgers, in the order of the search, and walks through all.
@@ -105,7 +129,9 @@ fn walks_without_the_hand_over() {
 /// The first seed, from this one on, whose walk ends with a violation.
 fn broken_by_a_walk(stages: &[Stage], from: u64) -> u64 {
     let broken = |seed: &u64| walk(stages, 2, *seed).violation.is_some();
-    (from..from + 10_000).find(broken).expect("no walk ends with a violation")
+    (from..from + 10_000)
+        .find(broken)
+        .expect("no walk ends with a violation")
 }
 
 #[test]
@@ -113,9 +139,21 @@ fn the_long_form() {
     if !long() {
         return;
     }
-    holds("the liar is removed", &[old(), stage(&[0, 1, 2], &[], 1)], usize::MAX);
-    holds("an honest member is removed", &[old(), stage(&[1, 2, 4], &[3], 1)], usize::MAX);
-    holds("the liar is replaced by a liar", &[old(), stage(&[0, 1, 2], &[4], 1)], usize::MAX);
+    holds(
+        "the liar is removed",
+        &[old(), stage(&[0, 1, 2], &[], 1)],
+        usize::MAX,
+    );
+    holds(
+        "an honest member is removed",
+        &[old(), stage(&[1, 2, 4], &[3], 1)],
+        usize::MAX,
+    );
+    holds(
+        "the liar is replaced by a liar",
+        &[old(), stage(&[0, 1, 2], &[4], 1)],
+        usize::MAX,
+    );
     holds("two are replaced", &two_are_replaced(), usize::MAX);
 }
 
@@ -131,14 +169,28 @@ fn without_the_freeze() {
 
 /// All of four are honest; `a` is replaced by a liar, and then its key leaks: f keys of each charter are in wrong hands.
 fn one_leaks() -> [Stage; 2] {
-    [Stage { leaked: vec![0], ..stage(&[0, 1, 2, 3], &[], 1) }, stage(&[1, 2, 3], &[4], 1)]
+    [
+        Stage {
+            leaked: vec![0],
+            ..stage(&[0, 1, 2, 3], &[], 1)
+        },
+        stage(&[1, 2, 3], &[4], 1),
+    ]
 }
 
 #[test]
 fn a_removed_key_that_leaks_alone_breaks_nothing() {
-    holds("a removed key leaks", &one_leaks(), if long() { 20_000 } else { 200 });
+    holds(
+        "a removed key leaks",
+        &one_leaks(),
+        if long() { 20_000 } else { 200 },
+    );
     if long() {
-        walks("a removed key leaks", &one_leaks(), cases("MODEL_WALKS", 4000));
+        walks(
+            "a removed key leaks",
+            &one_leaks(),
+            cases("MODEL_WALKS", 4000),
+        );
     }
 }
 
@@ -146,11 +198,20 @@ fn a_removed_key_that_leaks_alone_breaks_nothing() {
 /// freeze and hand-over could hold fast. What there is then is evidence, against the owners of these keys, and no others.
 #[test]
 fn a_removed_key_that_leaks_beside_a_liar_breaks_agreement_and_is_named() {
-    let stages = [Stage { leaked: vec![0], ..old() }, stage(&[1, 2, 4], &[3], 1)];
+    let stages = [
+        Stage {
+            leaked: vec![0],
+            ..old()
+        },
+        stage(&[1, 2, 4], &[3], 1),
+    ];
     let seed = broken_by_a_walk(&stages, if long() { 0 } else { 398 });
     let found = walk(&stages, 2, seed);
     println!("a removed key leaks beside a liar, walk {seed}: {found}");
-    assert_eq!(found.violation.map(|(what, _)| what), Some(Violation::TwoDecisions));
+    assert_eq!(
+        found.violation.map(|(what, _)| what),
+        Some(Violation::TwoDecisions)
+    );
     assert_eq!(found.convicted, BTreeSet::from([name("a"), name("d")]));
     let most = if long() { usize::MAX } else { 100 };
     let honest = search(&stages, 2, true, Some(Violation::HonestConvicted), most);

@@ -73,7 +73,15 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { ledgers, decided, judged, time, whole, violation, convicted: _ } = self;
+        let Outcome {
+            ledgers,
+            decided,
+            judged,
+            time,
+            whole,
+            violation,
+            convicted: _,
+        } = self;
         let whole = if *whole { "" } else { " (cut short)" };
         write!(
             f,
@@ -133,7 +141,13 @@ pub struct Search<'a> {
 }
 
 /// Searches what members may do under these charters.
-pub fn search(stages: &[Stage], rivals: usize, votes_first: bool, seek: Option<Violation>, most: usize) -> Outcome {
+pub fn search(
+    stages: &[Stage],
+    rivals: usize,
+    votes_first: bool,
+    seek: Option<Violation>,
+    most: usize,
+) -> Outcome {
     run(stages, rivals, votes_first, seek, most, None)
 }
 
@@ -157,7 +171,12 @@ fn run(
     let mut last = table.genesis();
     let mut proposals = vec![];
     for number in 0..rivals {
-        last = table.say(first.honest[0], ledger, &[last], vec![propose(ledger, number as u8 + 1)]);
+        last = table.say(
+            first.honest[0],
+            ledger,
+            &[last],
+            vec![propose(ledger, number as u8 + 1)],
+        );
         proposals.push(table.id(last));
     }
     let lanes = BTreeMap::from([(first.honest[0], last)]);
@@ -175,10 +194,20 @@ fn run(
         path: vec![],
         seen: HashSet::new(),
         handed: HashSet::new(),
-        outcome: Outcome { whole: true, ..Outcome::default() },
+        outcome: Outcome {
+            whole: true,
+            ..Outcome::default()
+        },
     };
-    let state =
-        State { table, lanes, firsts: vec![], casts: vec![], changes: vec![], change: None, leaked: BTreeSet::new() };
+    let state = State {
+        table,
+        lanes,
+        firsts: vec![],
+        casts: vec![],
+        changes: vec![],
+        change: None,
+        leaked: BTreeSet::new(),
+    };
     search.begin(0, state, &[]);
     search.outcome.time = start.elapsed();
     search.outcome
@@ -192,16 +221,31 @@ impl Search<'_> {
 
     fn charter_of(&self, stage: usize) -> Charter {
         let members = self.stages[stage].members();
-        let before: BTreeSet<_> = self.stages[..stage].iter().flat_map(Stage::members).collect();
+        let before: BTreeSet<_> = self.stages[..stage]
+            .iter()
+            .flat_map(Stage::members)
+            .collect();
         let gone = before.difference(&members);
-        let removed = gone.map(|m| Removal { key: public_key(NAMES[*m]), last: None, name: name(NAMES[*m]) }).collect();
+        let removed = gone
+            .map(|m| Removal {
+                key: public_key(NAMES[*m]),
+                last: None,
+                name: name(NAMES[*m]),
+            })
+            .collect();
         let rules = CharterRules {
             allow_concentrated_domains: true,
             own_approval_counts: true,
             quorum: Threshold::of(members.len()).q,
         };
         let members = members.iter().map(|m| voter(NAMES[*m])).collect();
-        Charter::new(members, vec!["refs/heads/main".parse().unwrap()], removed, rules).unwrap()
+        Charter::new(
+            members,
+            vec!["refs/heads/main".parse().unwrap()],
+            removed,
+            rules,
+        )
+        .unwrap()
     }
 
     /// A charter comes into force for those who know q precommits of it. One of them proposes the next, if there is one.
@@ -212,11 +256,24 @@ impl Search<'_> {
             let proposer = *liars.first().unwrap_or(&honest[0]);
             let charter = ProposedCharter::Known(Box::new(self.charter_of(stage + 1)));
             let (base, title) = (self.charters[stage], format!("charter {}", stage + 1));
-            let said = Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title });
-            let least = certificates.iter().min_by_key(|c| self.knowledge(&state, c)).cloned().unwrap_or_default();
+            let said = Statement::ProposeCharter(CharterProposal {
+                base,
+                charter,
+                text: String::new(),
+                title,
+            });
+            let least = certificates
+                .iter()
+                .min_by_key(|c| self.knowledge(&state, c))
+                .cloned()
+                .unwrap_or_default();
             let parents = self.branch(&state, proposer, &least);
             let entry = state.table.say(proposer, base, &parents, vec![said]);
-            assert!(state.table.counts(entry), "{:?}", state.table.tally.discounted());
+            assert!(
+                state.table.counts(entry),
+                "{:?}",
+                state.table.tally.discounted()
+            );
             self.charters.truncate(stage + 1);
             self.charters.push(state.table.id(entry));
             state.change = Some(entry);
@@ -225,35 +282,55 @@ impl Search<'_> {
             }
         }
         let members: Vec<_> = self.stages[stage].honest.clone();
-        let state = State { firsts: vec![], casts: vec![], changes: vec![], ..state };
+        let state = State {
+            firsts: vec![],
+            casts: vec![],
+            changes: vec![],
+            ..state
+        };
         self.first_entries(stage, state, &members, certificates);
     }
 
     fn knowledge(&self, state: &State, entries: &[EntryIndex]) -> usize {
-        let added = entries.iter().flat_map(|e| state.table.tally.dag().added(*e, None));
+        let added = entries
+            .iter()
+            .flat_map(|e| state.table.tally.dag().added(*e, None));
         added.collect::<BTreeSet<_>>().len()
     }
 
     /// Parents for a new branch of a liar: what is among them of its own comes first.
     fn branch(&self, state: &State, liar: usize, known: &[EntryIndex]) -> Vec<EntryIndex> {
         let dag = state.table.tally.dag();
-        let is_own = |e: &EntryIndex| dag.entry(*e).member == name(NAMES[liar]) && dag.entry(*e).seq > 0;
+        let is_own =
+            |e: &EntryIndex| dag.entry(*e).member == name(NAMES[liar]) && dag.entry(*e).seq > 0;
         let known: Vec<_> = self.roots.iter().chain(known).copied().collect();
         let own: Vec<_> = known.iter().copied().filter(is_own).collect();
         let others = known.iter().copied().filter(|e| !is_own(e));
-        let first = if own.is_empty() { vec![state.table.genesis()] } else { own };
+        let first = if own.is_empty() {
+            vec![state.table.genesis()]
+        } else {
+            own
+        };
         distinct(first.into_iter().chain(others))
     }
 
     /// Each honest member approves all under the charter, and prevotes its change; it knows q precommits of the charter.
-    fn first_entries(&mut self, stage: usize, state: State, left: &[usize], certificates: &[Vec<EntryIndex>]) {
+    fn first_entries(
+        &mut self,
+        stage: usize,
+        state: State,
+        left: &[usize],
+        certificates: &[Vec<EntryIndex>],
+    ) {
         let Some((member, left)) = left.split_first() else {
             let state = self.liars_begin(stage, state, certificates);
             return self.turn(stage, state, 0);
         };
         let mut seen = BTreeSet::new();
         let none = vec![vec![]];
-        let mut options: Vec<_> = if stage == 0 { &none } else { certificates }.iter().collect();
+        let mut options: Vec<_> = if stage == 0 { &none } else { certificates }
+            .iter()
+            .collect();
         if let Some(rng) = &mut self.walk {
             rng.shuffle(&mut options);
         }
@@ -264,7 +341,13 @@ impl Search<'_> {
             let mut said: Vec<_> = self.rivals.iter().map(|p| approve(*p)).collect();
             if stage + 1 < self.stages.len() {
                 let change = self.charters[stage + 1];
-                said.extend([approve(change), Statement::Prevote(Prevote { proposal: change, round: 0 })]);
+                said.extend([
+                    approve(change),
+                    Statement::Prevote(Prevote {
+                        proposal: change,
+                        round: 0,
+                    }),
+                ]);
             }
             let entry = next.table.say(*member, charter, &parents, said);
             if !next.table.counts(entry) {
@@ -272,7 +355,9 @@ impl Search<'_> {
             }
             next.lanes.insert(*member, entry);
             next.firsts.push(entry);
-            let lets: Vec<_> = (0..self.rivals.len()).filter(|v| self.would_count(&next, stage, *member, *v)).collect();
+            let lets: Vec<_> = (0..self.rivals.len())
+                .filter(|v| self.would_count(&next, stage, *member, *v))
+                .collect();
             if seen.insert(lets) {
                 self.first_entries(stage, next, left, certificates);
             }
@@ -285,18 +370,38 @@ impl Search<'_> {
     fn would_count(&self, state: &State, stage: usize, member: usize, rival: usize) -> bool {
         let parents = [state.lanes[&member]];
         let said = vote(Phase::Prevote, self.rivals[rival], 0);
-        Trial::new(&state.table.tally, &name(NAMES[member]), self.charters[stage], &parents).say(said).is_ok()
+        Trial::new(
+            &state.table.tally,
+            &name(NAMES[member]),
+            self.charters[stage],
+            &parents,
+        )
+        .say(said)
+        .is_ok()
     }
 
     /// The liars approve all, and prevote all and the change, on branches of their own.
-    fn liars_begin(&mut self, stage: usize, state: State, certificates: &[Vec<EntryIndex>]) -> State {
+    fn liars_begin(
+        &mut self,
+        stage: usize,
+        state: State,
+        certificates: &[Vec<EntryIndex>],
+    ) -> State {
         let none = vec![vec![]];
         let options = if stage == 0 { &none } else { certificates };
         let liars = &self.stages[stage].liars;
-        liars.iter().fold(state, |state, liar| self.begin_lying(stage, state, *liar, options))
+        liars.iter().fold(state, |state, liar| {
+            self.begin_lying(stage, state, *liar, options)
+        })
     }
 
-    fn begin_lying(&self, stage: usize, mut state: State, liar: usize, options: &[Vec<EntryIndex>]) -> State {
+    fn begin_lying(
+        &self,
+        stage: usize,
+        mut state: State,
+        liar: usize,
+        options: &[Vec<EntryIndex>],
+    ) -> State {
         for rival in 0..self.rivals.len() {
             for known in options {
                 let mut next = state.table.clone();
@@ -304,13 +409,26 @@ impl Search<'_> {
                 let parents = self.branch(&state, liar, &known);
                 let mut said = vec![approve(self.rivals[rival])];
                 if let Some(change) = state.change.map(|c| state.table.id(c)) {
-                    said.extend([approve(change), Statement::Prevote(Prevote { proposal: change, round: 0 })]);
+                    said.extend([
+                        approve(change),
+                        Statement::Prevote(Prevote {
+                            proposal: change,
+                            round: 0,
+                        }),
+                    ]);
                 }
                 said.push(vote(Phase::Prevote, self.rivals[rival], 0));
                 let entry = next.say(liar, self.charters[stage], &parents, said);
                 if next.counts(entry) {
                     state.table = next;
-                    state.casts.push(Cast { member: liar, phase: Phase::Prevote, rival, round: 0, entry, lies: true });
+                    state.casts.push(Cast {
+                        member: liar,
+                        phase: Phase::Prevote,
+                        rival,
+                        round: 0,
+                        entry,
+                        lies: true,
+                    });
                     break;
                 }
             }
@@ -328,14 +446,26 @@ impl Search<'_> {
         }
         let mut next = state.clone();
         next.leaked.extend(leaked);
-        Some(leaked.iter().fold(next, |state, member| self.begin_lying(stage, state, *member, &[vec![]])))
+        Some(leaked.iter().fold(next, |state, member| {
+            self.begin_lying(stage, state, *member, &[vec![]])
+        }))
     }
 
     /// An entry that builds on its author's lane, and on these.
-    fn above(&self, state: &State, member: usize, known: impl IntoIterator<Item = EntryIndex>) -> Vec<EntryIndex> {
+    fn above(
+        &self,
+        state: &State,
+        member: usize,
+        known: impl IntoIterator<Item = EntryIndex>,
+    ) -> Vec<EntryIndex> {
         let own = state.lanes.get(&member).copied();
         let first = own.unwrap_or_else(|| state.table.genesis());
-        distinct([first].into_iter().chain(self.roots.iter().copied()).chain(known))
+        distinct(
+            [first]
+                .into_iter()
+                .chain(self.roots.iter().copied())
+                .chain(known),
+        )
     }
 
     fn turn(&mut self, stage: usize, mut state: State, turn: usize) {
@@ -343,7 +473,10 @@ impl Search<'_> {
             return;
         }
         let honest = self.stages[stage].honest.len();
-        let (round, is_last) = (turn / honest / 2, turn / honest / 2 == self.stages[stage].rounds);
+        let (round, is_last) = (
+            turn / honest / 2,
+            turn / honest / 2 == self.stages[stage].rounds,
+        );
         let all_changed = turn / honest % 2 == 1 || stage + 1 == self.stages.len();
         if is_last && all_changed {
             return self.leak_or_end(stage, state);
@@ -353,7 +486,11 @@ impl Search<'_> {
         }
         let mut ways = self.ways(stage, &state, turn);
         let pass = (None, state, turn + 1);
-        match self.walk.as_mut().map(|rng| (rng.chance(10), rng.below(ways.len()))) {
+        match self
+            .walk
+            .as_mut()
+            .map(|rng| (rng.chance(10), rng.below(ways.len())))
+        {
             None => ways.push(pass),
             Some((false, place)) if place < ways.len() => ways = vec![ways.swap_remove(place)],
             Some(_) => ways = vec![pass],
@@ -382,11 +519,20 @@ impl Search<'_> {
     }
 
     /// What the member whose turn it is may do: what it is, where that leads, and whose turn it is then.
-    fn ways(&mut self, stage: usize, state: &State, turn: usize) -> Vec<(Option<String>, State, usize)> {
+    fn ways(
+        &mut self,
+        stage: usize,
+        state: &State,
+        turn: usize,
+    ) -> Vec<(Option<String>, State, usize)> {
         let honest = &self.stages[stage].honest;
         let (round, phase) = (turn / honest.len() / 2, turn / honest.len() % 2);
         let member = honest[turn % honest.len()];
-        let phase = if phase == 0 { Phase::Prevote } else { Phase::Precommit };
+        let phase = if phase == 0 {
+            Phase::Prevote
+        } else {
+            Phase::Precommit
+        };
         let precommitted = state.changes.iter().any(|(m, _)| *m == member);
         if state.leaked.contains(&member) {
             return vec![];
@@ -396,18 +542,38 @@ impl Search<'_> {
             false => vec![],
         };
         let said = |rival: usize| {
-            let mut votes = state.casts.iter().map(|c| (c.member, c.phase, c.rival, c.round));
+            let mut votes = state
+                .casts
+                .iter()
+                .map(|c| (c.member, c.phase, c.rival, c.round));
             votes.any(|vote| vote == (member, phase, rival, round))
         };
         let rounds = self.stages[stage].rounds;
         let mut votes = vec![];
         for rival in (0..self.rivals.len()).filter(|rival| round < rounds && !said(*rival)) {
             self.outcome.judged += 1;
-            let Some(next) = self.cast(stage, state, (member, phase, rival, round)) else { continue };
-            let verb = if phase == Phase::Prevote { "prevotes" } else { "precommits" };
-            votes.push((Some(format!("{} {verb} P{rival} in {round} under {stage}", NAMES[member])), next, turn + 1));
+            let Some(next) = self.cast(stage, state, (member, phase, rival, round)) else {
+                continue;
+            };
+            let verb = if phase == Phase::Prevote {
+                "prevotes"
+            } else {
+                "precommits"
+            };
+            votes.push((
+                Some(format!(
+                    "{} {verb} P{rival} in {round} under {stage}",
+                    NAMES[member]
+                )),
+                next,
+                turn + 1,
+            ));
         }
-        let [first, then] = if self.votes_first { [votes, changes] } else { [changes, votes] };
+        let [first, then] = if self.votes_first {
+            [votes, changes]
+        } else {
+            [changes, votes]
+        };
         first.into_iter().chain(then).collect()
     }
 
@@ -420,12 +586,24 @@ impl Search<'_> {
         turn: usize,
     ) -> Vec<(Option<String>, State, usize)> {
         let quorum: Vec<_> = state.firsts.clone();
-        let all: Vec<_> = state.lanes.values().copied().chain(state.casts.iter().map(|c| c.entry)).collect();
+        let all: Vec<_> = state
+            .lanes
+            .values()
+            .copied()
+            .chain(state.casts.iter().map(|c| c.entry))
+            .collect();
         let mut ways = vec![];
         for (known, much) in [(vec![], ""), (all, ", knowing all")] {
             let mut next = state.clone();
-            let parents =
-                self.above(&next, member, quorum.iter().copied().chain(state.liar_firsts(self, stage)).chain(known));
+            let parents = self.above(
+                &next,
+                member,
+                quorum
+                    .iter()
+                    .copied()
+                    .chain(state.liar_firsts(self, stage))
+                    .chain(known),
+            );
             let said = vec![vote(Phase::Precommit, self.charters[stage + 1], 0)];
             self.outcome.judged += 1;
             let entry = next.table.say(member, self.charters[stage], &parents, said);
@@ -433,7 +611,14 @@ impl Search<'_> {
                 next.lanes.insert(member, entry);
                 next.changes.push((member, entry));
                 // Where nothing freezes it, it goes on where it stands; else it has nothing more to say here.
-                ways.push((Some(format!("{} precommits the change of {stage}{much}", NAMES[member])), next, turn));
+                ways.push((
+                    Some(format!(
+                        "{} precommits the change of {stage}{much}",
+                        NAMES[member]
+                    )),
+                    next,
+                    turn,
+                ));
             }
         }
         ways
@@ -441,18 +626,30 @@ impl Search<'_> {
 
     /// Who lies under the charter: the liars, and keys that have leaked.
     fn lying(&self, stage: usize, state: &State) -> BTreeSet<usize> {
-        let leaked = self.stages[stage].leaked.iter().filter(|m| state.leaked.contains(m));
-        self.stages[stage].liars.iter().chain(leaked).copied().collect()
+        let leaked = self.stages[stage]
+            .leaked
+            .iter()
+            .filter(|m| state.leaked.contains(m));
+        self.stages[stage]
+            .liars
+            .iter()
+            .chain(leaked)
+            .copied()
+            .collect()
     }
 
     /// What liars may prevote in a round, each on a branch of its own.
     fn liars_prevote(&self, stage: usize, mut state: State, round: usize) -> State {
         for liar in self.lying(stage, &state) {
             for rival in 0..self.rivals.len() {
-                let is_there =
-                    |c: &Cast| (c.member, c.phase, c.rival, c.round) == (liar, Phase::Prevote, rival, round) && c.lies;
+                let is_there = |c: &Cast| {
+                    (c.member, c.phase, c.rival, c.round) == (liar, Phase::Prevote, rival, round)
+                        && c.lies
+                };
                 if !state.casts.iter().any(is_there) {
-                    state = self.cast(stage, &state, (liar, Phase::Prevote, rival, round)).unwrap_or(state);
+                    state = self
+                        .cast(stage, &state, (liar, Phase::Prevote, rival, round))
+                        .unwrap_or(state);
                 }
             }
         }
@@ -470,13 +667,27 @@ impl Search<'_> {
             Phase::Prevote => c.round + 1 == round,
             Phase::Precommit => c.phase == Phase::Prevote && (c.rival, c.round) == (rival, round),
         };
-        let approvals = state.firsts.iter().copied().filter(|_| phase == Phase::Prevote && round > 0);
-        let known: Vec<_> = state.casts.iter().filter(needed).map(|c| c.entry).chain(approvals).collect();
+        let approvals = state
+            .firsts
+            .iter()
+            .copied()
+            .filter(|_| phase == Phase::Prevote && round > 0);
+        let known: Vec<_> = state
+            .casts
+            .iter()
+            .filter(needed)
+            .map(|c| c.entry)
+            .chain(approvals)
+            .collect();
         let liar = self.lying(stage, state).contains(&member);
         if liar && known.is_empty() {
             return None;
         }
-        let parents = if liar { self.branch(state, member, &known) } else { self.above(state, member, known) };
+        let parents = if liar {
+            self.branch(state, member, &known)
+        } else {
+            self.above(state, member, known)
+        };
         let mut next = state.clone();
         let said = vec![vote(phase, self.rivals[rival], round as u32)];
         let entry = next.table.say(member, self.charters[stage], &parents, said);
@@ -486,7 +697,14 @@ impl Search<'_> {
         if !liar {
             next.lanes.insert(member, entry);
         }
-        next.casts.push(Cast { member, phase, rival, round, entry, lies: liar });
+        next.casts.push(Cast {
+            member,
+            phase,
+            rival,
+            round,
+            entry,
+            lies: liar,
+        });
         Some(next)
     }
 
@@ -495,7 +713,9 @@ impl Search<'_> {
         for liar in self.lying(stage, &state) {
             for rival in 0..self.rivals.len() {
                 for round in 0..self.stages[stage].rounds {
-                    state = self.cast(stage, &state, (liar, Phase::Precommit, rival, round)).unwrap_or(state);
+                    state = self
+                        .cast(stage, &state, (liar, Phase::Precommit, rival, round))
+                        .unwrap_or(state);
                 }
             }
         }
@@ -505,7 +725,13 @@ impl Search<'_> {
         }
         if let Some(violation) = self.violation(stage, &state) {
             self.outcome.violation = Some((violation, self.path.clone()));
-            self.outcome.convicted = state.table.tally.evidence().into_iter().map(|e| e.member).collect();
+            self.outcome.convicted = state
+                .table
+                .tally
+                .evidence()
+                .into_iter()
+                .map(|e| e.member)
+                .collect();
             return;
         }
         if stage + 1 < self.stages.len() {
@@ -527,21 +753,34 @@ impl Search<'_> {
         if stage + 2 != self.stages.len() || self.stages[stage + 1].rounds > 1 {
             return true;
         }
-        let handed: BTreeSet<_> = certificates.iter().map(|known| self.lets(stage + 1, state, known)).collect();
-        self.handed.insert((stage, state.table.tally.decided_in(&self.slot), handed))
+        let handed: BTreeSet<_> = certificates
+            .iter()
+            .map(|known| self.lets(stage + 1, state, known))
+            .collect();
+        self.handed
+            .insert((stage, state.table.tally.decided_in(&self.slot), handed))
     }
 
     /// What a set of precommits of a charter lets each of its members prevote, as bits.
     fn lets(&self, stage: usize, state: &State, known: &[EntryIndex]) -> Vec<u32> {
         let lets = |member: &usize| {
-            let said = |rival: usize| vec![approve(self.rivals[rival]), vote(Phase::Prevote, self.rivals[rival], 0)];
+            let said = |rival: usize| {
+                vec![
+                    approve(self.rivals[rival]),
+                    vote(Phase::Prevote, self.rivals[rival], 0),
+                ]
+            };
             let parents = self.above(state, *member, known.iter().copied());
             let member = name(NAMES[*member]);
             let counts = |rival: &usize| {
-                let mut trial = Trial::new(&state.table.tally, &member, self.charters[stage], &parents);
+                let mut trial =
+                    Trial::new(&state.table.tally, &member, self.charters[stage], &parents);
                 said(*rival).into_iter().all(|s| trial.say(s).is_ok())
             };
-            (0..self.rivals.len()).filter(counts).map(|rival| 1 << rival).sum()
+            (0..self.rivals.len())
+                .filter(counts)
+                .map(|rival| 1 << rival)
+                .sum()
         };
         self.stages[stage].honest.iter().map(lets).collect()
     }
@@ -552,14 +791,34 @@ impl Search<'_> {
         let dag = state.table.tally.dag();
         let members = &self.stages[0].honest;
         let same = |of: &[usize], a: usize, b: usize| of.contains(&a) == of.contains(&b);
-        let alike = |a, b| self.stages.iter().all(|s| same(&s.honest, a, b) && same(&s.leaked, a, b));
-        let same_kind = |order: &Vec<usize>| order.iter().enumerate().all(|(a, b)| alike(members[a], members[*b]));
+        let alike = |a, b| {
+            self.stages
+                .iter()
+                .all(|s| same(&s.honest, a, b) && same(&s.leaked, a, b))
+        };
+        let same_kind = |order: &Vec<usize>| {
+            order
+                .iter()
+                .enumerate()
+                .all(|(a, b)| alike(members[a], members[*b]))
+        };
         let mut all = vec![];
         for order in orders(members.len()).into_iter().filter(same_kind) {
-            let renamed =
-                |m: usize| members.iter().position(|other| *other == m).map_or(m, |place| members[order[place]]);
+            let renamed = |m: usize| {
+                members
+                    .iter()
+                    .position(|other| *other == m)
+                    .map_or(m, |place| members[order[place]])
+            };
             for rivals in orders(self.rivals.len()) {
-                let tell = |c: &Cast| (renamed(c.member), c.phase as usize, c.round, rivals[c.rival]);
+                let tell = |c: &Cast| {
+                    (
+                        renamed(c.member),
+                        c.phase as usize,
+                        c.round,
+                        rivals[c.rival],
+                    )
+                };
                 let known = |entry: Option<EntryIndex>| {
                     let knows = |c: &&Cast| entry.is_none_or(|e| dag.reaches(c.entry, e));
                     let mut known: Vec<_> = state.casts.iter().filter(knows).map(tell).collect();
@@ -567,7 +826,12 @@ impl Search<'_> {
                     known
                 };
                 let mut lines = vec![(usize::MAX, known(None))];
-                lines.extend(state.changes.iter().map(|(m, entry)| (renamed(*m), known(Some(*entry)))));
+                lines.extend(
+                    state
+                        .changes
+                        .iter()
+                        .map(|(m, entry)| (renamed(*m), known(Some(*entry)))),
+                );
                 lines.sort_unstable();
                 all.push(lines);
             }
@@ -577,15 +841,26 @@ impl Search<'_> {
 
     /// Liars precommit the change: knowing nothing else, or one prevote quorum.
     fn liars_change(&self, stage: usize, mut state: State) -> State {
-        let quorums = (0..self.stages[stage].rounds).flat_map(|r| (0..self.rivals.len()).map(move |v| (v, r)));
+        let quorums = (0..self.stages[stage].rounds)
+            .flat_map(|r| (0..self.rivals.len()).map(move |v| (v, r)));
         let votes_for = |state: &State, (v, r): (usize, usize)| -> Vec<EntryIndex> {
-            let votes = state.casts.iter().filter(|c| c.phase == Phase::Prevote && (c.rival, c.round) == (v, r));
+            let votes = state
+                .casts
+                .iter()
+                .filter(|c| c.phase == Phase::Prevote && (c.rival, c.round) == (v, r));
             votes.map(|c| c.entry).collect()
         };
-        let options: Vec<_> = [vec![]].into_iter().chain(quorums.map(|q| votes_for(&state, q))).collect();
+        let options: Vec<_> = [vec![]]
+            .into_iter()
+            .chain(quorums.map(|q| votes_for(&state, q)))
+            .collect();
         for liar in self.lying(stage, &state) {
             for known in &options {
-                let firsts = state.firsts.iter().copied().chain(state.liar_firsts(self, stage));
+                let firsts = state
+                    .firsts
+                    .iter()
+                    .copied()
+                    .chain(state.liar_firsts(self, stage));
                 let known: Vec<_> = firsts.chain(known.iter().copied()).collect();
                 let parents = self.branch(&state, liar, &known);
                 let mut table = state.table.clone();
@@ -613,26 +888,41 @@ impl Search<'_> {
             sets.extend(longer);
         }
         let full = sets.into_iter().filter(|set| set.len() == q);
-        full.map(|set| set.into_iter().map(|(_, entry)| entry).collect()).collect()
+        full.map(|set| set.into_iter().map(|(_, entry)| entry).collect())
+            .collect()
     }
 
     fn violation(&self, stage: usize, state: &State) -> Option<Violation> {
         let tally = &state.table.tally;
-        let honest = self.stages.iter().flat_map(|s| &s.honest).filter(|m| !state.leaked.contains(m));
+        let honest = self
+            .stages
+            .iter()
+            .flat_map(|s| &s.honest)
+            .filter(|m| !state.leaked.contains(m));
         let honest: BTreeSet<_> = honest.map(|m| name(NAMES[*m])).collect();
         let decided = tally.decided_in(&self.slot);
         let approved = |p: &EntryId| {
             let charters = self.charters[..=stage].iter().zip(self.stages);
-            charters.into_iter().any(|(charter, s)| tally.approvers(*charter, *p).len() >= s.quorum())
+            charters
+                .into_iter()
+                .any(|(charter, s)| tally.approvers(*charter, *p).len() >= s.quorum())
         };
         let checks = [
             (Violation::TwoDecisions, decided.len() > 1),
             (Violation::Unapproved, !decided.iter().all(approved)),
-            (Violation::HonestConvicted, tally.evidence().iter().any(|e| honest.contains(&e.member))),
+            (
+                Violation::HonestConvicted,
+                tally.evidence().iter().any(|e| honest.contains(&e.member)),
+            ),
         ];
         debug_assert_eq!(self.ledger, tally.dag().ledger());
-        let found = checks.into_iter().filter(|(_, found)| *found).map(|(violation, _)| violation);
-        found.into_iter().find(|v| self.seek.is_none_or(|sought| sought == *v))
+        let found = checks
+            .into_iter()
+            .filter(|(_, found)| *found)
+            .map(|(violation, _)| violation);
+        found
+            .into_iter()
+            .find(|v| self.seek.is_none_or(|sought| sought == *v))
     }
 }
 

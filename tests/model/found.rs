@@ -30,19 +30,44 @@ fn who_precommitted_in_a_round_prevotes_there_no_more() {
     }
     let switch = lab.precommit("a", lab.ledger, q, 1);
     lab.say("a", vec![switch]);
-    assert!(lab.tally.evidence().is_empty(), "so far nobody is convicted");
+    assert!(
+        lab.tally.evidence().is_empty(),
+        "so far nobody is convicted"
+    );
     assert_eq!(due(&lab, "a", p), None);
     lab.say("a", vec![prevote(q, 1)]);
-    assert_eq!(lab.tally.evidence().len(), 1, "the vote counts, and convicts");
+    assert_eq!(
+        lab.tally.evidence().len(),
+        1,
+        "the vote counts, and convicts"
+    );
 }
 
 /// What is due for a member that knows everything, has waited for a guide, and still has patience with round 1.
 fn due(lab: &Lab, member: &str, of_slot: EntryId) -> Option<Step> {
     let slot: &Slot = &lab.tally.proposal(of_slot).unwrap().slot;
     assert!(matches!(slot.subject, Subject::Ref(_)));
-    let parents: Vec<EntryIndex> = lab.above_all(member).iter().filter_map(|p| lab.tally.dag().find(*p)).collect();
+    let parents: Vec<EntryIndex> = lab
+        .above_all(member)
+        .iter()
+        .filter_map(|p| lab.tally.dag().find(*p))
+        .collect();
     let trial = Trial::new(&lab.tally, &name(member), lab.ledger, &parents);
-    let timer = |round, event| Timer { charter: lab.ledger, slot: slot.clone(), round, event };
-    let ran_out = [(timer(0, TimerEvent::Voted), 1_000), (timer(1, TimerEvent::Entered), 1_000)].into();
-    trial.due(&Patience { unit: 1, elapsed: ran_out }).step
+    let timer = |round, event| Timer {
+        charter: lab.ledger,
+        slot: slot.clone(),
+        round,
+        event,
+    };
+    let ran_out = [
+        (timer(0, TimerEvent::Voted), 1_000),
+        (timer(1, TimerEvent::Entered), 1_000),
+    ]
+    .into();
+    trial
+        .due(&Patience {
+            unit: 1,
+            elapsed: ran_out,
+        })
+        .step
 }

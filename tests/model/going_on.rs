@@ -15,7 +15,10 @@ fn starts(n: usize, rounds: usize, way: Way) -> Vec<Vec<Vote>> {
 
 fn starts_of(game: &Game, rounds: usize, way: Way) -> Vec<Vec<Vote>> {
     let mut starts = vec![];
-    let setup = Setup { way, ..Setup::new(game.n, game.liars, game.rivals, rounds) };
+    let setup = Setup {
+        way,
+        ..Setup::new(game.n, game.liars, game.rivals, rounds)
+    };
     let found = each_state(&setup, |search, _| {
         starts.push(search.path.clone());
         true
@@ -26,13 +29,26 @@ fn starts_of(game: &Game, rounds: usize, way: Way) -> Vec<Vec<Vote>> {
 
 /// Prevotes in one round, by member: for which rival.
 fn split(round: usize, rivals: &[usize]) -> Vec<Vote> {
-    let cast = |(member, rival): (usize, &usize)| Vote { member, phase: Phase::Prevote, rival: *rival, round };
+    let cast = |(member, rival): (usize, &usize)| Vote {
+        member,
+        phase: Phase::Prevote,
+        rival: *rival,
+        round,
+    };
     rivals.iter().enumerate().map(cast).collect()
 }
 
 /// Decided in the first round that an honest member guides (deciding.md, section 8).
 fn game(n: usize) -> Game {
-    Game { n, liars: Threshold::of(n).f, rivals: 2, guided: 1, shows: 1, behind: 1, most: 200_000 }
+    Game {
+        n,
+        liars: Threshold::of(n).f,
+        rivals: 2,
+        guided: 1,
+        shows: 1,
+        behind: 1,
+        most: 200_000,
+    }
 }
 
 /// Plays with rivals and members in their order.
@@ -44,10 +60,18 @@ fn played(game: &Game, votes: &[Vote], offset: usize) -> Option<Played> {
 /// With which guide first the game is lost without the rule, and after how many positions.
 fn lost_without(rule: Rule, game: &Game, votes: &[Vote]) -> (usize, usize) {
     let lifted = rule.lift();
-    let games = (0..game.n).map(|offset| (offset, played(game, votes, offset).expect("all of the start counts")));
-    let lost = games.inspect(|(_, p)| println!("without {rule:?}: {p}")).find(|(_, p)| p.lost.is_some());
+    let games = (0..game.n).map(|offset| {
+        (
+            offset,
+            played(game, votes, offset).expect("all of the start counts"),
+        )
+    });
+    let lost = games
+        .inspect(|(_, p)| println!("without {rule:?}: {p}"))
+        .find(|(_, p)| p.lost.is_some());
     drop(lifted);
-    let (offset, lost) = lost.unwrap_or_else(|| panic!("without {rule:?} they decide all the same"));
+    let (offset, lost) =
+        lost.unwrap_or_else(|| panic!("without {rule:?} they decide all the same"));
     (offset, lost.positions)
 }
 
@@ -55,9 +79,20 @@ fn lost_without(rule: Rule, game: &Game, votes: &[Vote]) -> (usize, usize) {
 fn stalls(rule: Rule, game: &Game, votes: &[Vote]) {
     let (offset, positions) = lost_without(rule, game, votes);
     let most = if long() { game.most } else { 2 * positions };
-    let with = played(&Game { most, ..game.clone() }, votes, offset).expect("all of the start counts");
+    let with = played(
+        &Game {
+            most,
+            ..game.clone()
+        },
+        votes,
+        offset,
+    )
+    .expect("all of the start counts");
     println!("with {rule:?}: {with}");
-    assert!(with.lost.is_none() && with.decided > 0, "with {rule:?} it is lost too: {with}");
+    assert!(
+        with.lost.is_none() && with.decided > 0,
+        "with {rule:?} it is lost too: {with}"
+    );
     assert!(with.whole || !long(), "with {rule:?}: {with}");
 }
 
@@ -68,18 +103,40 @@ fn far() -> usize {
 
 #[test]
 fn without_the_guide() {
-    stalls(Rule::Guide, &Game { guided: far(), ..game(4) }, &split(0, &[0, 1, 1]));
+    stalls(
+        Rule::Guide,
+        &Game {
+            guided: far(),
+            ..game(4)
+        },
+        &split(0, &[0, 1, 1]),
+    );
 }
 
 #[test]
 fn with_one_patience_for_all() {
-    stalls(Rule::TwoPatiences, &Game { guided: far(), ..game(4) }, &split(0, &[0, 1, 1]));
+    stalls(
+        Rule::TwoPatiences,
+        &Game {
+            guided: far(),
+            ..game(4)
+        },
+        &split(0, &[0, 1, 1]),
+    );
 }
 
 #[test]
 fn without_telling() {
-    let precommit = |member| Vote { member, phase: Phase::Precommit, rival: 0, round: 0 };
-    let votes: Vec<_> = split(0, &[0, 0, 0]).into_iter().chain([precommit(0)]).collect();
+    let precommit = |member| Vote {
+        member,
+        phase: Phase::Precommit,
+        rival: 0,
+        round: 0,
+    };
+    let votes: Vec<_> = split(0, &[0, 0, 0])
+        .into_iter()
+        .chain([precommit(0)])
+        .collect();
     stalls(Rule::Telling, &game(4), &votes);
 }
 
@@ -87,19 +144,40 @@ fn without_telling() {
 /// the third, who guides the round that they go to, is left behind.
 #[test]
 fn without_telling_of_votes() {
-    stalls(Rule::TellingOfVotes, &Game { rivals: 3, ..game(4) }, &split(0, &[0, 1]));
+    stalls(
+        Rule::TellingOfVotes,
+        &Game {
+            rivals: 3,
+            ..game(4)
+        },
+        &split(0, &[0, 1]),
+    );
 }
 
 /// `a` jumps to round 1; the others cannot go there without it, nor it go back to them, and the liar is silent. With the
 /// rule that vote does not count, and without it they decide.
 #[test]
 fn without_entering() {
-    let votes = [Vote { member: 0, phase: Phase::Prevote, rival: 0, round: 1 }];
-    let silent = Game { shows: 0, ..game(4) };
+    let votes = [Vote {
+        member: 0,
+        phase: Phase::Prevote,
+        rival: 0,
+        round: 1,
+    }];
+    let silent = Game {
+        shows: 0,
+        ..game(4)
+    };
     let (offset, _) = lost_without(Rule::Entering, &silent, &votes);
-    assert!(played(&silent, &votes, offset).is_none(), "the vote counts with the rule too");
+    assert!(
+        played(&silent, &votes, offset).is_none(),
+        "the vote counts with the rule too"
+    );
     let with = played(&silent, &[], offset).unwrap();
-    assert!(with.lost.is_none() && with.whole && with.decided > 0, "{with}");
+    assert!(
+        with.lost.is_none() && with.whole && with.decided > 0,
+        "{with}"
+    );
 }
 
 /// From every ledger that honest members can reach in one round, by whatever counts.
@@ -134,21 +212,42 @@ fn they_decide_after_withheld_prevotes() {
 #[test]
 fn they_decide_whatever_is_shown_twice_a_round() {
     if long() {
-        from_all(&Game { shows: 2, most: 2_000_000, ..game(4) }, &starts(4, 1, Way::Eager), 60, 1);
+        from_all(
+            &Game {
+                shows: 2,
+                most: 2_000_000,
+                ..game(4)
+            },
+            &starts(4, 1, Way::Eager),
+            60,
+            1,
+        );
     }
 }
 
 #[test]
 fn they_decide_whatever_old_votes_are_shown() {
     if long() {
-        from_all(&Game { behind: 4, ..game(4) }, &starts(4, 2, Way::Eager), 1, 1);
+        from_all(
+            &Game {
+                behind: 4,
+                ..game(4)
+            },
+            &starts(4, 2, Way::Eager),
+            1,
+            1,
+        );
     }
 }
 
 #[test]
 fn they_decide_between_three() {
     if long() {
-        let game = Game { rivals: 3, most: 2_000_000, ..game(4) };
+        let game = Game {
+            rivals: 3,
+            most: 2_000_000,
+            ..game(4)
+        };
         from_all(&game, &starts_of(&game, 1, Way::Eager), 1, 1);
     }
 }
@@ -168,14 +267,21 @@ const VARIANTS: usize = 12;
 /// Plays from every `step`th start, with so many orders of guides, rivals and members, from another one on each time.
 fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize, orders: usize) {
     let variants = variants(game);
-    let mut all = Played { whole: true, ..Played::default() };
+    let mut all = Played {
+        whole: true,
+        ..Played::default()
+    };
     let mut games = 0;
     for (number, votes) in starts.iter().enumerate().step_by(step) {
         for turn in 0..orders {
             let place = number * 7 + turn * variants.len() / orders;
             let (offset, rivals, members) = &variants[place % variants.len()];
-            let played = play(game, votes, *offset, rivals, members).expect("all of the start counts");
-            assert!(played.lost.is_none() && played.whole, "{votes:?} {offset} {rivals:?} {members:?}: {played}");
+            let played =
+                play(game, votes, *offset, rivals, members).expect("all of the start counts");
+            assert!(
+                played.lost.is_none() && played.whole,
+                "{votes:?} {offset} {rivals:?} {members:?}: {played}"
+            );
             games += 1;
             all.positions += played.positions;
             all.decided += played.decided;
@@ -183,7 +289,13 @@ fn from_all(game: &Game, starts: &[Vec<Vote>], step: usize, orders: usize) {
             all.time += played.time;
         }
     }
-    let Game { n, shows, rivals, behind, .. } = game;
+    let Game {
+        n,
+        shows,
+        rivals,
+        behind,
+        ..
+    } = game;
     let starts = starts.len();
     println!(
         "n = {n}, {rivals} rivals, {shows} shows from {behind} behind, {starts} starts, every {step}th, {games} games: {all}"

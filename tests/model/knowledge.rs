@@ -44,19 +44,35 @@ impl Walk<'_> {
         for member in 0..setup.n {
             let first = if member == 0 { proposed } else { genesis };
             let parents: Vec<_> = distinct([first, last, proposed]);
-            last = table.say(member, ledger, &parents, rivals.iter().map(|p| approve(*p)).collect());
+            last = table.say(
+                member,
+                ledger,
+                &parents,
+                rivals.iter().map(|p| approve(*p)).collect(),
+            );
             said.push(vec![(last, None)]);
         }
         let slot = main_slot(ledger);
         let rows = [[[0; 2]; ROUNDS]; HONEST];
-        Walk { setup, rng: Rng::new(seed), table, slot, rivals, said, votes: HashSet::new(), rows }
+        Walk {
+            setup,
+            rng: Rng::new(seed),
+            table,
+            slot,
+            rivals,
+            said,
+            votes: HashSet::new(),
+            rows,
+        }
     }
 
     /// Some member says something that counts and that it has not said; whether one was found.
     fn step(&mut self) -> bool {
         let all = |rounds: usize, rivals: usize| {
             (0..rounds).flat_map(move |round| {
-                (0..rivals).flat_map(move |rival| [Phase::Prevote, Phase::Precommit].map(|phase| (phase, rival, round)))
+                (0..rivals).flat_map(move |rival| {
+                    [Phase::Prevote, Phase::Precommit].map(|phase| (phase, rival, round))
+                })
             })
         };
         for _ in 0..4 * self.setup.n {
@@ -94,12 +110,22 @@ impl Walk<'_> {
             false => rng.pick(own).0,
         };
         let mut parents = vec![first];
-        for (other, entries) in said.iter().enumerate().filter(|(other, _)| *other != member) {
+        for (other, entries) in said
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != member)
+        {
             if other < honest {
-                let place = if rng.chance(70) { entries.len() - 1 } else { rng.below(entries.len()) };
+                let place = if rng.chance(70) {
+                    entries.len() - 1
+                } else {
+                    rng.below(entries.len())
+                };
                 parents.push(entries[place].0);
             } else {
-                let known = entries.iter().filter(|(_, of)| rng.chance(if is_near(of) { 80 } else { 25 }));
+                let known = entries
+                    .iter()
+                    .filter(|(_, of)| rng.chance(if is_near(of) { 80 } else { 25 }));
                 parents.extend(known.map(|(entry, _)| *entry));
             }
         }
@@ -112,7 +138,12 @@ impl Walk<'_> {
         let parents = self.knowledge(member, rival);
         let said = vote(phase, self.rivals[rival], round as u32);
         let mut table = self.table.clone();
-        let entry = table.say(member, self.table.tally.dag().ledger(), &parents, vec![said]);
+        let entry = table.say(
+            member,
+            self.table.tally.dag().ledger(),
+            &parents,
+            vec![said],
+        );
         if !table.counts(entry) {
             return false;
         }
@@ -128,7 +159,12 @@ impl Walk<'_> {
     /// Members that evidence names.
     fn convicted(&self) -> BTreeSet<usize> {
         let place = |e: &str| NAMES.iter().position(|name| *name == e).unwrap();
-        self.table.tally.evidence().iter().map(|e| place(e.member.as_str())).collect()
+        self.table
+            .tally
+            .evidence()
+            .iter()
+            .map(|e| place(e.member.as_str()))
+            .collect()
     }
 
     fn decided(&self) -> usize {
@@ -139,7 +175,10 @@ impl Walk<'_> {
 #[test]
 fn what_can_be_said_with_any_knowledge_the_reduced_search_reaches() {
     for (n, rounds) in [(4, 1), (4, 2)] {
-        let setup = Setup { way: Way::Free, ..Setup::new(n, 1, 2, rounds) };
+        let setup = Setup {
+            way: Way::Free,
+            ..Setup::new(n, 1, 2, rounds)
+        };
         let mut reached = HashSet::new();
         let found = each_state(&setup, |_, state| {
             reached.insert(said_key(&setup, &state.rows));
@@ -153,10 +192,17 @@ fn what_can_be_said_with_any_knowledge_the_reduced_search_reaches() {
             while walk.step() {
                 let key = said_key(&setup, &walk.rows);
                 seen.insert(key);
-                assert!(reached.contains(&key), "seed {seed}: not reached: {:?}", walk.rows);
+                assert!(
+                    reached.contains(&key),
+                    "seed {seed}: not reached: {:?}",
+                    walk.rows
+                );
             }
             assert!(walk.decided() <= 1, "seed {seed}: two decisions");
-            assert!(walk.convicted().iter().all(|m| *m >= n - 1), "seed {seed}: an honest member is convicted");
+            assert!(
+                walk.convicted().iter().all(|m| *m >= n - 1),
+                "seed {seed}: an honest member is convicted"
+            );
             decided += walk.decided();
         }
         println!(
@@ -171,7 +217,13 @@ fn what_can_be_said_with_any_knowledge_the_reduced_search_reaches() {
 #[test]
 fn a_broken_slot_names_at_least_2q_less_n_and_nobody_honest() {
     let mut total = 0;
-    let bounds = [(4, 2, 3, 1), (4, 2, 3, 2), (6, 2, 4, 1), (5, 3, 4, 2), (7, 3, 5, 2)];
+    let bounds = [
+        (4, 2, 3, 1),
+        (4, 2, 3, 2),
+        (6, 2, 4, 1),
+        (5, 3, 4, 2),
+        (7, 3, 5, 2),
+    ];
     for (n, liars, q, rounds) in bounds.into_iter().take(if long() { 5 } else { 2 }) {
         let setup = Setup::new(n, liars, 2, rounds);
         let (mut broken, mut least) = (0, n);
@@ -180,11 +232,17 @@ fn a_broken_slot_names_at_least_2q_less_n_and_nobody_honest() {
             let mut walk = Walk::start(&setup, seed);
             while walk.decided() < 2 && walk.step() {}
             let convicted = walk.convicted();
-            assert!(convicted.iter().all(|m| *m >= n - liars), "n = {n}, seed {seed}: {convicted:?}");
+            assert!(
+                convicted.iter().all(|m| *m >= n - liars),
+                "n = {n}, seed {seed}: {convicted:?}"
+            );
             if walk.decided() > 1 {
                 broken += 1;
                 least = least.min(convicted.len());
-                assert!(convicted.len() >= 2 * q - n, "n = {n}, seed {seed}: only {convicted:?}");
+                assert!(
+                    convicted.len() >= 2 * q - n,
+                    "n = {n}, seed {seed}: only {convicted:?}"
+                );
             }
         }
         println!(

@@ -60,7 +60,14 @@ pub struct Played {
 
 impl fmt::Display for Played {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Played { positions, decided, rounds, time, whole, lost } = self;
+        let Played {
+            positions,
+            decided,
+            rounds,
+            time,
+            whole,
+            lost,
+        } = self;
         let whole = if *whole { "" } else { " (cut short)" };
         write!(
             f,
@@ -122,11 +129,23 @@ pub struct Arena<'a> {
 
 /// Plays from these votes, with the guides beginning at this place, and rivals and members in these orders. Nothing is
 /// played if one of the votes does not count.
-pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], members: &[usize]) -> Option<Played> {
+pub fn play(
+    game: &Game,
+    votes: &[Vote],
+    offset: usize,
+    rivals: &[usize],
+    members: &[usize],
+) -> Option<Played> {
     let start = Instant::now();
     let (mut arena, mut position) = Arena::seat(game, offset);
-    let votes: Vec<_> =
-        votes.iter().map(|v| Vote { member: members[v.member], rival: rivals[v.rival], ..*v }).collect();
+    let votes: Vec<_> = votes
+        .iter()
+        .map(|v| Vote {
+            member: members[v.member],
+            rival: rivals[v.rival],
+            ..*v
+        })
+        .collect();
     let mut round = 0;
     arena.hold(&mut position, round);
     for vote in &votes {
@@ -140,7 +159,10 @@ pub fn play(game: &Game, votes: &[Vote], offset: usize, rivals: &[usize], member
     }
     arena.hold(&mut position, round);
     arena.first_round = round;
-    arena.limit = (round + 1..).filter(|r| arena.guide(*r) < arena.honest()).nth(game.guided - 1).unwrap();
+    arena.limit = (round + 1..)
+        .filter(|r| arena.guide(*r) < arena.honest())
+        .nth(game.guided - 1)
+        .unwrap();
     for seat in 0..arena.honest() {
         position.seats[seat].table = arena.known_to_all(&position);
     }
@@ -175,29 +197,48 @@ impl<'a> Arena<'a> {
             (u64::from_be_bytes(id.bytes()[..8].try_into().unwrap()) % game.n as u64) as usize
         };
         let mut salts = 0..;
-        let mut all =
-            salts.find_map(|salt| Some(Table::found_at(game.n, salt)).filter(|t| guide(t) == offset)).unwrap();
+        let mut all = salts
+            .find_map(|salt| Some(Table::found_at(game.n, salt)).filter(|t| guide(t) == offset))
+            .unwrap();
         let (genesis, ledger) = (all.genesis(), all.tally.dag().ledger());
         let mut made = HashMap::new();
         let mut last = genesis;
-        let mut say = |all: &mut Table, who: usize, parents: &[EntryIndex], said: Vec<Statement>| {
-            let (entry, bytes) = all.make(who, ledger, parents, said);
-            made.insert(all.id(entry), bytes);
-            entry
-        };
+        let mut say =
+            |all: &mut Table, who: usize, parents: &[EntryIndex], said: Vec<Statement>| {
+                let (entry, bytes) = all.make(who, ledger, parents, said);
+                made.insert(all.id(entry), bytes);
+                entry
+            };
         let mut rivals = vec![];
         for number in 0..game.rivals {
-            last = say(&mut all, 0, &[last], vec![propose(ledger, number as u8 + 1)]);
+            last = say(
+                &mut all,
+                0,
+                &[last],
+                vec![propose(ledger, number as u8 + 1)],
+            );
             rivals.push(all.id(last));
         }
         rivals.sort_unstable();
         let mut own = Some(last);
         for member in 0..game.n {
             let first = own.take().unwrap_or(genesis);
-            let parents: Vec<_> = [first].into_iter().chain(Some(last).filter(|l| *l != first)).collect();
-            last = say(&mut all, member, &parents, rivals.iter().map(|p| approve(*p)).collect());
+            let parents: Vec<_> = [first]
+                .into_iter()
+                .chain(Some(last).filter(|l| *l != first))
+                .collect();
+            last = say(
+                &mut all,
+                member,
+                &parents,
+                rivals.iter().map(|p| approve(*p)).collect(),
+            );
         }
-        let seat = Seat { table: all.clone(), timers: BTreeMap::new(), left: None };
+        let seat = Seat {
+            table: all.clone(),
+            timers: BTreeMap::new(),
+            left: None,
+        };
         let seats = vec![seat; game.n - game.liars];
         let arena = Arena {
             game,
@@ -212,11 +253,25 @@ impl<'a> Arena<'a> {
             played: Played::default(),
         };
         let tells = vec![BTreeSet::new(); arena.honest()];
-        let position = Position { seats, all, held: BTreeMap::new(), said: BTreeSet::new(), tells, now: 0, shown: 0 };
+        let position = Position {
+            seats,
+            all,
+            held: BTreeMap::new(),
+            said: BTreeSet::new(),
+            tells,
+            now: 0,
+            shown: 0,
+        };
         (arena, position)
     }
 
-    fn say(&mut self, table: &mut Table, who: usize, parents: &[EntryIndex], said: Vec<Statement>) -> EntryIndex {
+    fn say(
+        &mut self,
+        table: &mut Table,
+        who: usize,
+        parents: &[EntryIndex],
+        said: Vec<Statement>,
+    ) -> EntryIndex {
         let (entry, bytes) = table.make(who, self.ledger, parents, said);
         self.made.insert(table.id(entry), bytes);
         entry
@@ -253,14 +308,16 @@ impl<'a> Arena<'a> {
             return;
         }
         let own = |p, v, r| position.held.get(&(liar, p, v, r)).copied();
-        let below = (0..self.rivals.len()).filter_map(|v| own(Phase::Prevote, v, round.checked_sub(1)?));
+        let below =
+            (0..self.rivals.len()).filter_map(|v| own(Phase::Prevote, v, round.checked_sub(1)?));
         let branches = own(Phase::Prevote, rival, round).into_iter().chain(below);
         let branches: Vec<_> = [self.ledger].into_iter().chain(branches).collect();
         let said = vote(phase, self.rivals[rival], round as u32);
         for branch in branches {
             let dag = position.all.tally.dag();
             let first = dag.find(branch).unwrap();
-            let honest = (0..self.honest()).filter_map(|m| dag.tips(&name(NAMES[m])).last().copied());
+            let honest =
+                (0..self.honest()).filter_map(|m| dag.tips(&name(NAMES[m])).last().copied());
             let parents: Vec<_> = [first].into_iter().chain(honest).collect();
             let mut table = position.all.clone();
             let entry = self.say(&mut table, liar, &parents, vec![said.clone()]);
@@ -275,27 +332,46 @@ impl<'a> Arena<'a> {
     /// Whether enough honest members have voted for it to count with all liars: what is asked for before an entry is made.
     fn could_count(&self, position: &Position, (_, phase, rival, round): Lie) -> bool {
         let honest = |votes: &dyn Fn(&&Vote) -> bool| {
-            let members: BTreeSet<_> = position.said.iter().filter(votes).map(|v| v.member).collect();
+            let members: BTreeSet<_> = position
+                .said
+                .iter()
+                .filter(votes)
+                .map(|v| v.member)
+                .collect();
             members.len() + self.game.liars >= Threshold::of(self.game.n).q
         };
         let entered = round == 0 || honest(&|v| v.round + 1 == round);
         entered
-            && (phase == Phase::Prevote || honest(&|v| (v.phase, v.rival, v.round) == (Phase::Prevote, rival, round)))
+            && (phase == Phase::Prevote
+                || honest(&|v| (v.phase, v.rival, v.round) == (Phase::Prevote, rival, round)))
     }
 
     /// A vote of the start: it knows the honest ones before it, and as few of the liars' as it can. False if it does not
     /// count whatever it knows.
     fn replay(&mut self, position: &mut Position, cast: Vote) -> bool {
-        let held: Vec<_> = position.held.iter().filter(|(lie, _)| lie.1 == Phase::Prevote).map(|(_, id)| *id).collect();
+        let held: Vec<_> = position
+            .held
+            .iter()
+            .filter(|(lie, _)| lie.1 == Phase::Prevote)
+            .map(|(_, id)| *id)
+            .collect();
         let singles = held.iter().map(|id| vec![*id]);
         let pairs = held.iter().flat_map(|a| held.iter().map(|b| vec![*a, *b]));
-        let choices: Vec<_> = [vec![]].into_iter().chain(singles).chain(pairs).chain([held.clone()]).collect();
+        let choices: Vec<_> = [vec![]]
+            .into_iter()
+            .chain(singles)
+            .chain(pairs)
+            .chain([held.clone()])
+            .collect();
         for known in choices {
             let mut table = position.all.clone();
             let dag = table.tally.dag();
             let own = dag.tips(&name(NAMES[cast.member])).last().copied().unwrap();
-            let others = (0..self.honest()).filter_map(|m| dag.tips(&name(NAMES[m])).last().copied());
-            let others: Vec<_> = others.chain(known.iter().filter_map(|id| dag.find(*id))).collect();
+            let others =
+                (0..self.honest()).filter_map(|m| dag.tips(&name(NAMES[m])).last().copied());
+            let others: Vec<_> = others
+                .chain(known.iter().filter_map(|id| dag.find(*id)))
+                .collect();
             let parents = distinct(own, &others);
             let entry = self.say(
                 &mut table,
@@ -359,7 +435,10 @@ impl<'a> Arena<'a> {
     /// The highest round that an honest member has gone to.
     fn gone_to(&self, position: &Position) -> usize {
         let timers = position.seats.iter().flat_map(|s| s.timers.keys());
-        let entered = timers.filter(|t| t.event == TimerEvent::Entered).map(|t| t.round as usize).max();
+        let entered = timers
+            .filter(|t| t.event == TimerEvent::Entered)
+            .map(|t| t.round as usize)
+            .max();
         entered.unwrap_or(0).max(self.highest(position))
     }
 
@@ -372,14 +451,28 @@ impl<'a> Arena<'a> {
         let dag = seat.table.tally.dag();
         let own = dag.tips(&name(NAMES[member])).last().copied().unwrap();
         let parents = distinct(own, &dag.childless().collect::<Vec<_>>());
-        let elapsed = seat.timers.iter().map(|(timer, start)| (timer.clone(), position.now - start)).collect();
-        let trial = Trial::new(&seat.table.tally, &name(NAMES[member]), self.ledger, &parents);
+        let elapsed = seat
+            .timers
+            .iter()
+            .map(|(timer, start)| (timer.clone(), position.now - start))
+            .collect();
+        let trial = Trial::new(
+            &seat.table.tally,
+            &name(NAMES[member]),
+            self.ledger,
+            &parents,
+        );
         let due = trial.due(&Patience { unit: 1, elapsed });
         let started = !due.start.is_empty();
         for timer in due.start {
             seat.timers.entry(timer).or_insert(position.now);
         }
-        seat.left = due.waiting.iter().map(|w| w.left).filter(|left| *left > 0).min();
+        seat.left = due
+            .waiting
+            .iter()
+            .map(|w| w.left)
+            .filter(|left| *left > 0)
+            .min();
         let cast = due.step.map(|step| match step {
             Step::Prevote(proposal, round) => (Phase::Prevote, proposal, round),
             Step::Precommit(proposal, round) => (Phase::Precommit, proposal, round),
@@ -387,10 +480,17 @@ impl<'a> Arena<'a> {
         if cast.is_none() && !due.tell {
             return if started { Act::Started } else { Act::Nothing };
         }
-        let said = cast.map(|(phase, proposal, round)| vote(phase, proposal, round)).into_iter().collect();
+        let said = cast
+            .map(|(phase, proposal, round)| vote(phase, proposal, round))
+            .into_iter()
+            .collect();
         let mut table = seat.table.clone();
         let entry = self.say(&mut table, member, &parents, said);
-        assert!(table.counts(entry), "what is due does not count: {:?}", table.tally.discounted());
+        assert!(
+            table.counts(entry),
+            "what is due does not count: {:?}",
+            table.tally.discounted()
+        );
         let id = table.id(entry);
         self.moves.push(match cast {
             None => format!("{} tells", NAMES[member]),
@@ -402,7 +502,12 @@ impl<'a> Arena<'a> {
         if let Some((phase, proposal, round)) = cast {
             let rival = self.rivals.iter().position(|p| *p == proposal).unwrap();
             let before = self.highest(position);
-            position.said.insert(Vote { member, phase, rival, round: round as usize });
+            position.said.insert(Vote {
+                member,
+                phase,
+                rival,
+                round: round as usize,
+            });
             if self.highest(position) > before {
                 position.shown = 0;
             }
@@ -419,8 +524,12 @@ impl<'a> Arena<'a> {
     /// The member's last entry builds on these votes of liars and on what all honest members have said.
     fn note_entry(&self, position: &mut Position, member: usize, lies: &BTreeSet<Lie>) {
         let honest = position.said.iter().map(|v| (v.round, v.member));
-        let voters: BTreeSet<_> = honest.chain(lies.iter().map(|lie| (lie.3, lie.0))).collect();
-        let quorum = |round: &usize| voters.iter().filter(|v| v.0 == *round).count() >= Threshold::of(self.game.n).q;
+        let voters: BTreeSet<_> = honest
+            .chain(lies.iter().map(|lie| (lie.3, lie.0)))
+            .collect();
+        let quorum = |round: &usize| {
+            voters.iter().filter(|v| v.0 == *round).count() >= Threshold::of(self.game.n).q
+        };
         let rounds = 0..=self.highest(position);
         position.tells[member] = rounds.filter(quorum).collect();
     }
@@ -434,11 +543,21 @@ impl<'a> Arena<'a> {
             return;
         }
         self.played.positions += 1;
-        let decisions: Vec<_> = position.seats.iter().map(|s| s.table.tally.decided_in(&self.slot)).collect();
+        let decisions: Vec<_> = position
+            .seats
+            .iter()
+            .map(|s| s.table.tally.decided_in(&self.slot))
+            .collect();
         if decisions.iter().all(|d| d.len() == 1) {
-            assert!(decisions.iter().all(|d| *d == decisions[0]), "they decided different things");
+            assert!(
+                decisions.iter().all(|d| *d == decisions[0]),
+                "they decided different things"
+            );
             self.played.decided += 1;
-            self.played.rounds = self.played.rounds.max(self.highest(&position).saturating_sub(self.first_round));
+            self.played.rounds = self
+                .played
+                .rounds
+                .max(self.highest(&position).saturating_sub(self.first_round));
             return;
         }
         let is_known = decisions.iter().any(|d| !d.is_empty());
@@ -465,15 +584,26 @@ impl<'a> Arena<'a> {
         }
         let known = self.known(position);
         let round = self.gone_to(position);
-        let at_hand = position.held.iter().filter(|(lie, _)| lie.3 + self.game.behind >= round);
+        let at_hand = position
+            .held
+            .iter()
+            .filter(|(lie, _)| lie.3 + self.game.behind >= round);
         for (lie, id) in at_hand {
-            let others: Vec<_> = (0..self.honest()).filter(|m| !known[*m].contains(lie)).collect();
+            let others: Vec<_> = (0..self.honest())
+                .filter(|m| !known[*m].contains(lie))
+                .collect();
             let brings = builds_on(position, *id);
             for subset in 1..1usize << others.len() {
-                let to: Vec<_> = (0..others.len()).filter(|i| subset >> i & 1 == 1).map(|i| others[i]).collect();
+                let to: Vec<_> = (0..others.len())
+                    .filter(|i| subset >> i & 1 == 1)
+                    .map(|i| others[i])
+                    .collect();
                 let mut then = known.clone();
                 to.iter().for_each(|m| then[*m].extend(&brings));
-                if self.seen.contains(&self.key(position, position.shown + 1, &then)) {
+                if self
+                    .seen
+                    .contains(&self.key(position, position.shown + 1, &then))
+                {
                     continue;
                 }
                 let mut next = position.clone();
@@ -514,7 +644,12 @@ impl<'a> Arena<'a> {
     fn known(&self, position: &Position) -> Vec<BTreeSet<Lie>> {
         let known = |seat: &Seat| {
             let dag = seat.table.tally.dag();
-            position.held.iter().filter(|(_, id)| dag.find(**id).is_some()).map(|(lie, _)| *lie).collect()
+            position
+                .held
+                .iter()
+                .filter(|(_, id)| dag.find(**id).is_some())
+                .map(|(lie, _)| *lie)
+                .collect()
         };
         position.seats.iter().map(known).collect()
     }
@@ -528,7 +663,11 @@ impl<'a> Arena<'a> {
         for (seat, known) in position.seats.iter().zip(known) {
             known.hash(&mut hasher);
             for (timer, start) in &seat.timers {
-                let enough = 2 * Patience { unit: 1, ..Patience::default() }.of(timer.round);
+                let enough = 2 * Patience {
+                    unit: 1,
+                    ..Patience::default()
+                }
+                .of(timer.round);
                 let event = timer.event == TimerEvent::Voted;
                 (timer.round, event, (position.now - start).min(enough)).hash(&mut hasher);
             }
@@ -541,8 +680,16 @@ impl<'a> Arena<'a> {
 fn builds_on(position: &Position, id: EntryId) -> BTreeSet<Lie> {
     let dag = position.all.tally.dag();
     let shown = dag.find(id).unwrap();
-    let is_below = |other: &EntryId| dag.find(*other).is_some_and(|other| dag.reaches(other, shown));
-    position.held.iter().filter(|(_, other)| is_below(other)).map(|(lie, _)| *lie).collect()
+    let is_below = |other: &EntryId| {
+        dag.find(*other)
+            .is_some_and(|other| dag.reaches(other, shown))
+    };
+    position
+        .held
+        .iter()
+        .filter(|(_, other)| is_below(other))
+        .map(|(lie, _)| *lie)
+        .collect()
 }
 
 fn distinct(own: EntryIndex, others: &[EntryIndex]) -> Vec<EntryIndex> {

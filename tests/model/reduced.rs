@@ -105,8 +105,16 @@ pub struct Vote {
 
 impl fmt::Display for Vote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let phase = if self.phase == Phase::Prevote { "prevotes" } else { "precommits" };
-        write!(f, "{} {phase} P{} in {}", NAMES[self.member], self.rival, self.round)
+        let phase = if self.phase == Phase::Prevote {
+            "prevotes"
+        } else {
+            "precommits"
+        };
+        write!(
+            f,
+            "{} {phase} P{} in {}",
+            NAMES[self.member], self.rival, self.round
+        )
     }
 }
 
@@ -140,7 +148,15 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Outcome { states, ledgers, judged, depth, time, violation, whole } = self;
+        let Outcome {
+            states,
+            ledgers,
+            judged,
+            depth,
+            time,
+            violation,
+            whole,
+        } = self;
         let whole = if *whole { "" } else { " (cut short)" };
         write!(
             f,
@@ -204,7 +220,9 @@ pub fn each_state(setup: &Setup, mut visit: impl FnMut(&Search<'_>, &State) -> b
         if vote.round > state.round {
             state = search.advance(&search.inspect(state).0);
         }
-        state = search.cast(&state, *vote).unwrap_or_else(|| panic!("{vote} does not count"));
+        state = search
+            .cast(&state, *vote)
+            .unwrap_or_else(|| panic!("{vote} does not count"));
         search.path.push(*vote);
     }
     if !setup.first.is_empty() {
@@ -234,15 +252,35 @@ impl<'a> Search<'a> {
         }
         for (member, lane) in lanes.iter_mut().enumerate().take(setup.honest()) {
             let approves = |v: &usize| setup.approvals.get(v).is_none_or(|count| member < *count);
-            let said = (0..setup.rivals).filter(approves).map(|v| approve(rivals[v])).collect();
+            let said = (0..setup.rivals)
+                .filter(approves)
+                .map(|v| approve(rivals[v]))
+                .collect();
             let own = lane.unwrap_or(genesis);
             last = table.say(member, ledger, &[own, last], said);
             *lane = Some(last);
         }
-        let quorum = table.tally.dag().charter(ledger).unwrap().charter.threshold().q;
-        let certificates = rivals.iter().map(|p| same_statements(&table, ledger, *p, setup.rounds)).collect();
-        let outcome =
-            Outcome { states: 0, ledgers: 0, judged: 0, depth: 0, time: Duration::ZERO, violation: None, whole: true };
+        let quorum = table
+            .tally
+            .dag()
+            .charter(ledger)
+            .unwrap()
+            .charter
+            .threshold()
+            .q;
+        let certificates = rivals
+            .iter()
+            .map(|p| same_statements(&table, ledger, *p, setup.rounds))
+            .collect();
+        let outcome = Outcome {
+            states: 0,
+            ledgers: 0,
+            judged: 0,
+            depth: 0,
+            time: Duration::ZERO,
+            violation: None,
+            whole: true,
+        };
         let search = Search {
             setup,
             ledger,
@@ -276,7 +314,10 @@ impl<'a> Search<'a> {
             return self.explore_turn(state, 0, visit);
         }
         let (state, violation) = self.inspect(state);
-        if !self.seen.insert(self.key(&state.rows, state.round, state.decided)) {
+        if !self
+            .seen
+            .insert(self.key(&state.rows, state.round, state.decided))
+        {
             return;
         }
         self.outcome.states += 1;
@@ -291,7 +332,11 @@ impl<'a> Search<'a> {
         if self.is_over() || !visit(self, &state) {
             return;
         }
-        let from = if self.setup.way == Way::Steps { state.round } else { 0 };
+        let from = if self.setup.way == Way::Steps {
+            state.round
+        } else {
+            0
+        };
         let mut allowed = 0;
         for round in from..=state.round {
             for candidate in self.candidates(round) {
@@ -320,30 +365,53 @@ impl<'a> Search<'a> {
 
     /// A round in a fixed order. Prevotes of a round do not read each other, nor the precommits; so this order is as good
     /// as any.
-    fn explore_turn(&mut self, state: State, turn: usize, visit: &mut impl FnMut(&Search<'_>, &State) -> bool) {
+    fn explore_turn(
+        &mut self,
+        state: State,
+        turn: usize,
+        visit: &mut impl FnMut(&Search<'_>, &State) -> bool,
+    ) {
         let honest = self.setup.honest();
         if turn == 2 * honest {
             return self.end_round(state, visit);
         }
         if turn == 0 {
-            if !self.seen.insert(self.key(&state.rows, state.round, state.decided)) {
+            if !self
+                .seen
+                .insert(self.key(&state.rows, state.round, state.decided))
+            {
                 return;
             }
             self.outcome.states += 1;
             self.outcome.whole &= self.outcome.states < self.setup.most;
             if self.setup.check_fold {
-                let prevotes = self.candidates(state.round).filter(|c| c.phase == Phase::Prevote);
-                let allowed = prevotes.fold(0, |all, c| all << 1 | u64::from(self.cast(&state, c).is_some()));
+                let prevotes = self
+                    .candidates(state.round)
+                    .filter(|c| c.phase == Phase::Prevote);
+                let allowed = prevotes.fold(0, |all, c| {
+                    all << 1 | u64::from(self.cast(&state, c).is_some())
+                });
                 self.compare_fold(&state, allowed);
             }
         }
-        let phase = if turn < honest { Phase::Prevote } else { Phase::Precommit };
+        let phase = if turn < honest {
+            Phase::Prevote
+        } else {
+            Phase::Precommit
+        };
         let (member, round) = (turn % honest, state.round);
         let mut withhold = true;
         for rival in 0..self.setup.rivals {
-            let cast = Vote { member, phase, rival, round };
+            let cast = Vote {
+                member,
+                phase,
+                rival,
+                round,
+            };
             self.outcome.judged += 1;
-            let Some(next) = self.cast(&state, cast) else { continue };
+            let Some(next) = self.cast(&state, cast) else {
+                continue;
+            };
             withhold &= phase == Phase::Precommit || self.setup.way == Way::Turns;
             self.path.push(cast);
             self.explore_turn(next, turn + 1, visit);
@@ -389,14 +457,26 @@ impl<'a> Search<'a> {
         (0..honest).flat_map(move |member| {
             [Phase::Precommit, Phase::Prevote]
                 .into_iter()
-                .flat_map(move |phase| (0..rivals).map(move |rival| Vote { member, phase, rival, round }))
+                .flat_map(move |phase| {
+                    (0..rivals).map(move |rival| Vote {
+                        member,
+                        phase,
+                        rival,
+                        round,
+                    })
+                })
         })
     }
 
     fn try_vote(&mut self, state: &State, candidate: Vote) -> Tried {
         let mut rows = state.rows;
-        rows[candidate.member][candidate.round][candidate.phase as usize] = candidate.rival as u8 + 1;
-        let is_known = |search: &Self| search.seen.contains(&search.key(&rows, state.round, state.decided));
+        rows[candidate.member][candidate.round][candidate.phase as usize] =
+            candidate.rival as u8 + 1;
+        let is_known = |search: &Self| {
+            search
+                .seen
+                .contains(&search.key(&rows, state.round, state.decided))
+        };
         if !self.setup.check_fold && is_known(self) {
             return Tried::Known;
         }
@@ -412,12 +492,19 @@ impl<'a> Search<'a> {
         let parents = self.parents(state, cast.member);
         let said = vote(cast.phase, self.rivals[cast.rival], cast.round as u32);
         if cast.phase == Phase::Prevote {
-            let trial =
-                Trial::new(&state.table.tally, &name(NAMES[cast.member]), self.ledger, &parents).say(said.clone());
+            let trial = Trial::new(
+                &state.table.tally,
+                &name(NAMES[cast.member]),
+                self.ledger,
+                &parents,
+            )
+            .say(said.clone());
             trial.ok()?;
         }
         let mut next = state.clone();
-        let entry = next.table.say(cast.member, self.ledger, &parents, vec![said]);
+        let entry = next
+            .table
+            .say(cast.member, self.ledger, &parents, vec![said]);
         if !next.table.counts(entry) {
             return None;
         }
@@ -432,12 +519,20 @@ impl<'a> Search<'a> {
     pub fn parents(&self, state: &State, member: usize) -> Vec<EntryIndex> {
         let own = state.lanes[member].unwrap_or_else(|| state.table.genesis());
         let last = Some(state.last).filter(|last| *last != own);
-        [own].into_iter().chain(last).chain(state.fresh.iter().copied()).collect()
+        [own]
+            .into_iter()
+            .chain(last)
+            .chain(state.fresh.iter().copied())
+            .collect()
     }
 
     /// The next round begins: the liars have prevoted everything.
     fn advance(&self, state: &State) -> State {
-        let next = State { round: state.round + 1, fresh: vec![], ..state.clone() };
+        let next = State {
+            round: state.round + 1,
+            fresh: vec![],
+            ..state.clone()
+        };
         self.liars_prevote(next)
     }
 
@@ -451,7 +546,13 @@ impl<'a> Search<'a> {
     }
 
     /// The liars vote, each on a branch that knows no other vote of its author but what honest members know.
-    fn liars_vote(&self, state: &mut State, phase: Phase, rival: usize, round: usize) -> Vec<EntryIndex> {
+    fn liars_vote(
+        &self,
+        state: &mut State,
+        phase: Phase,
+        rival: usize,
+        round: usize,
+    ) -> Vec<EntryIndex> {
         let said = vote(phase, self.rivals[rival], round as u32);
         let parents = [state.table.genesis(), state.last];
         let mut entries = vec![];
@@ -470,7 +571,8 @@ impl<'a> Search<'a> {
     fn inspect(&self, mut state: State) -> (State, Option<Violation>) {
         for rival in 0..self.setup.rivals {
             for round in 0..=state.round {
-                let honest = (0..self.setup.honest()).any(|m| state.rows[m][round][1] == rival as u8 + 1);
+                let honest =
+                    (0..self.setup.honest()).any(|m| state.rows[m][round][1] == rival as u8 + 1);
                 if honest && !state.precommits.contains(&(rival, round)) {
                     let entries = self.liars_vote(&mut state, Phase::Precommit, rival, round);
                     if !entries.is_empty() {
@@ -480,9 +582,13 @@ impl<'a> Search<'a> {
             }
         }
         let decided = state.table.tally.decided_in(&self.slot);
-        state.decided = (0..self.setup.rivals).filter(|v| decided.contains(&self.rivals[*v])).map(|v| 1 << v).sum();
+        state.decided = (0..self.setup.rivals)
+            .filter(|v| decided.contains(&self.rivals[*v]))
+            .map(|v| 1 << v)
+            .sum();
         let mut violations = self.violations(&state, &decided).into_iter();
-        let violation = violations.find(|found| self.setup.seek.is_none_or(|sought| sought == *found));
+        let violation =
+            violations.find(|found| self.setup.seek.is_none_or(|sought| sought == *found));
         (state, violation)
     }
 
@@ -490,21 +596,41 @@ impl<'a> Search<'a> {
         let tally = &state.table.tally;
         assert_eq!(tally.broken_slots().count(), usize::from(decided.len() > 1));
         let honest = |member: &str| NAMES[..self.setup.honest()].contains(&member);
-        let certified =
-            |v: usize| self.certificates[v].iter().any(|rounds| self.signers(state, v, rounds) >= self.quorum);
-        let false_one = (0..self.setup.rivals).any(|v| certified(v) && !decided.contains(&self.rivals[v]));
+        let certified = |v: usize| {
+            self.certificates[v]
+                .iter()
+                .any(|rounds| self.signers(state, v, rounds) >= self.quorum)
+        };
+        let false_one =
+            (0..self.setup.rivals).any(|v| certified(v) && !decided.contains(&self.rivals[v]));
         let checks = [
             (Violation::TwoDecisions, decided.len() > 1),
-            (Violation::Unapproved, decided.iter().any(|p| tally.approvers(self.ledger, *p).len() < self.quorum)),
-            (Violation::HonestConvicted, tally.evidence().iter().any(|e| honest(e.member.as_str()))),
+            (
+                Violation::Unapproved,
+                decided
+                    .iter()
+                    .any(|p| tally.approvers(self.ledger, *p).len() < self.quorum),
+            ),
+            (
+                Violation::HonestConvicted,
+                tally.evidence().iter().any(|e| honest(e.member.as_str())),
+            ),
             (Violation::FalseCertificate, false_one),
         ];
-        checks.into_iter().filter(|(_, found)| *found).map(|(violation, _)| violation).collect()
+        checks
+            .into_iter()
+            .filter(|(_, found)| *found)
+            .map(|(violation, _)| violation)
+            .collect()
     }
 
     /// Members whose agreement signatures under the statement of these rounds can be had: the liars sign what they like.
     fn signers(&self, state: &State, rival: usize, rounds: &[usize]) -> usize {
-        let signed = |m: &usize| rounds.iter().any(|round| state.rows[*m][*round][1] == rival as u8 + 1);
+        let signed = |m: &usize| {
+            rounds
+                .iter()
+                .any(|round| state.rows[*m][*round][1] == rival as u8 + 1)
+        };
         (0..self.setup.honest()).filter(signed).count() + self.setup.liars
     }
 
@@ -517,33 +643,55 @@ impl<'a> Search<'a> {
     }
 
     /// What votes of the round and later ones can depend on.
-    fn folded_key(&self, rows: &[Row; HONEST], round: usize, decided: u8, order: &[usize], sorted: bool) -> u128 {
+    fn folded_key(
+        &self,
+        rows: &[Row; HONEST],
+        round: usize,
+        decided: u8,
+        order: &[usize],
+        sorted: bool,
+    ) -> u128 {
         let honest = 0..self.setup.honest();
         let mut lines: Vec<u128> = honest
             .clone()
             .map(|m| {
                 let lock = (0..round).rev().find(|r| rows[m][*r][1] != 0);
                 let lock = lock.map_or(0, |r| (r as u128) << 2 | renamed(rows[m][r][1], order));
-                let approved = (0..self.setup.rivals).filter(|v| self.setup.approvals.get(v).is_none_or(|c| m < *c));
+                let approved = (0..self.setup.rivals)
+                    .filter(|v| self.setup.approvals.get(v).is_none_or(|c| m < *c));
                 let mask: u128 = approved.map(|v| 1 << order[v]).sum();
-                rows[m][round].iter().fold(mask << 4 | lock, |line, cell| line << 2 | renamed(*cell, order))
+                rows[m][round].iter().fold(mask << 4 | lock, |line, cell| {
+                    line << 2 | renamed(*cell, order)
+                })
             })
             .collect();
         if sorted {
             lines.sort_unstable();
         }
         let highest = |v: usize| {
-            let prevoters = |r: usize| honest.clone().filter(|m| rows[*m][r][0] == v as u8 + 1).count();
-            let found = (0..round).rev().find(|r| prevoters(*r) + self.setup.liars >= self.quorum);
+            let prevoters = |r: usize| {
+                honest
+                    .clone()
+                    .filter(|m| rows[*m][r][0] == v as u8 + 1)
+                    .count()
+            };
+            let found = (0..round)
+                .rev()
+                .find(|r| prevoters(*r) + self.setup.liars >= self.quorum);
             found.map_or(0, |r| r as u128 + 1)
         };
-        let voters = |r: usize| honest.clone().filter(|m| rows[*m][r] != [0, 0]).count() + self.setup.liars;
+        let voters =
+            |r: usize| honest.clone().filter(|m| rows[*m][r] != [0, 0]).count() + self.setup.liars;
         let entered = round == 0 || voters(round - 1) >= self.quorum;
         let mut values = [0; 3];
         for (v, place) in order.iter().enumerate() {
             values[*place] = highest(v) << 1 | u128::from(decided >> v & 1);
         }
-        let head = values.iter().fold((round as u128) << 1 | u128::from(entered), |key, value| key << 4 | value);
+        let head = values
+            .iter()
+            .fold((round as u128) << 1 | u128::from(entered), |key, value| {
+                key << 4 | value
+            });
         lines.iter().fold(head, |key, line| key << 11 | line)
     }
 
@@ -552,7 +700,11 @@ impl<'a> Search<'a> {
         let same: Vec<_> = (0..self.setup.rivals).collect();
         let key = self.folded_key(&state.rows, state.round, state.decided, &same, false);
         let before = *self.fold_allows.entry(key).or_insert(allowed);
-        assert_eq!(before, allowed, "states that fold alike differ in what counts: {:?}", self.path);
+        assert_eq!(
+            before, allowed,
+            "states that fold alike differ in what counts: {:?}",
+            self.path
+        );
     }
 }
 
@@ -571,23 +723,34 @@ impl PartialEq for State {
 
 /// What honest members have said, up to renaming.
 pub fn said_key(setup: &Setup, rows: &[Row; HONEST]) -> u128 {
-    orders(setup.rivals).iter().map(|order| whole_key(setup, rows, 0, order)).min().unwrap_or(0)
+    orders(setup.rivals)
+        .iter()
+        .map(|order| whole_key(setup, rows, 0, order))
+        .min()
+        .unwrap_or(0)
 }
 
 fn whole_key(setup: &Setup, rows: &[Row; HONEST], round: usize, order: &[usize]) -> u128 {
     let mut lines: Vec<u128> = (0..setup.honest())
         .map(|m| {
-            let approved = (0..setup.rivals).filter(|v| setup.approvals.get(v).is_none_or(|c| m < *c));
+            let approved =
+                (0..setup.rivals).filter(|v| setup.approvals.get(v).is_none_or(|c| m < *c));
             let mask: u128 = approved.map(|v| 1 << order[v]).sum();
-            rows[m].iter().flatten().fold(mask, |line, cell| line << 2 | renamed(*cell, order))
+            rows[m]
+                .iter()
+                .flatten()
+                .fold(mask, |line, cell| line << 2 | renamed(*cell, order))
         })
         .collect();
     lines.sort_unstable();
-    lines.iter().fold(round as u128, |key, line| key << 19 | line)
+    lines
+        .iter()
+        .fold(round as u128, |key, line| key << 19 | line)
 }
 
 fn renamed(cell: u8, order: &[usize]) -> u128 {
-    cell.checked_sub(1).map_or(0, |rival| order[rival as usize] as u128 + 1)
+    cell.checked_sub(1)
+        .map_or(0, |rival| order[rival as usize] as u128 + 1)
 }
 
 /// All orders of so many things.
@@ -607,7 +770,12 @@ pub fn orders(n: usize) -> Vec<Vec<usize>> {
 }
 
 /// Rounds whose agreement statements are the same bytes.
-fn same_statements(table: &Table, ledger: EntryId, proposal: EntryId, rounds: usize) -> Vec<Vec<usize>> {
+fn same_statements(
+    table: &Table,
+    ledger: EntryId,
+    proposal: EntryId,
+    rounds: usize,
+) -> Vec<Vec<usize>> {
     let mut by_bytes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for round in 0..rounds {
         let body = agreement_statement(&table.tally, ledger, proposal, round as u32).unwrap();

@@ -6,7 +6,8 @@ use git_quorum::charter::FORMAT_VERSION;
 use git_quorum::consensus::{Slot, Subject, Tally};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
-    EntryIndex, GenesisPayload, Payload, Precommit, Prevote, Statement, encode, encode_genesis, parse, parse_again,
+    EntryIndex, GenesisPayload, Payload, Precommit, Prevote, Statement, encode, encode_genesis,
+    parse, parse_again,
 };
 
 use crate::lab::{self, name};
@@ -37,9 +38,15 @@ impl Table {
 
     /// The same, so many seconds later: another ledger.
     pub fn found_at(n: usize, seconds: u64) -> Table {
-        let payload = GenesisPayload { charter: lab::charter(&NAMES[..n]), member: name(NAMES[0]), v: FORMAT_VERSION };
+        let payload = GenesisPayload {
+            charter: lab::charter(&NAMES[..n]),
+            member: name(NAMES[0]),
+            v: FORMAT_VERSION,
+        };
         let raw = lab::sign(&encode_genesis(&payload, TIME + seconds).unwrap(), NAMES[0]);
-        Table { tally: Tally::found(parse(&raw).unwrap(), lab::oid_of(&raw)).unwrap() }
+        Table {
+            tally: Tally::found(parse(&raw).unwrap(), lab::oid_of(&raw)).unwrap(),
+        }
     }
 
     pub fn genesis(&self) -> EntryIndex {
@@ -68,7 +75,10 @@ impl Table {
         let dag = self.tally.dag();
         let member_name = name(NAMES[member]);
         let entries: Vec<_> = parents.iter().map(|p| dag.entry(*p)).collect();
-        let own = entries.iter().filter(|e| e.member == member_name).map(|e| e.seq);
+        let own = entries
+            .iter()
+            .filter(|e| e.member == member_name)
+            .map(|e| e.seq);
         let payload = Payload {
             charter,
             ledger: dag.ledger(),
@@ -81,19 +91,27 @@ impl Table {
         let parents = payload.parents.clone();
         let oids: Vec<_> = entries.iter().map(|e| e.oid).collect();
         let unsigned = encode(&payload, &oids, TIME).unwrap();
-        let raw = unsigned.with_signature(&lab::public_key(NAMES[member]), &[0; 64]).unwrap();
+        let raw = unsigned
+            .with_signature(&lab::public_key(NAMES[member]), &[0; 64])
+            .unwrap();
         let made = Made { raw, parents };
         (self.take(&made), made)
     }
 
     /// Takes in an entry whose parents are in.
     pub fn take(&mut self, made: &Made) -> EntryIndex {
-        self.tally.insert_checked(parse_again(&made.raw).unwrap(), lab::oid_of(&made.raw)).unwrap()
+        self.tally
+            .insert_checked(parse_again(&made.raw).unwrap(), lab::oid_of(&made.raw))
+            .unwrap()
     }
 
     /// Whether everything that the entry says counts.
     pub fn counts(&self, entry: EntryIndex) -> bool {
-        self.tally.discounted().iter().rev().all(|d| d.place.entry != entry)
+        self.tally
+            .discounted()
+            .iter()
+            .rev()
+            .all(|d| d.place.entry != entry)
     }
 
     pub fn id(&self, entry: EntryIndex) -> EntryId {
@@ -103,7 +121,10 @@ impl Table {
 
 /// The first slot of `refs/heads/main`.
 pub fn main_slot(base: EntryId) -> Slot {
-    Slot { subject: Subject::Ref("refs/heads/main".parse().unwrap()), base }
+    Slot {
+        subject: Subject::Ref("refs/heads/main".parse().unwrap()),
+        base,
+    }
 }
 
 /// The phases, by number.
@@ -117,7 +138,11 @@ pub enum Phase {
 pub fn vote(phase: Phase, proposal: EntryId, round: u32) -> Statement {
     match phase {
         Phase::Prevote => Statement::Prevote(Prevote { proposal, round }),
-        Phase::Precommit => Statement::Precommit(Precommit { proposal, round, signature: [0; 64] }),
+        Phase::Precommit => Statement::Precommit(Precommit {
+            proposal,
+            round,
+            signature: [0; 64],
+        }),
     }
 }
 

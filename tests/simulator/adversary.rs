@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use git_quorum::charter::ProposedCharter;
 use git_quorum::consensus::{Slot, Tally, Trial};
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits};
+use git_quorum::ledger::{
+    CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits,
+};
 use git_quorum::store::parents_for;
 
 use crate::archive::{No, Replica};
@@ -21,7 +23,9 @@ const MOST_PROPOSALS: usize = 3;
 
 /// One thing that a liar does.
 pub fn act(world: &mut World, seat: usize) {
-    let Some(Fault::Liar(manner)) = world.seats[seat].fault else { return };
+    let Some(Fault::Liar(manner)) = world.seats[seat].fault else {
+        return;
+    };
     if own_entries(world, seat).len() >= MOST_ENTRIES {
         return;
     }
@@ -44,22 +48,36 @@ pub fn act(world: &mut World, seat: usize) {
 fn own_entries(world: &World, seat: usize) -> Vec<No> {
     let name = &world.seats[seat].name;
     let entries = world.archive.minted.iter().enumerate().skip(1);
-    entries.filter(|(_, minted)| minted.member == *name).map(|(no, _)| no).collect()
+    entries
+        .filter(|(_, minted)| minted.member == *name)
+        .map(|(no, _)| no)
+        .collect()
 }
 
 /// Signs an entry above these parents.
-fn sign(world: &mut World, seat: usize, charter: EntryId, parents: &[No], statements: Vec<Statement>) -> Option<No> {
+fn sign(
+    world: &mut World,
+    seat: usize,
+    charter: EntryId,
+    parents: &[No],
+    statements: Vec<Statement>,
+) -> Option<No> {
     let me = &world.seats[seat];
     let mut statements = statements;
     statements.truncate(limits::STATEMENTS);
-    let minted = world.archive.mint(&me.name, charter, parents, statements, me.time(world.now));
+    let minted = world
+        .archive
+        .mint(&me.name, charter, parents, statements, me.time(world.now));
     let no = world.publish(minted).ok()?;
     world.note(|w| format!("{} (liar) signs {}", w.seats[seat].name, w.tell_entry(no)));
     Some(no)
 }
 
 fn numbers(world: &World, tally: &Tally, parents: &[EntryIndex]) -> Vec<No> {
-    parents.iter().map(|p| world.archive.number(tally.dag().entry(*p).id)).collect()
+    parents
+        .iter()
+        .map(|p| world.archive.number(tally.dag().entry(*p).id))
+        .collect()
 }
 
 /// A server, and one of its sides.
@@ -71,7 +89,9 @@ fn somewhere(world: &mut World) -> (usize, usize) {
 
 fn everywhere(world: &World) -> Vec<(usize, usize)> {
     let sides = world.servers.iter().enumerate();
-    sides.flat_map(|(server, s)| (0..s.sides.len()).map(move |side| (server, side))).collect()
+    sides
+        .flat_map(|(server, s)| (0..s.sides.len()).map(move |side| (server, side)))
+        .collect()
 }
 
 fn show(world: &mut World, seat: usize, (server, side): (usize, usize), no: No) {
@@ -80,10 +100,23 @@ fn show(world: &mut World, seat: usize, (server, side): (usize, usize), no: No) 
 }
 
 /// Approvals of everything that it has not approved.
-fn approvals(tally: &Tally, name: &git_quorum::charter::MemberName, charter: EntryId) -> Vec<Statement> {
-    let votes = tally.dag().charter(charter).is_some_and(|node| node.charter.votes(name));
+fn approvals(
+    tally: &Tally,
+    name: &git_quorum::charter::MemberName,
+    charter: EntryId,
+) -> Vec<Statement> {
+    let votes = tally
+        .dag()
+        .charter(charter)
+        .is_some_and(|node| node.charter.votes(name));
     let new = |id: &EntryId| votes && !tally.approvers(charter, *id).contains(name);
-    tally.proposals().map(|p| p.id).filter(new).take(8).map(lab::approve).collect()
+    tally
+        .proposals()
+        .map(|p| p.id)
+        .filter(new)
+        .take(8)
+        .map(lab::approve)
+        .collect()
 }
 
 /// A random vote that counts after these statements; none if a few tries find none.
@@ -104,10 +137,17 @@ fn counting_vote(
     for _ in 0..3 {
         let slot = world.rng.pick(&slots);
         let rivals: Vec<_> = tally.rivals(slot).map(|p| p.id).collect();
-        let (proposal, round) = (world.rng.pick(&rivals), world.rng.below(world.top_round as usize + 2) as u32);
+        let (proposal, round) = (
+            world.rng.pick(&rivals),
+            world.rng.below(world.top_round as usize + 2) as u32,
+        );
         let vote = vote(world, tally, &name, charter, (proposal, round));
         let mut trial = Trial::new(tally, &name, charter, parents);
-        let counts = said.iter().cloned().chain([vote.clone()]).all(|statement| trial.say(statement).is_ok());
+        let counts = said
+            .iter()
+            .cloned()
+            .chain([vote.clone()])
+            .all(|statement| trial.say(statement).is_ok());
         if counts {
             return Some(vote);
         }
@@ -125,16 +165,26 @@ fn vote(
     if world.rng.chance(50) {
         return Statement::Prevote(Prevote { proposal, round });
     }
-    world.archive.precommit(tally, name, charter, (proposal, round))
+    world
+        .archive
+        .precommit(tally, name, charter, (proposal, round))
 }
 
 /// On each server, and each side of one, it is another member, who has seen nothing of the other lives; there it votes
 /// for whatever it can.
 fn lead_two_lives(world: &mut World, seat: usize) {
     for (server, side) in everywhere(world) {
-        let shown: Vec<_> = world.servers[server].sides[side].values().copied().collect();
-        let mut face = world.seats[seat].faces.remove(&(server, side)).unwrap_or_else(|| Replica::new(&world.archive));
-        shown.into_iter().for_each(|no| face.take(&world.archive, no));
+        let shown: Vec<_> = world.servers[server].sides[side]
+            .values()
+            .copied()
+            .collect();
+        let mut face = world.seats[seat]
+            .faces
+            .remove(&(server, side))
+            .unwrap_or_else(|| Replica::new(&world.archive));
+        shown
+            .into_iter()
+            .for_each(|no| face.take(&world.archive, no));
         if let Some(no) = vote_in(world, seat, &face.tally) {
             face.take(&world.archive, no);
             show(world, seat, (server, side), no);
@@ -164,7 +214,10 @@ fn vote_for_everything(world: &mut World, seat: usize) {
     let charter = tally.charter_in_force();
     let parents = parents_for(&tally, &name);
     let slots: BTreeSet<&Slot> = tally.proposals().map(|p| &p.slot).collect();
-    let slots: Vec<_> = slots.into_iter().filter(|s| tally.chain(&s.subject).is_some_and(|c| c.next == **s)).collect();
+    let slots: Vec<_> = slots
+        .into_iter()
+        .filter(|s| tally.chain(&s.subject).is_some_and(|c| c.next == **s))
+        .collect();
     if slots.is_empty() {
         return;
     }
@@ -177,12 +230,17 @@ fn vote_for_everything(world: &mut World, seat: usize) {
     let nos = numbers(world, &tally, &parents);
     for (branch, proposal) in rivals.into_iter().enumerate() {
         let vote = match precommits {
-            true => world.archive.precommit(&tally, &name, charter, (proposal, round)),
+            true => world
+                .archive
+                .precommit(&tally, &name, charter, (proposal, round)),
             false => lab::prevote(proposal, round),
         };
         let said: Vec<_> = said.iter().cloned().chain([vote]).collect();
         let mut trial = Trial::new(&tally, &name, charter, &parents);
-        if said.iter().cloned().all(|statement| trial.say(statement).is_ok())
+        if said
+            .iter()
+            .cloned()
+            .all(|statement| trial.say(statement).is_ok())
             && let Some(no) = sign(world, seat, charter, &nos, said)
         {
             show(world, seat, places[branch % places.len()], no);
@@ -193,14 +251,22 @@ fn vote_for_everything(world: &mut World, seat: usize) {
 /// Does what is due, and pushes it to one place only.
 fn be_selective(world: &mut World, seat: usize) {
     let (server, side) = somewhere(world);
-    let shown: Vec<_> = world.servers[server].sides[side].values().copied().collect();
+    let shown: Vec<_> = world.servers[server].sides[side]
+        .values()
+        .copied()
+        .collect();
     for no in shown {
         world.seats[seat].clones[0].take(&world.archive, no);
     }
     if !world.is_member(seat, 0) {
         return;
     }
-    let likes = world.likes(seat, 0).into_iter().take(16).map(lab::approve).collect();
+    let likes = world
+        .likes(seat, 0)
+        .into_iter()
+        .take(16)
+        .map(lab::approve)
+        .collect();
     // It may have said elsewhere what this does not go with.
     if let Ok(Said::Entry(no)) = world.say(seat, 0, likes, None) {
         show(world, seat, (server, side), no);
@@ -217,9 +283,12 @@ fn flood(world: &mut World, seat: usize) {
         return;
     }
     for _ in 0..4 {
-        let said: Vec<_> =
-            (0..1 + world.rng.below(6)).map(|_| noise(world, &tally, &name, charter, &proposals)).collect();
-        let Some(no) = sign(world, seat, charter, &parents, said) else { return };
+        let said: Vec<_> = (0..1 + world.rng.below(6))
+            .map(|_| noise(world, &tally, &name, charter, &proposals))
+            .collect();
+        let Some(no) = sign(world, seat, charter, &parents, said) else {
+            return;
+        };
         parents = vec![no];
     }
     let place = somewhere(world);
@@ -236,8 +305,15 @@ fn noise(
     let proposal = world.rng.pick(proposals);
     match world.rng.below(4) {
         0 => {
-            let verdict = world.rng.pick(&[Verdict::Approve, Verdict::Reject, Verdict::Abstain]);
-            Statement::Review(Review { evidence: vec![], proposal, text: String::new(), verdict })
+            let verdict = world
+                .rng
+                .pick(&[Verdict::Approve, Verdict::Reject, Verdict::Abstain]);
+            Statement::Review(Review {
+                evidence: vec![],
+                proposal,
+                text: String::new(),
+                verdict,
+            })
         }
         1 => Statement::Withdraw(Withdraw { proposal }),
         _ => {
@@ -251,7 +327,11 @@ fn noise(
 fn build_on_anything(world: &mut World, seat: usize) {
     let (tally, name) = (world.archive.union.clone(), world.seats[seat].name.clone());
     let own = own_entries(world, seat);
-    let first = if own.is_empty() || world.rng.chance(10) { 0 } else { world.rng.pick(&own) };
+    let first = if own.is_empty() || world.rng.chance(10) {
+        0
+    } else {
+        world.rng.pick(&own)
+    };
     let mut parents = vec![first];
     for _ in 0..world.rng.below(5) {
         let no = world.rng.below(world.archive.minted.len());
@@ -260,9 +340,16 @@ fn build_on_anything(world: &mut World, seat: usize) {
             parents.push(no);
         }
     }
-    let charters: Vec<_> = tally.dag().lineage(tally.charter_in_force()).map(|(id, _)| id).collect();
+    let charters: Vec<_> = tally
+        .dag()
+        .lineage(tally.charter_in_force())
+        .map(|(id, _)| id)
+        .collect();
     let charter = world.rng.pick(&charters);
-    let indices: Vec<_> = parents.iter().filter_map(|no| tally.dag().find(world.archive.minted[*no].id)).collect();
+    let indices: Vec<_> = parents
+        .iter()
+        .filter_map(|no| tally.dag().find(world.archive.minted[*no].id))
+        .collect();
     let mut said = vec![];
     said.extend(counting_vote(world, seat, &tally, charter, &indices, &[]));
     if said.is_empty() {
@@ -301,7 +388,9 @@ fn change_charters(world: &mut World, seat: usize) {
     let nos = numbers(world, &tally, &parents);
     let mine = tally.proposals().filter(|p| p.proposer == name).count();
     if mine < MOST_PROPOSALS && world.rng.chance(40) {
-        let Some(statement) = something_new(world, &tally, charter) else { return };
+        let Some(statement) = something_new(world, &tally, charter) else {
+            return;
+        };
         if let Some(no) = sign(world, seat, charter, &nos, vec![statement]) {
             let place = somewhere(world);
             show(world, seat, place, no);
@@ -328,7 +417,9 @@ fn something_new(world: &mut World, tally: &Tally, charter: EntryId) -> Option<S
         return propose(tally, world.rng.below(world.plan.refs), number);
     }
     let member = world.rng.below(world.names.len());
-    let task = world.rng.pick(&[Task::Welcome(member), Task::Remove(member), Task::Protect]);
+    let task = world
+        .rng
+        .pick(&[Task::Welcome(member), Task::Remove(member), Task::Protect]);
     let next = world.changed(tally, &tally.dag().charter(charter)?.charter, task)?;
     let charter_proposal = CharterProposal {
         base: charter,

@@ -8,7 +8,8 @@ use git_quorum::charter::{Charter, FORMAT_VERSION, MemberName};
 use git_quorum::consensus::{Tally, Timer};
 use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{
-    GenesisPayload, ParsedEntry, Payload, Precommit, Reject, Statement, encode, encode_genesis, parse, parse_again,
+    GenesisPayload, ParsedEntry, Payload, Precommit, Reject, Statement, encode, encode_genesis,
+    parse, parse_again,
 };
 
 use git_quorum::lifted::{Lifted, Rule};
@@ -51,10 +52,19 @@ struct Founded {
 }
 
 fn found(founder: &MemberName, charter: &Charter, time: u64) -> Founded {
-    let payload = GenesisPayload { charter: charter.clone(), member: founder.clone(), v: FORMAT_VERSION };
+    let payload = GenesisPayload {
+        charter: charter.clone(),
+        member: founder.clone(),
+        v: FORMAT_VERSION,
+    };
     let raw = lab::sign(&encode_genesis(&payload, time).unwrap(), founder.as_str());
     let (parsed, oid) = (parse(&raw).unwrap(), lab::oid_of(&raw));
-    Founded { tally: Tally::found(parsed.clone(), oid).unwrap(), parsed, oid, raw }
+    Founded {
+        tally: Tally::found(parsed.clone(), oid).unwrap(),
+        parsed,
+        oid,
+        raw,
+    }
 }
 
 thread_local! {
@@ -67,10 +77,23 @@ impl Archive {
     pub fn new(founder: &MemberName, charter: &Charter, time: u64, real: bool) -> Archive {
         let key = (charter.members().len(), charter.threshold().q, time);
         let fresh = || found(founder, charter, time);
-        let founded = FOUNDED.with_borrow_mut(|known| known.entry(key).or_insert_with(fresh).clone());
-        let Founded { tally, parsed, oid, raw } = founded;
+        let founded =
+            FOUNDED.with_borrow_mut(|known| known.entry(key).or_insert_with(fresh).clone());
+        let Founded {
+            tally,
+            parsed,
+            oid,
+            raw,
+        } = founded;
         let ledger = tally.dag().ledger();
-        let genesis = Minted { id: ledger, oid, raw, parsed, parents: vec![], member: founder.clone() };
+        let genesis = Minted {
+            id: ledger,
+            oid,
+            raw,
+            parsed,
+            parents: vec![],
+            member: founder.clone(),
+        };
         let _unsigned = (!real).then(|| Rule::AgreementSignature.lift());
         Archive {
             _unsigned,
@@ -98,8 +121,14 @@ impl Archive {
         time: u64,
     ) -> Minted {
         let dag = self.union.dag();
-        let own = parents.iter().map(|p| &self.minted[*p]).filter(|m| m.member == *member && m.id != self.ledger);
-        let seq = 1 + own.map(|m| dag.entry(dag.find(m.id).unwrap()).seq).max().unwrap_or(0);
+        let own = parents
+            .iter()
+            .map(|p| &self.minted[*p])
+            .filter(|m| m.member == *member && m.id != self.ledger);
+        let seq = 1 + own
+            .map(|m| dag.entry(dag.find(m.id).unwrap()).seq)
+            .max()
+            .unwrap_or(0);
         let ids = parents.iter().map(|p| self.minted[*p].id).collect();
         let payload = Payload {
             charter,
@@ -118,12 +147,21 @@ impl Archive {
             let (parsed, oid) = (parse(&raw).unwrap(), lab::oid_of(&raw));
             (raw, parsed, oid)
         } else {
-            let raw = unsigned.with_signature(&lab::public_key(member.as_str()), &[0; 64]).unwrap();
+            let raw = unsigned
+                .with_signature(&lab::public_key(member.as_str()), &[0; 64])
+                .unwrap();
             let parsed = parse_again(&raw).unwrap();
             // Any name that no other entry has will do.
             (raw, parsed, Oid::new(*id.bytes().first_chunk().unwrap()))
         };
-        Minted { id, oid, raw, parsed, parents: parents.to_vec(), member: member.clone() }
+        Minted {
+            id,
+            oid,
+            raw,
+            parsed,
+            parents: parents.to_vec(),
+            member: member.clone(),
+        }
     }
 
     /// Takes what was signed into the union, if it is an entry in its place.
@@ -149,10 +187,24 @@ impl Archive {
     }
 
     /// The vote with the member's signature on what was agreed.
-    pub fn precommit(&self, tally: &Tally, member: &MemberName, charter: EntryId, vote: (EntryId, u32)) -> Statement {
+    pub fn precommit(
+        &self,
+        tally: &Tally,
+        member: &MemberName,
+        charter: EntryId,
+        vote: (EntryId, u32),
+    ) -> Statement {
         let (proposal, round) = vote;
-        let signature = if self.real { lab::agree(tally, member.as_str(), charter, vote) } else { [0; 64] };
-        Statement::Precommit(Precommit { proposal, round, signature })
+        let signature = if self.real {
+            lab::agree(tally, member.as_str(), charter, vote)
+        } else {
+            [0; 64]
+        };
+        Statement::Precommit(Precommit {
+            proposal,
+            round,
+            signature,
+        })
     }
 
     /// Whether an entry is another one or builds on it.
@@ -188,7 +240,12 @@ pub struct Replica {
 impl Replica {
     /// A clone that has the genesis only.
     pub fn new(archive: &Archive) -> Replica {
-        Replica { tally: archive.founded.clone(), has: vec![true], timers: BTreeMap::new(), quiet: (0, 0) }
+        Replica {
+            tally: archive.founded.clone(),
+            has: vec![true],
+            timers: BTreeMap::new(),
+            quiet: (0, 0),
+        }
     }
 
     pub fn knows(&self, no: No) -> bool {
@@ -216,7 +273,9 @@ impl Replica {
             }
             pending.pop();
             // The union has taken it, so it is well formed in its place.
-            self.tally.insert_checked(minted.parsed.clone(), minted.oid).unwrap();
+            self.tally
+                .insert_checked(minted.parsed.clone(), minted.oid)
+                .unwrap();
             self.has.resize(self.has.len().max(next + 1), false);
             self.has[next] = true;
         }

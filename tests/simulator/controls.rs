@@ -8,8 +8,13 @@ use crate::rng::cases;
 use crate::timeline::{Violation, World};
 
 /// The first of these seeds at which a promise is broken.
-fn first_broken(seeds: std::ops::Range<u64>, plan: impl Fn(u64) -> Plan) -> Option<(u64, Violation)> {
-    seeds.into_iter().find_map(|seed| Some(seed).zip(World::new(plan(seed)).run().err()))
+fn first_broken(
+    seeds: std::ops::Range<u64>,
+    plan: impl Fn(u64) -> Plan,
+) -> Option<(u64, Violation)> {
+    seeds
+        .into_iter()
+        .find_map(|seed| Some(seed).zip(World::new(plan(seed)).run().err()))
 }
 
 /// Rules, the seeds that show what they are for, and what is broken there without them.
@@ -34,7 +39,10 @@ fn without_a_rule_a_promise_is_broken() {
 /// A tool that does not remember what it has signed is convicted as soon as its clone is lost.
 #[test]
 fn without_sign_states_honest_members_are_convicted() {
-    let found = first_broken(0..20, |seed| Plan { remember: false, ..Plan::draw(seed) });
+    let found = first_broken(0..20, |seed| Plan {
+        remember: false,
+        ..Plan::draw(seed)
+    });
     let (_, violation) = found.unwrap_or_else(|| panic!("nothing is broken"));
     assert_eq!(violation.promise, "no honest conviction", "{violation:?}");
 }
@@ -62,8 +70,17 @@ fn look_for_seeds() {
     ];
     for rule in all {
         let _lifted = rule.lift();
-        println!("{rule:?}: {:?}", first_broken(0..cases("SIMULATOR_CONTROLS", 1000), Plan::draw));
+        println!(
+            "{rule:?}: {:?}",
+            first_broken(0..cases("SIMULATOR_CONTROLS", 1000), Plan::draw)
+        );
     }
-    let forgets = |seed| Plan { remember: false, ..Plan::draw(seed) };
-    println!("sign state: {:?}", first_broken(0..cases("SIMULATOR_CONTROLS", 1000), forgets));
+    let forgets = |seed| Plan {
+        remember: false,
+        ..Plan::draw(seed)
+    };
+    println!(
+        "sign state: {:?}",
+        first_broken(0..cases("SIMULATOR_CONTROLS", 1000), forgets)
+    );
 }

@@ -37,8 +37,16 @@ impl Coverage {
 impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} schedules, {} entries", self.schedules, self.entries)?;
-        writeln!(f, "slowest: {} ms after calm (seed {})", self.slowest.0, self.slowest.1)?;
-        writeln!(f, "highest round: {} (seed {})", self.rounds.0, self.rounds.1)?;
+        writeln!(
+            f,
+            "slowest: {} ms after calm (seed {})",
+            self.slowest.0, self.slowest.1
+        )?;
+        writeln!(
+            f,
+            "highest round: {} (seed {})",
+            self.rounds.0, self.rounds.1
+        )?;
         for (what, count) in &self.counts {
             writeln!(f, "{count:>9}  {what}")?;
         }

@@ -4,7 +4,12 @@
 //! `SIMULATOR_SCHEDULES=1000000 cargo test --profile search --test simulator schedules` runs more;
 //! `SIMULATOR_SEED=7` runs one, and `SIMULATOR_TRACE=1` tells what happens in it.
 #![cfg(debug_assertions)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[cfg(unix)]
 #[path = "../common/aftermath.rs"]

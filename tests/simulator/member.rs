@@ -6,10 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal, Threshold};
-use git_quorum::consensus::{Content, Due, Patience, Proposal, Slot, State, Step, Subject, Tally, Timer, Trial};
+use git_quorum::consensus::{
+    Content, Due, Patience, Proposal, Slot, State, Step, Subject, Tally, Timer, Trial,
+};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
-    CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict, Withdraw, limits,
+    CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict,
+    Withdraw, limits,
 };
 use git_quorum::store::{Admission, parents_for};
 
@@ -62,8 +65,15 @@ pub enum Point {
 }
 
 impl Point {
-    const ALL: [Point; 7] =
-        [Point::Fetched, Point::Timers, Point::Signed, Point::Remembered, Point::Written, Point::Moved, Point::Pushed];
+    const ALL: [Point; 7] = [
+        Point::Fetched,
+        Point::Timers,
+        Point::Signed,
+        Point::Remembered,
+        Point::Written,
+        Point::Moved,
+        Point::Pushed,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -110,7 +120,9 @@ impl Seat {
     /// Sets its clock wrong by so much.
     pub fn set_clock(&mut self, skew: i64) {
         self.skew = skew;
-        self.clones.iter_mut().for_each(|clone| clone.quiet = (0, 0));
+        self.clones
+            .iter_mut()
+            .for_each(|clone| clone.quiet = (0, 0));
     }
 
     /// What its clock shows, in milliseconds.
@@ -120,13 +132,17 @@ impl Seat {
 
     /// The time that its entries claim.
     pub fn time(&self, now: u64) -> u64 {
-        u64::try_from(self.clock(now) / 1000).unwrap_or(0).min(limits::TIME)
+        u64::try_from(self.clock(now) / 1000)
+            .unwrap_or(0)
+            .min(limits::TIME)
     }
 
     /// Brings everything that the key has signed here into a clone that lacks it, as it was signed. False if that
     /// cannot be, because it builds on what is nowhere here.
     fn catch_up(&mut self, archive: &Archive, clone: usize) -> Option<bool> {
-        let (replica, Some(&last)) = (&mut self.clones[clone], self.log.last()) else { return Some(false) };
+        let (replica, Some(&last)) = (&mut self.clones[clone], self.log.last()) else {
+            return Some(false);
+        };
         if replica.knows(last) {
             return Some(false);
         }
@@ -161,7 +177,12 @@ impl World {
                 let fresh = || Replica::new(&self.archive);
                 let backup = self.seats[seat].backup.clone().unwrap_or_else(fresh);
                 checks::agrees(self, &self.seats[seat].clones[clone])?;
-                self.note(|w| format!("{}: clone {clone} is restored from a backup", w.seats[seat].name));
+                self.note(|w| {
+                    format!(
+                        "{}: clone {clone} is restored from a backup",
+                        w.seats[seat].name
+                    )
+                });
                 self.seats[seat].clones[clone] = backup;
                 self.saw("clone restored");
             }
@@ -176,7 +197,11 @@ impl World {
     }
 
     /// One command of a member's tool, with what the server showed it, or alone.
-    pub fn command(&mut self, seat: usize, remote: Option<(usize, &Lanes)>) -> Result<(), Violation> {
+    pub fn command(
+        &mut self,
+        seat: usize,
+        remote: Option<(usize, &Lanes)>,
+    ) -> Result<(), Violation> {
         let crash = self.draw_crash();
         let clone = self.rng.below(self.seats[seat].clones.len());
         if let Some((_, shown)) = remote {
@@ -203,8 +228,14 @@ impl World {
 
     /// Whether the charter in force, as a clone knows it, has the member.
     pub fn is_member(&self, seat: usize, clone: usize) -> bool {
-        let (name, tally) = (&self.seats[seat].name, &self.seats[seat].clones[clone].tally);
-        tally.dag().charter(tally.charter_in_force()).is_some_and(|node| node.charter.member(name).is_some())
+        let (name, tally) = (
+            &self.seats[seat].name,
+            &self.seats[seat].clones[clone].tally,
+        );
+        tally
+            .dag()
+            .charter(tally.charter_in_force())
+            .is_some_and(|node| node.charter.member(name).is_some())
     }
 
     fn caught_up(&mut self, seat: usize, clone: usize) -> bool {
@@ -226,13 +257,20 @@ impl World {
 
     /// Says what is wanted and what is due, as long as something is.
     fn work(&mut self, seat: usize, clone: usize, crash: Option<Point>) -> Result<Said, Violation> {
-        let wanted = self.seats[seat].intents.iter().any(|intent| intent.at <= self.now);
+        let wanted = self.seats[seat]
+            .intents
+            .iter()
+            .any(|intent| intent.at <= self.now);
         let replica = &self.seats[seat].clones[clone];
         let (known, until) = replica.quiet;
         if !wanted && known == replica.size() && self.now < until {
             return Ok(Said::Nothing);
         }
-        while let Some(place) = self.seats[seat].intents.iter().position(|intent| intent.at <= self.now) {
+        while let Some(place) = self.seats[seat]
+            .intents
+            .iter()
+            .position(|intent| intent.at <= self.now)
+        {
             let task = self.seats[seat].intents.remove(place).task;
             if let Some(statement) = self.statement_for(seat, clone, task)
                 && self.say(seat, clone, vec![statement], crash)? == Said::Crashed
@@ -240,7 +278,12 @@ impl World {
                 return Ok(Said::Crashed);
             }
         }
-        let likes = self.likes(seat, clone).into_iter().take(limits::STATEMENTS / 2).map(lab::approve).collect();
+        let likes = self
+            .likes(seat, clone)
+            .into_iter()
+            .take(limits::STATEMENTS / 2)
+            .map(lab::approve)
+            .collect();
         self.say(seat, clone, likes, crash)
     }
 
@@ -259,7 +302,9 @@ impl World {
         let proposes = said.iter().any(Statement::proposes);
         for statement in said {
             let what = format!("{statement:?}");
-            trial.say(statement).map_err(|why| self.does_not_count(seat, &what, &why))?;
+            trial
+                .say(statement)
+                .map_err(|why| self.does_not_count(seat, &what, &why))?;
         }
         let mut tell = false;
         if !proposes {
@@ -267,7 +312,11 @@ impl World {
             if crash == Some(Point::Timers) && timers != self.seats[seat].clones[clone].timers {
                 return Ok(self.crashed(seat, Point::Timers));
             }
-            let mild = if self.now < self.plan.mild { self.plan.mild } else { u64::MAX };
+            let mild = if self.now < self.plan.mild {
+                self.plan.mild
+            } else {
+                u64::MAX
+            };
             let replica = &mut self.seats[seat].clones[clone];
             replica.quiet = (replica.size(), self.now.saturating_add(left).min(mild));
             (tell, replica.timers) = (told, timers);
@@ -284,7 +333,10 @@ impl World {
     fn crashed(&mut self, seat: usize, point: Point) -> Said {
         self.note(|w| format!("{}: {}", w.seats[seat].name, point.name()));
         self.saw(point.name());
-        self.seats[seat].clones.iter_mut().for_each(|clone| clone.quiet = (0, 0));
+        self.seats[seat]
+            .clones
+            .iter_mut()
+            .for_each(|clone| clone.quiet = (0, 0));
         Said::Crashed
     }
 
@@ -299,9 +351,19 @@ impl World {
     ) -> Result<Said, Violation> {
         let Seat { name, clones, .. } = &self.seats[seat];
         let dag = clones[clone].tally.dag();
-        let parents: Vec<_> = parents.iter().map(|p| self.archive.number(dag.entry(*p).id)).collect();
-        let minted = self.archive.mint(name, charter, &parents, statements, self.seats[seat].time(self.now));
-        let forgets = !self.plan.remember && matches!(crash, Some(Point::Remembered | Point::Written));
+        let parents: Vec<_> = parents
+            .iter()
+            .map(|p| self.archive.number(dag.entry(*p).id))
+            .collect();
+        let minted = self.archive.mint(
+            name,
+            charter,
+            &parents,
+            statements,
+            self.seats[seat].time(self.now),
+        );
+        let forgets =
+            !self.plan.remember && matches!(crash, Some(Point::Remembered | Point::Written));
         if crash == Some(Point::Signed) || forgets {
             return Ok(self.crashed(seat, Point::Signed));
         }
@@ -335,31 +397,57 @@ impl World {
         trial: &mut Trial,
     ) -> Result<(bool, u64, BTreeMap<Timer, i64>), Violation> {
         let me = &self.seats[seat];
-        let (clock, charter) = (me.clock(self.now), me.clones[clone].tally.charter_in_force());
+        let (clock, charter) = (
+            me.clock(self.now),
+            me.clones[clone].tally.charter_in_force(),
+        );
         // A clock that was set back since must not make anybody wait until it is there again.
         let mut timers = me.clones[clone].timers.clone();
-        timers.values_mut().for_each(|started| *started = clock.min(*started));
+        timers
+            .values_mut()
+            .for_each(|started| *started = clock.min(*started));
         let (tell, left) = loop {
-            let elapsed =
-                timers.iter().map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0))).collect();
-            let Due { step, start, waiting, tell } = trial.due(&Patience { unit: self.plan.unit, elapsed });
+            let elapsed = timers
+                .iter()
+                .map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0)))
+                .collect();
+            let Due {
+                step,
+                start,
+                waiting,
+                tell,
+            } = trial.due(&Patience {
+                unit: self.plan.unit,
+                elapsed,
+            });
             if !start.is_empty() {
                 timers.extend(start.into_iter().map(|timer| (timer, clock)));
                 continue;
             }
             let Some(step) = step.filter(|_| trial.statements().len() < limits::STATEMENTS) else {
-                break (tell, waiting.iter().map(|w| w.left).min().unwrap_or(u64::MAX));
+                break (
+                    tell,
+                    waiting.iter().map(|w| w.left).min().unwrap_or(u64::MAX),
+                );
             };
             let vote = match step {
                 Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
                 Step::Precommit(proposal, round) => {
-                    self.archive.precommit(trial.tally(), &me.name, charter, (proposal, round))
+                    self.archive
+                        .precommit(trial.tally(), &me.name, charter, (proposal, round))
                 }
             };
-            trial.say(vote).map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
+            trial
+                .say(vote)
+                .map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
         };
         let tally = trial.tally();
-        timers.retain(|t, _| t.charter == charter && tally.chain(&t.slot.subject).is_some_and(|c| c.next == t.slot));
+        timers.retain(|t, _| {
+            t.charter == charter
+                && tally
+                    .chain(&t.slot.subject)
+                    .is_some_and(|c| c.next == t.slot)
+        });
         Ok((tell, left, timers))
     }
 
@@ -370,17 +458,33 @@ impl World {
         )
     }
 
-    fn does_not_count(&self, seat: usize, what: &str, why: &git_quorum::consensus::Discount) -> Violation {
+    fn does_not_count(
+        &self,
+        seat: usize,
+        what: &str,
+        why: &git_quorum::consensus::Discount,
+    ) -> Violation {
         Violation::new(
             "honest votes count",
-            format!("{}: {what}: {} {}", self.seats[seat].name, why.reason, why.detail),
+            format!(
+                "{}: {what}: {} {}",
+                self.seats[seat].name, why.reason, why.detail
+            ),
         )
     }
 
     /// Gives the server what it lacks: the own lane, and what others have said.
-    fn push(&mut self, seat: usize, clone: usize, (server, shown): (usize, &Lanes), crash: Option<Point>) {
+    fn push(
+        &mut self,
+        seat: usize,
+        clone: usize,
+        (server, shown): (usize, &Lanes),
+        crash: Option<Point>,
+    ) {
         let lanes = self.lacking(seat, clone, shown);
-        let (own, others): (Vec<_>, Vec<_>) = lanes.into_iter().partition(|(lane, _)| *lane == self.seats[seat].member);
+        let (own, others): (Vec<_>, Vec<_>) = lanes
+            .into_iter()
+            .partition(|(lane, _)| *lane == self.seats[seat].member);
         if !own.is_empty() {
             self.send(seat, server, own);
             if crash == Some(Point::Pushed) {
@@ -402,10 +506,13 @@ impl World {
         let mut ends: Vec<_> = shown.values().filter_map(|no| index(*no)).collect();
         let mut lacking = vec![];
         for author in dag.authors() {
-            let ([tip], lane) = (&dag.tips(author)[..], self.member(author)) else { continue };
+            let ([tip], lane) = (&dag.tips(author)[..], self.member(author)) else {
+                continue;
+            };
             let there = shown.get(&lane).map(|no| index(*no));
-            let goes_on =
-                there.is_none_or(|there| there.is_some_and(|there| there != *tip && dag.reaches(there, *tip)));
+            let goes_on = there.is_none_or(|there| {
+                there.is_some_and(|there| there != *tip && dag.reaches(there, *tip))
+            });
             let is_new = lane == *member || !ends.iter().any(|end| dag.reaches(*tip, *end));
             if goes_on && is_new && dag.entry(*tip).seq > 0 && admission.admits(*tip) {
                 lacking.push((lane, self.archive.number(dag.entry(*tip).id)));
@@ -421,36 +528,55 @@ impl World {
         let Seat { name, clones, .. } = &self.seats[seat];
         let tally = &clones[clone].tally;
         let charter = tally.charter_in_force();
-        let votes = tally.dag().charter(charter).is_some_and(|node| node.charter.votes(name));
+        let votes = tally
+            .dag()
+            .charter(charter)
+            .is_some_and(|node| node.charter.votes(name));
         if !votes {
             return vec![];
         }
         let approved = |p: &Proposal| tally.approvers(charter, p.id).contains(name);
-        let mut taken: BTreeSet<&Slot> = tally.proposals().filter(|p| approved(p)).map(|p| &p.slot).collect();
+        let mut taken: BTreeSet<&Slot> = tally
+            .proposals()
+            .filter(|p| approved(p))
+            .map(|p| &p.slot)
+            .collect();
         let mild = self.now >= self.plan.mild;
-        let wanted = tally.proposals().filter(|p| !approved(p) && self.is_wanted(tally, p));
-        wanted.filter(|p| taken.insert(&p.slot) || mild).map(|p| p.id).collect()
+        let wanted = tally
+            .proposals()
+            .filter(|p| !approved(p) && self.is_wanted(tally, p));
+        wanted
+            .filter(|p| taken.insert(&p.slot) || mild)
+            .map(|p| p.id)
+            .collect()
     }
 
     /// Whether a proposal is one that honest members want: of a slot that is next, not withdrawn, not made after its
     /// author's removal, and no charter under which too many would be faulty.
     pub fn is_wanted(&self, tally: &Tally, proposal: &Proposal) -> bool {
-        let next = tally.chain(&proposal.slot.subject).is_some_and(|c| c.next == proposal.slot && c.rivals.is_empty());
+        let next = tally
+            .chain(&proposal.slot.subject)
+            .is_some_and(|c| c.next == proposal.slot && c.rivals.is_empty());
         next && Admission::of(tally).admits(proposal.place.entry)
             && tally.state(proposal.id) != Some(State::Withdrawn)
             && match tally.content(proposal) {
                 Content::Ref(_) => true,
-                Content::Charter(CharterProposal { charter: ProposedCharter::Known(next), .. }) => {
-                    self.is_bearable(next)
-                }
+                Content::Charter(CharterProposal {
+                    charter: ProposedCharter::Known(next),
+                    ..
+                }) => self.is_bearable(next),
                 Content::Charter(_) => false,
             }
     }
 
     /// Whether a charter leaves enough honest voters to be safe and to go on.
     fn is_bearable(&self, charter: &Charter) -> bool {
-        let known = charter.voters().filter_map(|m| self.names.binary_search(&m.name).ok());
-        let faulty = known.filter(|member| self.plan.faulty.contains_key(member)).count();
+        let known = charter
+            .voters()
+            .filter_map(|m| self.names.binary_search(&m.name).ok());
+        let faulty = known
+            .filter(|member| self.plan.faulty.contains_key(member))
+            .count();
         let Threshold { n, f, q } = charter.threshold();
         self.plan.hopeless() || (faulty <= f && n - faulty >= q)
     }
@@ -463,13 +589,19 @@ impl World {
             Task::Propose(name, number) => propose(tally, name, number),
             Task::Welcome(_) | Task::Remove(_) | Task::Protect => self.propose_charter(tally, task),
             Task::Withdraw => {
-                let mine = tally.proposals().find(|p| p.proposer == *name && !tally.is_decided(p.id))?;
+                let mine = tally
+                    .proposals()
+                    .find(|p| p.proposer == *name && !tally.is_decided(p.id))?;
                 Some(Statement::Withdraw(Withdraw { proposal: mine.id }))
             }
             Task::Reject => {
                 let open = tally.proposals().find(|p| self.is_wanted(tally, p))?;
-                let review =
-                    Review { evidence: vec![], proposal: open.id, text: String::new(), verdict: Verdict::Reject };
+                let review = Review {
+                    evidence: vec![],
+                    proposal: open.id,
+                    text: String::new(),
+                    verdict: Verdict::Reject,
+                };
                 Some(Statement::Review(review))
             }
         }
@@ -483,7 +615,12 @@ impl World {
         }
         let charter = ProposedCharter::Known(Box::new(next));
         let title = format!("{task:?}");
-        Some(Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title }))
+        Some(Statement::ProposeCharter(CharterProposal {
+            base,
+            charter,
+            text: String::new(),
+            title,
+        }))
     }
 
     /// The charter with a change.
@@ -498,8 +635,16 @@ impl World {
             Task::Remove(member) => {
                 let place = members.iter().position(|m| m.name == self.names[member])?;
                 let gone = members.remove(place);
-                let last = tally.dag().tips(&gone.name).last().map(|tip| tally.dag().entry(*tip).id);
-                removed.push(Removal { key: gone.key, last, name: gone.name });
+                let last = tally
+                    .dag()
+                    .tips(&gone.name)
+                    .last()
+                    .map(|tip| tally.dag().entry(*tip).id);
+                removed.push(Removal {
+                    key: gone.key,
+                    last,
+                    name: gone.name,
+                });
             }
             _ => protect.push(ref_name(self.plan.refs).parse().ok()?),
         }
@@ -519,7 +664,9 @@ impl World {
         let short = |id: &EntryId| format!("e{}", self.archive.number(*id));
         let tell = |statement: &Statement| match statement {
             Statement::Propose(p) => format!("propose {} above {}", p.name, short(&p.base)),
-            Statement::ProposeCharter(p) => format!("propose charter {} above {}", p.title, short(&p.base)),
+            Statement::ProposeCharter(p) => {
+                format!("propose charter {} above {}", p.title, short(&p.base))
+            }
             Statement::Review(r) => format!("{:?} {}", r.verdict, short(&r.proposal)),
             Statement::Withdraw(w) => format!("withdraw {}", short(&w.proposal)),
             Statement::Prevote(v) => format!("prevote {} in {}", short(&v.proposal), v.round),
@@ -527,7 +674,12 @@ impl World {
         };
         let said: Vec<_> = entry.statements.iter().map(tell).collect();
         let parents: Vec<_> = minted.parents.iter().map(|p| format!("e{p}")).collect();
-        format!("e{no} [{}] under {} above {}", said.join(", "), short(&entry.charter), parents.join(" "))
+        format!(
+            "e{no} [{}] under {} above {}",
+            said.join(", "),
+            short(&entry.charter),
+            parents.join(" ")
+        )
     }
 }
 
@@ -535,6 +687,8 @@ impl World {
 pub fn propose(tally: &Tally, name: usize, number: u8) -> Option<Statement> {
     let name: RefName = ref_name(name).parse().ok()?;
     let base = tally.chain(&Subject::Ref(name.clone()))?.next.base;
-    let Statement::Propose(proposal) = lab::propose(base, number) else { return None };
+    let Statement::Propose(proposal) = lab::propose(base, number) else {
+        return None;
+    };
     Some(Statement::Propose(RefProposal { name, ..proposal }))
 }

@@ -185,13 +185,21 @@ impl Plan {
         let mut plan = Plan::calm(n, seed);
         // With more than f faulty members only accountability is left to check.
         let hopeless = rng.chance(6) && n <= 10;
-        let count = if hopeless { f + 1 + rng.below(2).min(n - f - 2) } else { rng.below(f + 2).min(f) };
+        let count = if hopeless {
+            f + 1 + rng.below(2).min(n - f - 2)
+        } else {
+            rng.below(f + 2).min(f)
+        };
         plan.faulty = faults(&mut rng, n, count, hopeless);
         plan.signed = seed % 256 == 128;
         // Names have two digits.
         plan.extra = rng.below(2) * usize::from(n < 100);
         plan.servers = servers(&mut rng);
-        plan.calm = if short { 60 + rng.below(200) } else { 300 + rng.below(700) } as u64;
+        plan.calm = if short {
+            60 + rng.below(200)
+        } else {
+            300 + rng.below(700)
+        } as u64;
         plan.mild = rng.below(plan.calm as usize + 200) as u64;
         plan.delay = [60, 200, 800][rng.below(3)];
         plan.loss = [0, 0, 20, 50][rng.below(4)];
@@ -203,7 +211,11 @@ impl Plan {
         plan.refs = 1 + usize::from(rng.chance(20));
         plan.stubborn = rng.chance(50);
         // With little patience there are many rounds.
-        plan.unit = if short { UNIT } else { [UNIT, UNIT / 2, UNIT / 5][rng.below(3)] };
+        plan.unit = if short {
+            UNIT
+        } else {
+            [UNIT, UNIT / 2, UNIT / 5][rng.below(3)]
+        };
         plan.split = rng.chance(if hopeless { 70 } else { 10 });
         if plan.split {
             // What a fork is for takes its time.
@@ -230,7 +242,11 @@ impl Plan {
             self.calm += 800;
         }
         let all = 0..self.n;
-        let propose = |seat| Intent { at: rng.below(80) as u64, seat, task: Task::Propose(0, 50 + seat as u8) };
+        let propose = |seat| Intent {
+            at: rng.below(80) as u64,
+            seat,
+            task: Task::Propose(0, 50 + seat as u8),
+        };
         self.intents.extend(all.map(propose));
     }
 
@@ -240,12 +256,21 @@ impl Plan {
 
     /// Seats: one for each member, one more for each twin.
     pub fn seats(&self) -> usize {
-        self.n + self.extra + self.faulty.values().filter(|fault| **fault == Fault::Twin).count()
+        self.n
+            + self.extra
+            + self
+                .faulty
+                .values()
+                .filter(|fault| **fault == Fault::Twin)
+                .count()
     }
 
     /// Whether a seat reaches a server.
     pub fn reaches(&self, seat: usize, server: usize, now: u64) -> bool {
-        !self.cuts.iter().any(|c| c.server == server && (c.from..c.to).contains(&now) && c.seats.contains(&seat))
+        !self
+            .cuts
+            .iter()
+            .any(|c| c.server == server && (c.from..c.to).contains(&now) && c.seats.contains(&seat))
     }
 }
 
@@ -269,7 +294,11 @@ fn faults(rng: &mut Rng, n: usize, count: usize, hopeless: bool) -> BTreeMap<usi
         7..9 if hopeless => Fault::Liar(Manner::BothWays),
         _ => Fault::Liar(rng.pick(&Manner::ALL)),
     };
-    members.into_iter().take(count).map(|member| (member, fault())).collect()
+    members
+        .into_iter()
+        .take(count)
+        .map(|member| (member, fault()))
+        .collect()
 }
 
 fn servers(rng: &mut Rng) -> Vec<Kind> {
@@ -282,7 +311,12 @@ fn cuts(rng: &mut Rng, plan: &Plan) -> Vec<Cut> {
         let from = rng.below(plan.calm as usize) as u64;
         let to = (from + rng.below(plan.calm as usize) as u64).min(plan.calm);
         let seats = (0..plan.seats()).filter(|_| rng.chance(50)).collect();
-        Cut { from, to, server: rng.below(plan.servers.len()), seats }
+        Cut {
+            from,
+            to,
+            server: rng.below(plan.servers.len()),
+            seats,
+        }
     };
     (0..rng.below(4)).map(|_| cut(rng)).collect()
 }
@@ -293,7 +327,11 @@ fn intents(rng: &mut Rng, plan: &Plan, short: bool) -> Vec<Intent> {
     let mut number = 0;
     let mut add = |rng: &mut Rng, at: usize, task: Task| {
         let seat = rng.below(plan.n);
-        intents.push(Intent { at: at as u64, seat, task });
+        intents.push(Intent {
+            at: at as u64,
+            seat,
+            task,
+        });
     };
     // Rivals early, and what follows later.
     for _ in 0..2 + rng.below(2) {
@@ -301,14 +339,22 @@ fn intents(rng: &mut Rng, plan: &Plan, short: bool) -> Vec<Intent> {
         let at = rng.below(80);
         add(rng, at, Task::Propose(0, number));
     }
-    for _ in 0..if short { usize::from(rng.chance(20)) } else { 1 + rng.below(4) } {
+    for _ in 0..if short {
+        usize::from(rng.chance(20))
+    } else {
+        1 + rng.below(4)
+    } {
         number += 1;
         let (at, name) = (rng.below(end), rng.below(plan.refs + 1));
         add(rng, at, Task::Propose(name, number));
     }
     if rng.chance(if short { 20 } else { 50 }) {
         for _ in 0..1 + rng.below(2) {
-            let tasks = [Task::Welcome(plan.n), Task::Remove(rng.below(plan.n)), Task::Protect];
+            let tasks = [
+                Task::Welcome(plan.n),
+                Task::Remove(rng.below(plan.n)),
+                Task::Protect,
+            ];
             let (at, task) = (rng.below(end), rng.pick(&tasks));
             add(rng, at, task);
         }

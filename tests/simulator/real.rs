@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::aftermath::{
-    assert_published, assert_whole, faulty, install, kill_after, locks_in, remove_locks, settle, signed,
+    assert_published, assert_whole, faulty, install, kill_after, locks_in, remove_locks, settle,
+    signed,
 };
 use crate::lab;
 use crate::rng::{Rng, cases};
@@ -49,14 +50,28 @@ struct Real {
 
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 impl Real {
     fn new(seed: u64) -> Real {
         let mut rng = Rng::new(seed);
         let team = Team::new(&MEMBERS);
-        install(&team, if rng.chance(50) { &["--auto-land"] } else { &[] });
+        install(
+            &team,
+            if rng.chance(50) {
+                &["--auto-land"]
+            } else {
+                &[]
+            },
+        );
         team.patience("30ms");
         let mirror = rng.chance(40).then(|| team.world.path("mirror.git"));
         if let Some(mirror) = &mirror {
@@ -67,14 +82,26 @@ impl Real {
         }
         let twin = rng.chance(50).then(|| {
             let dave = &team.seats[3];
-            let twin = Seat { dir: team.world.path("twin"), state: team.world.path("state-twin"), ..dave.clone() };
+            let twin = Seat {
+                dir: team.world.path("twin"),
+                state: team.world.path("state-twin"),
+                ..dave.clone()
+            };
             copy(&dave.dir, &twin.dir);
             if dave.state.exists() {
                 copy(&dave.state, &twin.state);
             }
             twin
         });
-        Real { team, rng, mirror, twin, old: None, proposals: vec![], acknowledged: BTreeSet::new() }
+        Real {
+            team,
+            rng,
+            mirror,
+            twin,
+            old: None,
+            proposals: vec![],
+            acknowledged: BTreeSet::new(),
+        }
     }
 
     fn seats(&self) -> Vec<Seat> {
@@ -106,19 +133,30 @@ impl Real {
         let mut args = self.choose(&seat, number);
         match self.rng.below(10) {
             0 => args.push("--local".to_owned()),
-            1 | 2 if self.mirror.is_some() => args.extend(["--remote", "mirror"].map(str::to_owned)),
+            1 | 2 if self.mirror.is_some() => {
+                args.extend(["--remote", "mirror"].map(str::to_owned))
+            }
             _ => {}
         }
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         match self.rng.below(4) {
             0 => {
-                kill_after(&seat, &args, Duration::from_millis(self.rng.below(250) as u64));
+                kill_after(
+                    &seat,
+                    &args,
+                    Duration::from_millis(self.rng.below(250) as u64),
+                );
                 settle(&self.team);
             }
             1 => drop(faulty(&seat, self.rng.pick(&POINTS), &args)),
             _ => self.run(&seat, &args),
         }
-        for repo in seats.iter().map(|seat| &seat.dir).chain([&self.team.server]).chain(&self.mirror) {
+        for repo in seats
+            .iter()
+            .map(|seat| &seat.dir)
+            .chain([&self.team.server])
+            .chain(&self.mirror)
+        {
             remove_locks(repo);
         }
     }
@@ -129,7 +167,11 @@ impl Real {
         match (self.rng.below(8), open) {
             (0, _) | (_, None) => {
                 // Whoever cannot fetch now works on what there is.
-                seat.world.command("git", &seat.dir).args(["fetch", "-q", "origin"]).output().unwrap();
+                seat.world
+                    .command("git", &seat.dir)
+                    .args(["fetch", "-q", "origin"])
+                    .output()
+                    .unwrap();
                 seat.git(&["checkout", "-q", "-f", "--detach", "origin/main"]);
                 let name = format!("file-{number}");
                 seat.commit(&name, &name);
@@ -156,7 +198,8 @@ impl Real {
             self.proposals.push(id(data));
         }
         let entries = data["entries"].as_array().into_iter().flatten();
-        self.acknowledged.extend(entries.filter_map(Value::as_str).map(str::to_owned));
+        self.acknowledged
+            .extend(entries.filter_map(Value::as_str).map(str::to_owned));
     }
 
     /// All go on without faults until what is proposed last is decided and landed.
@@ -177,7 +220,9 @@ impl Real {
             // A decision that nobody has landed is what the next proposal has to build on.
             first.run(&["land"]);
             let proposal = first.propose(title);
-            self.team.seats[1..].iter().for_each(|seat| seat.approve_rival(&proposal));
+            self.team.seats[1..]
+                .iter()
+                .for_each(|seat| seat.approve_rival(&proposal));
             self.team.settle_rival(&proposal).then_some(proposal)
         });
         let last = last.unwrap();
@@ -198,18 +243,37 @@ impl Real {
         assert_eq!(tally.broken_slots().count(), 0, "agreement");
         let honest: BTreeSet<_> = self.honest().map(|(member, _)| lab::name(member)).collect();
         let evidence = tally.evidence();
-        assert!(evidence.iter().all(|e| !honest.contains(&e.member)), "an honest member is convicted: {evidence:?}");
-        let mut bad = tally.discounted().iter().filter(|d| honest.contains(&dag.entry(d.place.entry).member));
-        assert!(bad.next().is_none(), "what an honest member said counts: {:?}", tally.discounted());
+        assert!(
+            evidence.iter().all(|e| !honest.contains(&e.member)),
+            "an honest member is convicted: {evidence:?}"
+        );
+        let mut bad = tally
+            .discounted()
+            .iter()
+            .filter(|d| honest.contains(&dag.entry(d.place.entry).member));
+        assert!(
+            bad.next().is_none(),
+            "what an honest member said counts: {:?}",
+            tally.discounted()
+        );
         let known = |text: &String| dag.find(text.parse().unwrap()).is_some();
-        assert!(self.acknowledged.iter().all(known), "everything that was acknowledged is there");
+        assert!(
+            self.acknowledged.iter().all(known),
+            "everything that was acknowledged is there"
+        );
         for (member, seat) in self.honest() {
             assert_published(&self.team, seat, member);
         }
         for seat in self.seats() {
             assert_whole(&self.team.world, &seat.dir);
-            let there = |record: &Value| dag.find(record["id"].as_str().unwrap().parse().unwrap()).is_some();
-            assert!(signed(&seat).iter().all(there), "all that was signed is there");
+            let there = |record: &Value| {
+                dag.find(record["id"].as_str().unwrap().parse().unwrap())
+                    .is_some()
+            };
+            assert!(
+                signed(&seat).iter().all(there),
+                "all that was signed is there"
+            );
         }
         assert_whole(&self.team.world, &self.team.server);
         assert_eq!(locks_in(&self.team.server), Vec::<PathBuf>::new());
@@ -220,7 +284,12 @@ impl Real {
     fn all_verify_alike(&self) {
         let decisions = |seat: &Seat| {
             let data = seat.verify();
-            assert!(data["decisions"].as_array().is_some_and(|all| !all.is_empty()), "{data}");
+            assert!(
+                data["decisions"]
+                    .as_array()
+                    .is_some_and(|all| !all.is_empty()),
+                "{data}"
+            );
             (data["ledger"].clone(), data["decisions"].clone())
         };
         let mut seats = self.team.seats.iter().map(decisions);
@@ -235,7 +304,9 @@ impl Real {
 fn real_repositories() {
     let start = cases("SIMULATOR_REAL_START", 0);
     for seed in start..start + cases("SIMULATOR_REAL", 2) {
-        println!("SIMULATOR_REAL_START={seed} SIMULATOR_REAL=1 cargo test --test simulator real_repositories");
+        println!(
+            "SIMULATOR_REAL_START={seed} SIMULATOR_REAL=1 cargo test --test simulator real_repositories"
+        );
         let mut real = Real::new(seed);
         let steps = 8 + real.rng.below(10) as u64;
         (0..steps).for_each(|number| real.step(number));

@@ -22,8 +22,17 @@ const MANNERS: [Manner; 3] = [Manner::Silent, Manner::Selective, Manner::BothWay
 fn split(n: usize, manner: Option<Manner>, seed: u64) -> Plan {
     let mut plan = Plan::calm(n, seed);
     (plan.calm, plan.mild, plan.delay) = (1500, 1000, 1500);
-    plan.faulty = manner.map(|manner| (n - 1, Fault::Liar(manner))).into_iter().collect();
-    plan.intents = (0..2 + n / 7).map(|seat| Intent { at: 0, seat, task: Task::Propose(0, seat as u8 + 1) }).collect();
+    plan.faulty = manner
+        .map(|manner| (n - 1, Fault::Liar(manner)))
+        .into_iter()
+        .collect();
+    plan.intents = (0..2 + n / 7)
+        .map(|seat| Intent {
+            at: 0,
+            seat,
+            task: Task::Propose(0, seat as u8 + 1),
+        })
+        .collect();
     if manner == Some(Manner::BothWays) {
         (plan.servers, plan.split) = (vec![Kind::Lying], true);
     }
@@ -36,7 +45,11 @@ fn run(plan: Plan) -> World {
     if let Err(Violation { promise, what }) = world.run() {
         panic!("{promise}: {what}: {:#?}, seed {seed}", world.plan);
     }
-    assert!(last_round(&world.archive.union) <= 5, "seed {seed}: {} rounds", last_round(&world.archive.union));
+    assert!(
+        last_round(&world.archive.union) <= 5,
+        "seed {seed}: {} rounds",
+        last_round(&world.archive.union)
+    );
     world
 }
 
@@ -48,7 +61,9 @@ fn seeds() -> std::ops::Range<u64> {
 #[test]
 fn a_split_vote_is_decided_in_a_later_round() {
     for n in [4, 5, 7] {
-        let later = seeds().filter(|seed| last_round(&run(split(n, None, *seed)).archive.union) > 0).count();
+        let later = seeds()
+            .filter(|seed| last_round(&run(split(n, None, *seed)).archive.union) > 0)
+            .count();
         assert!(later > 0, "n = {n}: no vote was split");
     }
 }
@@ -69,14 +84,21 @@ fn one_that_votes_both_ways_is_convicted_and_stops_nobody() {
         for seed in seeds() {
             let world = run(split(n, Some(Manner::BothWays), seed));
             let union = &world.archive.union;
-            let slot = Slot { subject: Subject::Ref(ref_name(0).parse().unwrap()), base: world.archive.ledger };
+            let slot = Slot {
+                subject: Subject::Ref(ref_name(0).parse().unwrap()),
+                base: world.archive.ledger,
+            };
             let number = u64::from_be_bytes(slot.id().bytes()[..8].try_into().unwrap());
-            let guide = |round: u32| ((u128::from(number) + u128::from(round)) % n as u128) as usize;
+            let guide =
+                |round: u32| ((u128::from(number) + u128::from(round)) % n as u128) as usize;
             guided += usize::from((1..=last_round(union)).any(|round| guide(round) == n - 1));
             convicted += usize::from(!union.evidence().is_empty());
         }
     }
-    assert!(convicted > 0 && guided > 0, "convicted in {convicted} runs, the liar was a guide in {guided}");
+    assert!(
+        convicted > 0 && guided > 0,
+        "convicted in {convicted} runs, the liar was a guide in {guided}"
+    );
 }
 
 #[test]
@@ -87,11 +109,21 @@ fn a_charter_change_while_a_slot_is_open_lets_both_finish() {
             let mut plan = split([4, 5, 7, 4][place], manner, seed);
             plan.extra = 1;
             let at = seed * 700 % 2500;
-            plan.intents.push(Intent { at, seat: 2, task: Task::Welcome(plan.n) });
+            plan.intents.push(Intent {
+                at,
+                seat: 2,
+                task: Task::Welcome(plan.n),
+            });
             let world = run(plan);
             let union = &world.archive.union;
-            assert_eq!(union.charter_chain().decided.len(), 1, "seed {seed}: the charter is changed");
-            let chain = union.chain(&Subject::Ref(ref_name(0).parse().unwrap())).unwrap();
+            assert_eq!(
+                union.charter_chain().decided.len(),
+                1,
+                "seed {seed}: the charter is changed"
+            );
+            let chain = union
+                .chain(&Subject::Ref(ref_name(0).parse().unwrap()))
+                .unwrap();
             assert_eq!(chain.decided.len(), 1, "seed {seed}: the ref is decided");
         }
     }
@@ -108,7 +140,12 @@ fn who_knows_a_decision_that_others_miss_tells_them() {
         lab.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
     }
     let tells = |lab: &Lab| {
-        let trial = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents_for(&lab.tally, &name("a")));
+        let trial = Trial::new(
+            &lab.tally,
+            &name("a"),
+            lab.ledger,
+            &parents_for(&lab.tally, &name("a")),
+        );
         trial.due(&Patience::default()).tell
     };
     for member in ["b", "c", "d"] {
@@ -116,7 +153,10 @@ fn who_knows_a_decision_that_others_miss_tells_them() {
         let vote = lab.precommit(member, lab.ledger, p, 0);
         lab.say(member, vec![vote]);
     }
-    assert!(lab.tally.is_decided(p) && !tells(&lab), "nobody misses it yet");
+    assert!(
+        lab.tally.is_decided(p) && !tells(&lab),
+        "nobody misses it yet"
+    );
     let without_d = lab.above("b", &[lab.tip("c")]);
     lab.entry("b", lab.ledger, &without_d, vec![prevote(p, 1)]);
     assert!(tells(&lab));
@@ -129,7 +169,11 @@ fn who_knows_a_decision_that_others_miss_tells_them() {
 #[test]
 fn five_pushes_decide() {
     let mut plan = Plan::calm(4, 0);
-    plan.intents = vec![Intent { at: 0, seat: 0, task: Task::Propose(0, 1) }];
+    plan.intents = vec![Intent {
+        at: 0,
+        seat: 0,
+        task: Task::Propose(0, 1),
+    }];
     let mut world = World::new(plan);
     let mut lanes = Lanes::new();
     let mut push = |world: &mut World, seat: usize| {
@@ -138,10 +182,23 @@ fn five_pushes_decide() {
         let last = world.archive.minted.len() - 1;
         lanes.insert(seat, last);
         let dag = world.archive.union.dag();
-        (last >= before).then(|| dag.entry(dag.find(world.archive.minted[last].id).unwrap()).statements.len())
+        (last >= before).then(|| {
+            dag.entry(dag.find(world.archive.minted[last].id).unwrap())
+                .statements
+                .len()
+        })
     };
-    assert_eq!([0, 1, 2, 0].map(|seat| push(&mut world, seat)), [Some(2), Some(2), Some(3), Some(1)]);
-    let decided = |world: &World| world.archive.union.proposals().any(|p| world.archive.union.is_decided(p.id));
+    assert_eq!(
+        [0, 1, 2, 0].map(|seat| push(&mut world, seat)),
+        [Some(2), Some(2), Some(3), Some(1)]
+    );
+    let decided = |world: &World| {
+        world
+            .archive
+            .union
+            .proposals()
+            .any(|p| world.archive.union.is_decided(p.id))
+    };
     assert!(!decided(&world));
     assert_eq!(push(&mut world, 1), Some(1));
     assert!(decided(&world));
@@ -150,11 +207,25 @@ fn five_pushes_decide() {
 /// Of a, b, c and d, d leaves; the charter names no entry of d's.
 fn d_leaves(lab: &Lab) -> Statement {
     let rest = charter(&["a", "b", "c"]);
-    let removal = Removal { key: public_key("d"), last: None, name: name("d") };
-    let rest = Charter::new(rest.members().to_vec(), rest.protected().to_vec(), vec![removal], rest.rules().clone());
+    let removal = Removal {
+        key: public_key("d"),
+        last: None,
+        name: name("d"),
+    };
+    let rest = Charter::new(
+        rest.members().to_vec(),
+        rest.protected().to_vec(),
+        vec![removal],
+        rest.rules().clone(),
+    );
     let charter = ProposedCharter::Known(Box::new(rest.unwrap()));
     let (base, title) = (lab.ledger, "d leaves".to_owned());
-    Statement::ProposeCharter(CharterProposal { base, charter, text: String::new(), title })
+    Statement::ProposeCharter(CharterProposal {
+        base,
+        charter,
+        text: String::new(),
+        title,
+    })
 }
 
 /// Members a, b and d, of a, b, c and d, decide that d leaves. The charter names no entry of d's that is still taken in,
@@ -169,7 +240,11 @@ fn removed_by_its_own_vote() -> Lab {
     let known = lab.above_all("a");
     for member in ["a", "b", "d"] {
         let vote = lab.precommit(member, base, change, 0);
-        let parents: Vec<_> = known.iter().copied().filter(|p| *p != lab.tip(member)).collect();
+        let parents: Vec<_> = known
+            .iter()
+            .copied()
+            .filter(|p| *p != lab.tip(member))
+            .collect();
         let parents = lab.above(member, &parents);
         lab.entry(member, base, &parents, vec![vote]);
     }
@@ -200,7 +275,10 @@ fn the_vote_by_which_a_member_removed_itself_is_taken_in() {
     let late = lab.precommit("c", lab.ledger, lab.tally.charter_in_force(), 0);
     let parents = lab.above("c", &[lab.tip("a"), lab.tip("b")]);
     lab.entry("c", lab.ledger, &parents, vec![late]);
-    assert!(!Admission::of(&lab.tally).admits(index(&lab, vote)), "those who stay decide it without d");
+    assert!(
+        !Admission::of(&lab.tally).admits(index(&lab, vote)),
+        "those who stay decide it without d"
+    );
 }
 
 /// Of a, b, c and d, the first two and d decide p; the first three decide that d leaves, without its vote on p. Else nobody
@@ -211,15 +289,31 @@ fn a_former_members_vote_that_a_decision_stands_on_is_taken_in() {
     let p = lab.say("a", vec![propose(lab.ledger, 1)]);
     let change = lab.say("b", vec![d_leaves(&lab)]);
     for member in ["a", "b", "c", "d"] {
-        lab.say(member, vec![approve(p), approve(change), prevote(p, 0), prevote(change, 0)]);
+        lab.say(
+            member,
+            vec![
+                approve(p),
+                approve(change),
+                prevote(p, 0),
+                prevote(change, 0),
+            ],
+        );
     }
     let known = lab.above_all("a");
     let mut vote = |member: &str, proposal| {
         let vote = lab.precommit(member, lab.ledger, proposal, 0);
-        let others: Vec<_> = known.iter().copied().filter(|id| *id != lab.tip(member)).collect();
+        let others: Vec<_> = known
+            .iter()
+            .copied()
+            .filter(|id| *id != lab.tip(member))
+            .collect();
         let own = lab.tip(member);
-        let is_above =
-            |id| lab.tally.dag().reaches(lab.tally.dag().find(id).unwrap(), lab.tally.dag().find(own).unwrap());
+        let is_above = |id| {
+            lab.tally.dag().reaches(
+                lab.tally.dag().find(id).unwrap(),
+                lab.tally.dag().find(own).unwrap(),
+            )
+        };
         let others: Vec<_> = others.into_iter().filter(|id| !is_above(*id)).collect();
         let parents = lab.above(member, &others);
         lab.entry(member, lab.ledger, &parents, vec![vote]);
@@ -232,7 +326,10 @@ fn a_former_members_vote_that_a_decision_stands_on_is_taken_in() {
     }
     assert!(lab.tally.is_decided(p) && lab.tally.charter_in_force() == change);
     let parents = parents_for(&lab.tally, &name("a"));
-    assert_eq!(Trial::new(&lab.tally, &name("a"), change, &parents).say(propose(p, 2)), Ok(()));
+    assert_eq!(
+        Trial::new(&lab.tally, &name("a"), change, &parents).say(propose(p, 2)),
+        Ok(())
+    );
 }
 
 /// The same seed gives the same run, to the byte.
@@ -242,7 +339,16 @@ fn a_seed_is_a_run() {
         let mut world = World::new(Plan::draw(seed));
         world.trace = Some(vec![]);
         let end = world.run().map_err(|violation| violation.what);
-        (end, world.trace.unwrap().join("\n"), world.archive.minted.iter().map(|m| m.id).collect::<Vec<_>>())
+        (
+            end,
+            world.trace.unwrap().join("\n"),
+            world
+                .archive
+                .minted
+                .iter()
+                .map(|m| m.id)
+                .collect::<Vec<_>>(),
+        )
     };
     let mut all = BTreeMap::new();
     for seed in 0..12 {

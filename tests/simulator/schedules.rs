@@ -10,7 +10,9 @@ use crate::timeline::{Violation, World};
 
 /// The first seed, if one is asked for.
 fn asked() -> Option<u64> {
-    std::env::var("SIMULATOR_SEED").ok().and_then(|text| text.parse().ok())
+    std::env::var("SIMULATOR_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
 }
 
 fn tells() -> bool {
@@ -80,12 +82,20 @@ const EXPECTED: [&str; 31] = [
 fn schedules() {
     let mut coverage = Coverage::default();
     let start = asked().unwrap_or_else(|| cases("SIMULATOR_START", 0));
-    let count = if asked().is_some() { 1 } else { cases("SIMULATOR_SCHEDULES", 1000) };
-    let broken = (start..start + count).filter_map(|seed| run(Plan::draw(seed), &mut coverage).err());
+    let count = if asked().is_some() {
+        1
+    } else {
+        cases("SIMULATOR_SCHEDULES", 1000)
+    };
+    let broken =
+        (start..start + count).filter_map(|seed| run(Plan::draw(seed), &mut coverage).err());
     let broken: Vec<_> = broken.take(MOST_TOLD).collect();
     println!("seeds {start} to {}\n{coverage}", start + count - 1);
     assert!(broken.is_empty(), "broken promises:\n{}", broken.join("\n"));
-    let missed: Vec<_> = EXPECTED.into_iter().filter(|what| count >= 1000 && coverage.of(what) == 0).collect();
+    let missed: Vec<_> = EXPECTED
+        .into_iter()
+        .filter(|what| count >= 1000 && coverage.of(what) == 0)
+        .collect();
     assert!(missed.is_empty(), "never happened: {missed:?}");
 }
 

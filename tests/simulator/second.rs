@@ -20,14 +20,24 @@ const BATCH: u64 = 50;
 
 /// Runs the schedule of a seed, with every signature real; its ledger, and what the program finds in it.
 fn ledger(seed: u64) -> LedgerVector {
-    let mut world = World::new(Plan { signed: true, ..Plan::draw(seed) });
-    world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
+    let mut world = World::new(Plan {
+        signed: true,
+        ..Plan::draw(seed)
+    });
+    world
+        .run()
+        .unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
     LedgerVector {
         about: format!("the ledger of the schedule of seed {seed}"),
         rule: "any".to_owned(),
         kept: false,
         expected: expected(&world.archive.union),
-        entries: world.archive.minted.into_iter().map(|minted| minted.raw).collect(),
+        entries: world
+            .archive
+            .minted
+            .into_iter()
+            .map(|minted| minted.raw)
+            .collect(),
     }
 }
 
@@ -76,17 +86,30 @@ fn the_second_verifier_agrees_on_the_ledgers_of_schedules() {
     let (first, count) = (cases("SIMULATOR_START", 0), cases("SIMULATOR_LEDGERS", 10));
     let mut seen = Seen::default();
     for start in (first..first + count).step_by(BATCH as usize) {
-        agree(&python, start..(first + count).min(start + BATCH), &mut seen);
-        println!("seeds {first} to {}: {seen:?}", (first + count).min(start + BATCH) - 1);
+        agree(
+            &python,
+            start..(first + count).min(start + BATCH),
+            &mut seen,
+        );
+        println!(
+            "seeds {first} to {}: {seen:?}",
+            (first + count).min(start + BATCH) - 1
+        );
     }
-    assert!(seen.decisions > 0 && seen.discounted > 0 && seen.entries as u64 > 10 * count, "{seen:?}");
+    assert!(
+        seen.decisions > 0 && seen.discounted > 0 && seen.entries as u64 > 10 * count,
+        "{seen:?}"
+    );
 }
 
 /// A difference is one, and is told: a decision that is left out, a reason that is another.
 #[test]
 fn the_second_verifier_tells_where_it_disagrees() {
     let Some(python) = python() else { return };
-    let honest = (0..20).map(ledger).find(|l| l.expected["discounted"] != json!([])).unwrap();
+    let honest = (0..20)
+        .map(ledger)
+        .find(|l| l.expected["discounted"] != json!([]))
+        .unwrap();
     let falsified: [fn(&mut Value); 2] = [
         |expected| drop(expected["decisions"].as_array_mut().unwrap().pop().unwrap()),
         |expected| expected["discounted"][0]["reason"] = json!("LOCKED OUT"),

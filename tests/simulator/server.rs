@@ -32,13 +32,23 @@ pub enum Mischief {
 
 impl Server {
     pub fn new(kind: Kind, seats: usize) -> Server {
-        Server { kind, sides: vec![Lanes::new()], side: vec![0; seats], past: vec![], hidden: BTreeSet::new() }
+        Server {
+            kind,
+            sides: vec![Lanes::new()],
+            side: vec![0; seats],
+            past: vec![],
+            hidden: BTreeSet::new(),
+        }
     }
 
     /// The lanes that a seat is shown.
     pub fn shown(&self, seat: usize) -> Lanes {
         let lanes = &self.sides[self.side[seat]];
-        lanes.iter().filter(|(lane, _)| !self.hidden.contains(&(seat, **lane))).map(|(l, no)| (*l, *no)).collect()
+        lanes
+            .iter()
+            .filter(|(lane, _)| !self.hidden.contains(&(seat, **lane)))
+            .map(|(l, no)| (*l, *no))
+            .collect()
     }
 
     pub fn side_of(&self, seat: usize) -> usize {
@@ -48,9 +58,14 @@ impl Server {
     /// Takes lanes in: each forward, or anywhere if the push is forced and there is no gate.
     pub fn receive(&mut self, archive: &Archive, side: usize, lanes: &[(usize, No)], forced: bool) {
         let anywhere = forced && self.kind != Kind::Gated;
-        let Some(here) = self.sides.get_mut(side) else { return };
+        let Some(here) = self.sides.get_mut(side) else {
+            return;
+        };
         for (lane, tip) in lanes {
-            if here.get(lane).is_none_or(|old| anywhere || archive.reaches(*old, *tip)) {
+            if here
+                .get(lane)
+                .is_none_or(|old| anywhere || archive.reaches(*old, *tip))
+            {
                 here.insert(*lane, *tip);
             }
         }
@@ -69,7 +84,12 @@ impl Server {
     }
 
     /// Does one thing that no honest server does; none if there is nothing to do it with.
-    pub fn misbehave(&mut self, rng: &mut Rng, (members, side): (usize, Vec<usize>), lies: bool) -> Option<Mischief> {
+    pub fn misbehave(
+        &mut self,
+        rng: &mut Rng,
+        (members, side): (usize, Vec<usize>),
+        lies: bool,
+    ) -> Option<Mischief> {
         match if lies { rng.below(4) } else { 1 } {
             0 if self.sides.len() == 1 => self.fork(side).then_some(Mischief::Forked),
             1 if !self.past.is_empty() => {
@@ -81,7 +101,8 @@ impl Server {
             }
             2 => {
                 let hide = (rng.below(self.side.len()), rng.below(members));
-                (self.hidden.insert(hide) && self.sides[0].contains_key(&hide.1)).then_some(Mischief::Hid)
+                (self.hidden.insert(hide) && self.sides[0].contains_key(&hide.1))
+                    .then_some(Mischief::Hid)
             }
             3 => {
                 self.hidden.clear();

@@ -32,7 +32,10 @@ pub struct Violation {
 
 impl Violation {
     pub fn new(promise: &'static str, what: impl Into<String>) -> Violation {
-        Violation { promise, what: what.into() }
+        Violation {
+            promise,
+            what: what.into(),
+        }
     }
 }
 
@@ -91,7 +94,13 @@ pub fn first_charter(n: usize, refs: usize) -> git_quorum::charter::Charter {
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let charter = lab::charter(&names);
     let protect = (0..refs).map(|r| ref_name(r).parse().unwrap()).collect();
-    git_quorum::charter::Charter::new(charter.members().to_vec(), protect, vec![], charter.rules().clone()).unwrap()
+    git_quorum::charter::Charter::new(
+        charter.members().to_vec(),
+        protect,
+        vec![],
+        charter.rules().clone(),
+    )
+    .unwrap()
 }
 
 /// The refs that are protected or may be.
@@ -103,13 +112,22 @@ impl World {
     pub fn new(plan: Plan) -> World {
         // Ledgers of different times have different guides.
         let founded = 1_700_000_000 + plan.seed % 16 * 16 + plan.refs as u64;
-        let archive = Archive::new(&name_of(0), &first_charter(plan.n, plan.refs), founded, plan.signed);
+        let archive = Archive::new(
+            &name_of(0),
+            &first_charter(plan.n, plan.refs),
+            founded,
+            plan.signed,
+        );
         let mut world = World {
             rng: Rng::new(plan.seed),
             now: 0,
             names: (0..plan.n + plan.extra).map(name_of).collect(),
             seats: vec![],
-            servers: plan.servers.iter().map(|kind| Server::new(*kind, plan.seats())).collect(),
+            servers: plan
+                .servers
+                .iter()
+                .map(|kind| Server::new(*kind, plan.seats()))
+                .collect(),
             seen: Seen::new(),
             top_round: 0,
             last_proposal: 0,
@@ -126,12 +144,28 @@ impl World {
 
     fn take_seats(&mut self) {
         let members = 0..self.plan.n + self.plan.extra;
-        let twins = self.plan.faulty.iter().filter(|(_, fault)| **fault == Fault::Twin).map(|(member, _)| *member);
+        let twins = self
+            .plan
+            .faulty
+            .iter()
+            .filter(|(_, fault)| **fault == Fault::Twin)
+            .map(|(member, _)| *member);
         let members: Vec<_> = members.chain(twins).collect();
         for (seat, member) in members.into_iter().enumerate() {
-            let intents = self.plan.intents.iter().filter(|intent| intent.seat == seat).copied().collect();
+            let intents = self
+                .plan
+                .intents
+                .iter()
+                .filter(|intent| intent.seat == seat)
+                .copied()
+                .collect();
             let fault = self.plan.faulty.get(&member).copied();
-            self.seats.push(Seat::new(&self.archive, (member, fault), self.plan.clones, intents));
+            self.seats.push(Seat::new(
+                &self.archive,
+                (member, fault),
+                self.plan.clones,
+                intents,
+            ));
         }
     }
 
@@ -166,7 +200,9 @@ impl World {
     pub fn note(&mut self, what: impl FnOnce(&World) -> String) {
         if self.trace.is_some() {
             let line = format!("{:>6}  {}", self.now, what(self));
-            self.trace.iter_mut().for_each(|trace| trace.push(line.clone()));
+            self.trace
+                .iter_mut()
+                .for_each(|trace| trace.push(line.clone()));
         }
     }
 
@@ -182,8 +218,16 @@ impl World {
     /// When all that the plan asks for has been asked, and nobody has proposed anything since: a liar's proposal opens a
     /// slot like any other, and may come late.
     pub fn last_wish(&self) -> u64 {
-        let last = self.plan.intents.iter().map(|intent| intent.at).max().unwrap_or(0);
-        last.max(self.plan.calm).max(self.plan.mild).max(self.last_proposal)
+        let last = self
+            .plan
+            .intents
+            .iter()
+            .map(|intent| intent.at)
+            .max()
+            .unwrap_or(0);
+        last.max(self.plan.calm)
+            .max(self.plan.mild)
+            .max(self.last_proposal)
     }
 
     /// Runs to the end; how long after the last wish everything was decided.
@@ -220,9 +264,18 @@ impl World {
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
         match event {
             Event::Wake(seat) => self.wake(seat),
-            Event::Fetched { seat, server, shown } => self.command(seat, Some((server, &shown))),
+            Event::Fetched {
+                seat,
+                server,
+                shown,
+            } => self.command(seat, Some((server, &shown))),
             Event::Push(push) => {
-                let Push { server, side, lanes, forced } = push;
+                let Push {
+                    server,
+                    side,
+                    lanes,
+                    forced,
+                } = push;
                 self.note(|w| format!("s{server}.{side} gets {}", w.describe(&lanes)));
                 self.servers[server].receive(&self.archive, side, &lanes, forced);
                 Ok(())
@@ -245,7 +298,11 @@ impl World {
 
     fn wake(&mut self, seat: usize) -> Result<(), Violation> {
         let liar = matches!(self.seats[seat].fault, Some(Fault::Liar(_)));
-        let pause = if liar { 60 + self.rng.below(120) } else { 20 + self.rng.below(60) };
+        let pause = if liar {
+            60 + self.rng.below(120)
+        } else {
+            20 + self.rng.below(60)
+        };
         // Many members look less often, each.
         let pause = pause.max(self.seats.len() * 2);
         self.later(pause as u64, Event::Wake(seat));
@@ -260,14 +317,25 @@ impl World {
         if !self.plan.reaches(seat, server, self.now) {
             self.saw("partition");
             // Who is alone can work on.
-            return if self.rng.chance(20) { self.command(seat, None) } else { Ok(()) };
+            return if self.rng.chance(20) {
+                self.command(seat, None)
+            } else {
+                Ok(())
+            };
         }
         if self.is_lost() {
             return Ok(());
         }
         let shown = self.servers[server].shown(seat);
         let after = self.delay();
-        self.later(after, Event::Fetched { seat, server, shown });
+        self.later(
+            after,
+            Event::Fetched {
+                seat,
+                server,
+                shown,
+            },
+        );
         Ok(())
     }
 
@@ -275,7 +343,11 @@ impl World {
         let count = self.servers.len();
         // The halves of a twin have different homes.
         let home = (seat + usize::from(seat >= self.plan.n)) % count;
-        if self.is_calm() || self.rng.chance(30) { self.rng.below(count) } else { home }
+        if self.is_calm() || self.rng.chance(30) {
+            self.rng.below(count)
+        } else {
+            home
+        }
     }
 
     fn is_lost(&mut self) -> bool {
@@ -301,18 +373,42 @@ impl World {
         let side = self.servers[server].side_of(seat);
         if !self.is_lost() {
             let after = self.delay();
-            self.later(after, Event::Push(Push { server, side, lanes: lanes.clone(), forced: false }));
+            self.later(
+                after,
+                Event::Push(Push {
+                    server,
+                    side,
+                    lanes: lanes.clone(),
+                    forced: false,
+                }),
+            );
         }
         if !self.is_calm() && self.rng.chance(self.plan.repeat) {
             self.saw("message that came twice");
             let after = self.delay() * 2;
-            self.later(after, Event::Push(Push { server, side, lanes, forced: false }));
+            self.later(
+                after,
+                Event::Push(Push {
+                    server,
+                    side,
+                    lanes,
+                    forced: false,
+                }),
+            );
         }
     }
 
     /// A liar's push is where it wants it at once.
     pub fn force(&mut self, server: usize, side: usize, lanes: Vec<(usize, No)>) {
-        self.later(0, Event::Push(Push { server, side, lanes, forced: true }));
+        self.later(
+            0,
+            Event::Push(Push {
+                server,
+                side,
+                lanes,
+                forced: true,
+            }),
+        );
     }
 
     fn mischief(&mut self, server: usize) {
@@ -347,7 +443,10 @@ impl World {
         self.rng.shuffle(&mut seats);
         seats.sort_by_key(|seat| self.seats[*seat].fault.is_some());
         let mut sides = vec![0; seats.len()];
-        seats.into_iter().enumerate().for_each(|(place, seat)| sides[seat] = place % 2);
+        seats
+            .into_iter()
+            .enumerate()
+            .for_each(|(place, seat)| sides[seat] = place % 2);
         for half in self.plan.n + self.plan.extra..sides.len() {
             sides[half] = 1 - sides[self.seats[half].member];
         }
@@ -356,7 +455,8 @@ impl World {
 
     fn repent(&mut self) {
         for number in 0..self.servers.len() {
-            let lies_on = self.plan.stubborn && number > 0 && self.servers[number].kind == Kind::Lying;
+            let lies_on =
+                self.plan.stubborn && number > 0 && self.servers[number].kind == Kind::Lying;
             if !lies_on {
                 self.servers[number].repent(&self.archive);
             }
@@ -370,7 +470,11 @@ impl World {
             return;
         }
         let years = self.rng.below(121) as i64 - 60;
-        let skew = if self.rng.chance(25) { 0 } else { years * YEAR + self.rng.below(1000) as i64 };
+        let skew = if self.rng.chance(25) {
+            0
+        } else {
+            years * YEAR + self.rng.below(1000) as i64
+        };
         self.note(|w| format!("{}: the clock is off by {years} years", w.seats[seat].name));
         self.seats[seat].set_clock(skew);
         self.saw("clock wrong by years");
@@ -383,13 +487,19 @@ impl World {
         let no = self.archive.publish(minted)?;
         let dag = self.archive.union.dag();
         let entry = dag.entry(dag.find(self.archive.minted[no].id).unwrap());
-        let rounds = entry.statements.iter().filter_map(|statement| match statement {
-            Statement::Prevote(vote) => Some(vote.round),
-            Statement::Precommit(vote) => Some(vote.round),
-            _ => None,
-        });
+        let rounds = entry
+            .statements
+            .iter()
+            .filter_map(|statement| match statement {
+                Statement::Prevote(vote) => Some(vote.round),
+                Statement::Precommit(vote) => Some(vote.round),
+                _ => None,
+            });
         // A liar may name any round; only one that can be entered counts.
-        let top = rounds.filter(|round| *round <= self.top_round + 1).max().unwrap_or(0);
+        let top = rounds
+            .filter(|round| *round <= self.top_round + 1)
+            .max()
+            .unwrap_or(0);
         self.top_round = self.top_round.max(top);
         if entry.statements.iter().any(Statement::proposes) {
             self.last_proposal = self.now;
@@ -410,6 +520,9 @@ impl World {
 
     /// Lanes, for people.
     pub fn describe(&self, lanes: &[(usize, No)]) -> String {
-        lanes.iter().map(|(lane, no)| format!("{}@e{no} ", self.names[*lane])).collect()
+        lanes
+            .iter()
+            .map(|(lane, no)| format!("{}@e{no} ", self.names[*lane]))
+            .collect()
     }
 }

@@ -10,8 +10,7 @@ use crate::story::{self, MEMBERS};
 use crate::world::{Team, World};
 
 /// Before the gate: members may do anything.
-const OPEN: &str =
-    "repo gitolite-admin\n RW+ = admin\nrepo project\n RW+ = @members\n R = reader\n@members = alice bob carol dave\n";
+const OPEN: &str = "repo gitolite-admin\n RW+ = admin\nrepo project\n RW+ = @members\n R = reader\n@members = alice bob carol dave\n";
 /// With the gate: gitolite's rules leave members their own branches, and forbid the rest.
 const CLOSED: &str = "repo gitolite-admin\n RW+ = admin\n@members = alice bob carol dave\nrepo project\n - refs/heads/main$ = @members\n \
                       - refs/quorum/ = @members\n RW+ refs/heads/USER/ = @members\n R = reader\n";
@@ -31,10 +30,23 @@ impl Gitolite {
         std::fs::create_dir(&home).unwrap();
         let settings = format!("AcceptEnv GIT_PROTOCOL\nSetEnv HOME={}", home.display());
         let everybody: Vec<_> = MEMBERS.iter().copied().chain(["admin", "reader"]).collect();
-        everybody.iter().for_each(|name| drop(login_key(&world, name)));
-        let sshd = Sshd::new(&world, &sshd, &everybody, &home.join(".ssh/authorized_keys"), &settings);
+        everybody
+            .iter()
+            .for_each(|name| drop(login_key(&world, name)));
+        let sshd = Sshd::new(
+            &world,
+            &sshd,
+            &everybody,
+            &home.join(".ssh/authorized_keys"),
+            &settings,
+        );
         use_ssh(&world);
-        let host = Gitolite { world, home, program, _sshd: sshd };
+        let host = Gitolite {
+            world,
+            home,
+            program,
+            _sshd: sshd,
+        };
         let admin = login_key(&host.world, "admin").with_extension("pub");
         host.run(&["setup", "-pk", admin.to_str().unwrap()]);
         Some(host)
@@ -43,16 +55,26 @@ impl Gitolite {
     /// Runs gitolite itself, as whoever administers the machine.
     fn run(&self, args: &[&str]) {
         let mut command: Command = self.world.command(&self.program, &self.home);
-        command.env("HOME", &self.home).env_remove("GIT_CONFIG_GLOBAL").env_remove("GIT_TEMPLATE_DIR");
+        command
+            .env("HOME", &self.home)
+            .env_remove("GIT_CONFIG_GLOBAL")
+            .env_remove("GIT_TEMPLATE_DIR");
         let output = command.args(args).output().unwrap();
-        assert!(output.status.success(), "gitolite {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "gitolite {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 
     /// Publishes a configuration as gitolite wants it: by a push to its own repository.
     fn configure(&self, text: &str) {
         let desk = self.world.path("admin-desk");
         if !desk.exists() {
-            self.world.git(&self.world.path(""), &["clone", "-q", "ssh://admin/gitolite-admin", "admin-desk"]);
+            self.world.git(
+                &self.world.path(""),
+                &["clone", "-q", "ssh://admin/gitolite-admin", "admin-desk"],
+            );
         }
         for name in MEMBERS.iter().chain(&["reader"]) {
             let key = login_key(&self.world, name).with_extension("pub");
@@ -71,10 +93,18 @@ impl Gitolite {
 
 /// What lies in a folder, and where its links lead.
 fn listing(folder: &Path) -> Vec<(PathBuf, Option<PathBuf>, Vec<u8>)> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let mut found: Vec<_> = entries
         .filter(|path| path.is_file())
-        .map(|path| (path.clone(), std::fs::read_link(&path).ok(), std::fs::read(&path).unwrap()))
+        .map(|path| {
+            (
+                path.clone(),
+                std::fs::read_link(&path).ok(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
         .collect();
     found.sort();
     found
@@ -84,15 +114,23 @@ fn listing(folder: &Path) -> Vec<(PathBuf, Option<PathBuf>, Vec<u8>)> {
 fn the_whole_story_with_gitolite_whose_rules_govern_what_falls_through() {
     let Some(host) = Gitolite::new() else { return };
     host.configure(OPEN);
-    let team = story::found(host.world.clone(), host.repository(), 4, |member| format!("ssh://{member}/project"));
+    let team = story::found(host.world.clone(), host.repository(), 4, |member| {
+        format!("ssh://{member}/project")
+    });
     host.configure(CLOSED);
     let hooks = listing(&host.repository().join("hooks"));
     assert!(
-        hooks.iter().any(|(path, link, _)| path.ends_with("update") && link.is_some()),
+        hooks
+            .iter()
+            .any(|(path, link, _)| path.ends_with("update") && link.is_some()),
         "gitolite's own hook: {hooks:?}"
     );
     host.run(&["setup"]);
-    assert_eq!(listing(&host.repository().join("hooks")), hooks, "gitolite leaves our hook where it is");
+    assert_eq!(
+        listing(&host.repository().join("hooks")),
+        hooks,
+        "gitolite leaves our hook where it is"
+    );
 
     // Its rules forbid main and lanes to all. They are not asked: the gate is, and both move when it says so.
     story::tell(&team, "ssh://reader/project");
@@ -101,24 +139,44 @@ fn the_whole_story_with_gitolite_whose_rules_govern_what_falls_through() {
 }
 
 fn its_rules_govern_other_refs(team: &Team) {
-    let [alice, bob, ..] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, ..] = team.seats.as_slice() else {
+        panic!()
+    };
     let denied = ["remote: FATAL: ", "refs/heads/bob/x", "DENIED by fallthru"];
     story::refused(team, alice, &["origin", "HEAD:refs/heads/bob/x"], &denied);
-    story::refused(team, alice, &["origin", "HEAD:refs/tags/v1"], &["DENIED by fallthru"]);
-    assert!(story::push(alice, &["origin", "HEAD:refs/heads/alice/x"]).status.success());
+    story::refused(
+        team,
+        alice,
+        &["origin", "HEAD:refs/tags/v1"],
+        &["DENIED by fallthru"],
+    );
+    assert!(
+        story::push(alice, &["origin", "HEAD:refs/heads/alice/x"])
+            .status
+            .success()
+    );
 
     // In an atomic push the gate moves the others too, and asks gitolite's hook about them.
     let lane = team.ledger_ref("lane/bob");
     let proposal = bob.propose("more");
     bob.ok(&["review", &proposal, "--reject", "--local"]);
     let (foreign, own) = ("HEAD:refs/heads/alice/y", "HEAD:refs/heads/bob/y");
-    let says = ["refs/heads/alice/y", "DENIED by fallthru", "[SERVER_SETTING]"];
+    let says = [
+        "refs/heads/alice/y",
+        "DENIED by fallthru",
+        "[SERVER_SETTING]",
+    ];
     story::refused(team, bob, &["--atomic", "origin", &lane, foreign], &says);
     let pushed = story::push(bob, &["--atomic", "origin", &lane, own]);
-    assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
+    assert!(
+        pushed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&pushed.stderr)
+    );
     let here = bob.git(&["rev-parse", &lane]);
     assert_eq!(
-        team.world.git(&team.server, &["rev-parse", &lane, "refs/heads/bob/y"]),
+        team.world
+            .git(&team.server, &["rev-parse", &lane, "refs/heads/bob/y"]),
         format!("{here}\n{}", bob.git(&["rev-parse", "HEAD"]))
     );
 }
@@ -126,6 +184,16 @@ fn its_rules_govern_other_refs(team: &Team) {
 fn its_rules_govern_who_gets_in(team: &Team) {
     let reader = team.world.seat("reader", "ssh://reader/project");
     reader.commit("x", "x");
-    story::refused(team, &reader, &["origin", "HEAD:refs/heads/reader/x"], &["DENIED by fallthru"]);
-    story::refused(team, &reader, &["ssh://alice/gitolite-admin", "HEAD:refs/heads/x"], &["DENIED by fallthru"]);
+    story::refused(
+        team,
+        &reader,
+        &["origin", "HEAD:refs/heads/reader/x"],
+        &["DENIED by fallthru"],
+    );
+    story::refused(
+        team,
+        &reader,
+        &["ssh://alice/gitolite-admin", "HEAD:refs/heads/x"],
+        &["DENIED by fallthru"],
+    );
 }

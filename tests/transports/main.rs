@@ -3,7 +3,12 @@
 //! Needs nginx, fcgiwrap, sshd and gitolite; what is not there is skipped with a printed line, unless
 //! `GIT_QUORUM_REQUIRE` names `transports`.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/lab.rs"]
 mod lab;

@@ -23,7 +23,11 @@ impl Pair {
         let mut a = story::found(world.clone(), first.clone(), 2, |_| url(&first));
         let alice = &a.seats[0];
         alice.git(&["remote", "add", "b", &url(&second)]);
-        let b = Team { world: world.clone(), server: second.clone(), seats: vec![] };
+        let b = Team {
+            world: world.clone(),
+            server: second.clone(),
+            seats: vec![],
+        };
         let ledger = alice.git(&["config", "quorum.ledger"]);
         story::host(&b).ok(&["install", "--server", "--genesis", &ledger]);
         alice.git(&["push", "-q", "b", "HEAD:main"]);
@@ -38,15 +42,25 @@ impl Pair {
     }
 
     fn seats(&self) -> [&Seat; 4] {
-        [&self.a.seats[0], &self.a.seats[1], &self.a.seats[2], &self.a.seats[3]]
+        [
+            &self.a.seats[0],
+            &self.a.seats[1],
+            &self.a.seats[2],
+            &self.a.seats[3],
+        ]
     }
 
     /// Everybody syncs with every server that it knows.
     fn sync(&self) {
         let [alice, bob, carol, dave] = self.seats();
-        for (seat, remote) in
-            [(alice, "b"), (carol, "a"), (alice, "origin"), (bob, "origin"), (carol, "origin"), (dave, "origin")]
-        {
+        for (seat, remote) in [
+            (alice, "b"),
+            (carol, "a"),
+            (alice, "origin"),
+            (bob, "origin"),
+            (carol, "origin"),
+            (dave, "origin"),
+        ] {
             seat.ok(&["sync", "--remote", remote]);
         }
     }
@@ -54,7 +68,9 @@ impl Pair {
     /// The same until everybody knows which of these is decided; that one.
     fn settle(&self, proposals: &[&str]) -> String {
         let decided = |seat: &Seat| {
-            let mut found = proposals.iter().filter(|p| ["decided", "landed"].contains(&seat.state(p).as_str()));
+            let mut found = proposals
+                .iter()
+                .filter(|p| ["decided", "landed"].contains(&seat.state(p).as_str()));
             let one = found.next().map(|p| (*p).to_owned());
             assert_eq!(found.next(), None, "two rivals are decided");
             one
@@ -88,7 +104,10 @@ fn entries_cross_with_those_who_sync_with_both_and_the_decision_lands_at_both() 
     alice.ok(&["sync"]);
     alice.ok(&["sync", "--remote", "b"]);
     dave.sync();
-    assert_eq!(dave.ok(&["status", &proposal])["proposal"]["approvals"], json!(["alice", "bob"]));
+    assert_eq!(
+        dave.ok(&["status", &proposal])["proposal"]["approvals"],
+        json!(["alice", "bob"])
+    );
     dave.approve(&proposal);
     assert_eq!(pair.settle(&[&proposal]), proposal);
 
@@ -103,11 +122,22 @@ fn entries_cross_with_those_who_sync_with_both_and_the_decision_lands_at_both() 
     dave.ok(&["land"]);
     assert_eq!(pair.mains(), [commit.clone(), commit.clone()]);
     for (name, server) in [("one", "a.git"), ("two", "b.git")] {
-        let observer = pair.world.seat(name, pair.world.path(server).to_str().unwrap());
-        observer.ok(&["join", "--genesis", &alice.git(&["config", "quorum.ledger"])]);
+        let observer = pair
+            .world
+            .seat(name, pair.world.path(server).to_str().unwrap());
+        observer.ok(&[
+            "join",
+            "--genesis",
+            &alice.git(&["config", "quorum.ledger"]),
+        ]);
         observer.ok(&["verify", "--backed", "main", "--at", &commit]);
     }
-    story::refused(&pair.b, alice, &["b", "HEAD~1:main", "--force"], &["[NO_PROPOSAL]"]);
+    story::refused(
+        &pair.b,
+        alice,
+        &["b", "HEAD~1:main", "--force"],
+        &["[NO_PROPOSAL]"],
+    );
 }
 
 #[test]
@@ -124,7 +154,15 @@ fn a_server_that_is_rolled_back_is_noticed_and_brought_up_again_by_its_members()
     let backup = pair.world.path("backup");
     let copy = |from: &PathBuf, to: &PathBuf| {
         let _ = std::fs::remove_dir_all(to);
-        assert!(pair.world.command("cp", &pair.world.path("")).arg("-R").args([from, to]).status().unwrap().success());
+        assert!(
+            pair.world
+                .command("cp", &pair.world.path(""))
+                .arg("-R")
+                .args([from, to])
+                .status()
+                .unwrap()
+                .success()
+        );
     };
     copy(&pair.b.server, &backup);
     carol.approve(&first);
@@ -146,7 +184,11 @@ fn a_server_that_is_rolled_back_is_noticed_and_brought_up_again_by_its_members()
     dave.ok(&["land"]);
     assert_eq!(story::main_of(&pair.b), landed);
     let observer = pair.world.seat("observer", pair.b.server.to_str().unwrap());
-    observer.ok(&["join", "--genesis", &alice.git(&["config", "quorum.ledger"])]);
+    observer.ok(&[
+        "join",
+        "--genesis",
+        &alice.git(&["config", "quorum.ledger"]),
+    ]);
     observer.ok(&["verify", "--backed", "main", "--at", "origin/main"]);
 }
 
@@ -172,8 +214,16 @@ fn a_lane_that_is_forked_between_the_servers_is_joined_by_its_owner() {
     carol.ok(&["sync"]);
     let (_, noted) = carol.noted(&["sync", "--remote", "a"]);
     let status = carol.ok(&["status", &proposal]);
-    assert_eq!(status["proposal"]["approvals"], json!(["alice", "bob"]), "{noted}");
-    assert_eq!(carol.ok(&["status"])["evidence"], json!([]), "the same vote twice convicts nobody");
+    assert_eq!(
+        status["proposal"]["approvals"],
+        json!(["alice", "bob"]),
+        "{noted}"
+    );
+    assert_eq!(
+        carol.ok(&["status"])["evidence"],
+        json!([]),
+        "the same vote twice convicts nobody"
+    );
 
     bob.git(&["remote", "add", "b", pair.b.server.to_str().unwrap()]);
     bob.ok(&["sync", "--remote", "b"]);
@@ -195,7 +245,12 @@ fn of_rivals_on_two_servers_at_most_one_is_decided_and_it_lands_at_both() {
     carol.approve(&two);
     for proposal in [&one, &two] {
         pair.sync();
-        assert!(pair.seats().iter().all(|seat| seat.state(proposal) != "decided"), "two of four decide nothing");
+        assert!(
+            pair.seats()
+                .iter()
+                .all(|seat| seat.state(proposal) != "decided"),
+            "two of four decide nothing"
+        );
     }
     for seat in pair.seats() {
         seat.approve(&one);
@@ -206,12 +261,22 @@ fn of_rivals_on_two_servers_at_most_one_is_decided_and_it_lands_at_both() {
     dave.ok(&["land"]);
     let [a, b] = pair.mains();
     assert_eq!(a, b);
-    let wanted = alice.ok(&["show", &decided])["proposal"]["to"].as_str().map(str::to_owned);
+    let wanted = alice.ok(&["show", &decided])["proposal"]["to"]
+        .as_str()
+        .map(str::to_owned);
     assert_eq!(Some(a), wanted);
     let loser = if decided == one { &two } else { &one };
     for (team, remote) in [(&pair.a, "origin"), (&pair.b, "b")] {
-        let lost = alice.ok(&["show", loser])["proposal"]["to"].as_str().unwrap().to_owned();
-        story::refused(team, alice, &["--force", remote, &format!("{lost}:main")], &["[SUPERSEDED]"]);
+        let lost = alice.ok(&["show", loser])["proposal"]["to"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        story::refused(
+            team,
+            alice,
+            &["--force", remote, &format!("{lost}:main")],
+            &["[SUPERSEDED]"],
+        );
     }
     pair.a.assert_honest();
 }

@@ -21,11 +21,25 @@ impl Service {
         let script = "\"$@\" </dev/null & trap : TERM; read -r _; kill -TERM 0; wait; wait";
         let mut guard = Command::new("sh");
         guard.args(["-c", script, "guard"]);
-        guard.arg(program.get_program()).args(program.get_args()).env_clear();
-        guard.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        guard.current_dir(program.get_current_dir().unwrap_or(Path::new("/"))).process_group(0);
+        guard
+            .arg(program.get_program())
+            .args(program.get_args())
+            .env_clear();
+        guard.envs(
+            program
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        guard
+            .current_dir(program.get_current_dir().unwrap_or(Path::new("/")))
+            .process_group(0);
         let log = std::fs::File::create(log).unwrap();
-        let guard = guard.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let guard = guard
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         Service { guard }
     }
 
@@ -34,7 +48,12 @@ impl Service {
         let (service, started) = (Service::start(program, log), Instant::now());
         while !is_up() {
             let said = || std::fs::read_to_string(log).unwrap_or_default();
-            assert!(started.elapsed() < PATIENCE, "{:?} does not answer: {}", program.get_program(), said());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{:?} does not answer: {}",
+                program.get_program(),
+                said()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         service
@@ -50,7 +69,11 @@ impl Drop for Service {
 
 /// A port of loopback that was free just now.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 pub fn answers(port: u16) -> bool {
@@ -60,16 +83,27 @@ pub fn answers(port: u16) -> bool {
 /// Where these programs are; none, with a printed line, if one is missing and need not be there.
 pub fn programs<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     let found = names.map(find);
-    let missing: Vec<_> = names.iter().zip(&found).filter(|(_, path)| path.is_none()).map(|(name, _)| *name).collect();
+    let missing: Vec<_> = names
+        .iter()
+        .zip(&found)
+        .filter(|(_, path)| path.is_none())
+        .map(|(name, _)| *name)
+        .collect();
     if missing.is_empty() {
         return Some(found.map(Option::unwrap));
     }
-    crate::needs::skip("transports", &format!("{} is not installed", missing.join(", ")));
+    crate::needs::skip(
+        "transports",
+        &format!("{} is not installed", missing.join(", ")),
+    );
     None
 }
 
 /// Servers lie in folders that are not on everybody's `PATH`.
 fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/share/gitolite3";
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
+    let path = std::env::var("PATH").unwrap_or_default()
+        + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/share/gitolite3";
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
 }

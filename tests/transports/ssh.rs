@@ -22,10 +22,19 @@ pub struct Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         // Connections that are kept open outlive the server otherwise.
-        for socket in std::fs::read_dir(self.world.path("ssh")).into_iter().flatten().flatten().map(|f| f.path()) {
+        for socket in std::fs::read_dir(self.world.path("ssh"))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|f| f.path())
+        {
             if socket.extension().is_some_and(|e| e == "sock") {
                 let mut exit = self.world.command("ssh", &self.world.path(""));
-                exit.args(["-F", "none", "-O", "exit", "-S"]).arg(&socket).arg("any").output().unwrap();
+                exit.args(["-F", "none", "-O", "exit", "-S"])
+                    .arg(&socket)
+                    .arg("any")
+                    .output()
+                    .unwrap();
             }
         }
     }
@@ -34,7 +43,13 @@ impl Drop for Sshd {
 impl Sshd {
     /// `authorized` are the lines of authorized_keys; `settings` go into its configuration. A member reaches it by
     /// its own name as the host.
-    pub fn new(world: &Arc<World>, sshd: &Path, members: &[&str], authorized: &Path, settings: &str) -> Sshd {
+    pub fn new(
+        world: &Arc<World>,
+        sshd: &Path,
+        members: &[&str],
+        authorized: &Path,
+        settings: &str,
+    ) -> Sshd {
         let run = world.path("ssh");
         std::fs::create_dir_all(&run).unwrap();
         write_key(&run.join("host"), &[9; 32]);
@@ -48,15 +63,31 @@ impl Sshd {
         );
         std::fs::write(run.join("sshd_config"), config).unwrap();
         let host = std::fs::read_to_string(run.join("host.pub")).unwrap();
-        std::fs::write(run.join("known_hosts"), format!("[127.0.0.1]:{port} {host}\n")).unwrap();
-        std::fs::write(run.join("config"), members.iter().map(|m| client(world, m, port)).collect::<String>()).unwrap();
+        std::fs::write(
+            run.join("known_hosts"),
+            format!("[127.0.0.1]:{port} {host}\n"),
+        )
+        .unwrap();
+        std::fs::write(
+            run.join("config"),
+            members
+                .iter()
+                .map(|m| client(world, m, port))
+                .collect::<String>(),
+        )
+        .unwrap();
         if std::fs::metadata(&run).unwrap().uid() == 0 {
             // Where a service manager did not make it: sshd started by root insists.
             std::fs::create_dir_all("/run/sshd").unwrap();
         }
         let mut command = Command::new(sshd);
-        command.args(["-D", "-e", "-f"]).arg(run.join("sshd_config"));
-        Sshd { world: world.clone(), _service: Service::reached(&command, &run.join("sshd.log"), || answers(port)) }
+        command
+            .args(["-D", "-e", "-f"])
+            .arg(run.join("sshd_config"));
+        Sshd {
+            world: world.clone(),
+            _service: Service::reached(&command, &run.join("sshd.log"), || answers(port)),
+        }
     }
 }
 
@@ -81,7 +112,10 @@ pub fn login_key(world: &World, member: &str) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(member);
     if !path.exists() {
-        write_key(&path, lab::signing_key(&format!("{member}-login")).as_bytes());
+        write_key(
+            &path,
+            lab::signing_key(&format!("{member}-login")).as_bytes(),
+        );
     }
     path
 }
@@ -95,12 +129,19 @@ fn user() -> String {
 /// The client of a world, for all of its clones.
 pub fn use_ssh(world: &World) -> String {
     let command = format!("ssh -F {}", world.path("ssh/config").display());
-    world.git(&world.path(""), &["config", "--file", "gitconfig", "core.sshCommand", &command]);
+    world.git(
+        &world.path(""),
+        &["config", "--file", "gitconfig", "core.sshCommand", &command],
+    );
     command
 }
 
 /// A server behind an sshd with this command for each key.
-fn behind(seated: usize, command: impl Fn(&World) -> String, settings: &str) -> Option<(Sshd, Team)> {
+fn behind(
+    seated: usize,
+    command: impl Fn(&World) -> String,
+    settings: &str,
+) -> Option<(Sshd, Team)> {
     let [sshd] = programs(["sshd"])?;
     let world: Arc<World> = World::new();
     let server = world.server("server.git");
@@ -114,15 +155,19 @@ fn behind(seated: usize, command: impl Fn(&World) -> String, settings: &str) -> 
     let sshd = Sshd::new(&world, &sshd, &MEMBERS, &authorized, &settings);
     use_ssh(&world);
     let path = server.display().to_string();
-    let team = story::found(world, server, seated, |member| format!("ssh://{member}{path}"));
+    let team = story::found(world, server, seated, |member| {
+        format!("ssh://{member}{path}")
+    });
     Some((sshd, team))
 }
 
 /// The script of the documentation, with the programs of this machine.
 fn git_only(world: &World) -> String {
     let path = world.path("git-only");
-    let script =
-        SCRIPT.replace("PATH=/usr/local/bin:/usr/bin:/bin", &format!("PATH='{}'", std::env::var("PATH").unwrap()));
+    let script = SCRIPT.replace(
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        &format!("PATH='{}'", std::env::var("PATH").unwrap()),
+    );
     assert_ne!(script, SCRIPT);
     std::fs::write(&path, script).unwrap();
     std::fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
@@ -131,7 +176,11 @@ fn git_only(world: &World) -> String {
 
 fn git_shell(world: &World) -> String {
     let path = Path::new(&world.git(&world.path(""), &["--exec-path"])).join("git-shell");
-    let path = if path.exists() { path } else { programs(["git-shell"]).unwrap()[0].clone() };
+    let path = if path.exists() {
+        path
+    } else {
+        programs(["git-shell"]).unwrap()[0].clone()
+    };
     format!("{} -c \\\"$SSH_ORIGINAL_COMMAND\\\"", path.display())
 }
 
@@ -151,18 +200,27 @@ fn ssh(world: &World, options: &[&str], command: &[&str]) -> Output {
 
 #[test]
 fn the_whole_story_over_ssh_with_a_forced_command() {
-    let Some((_sshd, team)) = behind(4, git_only, "AcceptEnv GIT_PROTOCOL") else { return };
+    let Some((_sshd, team)) = behind(4, git_only, "AcceptEnv GIT_PROTOCOL") else {
+        return;
+    };
     let url = team.seats[3].git(&["remote", "get-url", "origin"]);
     story::tell(&team, &url);
     nothing_else_is_served(&team);
     nothing_gets_past(&team);
     let elsewhere = url.replace("server.git", "home");
-    story::refused(&team, &team.seats[0], &[&elsewhere, "HEAD:x"], &["only git fetch and git push"]);
+    story::refused(
+        &team,
+        &team.seats[0],
+        &[&elsewhere, "HEAD:x"],
+        &["only git fetch and git push"],
+    );
 }
 
 #[test]
 fn git_shell_serves_git_and_nothing_else() {
-    let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_PROTOCOL") else { return };
+    let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_PROTOCOL") else {
+        return;
+    };
     nothing_else_is_served(&team);
     nothing_gets_past(&team);
 }
@@ -172,13 +230,22 @@ fn nothing_else_is_served(team: &Team) {
     let mark = team.world.path("mark");
     let touch = format!("touch {}", mark.display());
     let receive = format!("git-receive-pack '{}'; {touch}", team.server.display());
-    let config = format!("git -c core.hooksPath=/nowhere receive-pack '{}'", team.server.display());
+    let config = format!(
+        "git -c core.hooksPath=/nowhere receive-pack '{}'",
+        team.server.display()
+    );
     for command in [&touch, &receive, &config, "sh", ""] {
         let output = ssh(&team.world, &[], &[command]);
-        assert!(!output.status.success() && !mark.exists(), "{command:?} was served: {output:?}");
+        assert!(
+            !output.status.success() && !mark.exists(),
+            "{command:?} was served: {output:?}"
+        );
     }
     for options in [["-W", "127.0.0.1:22"], ["-t", "-t"]] {
-        assert!(!ssh(&team.world, &options, &[]).status.success(), "{options:?}");
+        assert!(
+            !ssh(&team.world, &options, &[]).status.success(),
+            "{options:?}"
+        );
     }
 }
 
@@ -199,8 +266,16 @@ fn nothing_gets_past(team: &Team) {
             &["Could not read from remote"],
         );
     }
-    let settings = ["GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=core.hooksPath", "GIT_CONFIG_VALUE_0=/nowhere"];
-    for variables in [&settings[..], &["GIT_NAMESPACE=x"], &["GIT_CONFIG_PARAMETERS='core.hooksPath'='/nowhere'"]] {
+    let settings = [
+        "GIT_CONFIG_COUNT=1",
+        "GIT_CONFIG_KEY_0=core.hooksPath",
+        "GIT_CONFIG_VALUE_0=/nowhere",
+    ];
+    for variables in [
+        &settings[..],
+        &["GIT_NAMESPACE=x"],
+        &["GIT_CONFIG_PARAMETERS='core.hooksPath'='/nowhere'"],
+    ] {
         let sender = alice.with("GIT_SSH_COMMAND", &sending(team, variables));
         story::refused(team, &sender, &["origin", "HEAD:main"], &["[NO_PROPOSAL]"]);
     }
@@ -209,19 +284,35 @@ fn nothing_gets_past(team: &Team) {
 /// The client that sends these variables along.
 fn sending(team: &Team, variables: &[&str]) -> String {
     let quoted: Vec<_> = variables.iter().map(|v| format!("\\\"{v}\\\"")).collect();
-    format!("ssh -F {} -o ControlPath=none -o \"SetEnv {}\"", team.world.path("ssh/config").display(), quoted.join(" "))
+    format!(
+        "ssh -F {} -o ControlPath=none -o \"SetEnv {}\"",
+        team.world.path("ssh/config").display(),
+        quoted.join(" ")
+    )
 }
 
 #[test]
 fn an_sshd_that_takes_variables_gives_the_server_away_unless_the_script_drops_them() {
-    let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_*") else { return };
+    let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_*") else {
+        return;
+    };
     let alice = &team.seats[0];
     alice.commit("x", "x");
     let namespaced = alice.with("GIT_SSH_COMMAND", &sending(&team, &["GIT_NAMESPACE=x"]));
-    story::refused(&team, &namespaced, &["origin", "HEAD:refs/heads/x"], &["[GATE_UNAVAILABLE]", "GIT_NAMESPACE"]);
-    assert!(runs_what_a_fetch_says(&team), "no gate helps against this; docs/hosting.md says so");
+    story::refused(
+        &team,
+        &namespaced,
+        &["origin", "HEAD:refs/heads/x"],
+        &["[GATE_UNAVAILABLE]", "GIT_NAMESPACE"],
+    );
+    assert!(
+        runs_what_a_fetch_says(&team),
+        "no gate helps against this; docs/hosting.md says so"
+    );
 
-    let Some((_sshd, team)) = behind(1, git_only, "AcceptEnv GIT_* PATH") else { return };
+    let Some((_sshd, team)) = behind(1, git_only, "AcceptEnv GIT_* PATH") else {
+        return;
+    };
     assert!(!runs_what_a_fetch_says(&team));
     nothing_gets_past(&team);
 }
@@ -230,9 +321,17 @@ fn an_sshd_that_takes_variables_gives_the_server_away_unless_the_script_drops_th
 fn runs_what_a_fetch_says(team: &Team) -> bool {
     let mark = team.world.path("mark");
     let program = format!("GIT_CONFIG_VALUE_0=touch {};", mark.display());
-    let variables = ["GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=uploadpack.packObjectsHook", &program];
+    let variables = [
+        "GIT_CONFIG_COUNT=1",
+        "GIT_CONFIG_KEY_0=uploadpack.packObjectsHook",
+        &program,
+    ];
     let url = team.seats[0].git(&["remote", "get-url", "origin"]);
     let mut clone = team.world.command("git", &team.world.path(""));
-    clone.env("GIT_SSH_COMMAND", sending(team, &variables)).args(["clone", "-q", &url, "taken"]).output().unwrap();
+    clone
+        .env("GIT_SSH_COMMAND", sending(team, &variables))
+        .args(["clone", "-q", &url, "taken"])
+        .output()
+        .unwrap();
     mark.exists()
 }

@@ -12,17 +12,37 @@ use crate::world::{Seat, Team, World, id};
 pub const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
 /// A gated server, and a clone for each of the first members, by the member's own address.
-pub fn found(world: Arc<World>, server: PathBuf, seated: usize, url: impl Fn(&str) -> String) -> Team {
+pub fn found(
+    world: Arc<World>,
+    server: PathBuf,
+    seated: usize,
+    url: impl Fn(&str) -> String,
+) -> Team {
     let founder = world.seat(MEMBERS[0], &url(MEMBERS[0]));
     founder.commit("readme", "readme");
     founder.git(&["push", "-q", "origin", "HEAD:main"]);
-    let flags: Vec<_> = MEMBERS.iter().map(|m| format!("{m}={}.pub", world.key(m).display())).collect();
+    let flags: Vec<_> = MEMBERS
+        .iter()
+        .map(|m| format!("{m}={}.pub", world.key(m).display()))
+        .collect();
     let key = world.key(MEMBERS[0]);
-    let mut args = vec!["init", "--protect", "main", "--as", MEMBERS[0], "--key", key.to_str().unwrap()];
+    let mut args = vec![
+        "init",
+        "--protect",
+        "main",
+        "--as",
+        MEMBERS[0],
+        "--key",
+        key.to_str().unwrap(),
+    ];
     args.extend(flags.iter().flat_map(|flag| ["--member", flag]));
     founder.ok(&args);
     let mut seats = vec![founder];
-    let team = Team { world: world.clone(), server, seats: vec![] };
+    let team = Team {
+        world: world.clone(),
+        server,
+        seats: vec![],
+    };
     host(&team).ok(&["install", "--server"]);
     for member in &MEMBERS[1..seated] {
         let seat = world.seat(member, &url(member));
@@ -34,18 +54,29 @@ pub fn found(world: Arc<World>, server: PathBuf, seated: usize, url: impl Fn(&st
 
 /// Whoever runs the server, in its repository.
 pub fn host(team: &Team) -> Seat {
-    Seat { world: team.world.clone(), dir: team.server.clone(), state: team.world.path("state-host"), env: vec![] }
+    Seat {
+        world: team.world.clone(),
+        dir: team.server.clone(),
+        state: team.world.path("state-host"),
+        env: vec![],
+    }
 }
 
 /// What main is on the server.
 pub fn main_of(team: &Team) -> String {
-    team.world.git(&team.server, &["rev-parse", "refs/heads/main"])
+    team.world
+        .git(&team.server, &["rev-parse", "refs/heads/main"])
 }
 
 /// A push by plain git, as a member.
 pub fn push(seat: &Seat, args: &[&str]) -> Output {
     let mut command = seat.world.command("git", &seat.dir);
-    command.arg("push").args(args).envs(seat.env.iter().cloned()).output().unwrap()
+    command
+        .arg("push")
+        .args(args)
+        .envs(seat.env.iter().cloned())
+        .output()
+        .unwrap()
 }
 
 /// A push that must be refused, must change nothing, and must say this in the pusher's terminal.
@@ -57,7 +88,10 @@ pub fn refused(team: &Team, seat: &Seat, args: &[&str], says: &[&str]) {
     assert!(!output.status.success(), "{args:?} went through: {text}");
     assert_eq!(refs(), before, "{args:?}: {text}");
     for words in says {
-        assert!(text.contains(words), "{args:?}: {words:?} is not in: {text}");
+        assert!(
+            text.contains(words),
+            "{args:?}: {words:?} is not in: {text}"
+        );
     }
 }
 
@@ -68,7 +102,11 @@ pub fn tell(team: &Team, observers_url: &str) {
     refuse_forged_lanes(team);
     let moved = land_by_itself(team);
     verify_from_a_fresh_clone(team, observers_url, [&landed, &moved]);
-    assert_eq!(team.world.git(&team.server, &["fsck", "--strict", "--no-dangling"]), "");
+    assert_eq!(
+        team.world
+            .git(&team.server, &["fsck", "--strict", "--no-dangling"]),
+        ""
+    );
     team.assert_honest();
 }
 
@@ -79,52 +117,121 @@ fn refuse_what_nobody_decided(team: &Team) {
         team,
         alice,
         &["origin", "HEAD:main"],
-        &["[NO_PROPOSAL]", "remote: refs/heads/main:", "git quorum propose"],
+        &[
+            "[NO_PROPOSAL]",
+            "remote: refs/heads/main:",
+            "git quorum propose",
+        ],
     );
-    refused(team, alice, &["--force", "origin", "HEAD:main", "HEAD:refs/heads/other", "--atomic"], &["[NO_PROPOSAL]"]);
+    refused(
+        team,
+        alice,
+        &[
+            "--force",
+            "origin",
+            "HEAD:main",
+            "HEAD:refs/heads/other",
+            "--atomic",
+        ],
+        &["[NO_PROPOSAL]"],
+    );
     refused(team, alice, &["origin", ":main"], &["[NO_PROPOSAL]"]);
-    assert!(push(alice, &["origin", "HEAD:refs/heads/alice/other"]).status.success(), "other branches work as ever");
+    assert!(
+        push(alice, &["origin", "HEAD:refs/heads/alice/other"])
+            .status
+            .success(),
+        "other branches work as ever"
+    );
     alice.git(&["reset", "-q", "--hard", "origin/main"]);
 }
 
 /// Neither an entry that nobody signed nor another member's comes into a lane, and none is taken back.
 fn refuse_forged_lanes(team: &Team) {
-    let [alice, bob, ..] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, ..] = team.seats.as_slice() else {
+        panic!()
+    };
     let lane = |member: &str| team.ledger_ref(&format!("lane/{member}"));
     let tip = lane("bob");
-    let unsigned = bob.git(&["commit-tree", "-m", "approve", "-p", &tip, &format!("{tip}^{{tree}}")]);
-    refused(team, bob, &["origin", &format!("{unsigned}:{tip}")], &["[BAD_ENTRY]", "remote: "]);
+    let unsigned = bob.git(&[
+        "commit-tree",
+        "-m",
+        "approve",
+        "-p",
+        &tip,
+        &format!("{tip}^{{tree}}"),
+    ]);
+    refused(
+        team,
+        bob,
+        &["origin", &format!("{unsigned}:{tip}")],
+        &["[BAD_ENTRY]", "remote: "],
+    );
     refused(
         team,
         alice,
         &["--force", "origin", &format!("{}:{tip}", lane("alice"))],
         &["[BAD_ENTRY]", "the entry is alice's"],
     );
-    refused(team, bob, &["--force", "origin", &format!("{tip}~1:{tip}")], &["[LANE_WENT_BACK]"]);
-    refused(team, bob, &["origin", &format!(":{tip}")], &["[LANE_DELETED]"]);
-    refused(team, bob, &["origin", &format!(":{}", team.ledger_ref("genesis"))], &["[IMMUTABLE]"]);
+    refused(
+        team,
+        bob,
+        &["--force", "origin", &format!("{tip}~1:{tip}")],
+        &["[LANE_WENT_BACK]"],
+    );
+    refused(
+        team,
+        bob,
+        &["origin", &format!(":{tip}")],
+        &["[LANE_DELETED]"],
+    );
+    refused(
+        team,
+        bob,
+        &["origin", &format!(":{}", team.ledger_ref("genesis"))],
+        &["[IMMUTABLE]"],
+    );
 }
 
 /// A proposal that all but dave have approved, and whose last vote is still to come.
 fn nearly_decide(team: &Team, title: &str) -> (String, String) {
-    let [alice, bob, carol, _] = team.seats.as_slice() else { panic!() };
+    let [alice, bob, carol, _] = team.seats.as_slice() else {
+        panic!()
+    };
     alice.git(&["fetch", "-q", "origin"]);
     alice.git(&["checkout", "-q", "--detach", "origin/main"]);
     let commit = alice.commit(title, title);
     let proposal = id(&alice.ok(&["propose", "-m", title]));
-    refused(team, alice, &["origin", "HEAD:main"], &["[NOT_DECIDED]", "remote: ", "git quorum status"]);
-    bob.ok(&["review", &proposal, "--approve", "-m", "fine", "--evidence", "make test"]);
+    refused(
+        team,
+        alice,
+        &["origin", "HEAD:main"],
+        &["[NOT_DECIDED]", "remote: ", "git quorum status"],
+    );
+    bob.ok(&[
+        "review",
+        &proposal,
+        "--approve",
+        "-m",
+        "fine",
+        "--evidence",
+        "make test",
+    ]);
     assert_eq!(carol.approve(&proposal)["proposal"]["state"], "approved");
     alice.sync();
     (proposal, commit)
 }
 
 fn land_by_hand(team: &Team) -> String {
-    let [_, bob, _, dave] = team.seats.as_slice() else { panic!() };
+    let [_, bob, _, dave] = team.seats.as_slice() else {
+        panic!()
+    };
     let (proposal, commit) = nearly_decide(team, "by hand");
     assert_eq!(bob.sync()["proposals"][0]["state"], "decided");
     assert_ne!(main_of(team), commit);
-    assert_eq!(dave.ok(&["land", &proposal])["landed"][0]["to"], json!(commit));
+    assert_eq!(
+        dave.ok(&["land", &proposal])["landed"][0]["to"],
+        json!(commit)
+    );
     assert_eq!(main_of(team), commit);
     proposal
 }
@@ -134,7 +241,11 @@ fn land_by_itself(team: &Team) -> String {
     let bob = &team.seats[1];
     let (proposal, commit) = nearly_decide(team, "by itself");
     bob.sync();
-    assert_eq!(main_of(team), commit, "the push that brings the decision moves main");
+    assert_eq!(
+        main_of(team),
+        commit,
+        "the push that brings the decision moves main"
+    );
     bob.sync();
     assert_eq!(bob.state(&proposal), "landed");
     proposal
@@ -145,8 +256,16 @@ fn verify_from_a_fresh_clone(team: &Team, url: &str, decided: [&str; 2]) {
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
     observer.ok(&["join", "--genesis", &ledger]);
     let verified = observer.ok(&["verify", "--backed", "main", "--at", "origin/main"]);
-    assert_eq!((&verified["pinned"], &verified["refs"][0]["backing"]), (&json!(true), &json!("backed")));
-    let found: Vec<_> = verified["decisions"].as_array().unwrap().iter().map(|d| d["proposal"].clone()).collect();
+    assert_eq!(
+        (&verified["pinned"], &verified["refs"][0]["backing"]),
+        (&json!(true), &json!("backed"))
+    );
+    let found: Vec<_> = verified["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["proposal"].clone())
+        .collect();
     assert_eq!(found, [json!(decided[0]), json!(decided[1])]);
     observer.verify();
 }

@@ -44,7 +44,14 @@ impl Cue {
 
     fn of(who: &'static str, tool: Tool, args: &[&str]) -> Cue {
         let args = args.iter().map(ToString::to_string).collect();
-        Cue { who, tool, args, input: Vec::new(), exit: 0, lines: Vec::new() }
+        Cue {
+            who,
+            tool,
+            args,
+            input: Vec::new(),
+            exit: 0,
+            lines: Vec::new(),
+        }
     }
 
     /// The same that must end with another exit status.
@@ -54,7 +61,10 @@ impl Cue {
 
     /// The same that must print such lines.
     pub fn prints(self, lines: &[&str]) -> Cue {
-        Cue { lines: lines.iter().map(ToString::to_string).collect(), ..self }
+        Cue {
+            lines: lines.iter().map(ToString::to_string).collect(),
+            ..self
+        }
     }
 
     /// The same with this on standard input.
@@ -73,7 +83,10 @@ impl Cue {
             true => arg.clone(),
             false => format!("{arg:?}"),
         };
-        std::iter::once(program.to_owned()).chain(self.args.iter().map(word)).collect::<Vec<_>>().join(" ")
+        std::iter::once(program.to_owned())
+            .chain(self.args.iter().map(word))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Whether a line is one of those that must be printed.
@@ -83,14 +96,19 @@ impl Cue {
 
     /// A line that must be printed and is not in the output.
     pub fn missing(&self, output: &str) -> Option<&str> {
-        self.lines.iter().map(String::as_str).find(|pattern| !output.lines().any(|line| fits(pattern, line)))
+        self.lines
+            .iter()
+            .map(String::as_str)
+            .find(|pattern| !output.lines().any(|line| fits(pattern, line)))
     }
 }
 
 fn fits(pattern: &str, line: &str) -> bool {
     let after = |rest: Option<usize>, part: &str| {
         let from = rest?;
-        line.get(from..)?.find(part).map(|at| from + at + part.len())
+        line.get(from..)?
+            .find(part)
+            .map(|at| from + at + part.len())
     };
     pattern.split('…').fold(Some(0), after).is_some()
 }

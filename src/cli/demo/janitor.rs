@@ -19,8 +19,14 @@ impl Janitor {
     /// Starts one for this folder.
     pub fn start(program: &Path, folder: &Path) -> io::Result<Janitor> {
         let mut command = Command::new(program);
-        command.args(["demo", "--sweep"]).arg(folder).current_dir(std::env::temp_dir());
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["demo", "--sweep"])
+            .arg(folder)
+            .current_dir(std::env::temp_dir());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         // An interrupt at the terminal goes to the whole process group.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -37,7 +43,10 @@ impl Janitor {
 /// What the janitor does: standard input ends when the demonstration does, in whatever way.
 pub fn sweep(folder: &Path) -> io::Result<()> {
     io::stdin().read_to_end(&mut Vec::new())?;
-    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     if !name.starts_with(PREFIX) || !folder.join(MARK).is_file() {
         return Ok(());
     }

@@ -41,12 +41,20 @@ impl Liar {
     pub fn with_key(play: &Play, file: &str, ledger: EntryId) -> Result<Liar, Failure> {
         let signer = Signer::from_file(&play.stage.folder().join(file), &PassphraseSource::none())?;
         let key = PublicKey::admit(signer.public()).map_err(|e| play.wrong(&e.to_string()))?;
-        Ok(Liar { signer, key, ledger, refs: LedgerRefs::of(ledger) })
+        Ok(Liar {
+            signer,
+            key,
+            ledger,
+            refs: LedgerRefs::of(ledger),
+        })
     }
 
     /// The last entry of a lane on the server, or the genesis.
     pub fn look(&self, play: &Play, name: &str) -> Result<Seen, Failure> {
-        play.run(&Cue::git(LIAR, &["fetch", "--quiet", "origin", &format!("+{name}:refs/seen")]))?;
+        play.run(&Cue::git(
+            LIAR,
+            &["fetch", "--quiet", "origin", &format!("+{name}:refs/seen")],
+        ))?;
         let ran = play.run(&Cue::git(LIAR, &["cat-file", "commit", "refs/seen"]))?;
         self.store(play, ran.stdout)
     }
@@ -66,7 +74,8 @@ impl Liar {
         statements: Vec<Statement>,
     ) -> Result<Seen, Failure> {
         let member: MemberName = parse_name(member)?;
-        let bad = |e: crate::ledger::Reject| play.wrong(&format!("the lie cannot be written down: {e}"));
+        let bad =
+            |e: crate::ledger::Reject| play.wrong(&format!("the lie cannot be written down: {e}"));
         let payload = Payload {
             charter: self.ledger,
             ledger: self.ledger,
@@ -79,35 +88,68 @@ impl Liar {
         let oids: Vec<_> = parents.iter().map(|p| p.oid).collect();
         let unsigned = encode(&payload, &oids, crate::store::now()).map_err(bad)?;
         let signature = self.signer.sign_entry(&unsigned.signed_bytes)?;
-        self.store(play, unsigned.with_signature(&self.key, &signature).map_err(bad)?)
+        self.store(
+            play,
+            unsigned
+                .with_signature(&self.key, &signature)
+                .map_err(bad)?,
+        )
     }
 
     /// The same signed entry above another one: the commit's first parent changes, its signature does not.
     pub fn transplant(&self, play: &Play, entry: &Seen, parent: Oid) -> Result<Seen, Failure> {
         let text = String::from_utf8_lossy(&entry.raw).into_owned();
-        let old = text.lines().find(|line| line.starts_with("parent ")).unwrap_or_default().to_owned();
-        self.store(play, text.replacen(&old, &format!("parent {parent}"), 1).into_bytes())
+        let old = text
+            .lines()
+            .find(|line| line.starts_with("parent "))
+            .unwrap_or_default()
+            .to_owned();
+        self.store(
+            play,
+            text.replacen(&old, &format!("parent {parent}"), 1)
+                .into_bytes(),
+        )
     }
 
     fn store(&self, play: &Play, raw: Vec<u8>) -> Result<Seen, Failure> {
-        let cue = Cue::git(LIAR, &["hash-object", "-t", "commit", "-w", "--stdin"]).input(raw.clone());
-        let printed = String::from_utf8_lossy(&play.run(&cue)?.stdout).trim().to_owned();
-        let oid: Oid = printed.parse().map_err(|e: crate::id::IdError| play.wrong(&e.to_string()))?;
+        let cue =
+            Cue::git(LIAR, &["hash-object", "-t", "commit", "-w", "--stdin"]).input(raw.clone());
+        let printed = String::from_utf8_lossy(&play.run(&cue)?.stdout)
+            .trim()
+            .to_owned();
+        let oid: Oid = printed
+            .parse()
+            .map_err(|e: crate::id::IdError| play.wrong(&e.to_string()))?;
         let id = parse(&raw).map_err(|e| play.wrong(&e.to_string()))?.id;
-        Ok(Seen { id, oid, seq: sequence(&raw), raw })
+        Ok(Seen {
+            id,
+            oid,
+            seq: sequence(&raw),
+            raw,
+        })
     }
 }
 
 /// The sequence number in the payload, which is the last line; a genesis has none.
 fn sequence(raw: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(raw);
-    let payload: Option<Value> = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
-    payload.and_then(|p| p.get("seq").and_then(Value::as_u64)).unwrap_or(0)
+    let payload: Option<Value> = text
+        .lines()
+        .last()
+        .and_then(|line| serde_json::from_str(line).ok());
+    payload
+        .and_then(|p| p.get("seq").and_then(Value::as_u64))
+        .unwrap_or(0)
 }
 
 /// An approval.
 pub fn approval(proposal: EntryId) -> Statement {
-    Statement::Review(Review { evidence: Vec::new(), proposal, text: String::new(), verdict: Verdict::Approve })
+    Statement::Review(Review {
+        evidence: Vec::new(),
+        proposal,
+        text: String::new(),
+        verdict: Verdict::Approve,
+    })
 }
 
 /// A prevote in round 0.

@@ -35,28 +35,44 @@ pub struct DemoArgs {
 
 pub fn run(args: DemoArgs, json: bool) -> Answer {
     if let Some(folder) = &args.sweep {
-        janitor::sweep(folder).map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
+        janitor::sweep(folder)
+            .map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
         return Outcome::new((), "");
     }
     let start = Instant::now();
     let cannot = |e: std::io::Error| failed(format!("no temporary folder: {e}"));
-    let mut folder = tempfile::Builder::new().prefix(janitor::PREFIX).tempdir().map_err(cannot)?;
+    let mut folder = tempfile::Builder::new()
+        .prefix(janitor::PREFIX)
+        .tempdir()
+        .map_err(cannot)?;
     folder.disable_cleanup(args.keep);
     // Git and the program show paths without symbolic links in them.
-    let mut play = Play::new(Stage::set(folder.path().canonicalize().map_err(cannot)?)?, json);
+    let mut play = Play::new(
+        Stage::set(folder.path().canonicalize().map_err(cannot)?)?,
+        json,
+    );
     let janitor = (!args.keep).then(|| Janitor::start(play.stage.program(), play.stage.folder()));
     let janitor = janitor.transpose().map_err(cannot)?;
     let played = perform(&mut play);
     if let Some(janitor) = janitor {
-        folder.close().and_then(|()| janitor.finish()).map_err(|e| failed(format!("the folder stays behind: {e}")))?;
+        folder
+            .close()
+            .and_then(|()| janitor.finish())
+            .map_err(|e| failed(format!("the folder stays behind: {e}")))?;
     }
-    let explore = if args.keep { explore(&play.stage) } else { Vec::new() };
+    let explore = if args.keep {
+        explore(&play.stage)
+    } else {
+        Vec::new()
+    };
     let kept = args.keep.then(|| play.stage.folder());
     let mut data = json!({
         "members": story::MEMBERS, "faulty": [story::FAULTY], "steps": play.steps, "explore": explore, "folder": kept,
     });
     let ending = played.map_err(|failure| match kept {
-        Some(folder) => failure.hint(format!("look into {}", folder.display())).data(&data),
+        Some(folder) => failure
+            .hint(format!("look into {}", folder.display()))
+            .data(&data),
         None => failure.data(&data),
     })?;
     add_ending(&mut data, &ending, start);
@@ -73,7 +89,9 @@ fn perform(play: &mut Play) -> Result<Ending, Failure> {
 
 /// A failure of the demonstration.
 fn failed(what: impl Into<String>) -> Failure {
-    Failure::new("DEMO_FAILED", what).exit(Exit::Failed).hint("run it again with --keep to look into its folder")
+    Failure::new("DEMO_FAILED", what)
+        .exit(Exit::Failed)
+        .hint("run it again with --keep to look into its folder")
 }
 
 fn add_ending(data: &mut Value, ending: &Ending, start: Instant) {
@@ -82,7 +100,10 @@ fn add_ending(data: &mut Value, ending: &Ending, start: Instant) {
     fields.insert("decided".to_owned(), json!(ending.decided));
     fields.insert("rival".to_owned(), json!(ending.rival));
     fields.insert("round".to_owned(), json!(ending.round));
-    fields.insert("milliseconds".to_owned(), json!(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)));
+    fields.insert(
+        "milliseconds".to_owned(),
+        json!(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)),
+    );
 }
 
 fn closing(ending: &Ending, steps: usize, start: Instant, explore: &[Vec<String>]) -> String {
@@ -95,11 +116,16 @@ fn closing(ending: &Ending, steps: usize, start: Instant, explore: &[Vec<String>
         [] => text.push_str("; nothing is left."),
         commands => {
             text.push_str(".\nThe folder is kept. To explore it:");
-            text.extend(
-                commands
-                    .iter()
-                    .map(|words| format!("\n  {}", words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "))),
-            );
+            text.extend(commands.iter().map(|words| {
+                format!(
+                    "\n  {}",
+                    words
+                        .iter()
+                        .map(|w| quoted(w))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                )
+            }));
         }
     }
     text
@@ -108,7 +134,11 @@ fn closing(ending: &Ending, steps: usize, start: Instant, explore: &[Vec<String>
 /// A word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// Commands that show what is in the folder, for a shell without the demonstration's environment.
@@ -120,6 +150,14 @@ fn explore(stage: &Stage) -> Vec<Vec<String>> {
         words(&[&program, "-C", &reader, "log"]),
         words(&[&program, "-C", &reader, "status"]),
         words(&[&program, "-C", &reader, "verify"]),
-        words(&["git", "-C", &reader, "log", "--oneline", "--graph", "--glob=refs/quorum"]),
+        words(&[
+            "git",
+            "-C",
+            &reader,
+            "log",
+            "--oneline",
+            "--graph",
+            "--glob=refs/quorum",
+        ]),
     ]
 }

@@ -28,7 +28,11 @@ pub struct Play {
 impl Play {
     /// A play that prints nothing if it is to be `silent`.
     pub fn new(stage: Stage, silent: bool) -> Play {
-        Play { stage, steps: Vec::new(), silent }
+        Play {
+            stage,
+            steps: Vec::new(),
+            silent,
+        }
     }
 
     /// Tells something, each line wrapped and the lines after the first indented.
@@ -41,7 +45,12 @@ impl Play {
 
     /// Begins a step.
     pub fn step(&mut self, name: &'static str, title: &'static str) -> Result<(), Failure> {
-        self.steps.push(Step { name, title, runs: Vec::new(), facts: BTreeMap::new() });
+        self.steps.push(Step {
+            name,
+            title,
+            runs: Vec::new(),
+            facts: BTreeMap::new(),
+        });
         if self.silent {
             progress::say(&format!("Step {}: {title}", self.steps.len()));
         }
@@ -53,13 +62,22 @@ impl Play {
     pub fn show(&mut self, cue: &Cue) -> Result<Ran, Failure> {
         let ran = self.run(cue)?;
         let text = ran.text();
-        let shown = text.lines().filter(|line| cue.wants(line)).map(|line| self.stage.tidy(unprefixed(line)));
+        let shown = text
+            .lines()
+            .filter(|line| cue.wants(line))
+            .map(|line| self.stage.tidy(unprefixed(line)));
         let (output, command): (Vec<_>, _) = (shown.collect(), self.stage.tidy(&cue.line()));
         self.tell(&format!("    {}$ ", cue.who), "        ", &command)?;
         for line in &output {
             self.tell("        ", "          ", line)?;
         }
-        let run = Run { who: cue.who, command, expected_exit: cue.exit, exit: ran.exit, output };
+        let run = Run {
+            who: cue.who,
+            command,
+            expected_exit: cue.exit,
+            exit: ran.exit,
+            output,
+        };
         if let Some(step) = self.steps.last_mut() {
             step.runs.push(run);
         }
@@ -71,12 +89,19 @@ impl Play {
         let ran = self.stage.run(cue)?;
         let command = format!("{}$ {}", cue.who, cue.line());
         if ran.exit != cue.exit {
-            let what =
-                format!("`{command}` ended with {}, and {} was expected:\n{}", ran.exit, cue.exit, ran.text().trim());
+            let what = format!(
+                "`{command}` ended with {}, and {} was expected:\n{}",
+                ran.exit,
+                cue.exit,
+                ran.text().trim()
+            );
             return Err(self.wrong(&what));
         }
         match cue.missing(&ran.text()) {
-            Some(line) => Err(self.wrong(&format!("`{command}` did not print {line:?}:\n{}", ran.text().trim()))),
+            Some(line) => Err(self.wrong(&format!(
+                "`{command}` did not print {line:?}:\n{}",
+                ran.text().trim()
+            ))),
             None => Ok(ran),
         }
     }
@@ -86,8 +111,12 @@ impl Play {
         let cue = Cue::quorum(who, &[args, &["--json"]].concat());
         let envelope: Value = serde_json::from_slice(&self.run(&cue)?.stdout)
             .map_err(|e| self.wrong(&format!("`{}` printed no JSON: {e}", cue.line())))?;
-        let found = envelope.pointer("/data").and_then(|data| data.pointer(pointer));
-        found.cloned().ok_or_else(|| self.wrong(&format!("`{}` says nothing at {pointer:?}", cue.line())))
+        let found = envelope
+            .pointer("/data")
+            .and_then(|data| data.pointer(pointer));
+        found
+            .cloned()
+            .ok_or_else(|| self.wrong(&format!("`{}` says nothing at {pointer:?}", cue.line())))
     }
 
     /// Runs a command that must leave every ref of the server as it is, and shows it.
@@ -100,9 +129,15 @@ impl Play {
 
     /// What the server's refs hold.
     pub fn server_refs(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let ran = self.run(&Cue::git("server", &["for-each-ref", "--format=%(refname) %(objectname)"]))?;
+        let ran = self.run(&Cue::git(
+            "server",
+            &["for-each-ref", "--format=%(refname) %(objectname)"],
+        ))?;
         let text = String::from_utf8_lossy(&ran.stdout).into_owned();
-        let pair = |line: &str| line.split_once(' ').map(|(name, oid)| (name.to_owned(), oid.to_owned()));
+        let pair = |line: &str| {
+            line.split_once(' ')
+                .map(|(name, oid)| (name.to_owned(), oid.to_owned()))
+        };
         Ok(text.lines().filter_map(pair).collect())
     }
 
@@ -116,7 +151,11 @@ impl Play {
     }
 
     /// Tries again until it is so, or too much time has passed.
-    pub fn until(&self, what: &str, mut so: impl FnMut(&Play) -> Result<bool, Failure>) -> Result<(), Failure> {
+    pub fn until(
+        &self,
+        what: &str,
+        mut so: impl FnMut(&Play) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
         let end = Instant::now() + DEADLINE;
         while !so(self)? {
             if Instant::now() > end {
@@ -129,7 +168,10 @@ impl Play {
 
     /// A failure that says in which step it is.
     pub fn wrong(&self, what: &str) -> Failure {
-        let at = self.steps.last().map_or("before the first step", |step| step.name);
+        let at = self
+            .steps
+            .last()
+            .map_or("before the first step", |step| step.name);
         failed(format!("{at}: {what}"))
     }
 
@@ -141,15 +183,21 @@ impl Play {
 
 /// What a remote said, without the words that say so and the ref that the command names anyway.
 fn unprefixed(line: &str) -> &str {
-    let Some(said) = line.strip_prefix("remote: ") else { return line };
-    said.split_once(": ").filter(|(name, _)| name.starts_with("refs/")).map_or(said, |(_, said)| said)
+    let Some(said) = line.strip_prefix("remote: ") else {
+        return line;
+    };
+    said.split_once(": ")
+        .filter(|(name, _)| name.starts_with("refs/"))
+        .map_or(said, |(_, said)| said)
 }
 
 fn wrap(first: &str, rest: &str, text: &str) -> String {
     let mut lines = vec![first.to_owned()];
     let mut empty = true;
     for word in text.split(' ') {
-        let Some(last) = lines.last_mut() else { continue };
+        let Some(last) = lines.last_mut() else {
+            continue;
+        };
         if !empty && last.chars().count() + 1 + word.chars().count() > WIDTH {
             lines.push(format!("{rest}{word}"));
         } else {
@@ -168,13 +216,19 @@ mod tests {
     #[test]
     fn what_a_remote_says_loses_its_prefixes() {
         assert_eq!(unprefixed("remote: refs/heads/main: no [X]"), "no [X]");
-        assert_eq!((unprefixed("remote: a: b"), unprefixed("a: b")), ("a: b", "a: b"));
+        assert_eq!(
+            (unprefixed("remote: a: b"), unprefixed("a: b")),
+            ("a: b", "a: b")
+        );
     }
 
     #[test]
     fn long_texts_are_wrapped_and_indented() {
         let text = wrap("1. ", "   ", &"word ".repeat(40));
-        assert!(text.lines().all(|line| line.len() <= WIDTH) && text.lines().count() == 3, "{text}");
+        assert!(
+            text.lines().all(|line| line.len() <= WIDTH) && text.lines().count() == 3,
+            "{text}"
+        );
         assert!(text.starts_with("1. word word") && text.contains("\n   word"));
     }
 }

@@ -13,8 +13,17 @@ use crate::cli::{Failure, clean};
 pub const SERVER: &str = "server.git";
 
 /// What programs need of the caller's environment to run at all. Nothing else is passed on.
-const KEPT: &[&str] =
-    &["PATH", "PATHEXT", "SYSTEMROOT", "WINDIR", "COMSPEC", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH"];
+const KEPT: &[&str] = &[
+    "PATH",
+    "PATHEXT",
+    "SYSTEMROOT",
+    "WINDIR",
+    "COMSPEC",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "LD_LIBRARY_PATH",
+];
 
 /// Settings of every Git command on the stage.
 const SETTINGS: &str = "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[gc]\n\tauto = 0\n\
@@ -39,7 +48,11 @@ pub struct Ran {
 impl Ran {
     /// Both outputs, cleaned.
     pub fn text(&self) -> String {
-        format!("{}\n{}", clean(&String::from_utf8_lossy(&self.stdout)), self.stderr)
+        format!(
+            "{}\n{}",
+            clean(&String::from_utf8_lossy(&self.stdout)),
+            self.stderr
+        )
     }
 }
 
@@ -47,7 +60,8 @@ impl Stage {
     /// An empty stage in this folder.
     pub fn set(folder: PathBuf) -> Result<Stage, Failure> {
         let program = std::env::current_exe().and_then(|path| path.canonicalize());
-        let program = program.map_err(|e| failed(format!("where this program lies is unknown: {e}")))?;
+        let program =
+            program.map_err(|e| failed(format!("where this program lies is unknown: {e}")))?;
         let written = std::fs::write(folder.join("gitconfig"), SETTINGS)
             .and_then(|()| std::fs::create_dir(folder.join("home")))
             .and_then(|()| std::fs::create_dir(folder.join("state")));
@@ -76,22 +90,34 @@ impl Stage {
             Tool::Git => Command::new("git"),
             Tool::Quorum => Command::new(&self.program),
         };
-        command.args(&cue.args).current_dir(self.folder.join(place(cue.who)));
+        command
+            .args(&cue.args)
+            .current_dir(self.folder.join(place(cue.who)));
         self.isolate(&mut command, cue.who);
         let cannot = |e: std::io::Error| failed(format!("`{}` could not be run: {e}", cue.line()));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(cannot)?;
         if let Some(mut stdin) = child.stdin.take() {
             stdin.write_all(&cue.input).map_err(cannot)?;
         }
         let output = child.wait_with_output().map_err(cannot)?;
         let stderr = clean(&String::from_utf8_lossy(&output.stderr));
-        Ok(Ran { exit: output.status.code().unwrap_or(-1), stdout: output.stdout, stderr })
+        Ok(Ran {
+            exit: output.status.code().unwrap_or(-1),
+            stdout: output.stdout,
+            stderr,
+        })
     }
 
     fn isolate(&self, command: &mut Command, who: &str) {
         command.env_clear();
-        command.envs(KEPT.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
+        command.envs(
+            KEPT.iter()
+                .filter_map(|name| std::env::var_os(name).map(|value| (name, value))),
+        );
         command
             .env("HOME", self.folder.join("home"))
             .env("XDG_CONFIG_HOME", self.folder.join("home"))

@@ -72,7 +72,12 @@ pub fn play(play: &mut Play) -> Result<Ending, Failure> {
     push_directly(play)?;
     let (alices, bobs) = propose_rivals(play)?;
     let liar = Liar::with_key(play, &format!("keys/{FAULTY}"), ledger)?;
-    let cast = Cast { liar, ledger, alices, bobs };
+    let cast = Cast {
+        liar,
+        ledger,
+        alices,
+        bobs,
+    };
     split(play, &cast)?;
     wait_for_the_silent(play, &cast)?;
     forge(play, &cast)?;
@@ -83,23 +88,35 @@ pub fn play(play: &mut Play) -> Result<Ending, Failure> {
     land(play, &cast)?;
     push_rival(play, &cast)?;
     verify(play, &cast)?;
-    Ok(Ending { ledger, decided: bobs, rival: alices, round })
+    Ok(Ending {
+        ledger,
+        decided: bobs,
+        rival: alices,
+        round,
+    })
 }
 
 /// The server with one commit, the clones and the keys.
 fn backstage(play: &Play) -> Result<(), Failure> {
-    play.run(&Cue::git("", &["init", "--quiet", "--bare", super::stage::SERVER]))?;
+    play.run(&Cue::git(
+        "",
+        &["init", "--quiet", "--bare", super::stage::SERVER],
+    ))?;
     for agent in MEMBERS.iter().chain([&LIAR]) {
         clone(play, agent)?;
     }
     for member in MEMBERS {
         play.run(&Cue::quorum("", &["keygen", member, "--dir", "keys"]))?;
     }
-    let member = |name: &str| format!("[[members]]\nname = \"{name}\"\nkey_file = \"keys/{name}.pub\"\n");
+    let member =
+        |name: &str| format!("[[members]]\nname = \"{name}\"\nkey_file = \"keys/{name}.pub\"\n");
     let charter = format!("protect = [\"main\"]\n{}", MEMBERS.map(member).concat());
     write(&play.stage.folder().join("charter.toml"), &charter)?;
     commit(play, "alice", "fetch.txt", "retries = 0\n", "Fetch")?;
-    play.run(&Cue::git("alice", &["push", "--quiet", "origin", "HEAD:main"]))?;
+    play.run(&Cue::git(
+        "alice",
+        &["push", "--quiet", "origin", "HEAD:main"],
+    ))?;
     for agent in MEMBERS.iter().chain([&LIAR]).skip(1) {
         play.run(&Cue::git(agent, &["pull", "--quiet", "origin", "main"]))?;
     }
@@ -120,10 +137,17 @@ fn clone(play: &Play, who: &'static str) -> Result<(), Failure> {
     play.run(&Cue::git("", &args)).map(drop)
 }
 
-fn commit(play: &Play, who: &'static str, file: &str, text: &str, title: &str) -> Result<(), Failure> {
+fn commit(
+    play: &Play,
+    who: &'static str,
+    file: &str,
+    text: &str,
+    title: &str,
+) -> Result<(), Failure> {
     write(&play.stage.folder().join(who).join(file), text)?;
     play.run(&Cue::git(who, &["add", file]))?;
-    play.run(&Cue::git(who, &["commit", "--quiet", "-m", title])).map(drop)
+    play.run(&Cue::git(who, &["commit", "--quiet", "-m", title]))
+        .map(drop)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
@@ -131,16 +155,33 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn found(play: &mut Play) -> Result<EntryId, Failure> {
-    play.step("gate", "The ledger and the gate: from now on main moves by decisions of the members only.")?;
-    let args = ["init", "--charter", "../charter.toml", "--as", "alice", "--key", "../keys/alice"];
-    play.show(&Cue::quorum("alice", &args).prints(&["4 voting members: up to 1 may be faulty, 3 make a quorum"]))?;
+    play.step(
+        "gate",
+        "The ledger and the gate: from now on main moves by decisions of the members only.",
+    )?;
+    let args = [
+        "init",
+        "--charter",
+        "../charter.toml",
+        "--as",
+        "alice",
+        "--key",
+        "../keys/alice",
+    ];
+    play.show(
+        &Cue::quorum("alice", &args)
+            .prints(&["4 voting members: up to 1 may be faulty, 3 make a quorum"]),
+    )?;
     play.show(&Cue::quorum("server", &["install", "--server"]).prints(&["The gate is in place"]))?;
     let status = play.ask("alice", &["status"], "")?;
     let ledger = id(play, status.get("ledger"))?;
     let text = ledger.to_string();
     for member in MEMBERS.iter().skip(1) {
         let key = format!("../keys/{member}");
-        play.run(&Cue::quorum(member, &["join", "--as", member, "--key", &key, "--genesis", &text]))?;
+        play.run(&Cue::quorum(
+            member,
+            &["join", "--as", member, "--key", &key, "--genesis", &text],
+        ))?;
     }
     let numbers = json!([status.get("n"), status.get("f"), status.get("q")]);
     play.fact("n_f_q", numbers.clone(), numbers == json!([4, 1, 3]))?;
@@ -150,7 +191,10 @@ fn found(play: &mut Play) -> Result<EntryId, Failure> {
 fn push_directly(play: &mut Play) -> Result<(), Failure> {
     play.run(&Cue::git("alice", &["switch", "--quiet", "-c", "retry"]))?;
     commit(play, "alice", "fetch.txt", "retries = 3\n", ALICES)?;
-    play.step("direct-push", "A direct push to main is refused: no decision is behind it.")?;
+    play.step(
+        "direct-push",
+        "A direct push to main is refused: no decision is behind it.",
+    )?;
     let cue = Cue::git("alice", &["push", "origin", "HEAD:main"]).fails(1);
     play.show_refused(&cue.prints(&["remote: refs/heads/main:…[NO_PROPOSAL]"]))
 }
@@ -158,14 +202,26 @@ fn push_directly(play: &mut Play) -> Result<(), Failure> {
 fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
     play.run(&Cue::git("bob", &["switch", "--quiet", "-c", "retry"]))?;
     commit(play, "bob", "fetch.txt", "retries = growing\n", BOBS)?;
-    play.step("rivals", "Two rivals for one slot: bob and alice propose at once, neither having seen the other.")?;
-    play.show(&Cue::quorum("bob", &["propose", "-m", BOBS, "--local"]).prints(&[&format!("…{MAIN}…{BOBS}")]))?;
-    play.show(&Cue::quorum("alice", &["propose", "-m", ALICES]).prints(&[&format!("…{MAIN}…{ALICES}")]))?;
+    play.step(
+        "rivals",
+        "Two rivals for one slot: bob and alice propose at once, neither having seen the other.",
+    )?;
+    play.show(
+        &Cue::quorum("bob", &["propose", "-m", BOBS, "--local"])
+            .prints(&[&format!("…{MAIN}…{BOBS}")]),
+    )?;
+    play.show(
+        &Cue::quorum("alice", &["propose", "-m", ALICES]).prints(&[&format!("…{MAIN}…{ALICES}")]),
+    )?;
     play.run(&Cue::quorum("bob", &["sync"]))?;
     play.run(&Cue::quorum("alice", &["sync"]))?;
     let status = play.ask("alice", &["status"], "")?;
     let (alices, bobs) = (titled(play, &status, ALICES)?, titled(play, &status, BOBS)?);
-    let rivals = play.ask("alice", &["status", &alices.to_string()], "/proposal/rivals")?;
+    let rivals = play.ask(
+        "alice",
+        &["status", &alices.to_string()],
+        "/proposal/rivals",
+    )?;
     play.fact("rivals", rivals.clone(), rivals == json!([bobs]))?;
     Ok((alices, bobs))
 }
@@ -181,7 +237,8 @@ fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.show(&Cue::quorum("carol", &review("Tests pass")))?;
     play.show(&Cue::quorum("carol", &["status", &bobs]).prints(&["round 0: prevotes"]))?;
     let round = play.ask("carol", &["status", &bobs], "/rounds/0")?;
-    let expected = json!({cast.alices.to_string(): ["alice"], cast.bobs.to_string(): ["bob", "carol"]});
+    let expected =
+        json!({cast.alices.to_string(): ["alice"], cast.bobs.to_string(): ["bob", "carol"]});
     let prevotes = member(&round, "prevotes");
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
     let precommits = member(&round, "precommits");
@@ -197,11 +254,19 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     std::thread::sleep(std::time::Duration::from_millis(100));
     play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits for…round 1"]))?;
     for member in HONEST {
-        play.until("every honest member has left round 0", |play| has_left_round_0(play, member, cast))?;
+        play.until("every honest member has left round 0", |play| {
+            has_left_round_0(play, member, cast)
+        })?;
     }
     play.fact("left_round_0", json!(HONEST), true)?;
-    let missing = play.ask("carol", &["status", &cast.bobs.to_string()], "/proposal/missing")?;
-    let names_it = missing.as_array().is_some_and(|names| names.contains(&json!(FAULTY)));
+    let missing = play.ask(
+        "carol",
+        &["status", &cast.bobs.to_string()],
+        "/proposal/missing",
+    )?;
+    let names_it = missing
+        .as_array()
+        .is_some_and(|names| names.contains(&json!(FAULTY)));
     play.fact("missing", missing, names_it)
 }
 
@@ -209,21 +274,38 @@ fn has_left_round_0(play: &Play, agent: &'static str, cast: &Cast) -> Result<boo
     let later = |found: &&Value| number(found, "round") > 0;
     let waiting = play.ask(agent, &["sync"], "/waiting")?;
     let rounds = play.ask(agent, &["status", &cast.bobs.to_string()], "/rounds")?;
-    let mut votes = items(&rounds).filter(later).flat_map(|r| [member(r, "prevotes"), member(r, "precommits")]);
+    let mut votes = items(&rounds)
+        .filter(later)
+        .flat_map(|r| [member(r, "prevotes"), member(r, "precommits")]);
     Ok(items(&waiting).any(|w| later(&w)) || votes.any(|v| voters(&v).contains(agent)))
 }
 
 /// Everyone in a map from proposals to members.
 fn voters(votes: &Value) -> BTreeSet<String> {
     let lists = votes.as_object().into_iter().flat_map(|map| map.values());
-    lists.flat_map(items).filter_map(Value::as_str).map(str::to_owned).collect()
+    lists
+        .flat_map(items)
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn forge(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("forgery", "The liar forges carol's approval of alice's proposal; but it has dave's key, not hers.")?;
+    play.step(
+        "forgery",
+        "The liar forges carol's approval of alice's proposal; but it has dave's key, not hers.",
+    )?;
     let hers = cast.liar.look_at_lane(play, "carol")?;
-    let forged = cast.liar.sign(play, "carol", &[&hers], vec![approval(cast.alices)])?;
-    push_lie(play, cast, &forged, "carol", &["remote: …lane/carol:…[BAD_ENTRY]", "remote:…BAD_SIGNATURE"])
+    let forged = cast
+        .liar
+        .sign(play, "carol", &[&hers], vec![approval(cast.alices)])?;
+    push_lie(
+        play,
+        cast,
+        &forged,
+        "carol",
+        &["remote: …lane/carol:…[BAD_ENTRY]", "remote:…BAD_SIGNATURE"],
+    )
 }
 
 fn replay(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
@@ -232,15 +314,43 @@ fn replay(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
         "It replays what others did sign: bob's last entry as dave's, and alice's as her next one. Signed bytes name ledger, member, number and parents; they fit nowhere else.",
     )?;
     let bobs = cast.liar.look_at_lane(play, "bob")?;
-    push_lie(play, cast, &bobs, FAULTY, &["remote: …lane/dave:…[BAD_ENTRY]", "remote:…BAD_LANE"])?;
+    push_lie(
+        play,
+        cast,
+        &bobs,
+        FAULTY,
+        &["remote: …lane/dave:…[BAD_ENTRY]", "remote:…BAD_LANE"],
+    )?;
     let alices = cast.liar.look_at_lane(play, "alice")?;
     let again = cast.liar.transplant(play, &alices, alices.oid)?;
-    push_lie(play, cast, &again, "alice", &["remote: …lane/alice:…[BAD_ENTRY]", "remote:…PARENT_MISMATCH"])
+    push_lie(
+        play,
+        cast,
+        &again,
+        "alice",
+        &[
+            "remote: …lane/alice:…[BAD_ENTRY]",
+            "remote:…PARENT_MISMATCH",
+        ],
+    )
 }
 
-fn push_lie(play: &mut Play, cast: &Cast, lie: &Seen, lane: &str, lines: &[&str]) -> Result<(), Failure> {
-    let name = cast.liar.refs.lane(&crate::cli::identity::parse_name(lane)?);
-    play.show_refused(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", lie.oid)]).fails(1).prints(lines))
+fn push_lie(
+    play: &mut Play,
+    cast: &Cast,
+    lie: &Seen,
+    lane: &str,
+    lines: &[&str],
+) -> Result<(), Failure> {
+    let name = cast
+        .liar
+        .refs
+        .lane(&crate::cli::identity::parse_name(lane)?);
+    play.show_refused(
+        &Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", lie.oid)])
+            .fails(1)
+            .prints(lines),
+    )
 }
 
 fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
@@ -249,18 +359,29 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
         "With dave's key it can lie: prevotes for both rivals, on two branches of dave's lane. The gate takes them and both count, but never for two quorums: honest members prevote once a round.",
     )?;
     let genesis = cast.liar.look(play, &cast.liar.refs.genesis())?;
-    let [a, b, c] = [("alice"), ("bob"), ("carol")].map(|member| cast.liar.look_at_lane(play, member));
+    let [a, b, c] =
+        [("alice"), ("bob"), ("carol")].map(|member| cast.liar.look_at_lane(play, member));
     let (a, b, c) = (a?, b?, c?);
     let says = |proposal| vec![approval(proposal), prevote(proposal)];
     let known = [&genesis, &a, &b, &c];
     let one = cast.liar.sign(play, FAULTY, &known, says(cast.alices))?;
     let other = cast.liar.sign(play, FAULTY, &known, says(cast.bobs))?;
     let both = cast.liar.sign(play, FAULTY, &[&one, &other], Vec::new())?;
-    let name = cast.liar.refs.lane(&crate::cli::identity::parse_name(FAULTY)?);
-    play.show(&Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", both.oid)]))?;
+    let name = cast
+        .liar
+        .refs
+        .lane(&crate::cli::identity::parse_name(FAULTY)?);
+    play.show(&Cue::git(
+        LIAR,
+        &["push", "origin", &format!("{}:{name}", both.oid)],
+    ))?;
     play.run(&Cue::quorum("bob", &["sync"]))?;
     play.show(&Cue::quorum("bob", &["status", &cast.bobs.short()]).prints(&["round 0: prevotes"]))?;
-    let prevotes = play.ask("bob", &["status", &cast.bobs.to_string()], "/rounds/0/prevotes")?;
+    let prevotes = play.ask(
+        "bob",
+        &["status", &cast.bobs.to_string()],
+        "/rounds/0/prevotes",
+    )?;
     let expected = json!({cast.alices.to_string(): ["alice", FAULTY], cast.bobs.to_string(): ["bob", "carol", FAULTY]});
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
     play.fact("entries", json!([one.id, other.id, both.id]), true)
@@ -284,32 +405,63 @@ fn decide(play: &mut Play, cast: &Cast) -> Result<u64, Failure> {
     play.show(&Cue::quorum("alice", &["status", &cast.bobs.short()]).prints(&[&title, &votes]))?;
     play.fact("decided", json!(cast.bobs), true)?;
     play.fact("round", json!(round), round > 0)?;
-    let by: BTreeSet<_> =
-        member(&found, "precommits").as_object().into_iter().flat_map(|map| map.keys().cloned()).collect();
-    play.fact("precommits", json!(by), by.iter().all(|m| HONEST.contains(&m.as_str())) && by.len() == 3)?;
+    let by: BTreeSet<_> = member(&found, "precommits")
+        .as_object()
+        .into_iter()
+        .flat_map(|map| map.keys().cloned())
+        .collect();
+    play.fact(
+        "precommits",
+        json!(by),
+        by.iter().all(|m| HONEST.contains(&m.as_str())) && by.len() == 3,
+    )?;
     let rival = play.ask("alice", &["status", &cast.alices.to_string()], "/state")?;
-    play.fact("rival", rival.clone(), rival == "superseded").map(|()| round)
+    play.fact("rival", rival.clone(), rival == "superseded")
+        .map(|()| round)
 }
 
 fn convict(play: &mut Play) -> Result<(), Failure> {
-    play.step("evidence", "The two votes convict their author: the signed pair stays in the ledger for all to check.")?;
+    play.step(
+        "evidence",
+        "The two votes convict their author: the signed pair stays in the ledger for all to check.",
+    )?;
     play.run(&Cue::quorum("carol", &["sync"]))?;
     play.show(&Cue::quorum("carol", &["status"]).prints(&["equivocation (rule 7 (i))"]))?;
     let evidence = play.ask("carol", &["status"], "/evidence")?;
-    play.fact("convicted", json!(convicted(&evidence)), convicted(&evidence) == BTreeSet::from([FAULTY.to_owned()]))?;
-    let rules: BTreeSet<_> =
-        items(&evidence).map(|e| member(e, "rule")).filter_map(|rule| rule.as_str().map(str::to_owned)).collect();
-    play.fact("rules", json!(rules), rules == BTreeSet::from(["equivocation".to_owned()]))?;
+    play.fact(
+        "convicted",
+        json!(convicted(&evidence)),
+        convicted(&evidence) == BTreeSet::from([FAULTY.to_owned()]),
+    )?;
+    let rules: BTreeSet<_> = items(&evidence)
+        .map(|e| member(e, "rule"))
+        .filter_map(|rule| rule.as_str().map(str::to_owned))
+        .collect();
+    play.fact(
+        "rules",
+        json!(rules),
+        rules == BTreeSet::from(["equivocation".to_owned()]),
+    )?;
     let signed = fs::read_dir(play.stage.state(FAULTY)).map_or(0, Iterator::count);
-    play.fact("ledgers_in_which_daves_own_agent_signed", json!(signed), signed == 0)
+    play.fact(
+        "ledgers_in_which_daves_own_agent_signed",
+        json!(signed),
+        signed == 0,
+    )
 }
 
 fn convicted(evidence: &Value) -> BTreeSet<String> {
-    items(evidence).map(|e| member(e, "member")).filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    items(evidence)
+        .map(|e| member(e, "member"))
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn land(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("landing", "The decision lands: whoever pushes it, the gate lets it through.")?;
+    play.step(
+        "landing",
+        "The decision lands: whoever pushes it, the gate lets it through.",
+    )?;
     play.show(&Cue::quorum("alice", &["land"]).prints(&["refs/heads/main is now"]))?;
     let to = play.ask("alice", &["show", &cast.bobs.to_string()], "/proposal/to")?;
     let main = play.server_refs()?.get(MAIN).cloned().unwrap_or_default();
@@ -317,14 +469,20 @@ fn land(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 }
 
 fn push_rival(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("rival-refused", "The rival is refused from now on, even with force.")?;
+    play.step(
+        "rival-refused",
+        "The rival is refused from now on, even with force.",
+    )?;
     let cue = Cue::git("alice", &["push", "--force", "origin", "retry:main"]).fails(1);
     let rivals = format!("remote:…{}…{}", cast.alices.short(), cast.bobs.short());
     play.show_refused(&cue.prints(&["remote: refs/heads/main:…[SUPERSEDED]", &rivals]))
 }
 
 fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
-    play.step("verify", "Anyone checks all of it, offline, from a fresh clone and the ledger id.")?;
+    play.step(
+        "verify",
+        "Anyone checks all of it, offline, from a fresh clone and the ledger id.",
+    )?;
     let (server, ledger) = (play.server_path(), cast.ledger.to_string());
     play.show(&Cue::git("", &["clone", "--quiet", &server, READER]))?;
     play.show(&Cue::quorum(READER, &["join", "--genesis", &ledger]))?;
@@ -337,7 +495,11 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let backed = items(&member(&found, "refs")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
     let members = convicted(&member(&found, "evidence"));
-    play.fact("convicted", json!(members), members == BTreeSet::from([FAULTY.to_owned()]))
+    play.fact(
+        "convicted",
+        json!(members),
+        members == BTreeSet::from([FAULTY.to_owned()]),
+    )
 }
 
 /// What an object has under a name; null for nothing.
@@ -356,7 +518,8 @@ fn number(object: &Value, name: &str) -> u64 {
 
 fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
     let text = value.and_then(Value::as_str).unwrap_or_default();
-    text.parse().map_err(|e: crate::id::IdError| play.wrong(&e.to_string()))
+    text.parse()
+        .map_err(|e: crate::id::IdError| play.wrong(&e.to_string()))
 }
 
 fn titled(play: &Play, status: &Value, title: &str) -> Result<EntryId, Failure> {

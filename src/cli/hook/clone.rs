@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{Answer, Exit, Failure, Outcome};
 use crate::gate::Refusal;
-use crate::gate::clone::{StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates};
+use crate::gate::clone::{
+    StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates,
+};
 use crate::repo::Repo;
 
 pub fn reference_transaction() -> Answer {
@@ -17,7 +19,11 @@ pub fn pre_merge_commit() -> Answer {
 }
 
 pub fn pre_push(args: &[std::ffi::OsString]) -> Answer {
-    let arg = |place: usize| args.get(place).map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
+    let arg = |place: usize| {
+        args.get(place)
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
     let pushed = pushes(&input()?).map_err(strange)?;
     verdict(judge_push(&repo()?, (&arg(0), &arg(1)), &pushed))
 }
@@ -46,9 +52,19 @@ fn strange(line: StrangeLine) -> Failure {
 fn verdict(judged: Result<(), Refusal>) -> Answer {
     match judged {
         Ok(()) => Outcome::new((), ""),
-        Err(Refusal { code, reason, help, next }) => {
-            let lines: Vec<_> = [help, next].into_iter().filter(|text| !text.is_empty()).collect();
-            Err(Failure::new(code.code(), reason).exit(Exit::No).hint(lines.join("\n")))
+        Err(Refusal {
+            code,
+            reason,
+            help,
+            next,
+        }) => {
+            let lines: Vec<_> = [help, next]
+                .into_iter()
+                .filter(|text| !text.is_empty())
+                .collect();
+            Err(Failure::new(code.code(), reason)
+                .exit(Exit::No)
+                .hint(lines.join("\n")))
         }
     }
 }

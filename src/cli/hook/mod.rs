@@ -14,7 +14,11 @@ pub struct HookArgs {
     #[arg(value_name = "NAME")]
     name: String,
     /// The arguments that Git gave it.
-    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "ARG",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     args: Vec<OsString>,
 }
 
@@ -26,6 +30,9 @@ pub fn run(args: HookArgs) -> Answer {
         "reference-transaction" => clone::reference_transaction(),
         "pre-merge-commit" => clone::pre_merge_commit(),
         "pre-push" => clone::pre_push(&args.args),
-        name => Err(Failure::new("UNKNOWN_HOOK", format!("{name} is no hook of git-quorum"))),
+        name => Err(Failure::new(
+            "UNKNOWN_HOOK",
+            format!("{name} is no hook of git-quorum"),
+        )),
     }
 }

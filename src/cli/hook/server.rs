@@ -27,7 +27,8 @@ pub fn proc_receive() -> Answer {
     let git_dir = git_dir();
     let mut input = BufReader::new(std::io::stdin().lock());
     let mut output = BufWriter::new(std::io::stdout().lock());
-    let says = converse(&mut input, &mut output, |push| rule(&git_dir, push)).map_err(unavailable)?;
+    let says =
+        converse(&mut input, &mut output, |push| rule(&git_dir, push)).map_err(unavailable)?;
     tell(&says);
     Outcome::new((), "")
 }

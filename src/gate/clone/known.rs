@@ -24,21 +24,39 @@ impl Known {
     pub(super) fn read(repo: &Repo) -> Result<Known, Refusal> {
         let stale = list::stale_since(repo);
         let loaded = load_with_incoming(repo, pinned(repo)?).map_err(|error| unusable(&error))?;
-        let in_force = loaded.tally.dag().charter(loaded.tally.charter_in_force()).map(|node| node.charter.clone());
-        let charter = in_force.ok_or_else(|| unavailable("the charter in force is not known", "git quorum sync"))?;
+        let in_force = loaded
+            .tally
+            .dag()
+            .charter(loaded.tally.charter_in_force())
+            .map(|node| node.charter.clone());
+        let charter = in_force
+            .ok_or_else(|| unavailable("the charter in force is not known", "git quorum sync"))?;
         let written = list::write_protected(repo, &charter).and_then(|_| match stale {
             Some(since) => list::unmark(repo, since),
             None => Ok(()),
         });
-        let cannot = |error| unavailable(format!("the list of protected refs cannot be written: {error}"), "try again");
+        let cannot = |error| {
+            unavailable(
+                format!("the list of protected refs cannot be written: {error}"),
+                "try again",
+            )
+        };
         written.map_err(cannot)?;
         Ok(Known { loaded, charter })
     }
 
     /// What the remote was seen to hold under this name, by a plain fetch or by an exchange.
-    pub(super) fn seen(&self, remote: &str, name: &str, values: &BTreeMap<String, Oid>) -> Vec<Oid> {
+    pub(super) fn seen(
+        &self,
+        remote: &str,
+        name: &str,
+        values: &BTreeMap<String, Oid>,
+    ) -> Vec<Oid> {
         let fetched = tracking(remote, name).and_then(|name| values.get(&name));
-        let exchanged = self.loaded.tips.get(&self.loaded.refs.incoming(remote, name));
+        let exchanged = self
+            .loaded
+            .tips
+            .get(&self.loaded.refs.incoming(remote, name));
         fetched.into_iter().chain(exchanged).copied().collect()
     }
 
@@ -102,36 +120,59 @@ pub(super) fn remote(repo: &Repo) -> Result<String, Refusal> {
         Ok(None) => repo.default_remote(),
         configured => configured,
     };
-    Ok(named.map_err(|error| unreadable(&error))?.unwrap_or_else(|| "origin".to_owned()))
+    Ok(named
+        .map_err(|error| unreadable(&error))?
+        .unwrap_or_else(|| "origin".to_owned()))
 }
 
 /// Where a fetch from a remote puts a branch.
 pub(super) fn tracking(remote: &str, name: &str) -> Option<String> {
-    name.strip_prefix("refs/heads/").map(|branch| format!("refs/remotes/{remote}/{branch}"))
+    name.strip_prefix("refs/heads/")
+        .map(|branch| format!("refs/remotes/{remote}/{branch}"))
 }
 
 /// The values here of these refs.
-pub(super) fn values(repo: &Repo, names: &BTreeSet<String>) -> Result<BTreeMap<String, Oid>, Refusal> {
-    repo.list_at_least(names.iter().map(String::as_str)).map_err(|error| unreadable(&error))
+pub(super) fn values(
+    repo: &Repo,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Oid>, Refusal> {
+    repo.list_at_least(names.iter().map(String::as_str))
+        .map_err(|error| unreadable(&error))
 }
 
 fn pinned(repo: &Repo) -> Result<EntryId, Refusal> {
-    let text = repo.config(LEDGER_KEY).map_err(|error| unreadable(&error))?;
+    let text = repo
+        .config(LEDGER_KEY)
+        .map_err(|error| unreadable(&error))?;
     let pinned = text.and_then(|text| text.parse().ok());
-    pinned
-        .ok_or_else(|| unavailable(format!("no ledger is pinned here ({LEDGER_KEY})"), "git quorum join --genesis ID"))
+    pinned.ok_or_else(|| {
+        unavailable(
+            format!("no ledger is pinned here ({LEDGER_KEY})"),
+            "git quorum join --genesis ID",
+        )
+    })
 }
 
 fn unusable(error: &LoadError) -> Refusal {
     match error {
-        LoadError::UpgradeNeeded(_) => {
-            Refusal::new(RefusalCode::UpgradeNeeded, error.to_string(), "install a newer git-quorum")
+        LoadError::UpgradeNeeded(_) => Refusal::new(
+            RefusalCode::UpgradeNeeded,
+            error.to_string(),
+            "install a newer git-quorum",
+        ),
+        LoadError::NoLedger => {
+            unavailable("the ledger that is pinned is not here", "git quorum join")
         }
-        LoadError::NoLedger => unavailable("the ledger that is pinned is not here", "git quorum join"),
-        _ => unavailable(error.to_string(), "git quorum status tells more; git quorum sync fetches what is missing"),
+        _ => unavailable(
+            error.to_string(),
+            "git quorum status tells more; git quorum sync fetches what is missing",
+        ),
     }
 }
 
 pub(super) fn unreadable(error: &RepoError) -> Refusal {
-    unavailable(error.to_string(), "git fsck tells whether the repository is whole")
+    unavailable(
+        error.to_string(),
+        "git fsck tells whether the repository is whole",
+    )
 }

@@ -23,7 +23,10 @@ fn mark(repo: &Repo) -> PathBuf {
 
 /// The list of these patterns.
 pub fn lines_of(patterns: &[RefPattern]) -> String {
-    patterns.iter().map(|pattern| format!("{pattern}\n")).collect()
+    patterns
+        .iter()
+        .map(|pattern| format!("{pattern}\n"))
+        .collect()
 }
 
 /// Writes the list of what this charter protects, whole or not at all; says whether it had to.
@@ -43,13 +46,18 @@ pub fn write_protected(repo: &Repo, charter: &Charter) -> io::Result<bool> {
 /// The list; none if it is not there, or is none.
 pub(super) fn read(repo: &Repo) -> Option<Vec<RefPattern>> {
     let text = fs::read_to_string(folder(repo).join("protected")).ok()?;
-    let patterns: Vec<_> = text.lines().map(|line| line.parse().ok()).collect::<Option<_>>()?;
+    let patterns: Vec<_> = text
+        .lines()
+        .map(|line| line.parse().ok())
+        .collect::<Option<_>>()?;
     (!patterns.is_empty()).then_some(patterns)
 }
 
 /// When entries came last since the list was written, if any did.
 pub(super) fn stale_since(repo: &Repo) -> Option<SystemTime> {
-    fs::metadata(mark(repo)).and_then(|meta| meta.modified()).ok()
+    fs::metadata(mark(repo))
+        .and_then(|meta| meta.modified())
+        .ok()
 }
 
 /// Takes the mark away that was seen before the ledger was read, unless others may have to be told by it.

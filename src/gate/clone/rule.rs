@@ -8,7 +8,9 @@ pub fn allows(chain: &[Step], seen: &[Oid], current: Option<Oid>, new: Option<Oi
     if new == current {
         return true;
     }
-    let Some(first) = chain.first() else { return new.is_some_and(|new| seen.contains(&new)) };
+    let Some(first) = chain.first() else {
+        return new.is_some_and(|new| seen.contains(&new));
+    };
     let behind = landed(chain, current);
     let goes_forward = chain.iter().skip(behind).any(|step| step.to == new);
     goes_forward || (behind == 0 && new == first.from)
@@ -36,9 +38,17 @@ mod tests {
 
     fn check(chain: &[Step]) {
         for (current, new) in (0..4).flat_map(|a| (0..4).map(move |b| (value(a), value(b)))) {
-            for seen in [vec![], vec![Oid::new([2; 20])], vec![Oid::new([1; 20]), Oid::new([3; 20])]] {
+            for seen in [
+                vec![],
+                vec![Oid::new([2; 20])],
+                vec![Oid::new([1; 20]), Oid::new([3; 20])],
+            ] {
                 let expected = worded(chain, &seen, current, new);
-                assert_eq!(allows(chain, &seen, current, new), expected, "{chain:?} {seen:?} {current:?} {new:?}");
+                assert_eq!(
+                    allows(chain, &seen, current, new),
+                    expected,
+                    "{chain:?} {seen:?} {current:?} {new:?}"
+                );
             }
         }
     }
@@ -49,7 +59,10 @@ mod tests {
             return;
         }
         for (from, to) in (0..4).flat_map(|from| (0..4).map(move |to| (from, to))) {
-            chain.push(Step { from: value(from), to: value(to) });
+            chain.push(Step {
+                from: value(from),
+                to: value(to),
+            });
             grow(chain);
             chain.pop();
         }
@@ -62,17 +75,33 @@ mod tests {
 
     #[test]
     fn forward_from_anywhere_and_never_back() {
-        let step = |from, to| Step { from: value(from), to: value(to) };
+        let step = |from, to| Step {
+            from: value(from),
+            to: value(to),
+        };
         let chain = [step(1, 2), step(2, 3)];
-        let allowed = |current, new| allows(&chain, &[Oid::new([4; 20])], value(current), value(new));
-        assert!(allowed(1, 2) && allowed(1, 3) && allowed(2, 3), "forward, several at once");
-        assert!(allowed(0, 1) && allowed(0, 2) && allowed(0, 3), "created, also stale");
+        let allowed =
+            |current, new| allows(&chain, &[Oid::new([4; 20])], value(current), value(new));
+        assert!(
+            allowed(1, 2) && allowed(1, 3) && allowed(2, 3),
+            "forward, several at once"
+        );
+        assert!(
+            allowed(0, 1) && allowed(0, 2) && allowed(0, 3),
+            "created, also stale"
+        );
         assert!(allowed(9, 3) && allowed(9, 1), "repaired");
-        assert!(!allowed(3, 2) && !allowed(2, 1) && !allowed(3, 1), "never back");
+        assert!(
+            !allowed(3, 2) && !allowed(2, 1) && !allowed(3, 1),
+            "never back"
+        );
         assert!(
             !allowed(1, 4) && !allowed(3, 4) && !allowed(3, 9),
             "what is seen counts only before the first decision"
         );
-        assert!(!allowed(1, 0) && !allowed(3, 0) && !allowed(9, 0), "never deleted");
+        assert!(
+            !allowed(1, 0) && !allowed(3, 0) && !allowed(9, 0),
+            "never deleted"
+        );
     }
 }

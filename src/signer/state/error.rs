@@ -45,7 +45,9 @@ pub enum StateError {
         problem: String,
     },
     /// A record that contradicts itself.
-    #[error("the entry to record contradicts itself: {0}; it was not recorded and must not be published")]
+    #[error(
+        "the entry to record contradicts itself: {0}; it was not recorded and must not be published"
+    )]
     Inconsistent(String),
     /// A record that is not newer than the last one.
     #[error(

@@ -59,11 +59,22 @@ impl Log {
             Ok((file, len))
         };
         let (file, len) = opened().map_err(StateError::io("open", path))?;
-        let mut log = Self { path: path.to_owned(), file, len, last: None, unknown: false };
+        let mut log = Self {
+            path: path.to_owned(),
+            file,
+            len,
+            last: None,
+            unknown: false,
+        };
         let repair = log.repair()?;
         let (start, window) = log.window()?;
         let skipped = start_of_last(CHECKED, &window);
-        log.last = log.parse_all(start + skipped as u64, window.get(skipped..).unwrap_or_default())?.pop();
+        log.last = log
+            .parse_all(
+                start + skipped as u64,
+                window.get(skipped..).unwrap_or_default(),
+            )?
+            .pop();
         Ok((log, repair))
     }
 
@@ -81,8 +92,16 @@ impl Log {
     pub(super) fn append(&mut self, record: &SignedRecord) -> Result<(), StateError> {
         check(record).map_err(StateError::Inconsistent)?;
         self.check_unchanged()?;
-        if let Some(last) = self.last().map(|last| last.seq).filter(|last| record.seq <= *last) {
-            return Err(StateError::NotNewer { path: self.path.clone(), seq: record.seq, last });
+        if let Some(last) = self
+            .last()
+            .map(|last| last.seq)
+            .filter(|last| record.seq <= *last)
+        {
+            return Err(StateError::NotNewer {
+                path: self.path.clone(),
+                seq: record.seq,
+                last,
+            });
         }
         let line = encode(record).map_err(|error| StateError::Inconsistent(error.to_string()))?;
         let written = append_whole(&mut self.file, self.len, &line);
@@ -98,7 +117,10 @@ impl Log {
     /// Cuts off or completes a last line without its newline.
     fn repair(&mut self) -> Result<Option<Repair>, StateError> {
         let (start, window) = self.window()?;
-        let whole = window.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = window
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         let tail = window.get(whole..).unwrap_or_default();
         let from = start + whole as u64;
         if tail.is_empty() {
@@ -139,7 +161,8 @@ impl Log {
             let mut file = &self.file;
             file.seek(SeekFrom::Start(start))?;
             let mut bytes = Vec::new();
-            file.take(self.len.saturating_sub(start)).read_to_end(&mut bytes)?;
+            file.take(self.len.saturating_sub(start))
+                .read_to_end(&mut bytes)?;
             Ok(bytes)
         };
         read().map_err(StateError::io("read", &self.path))
@@ -164,18 +187,35 @@ impl Log {
 
     /// That nobody wrote behind the lock.
     fn check_unchanged(&self) -> Result<(), StateError> {
-        let changed = |problem| StateError::Changed { path: self.path.clone(), problem };
+        let changed = |problem| StateError::Changed {
+            path: self.path.clone(),
+            problem,
+        };
         if self.unknown {
-            return Err(changed("an earlier write failed and could not be taken back"));
+            return Err(changed(
+                "an earlier write failed and could not be taken back",
+            ));
         }
-        let now = self.file.metadata().map_err(StateError::io("look at", &self.path))?.len();
-        if now == self.len { Ok(()) } else { Err(changed("its length is another one")) }
+        let now = self
+            .file
+            .metadata()
+            .map_err(StateError::io("look at", &self.path))?
+            .len();
+        if now == self.len {
+            Ok(())
+        } else {
+            Err(changed("its length is another one"))
+        }
     }
 
     /// The error for the line that begins at `offset`.
     fn corrupt(&self, offset: u64, problem: String) -> StateError {
         let line = self.lines_before(offset).unwrap_or_default() + 1;
-        StateError::Corrupt { path: self.path.clone(), line, problem }
+        StateError::Corrupt {
+            path: self.path.clone(),
+            line,
+            problem,
+        }
     }
 
     /// Counted only when there is an error to report: it reads all of the log.
@@ -193,7 +233,12 @@ impl Log {
 
 /// Where the last `count` lines begin.
 fn start_of_last(count: usize, bytes: &[u8]) -> usize {
-    let ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let ends = bytes
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1);
     ends.skip(1).nth(count - 1).unwrap_or(0)
 }
 
@@ -201,11 +246,17 @@ fn start_of_last(count: usize, bytes: &[u8]) -> usize {
 /// also finds any bit that was flipped in them since.
 fn check(record: &SignedRecord) -> Result<(), String> {
     if record.raw.len() > MAX_RAW {
-        return Err(format!("its {} bytes are more than {MAX_RAW}", record.raw.len()));
+        return Err(format!(
+            "its {} bytes are more than {MAX_RAW}",
+            record.raw.len()
+        ));
     }
     let signed = signed_bytes(&record.raw).ok_or("its bytes are no commit with one signature")?;
     if EntryId::of(&signed) != record.id {
-        return Err(format!("its id {} is not that of its bytes", record.id.short()));
+        return Err(format!(
+            "its id {} is not that of its bytes",
+            record.id.short()
+        ));
     }
     Ok(())
 }
@@ -227,19 +278,41 @@ fn signed_bytes(raw: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn parse(line: &[u8]) -> Result<SignedRecord, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| format!("no record ({error})"))?;
+    let line: Line =
+        serde_json::from_slice(line).map_err(|error| format!("no record ({error})"))?;
     if line.v != VERSION {
-        return Err(format!("format version {} is not known, use a newer git-quorum", line.v));
+        return Err(format!(
+            "format version {} is not known, use a newer git-quorum",
+            line.v
+        ));
     }
-    let raw = STANDARD.decode(&line.raw).map_err(|error| format!("no base64 ({error})"))?;
-    let record = SignedRecord { seq: line.seq, id: line.id, oid: line.oid, raw };
+    let raw = STANDARD
+        .decode(&line.raw)
+        .map_err(|error| format!("no base64 ({error})"))?;
+    let record = SignedRecord {
+        seq: line.seq,
+        id: line.id,
+        oid: line.oid,
+        raw,
+    };
     check(&record)?;
     Ok(record)
 }
 
 fn encode(record: &SignedRecord) -> serde_json::Result<Vec<u8>> {
-    let SignedRecord { seq, id, oid, ref raw } = *record;
-    let mut line = serde_json::to_vec(&Line { v: VERSION, seq, id, oid, raw: STANDARD.encode(raw) })?;
+    let SignedRecord {
+        seq,
+        id,
+        oid,
+        ref raw,
+    } = *record;
+    let mut line = serde_json::to_vec(&Line {
+        v: VERSION,
+        seq,
+        id,
+        oid,
+        raw: STANDARD.encode(raw),
+    })?;
     line.push(b'\n');
     Ok(line)
 }
@@ -281,8 +354,10 @@ pub(super) struct Failed {
 /// Appends `line` at `len` and makes it durable. If either fails, the old length is restored:
 /// after a failed sync, too, what is on disk is anybody's guess.
 pub(super) fn append_whole(sink: &mut impl Sink, len: u64, line: &[u8]) -> Result<(), Failed> {
-    sink.write_at(len, line).and_then(|()| sink.sync()).map_err(|error| {
-        let undone = sink.cut(len).and_then(|()| sink.sync()).is_ok();
-        Failed { error, undone }
-    })
+    sink.write_at(len, line)
+        .and_then(|()| sink.sync())
+        .map_err(|error| {
+            let undone = sink.cut(len).and_then(|()| sink.sync()).is_ok();
+            Failed { error, undone }
+        })
 }

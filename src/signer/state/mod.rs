@@ -67,7 +67,12 @@ impl SignState {
     /// # Errors
     /// When another process keeps the lock, the log is damaged, or a file cannot be used. Then
     /// nothing must be signed.
-    pub fn open(root: &Path, ledger: EntryId, public: [u8; 32], wait: Duration) -> Result<Self, StateError> {
+    pub fn open(
+        root: &Path,
+        ledger: EntryId,
+        public: [u8; 32],
+        wait: Duration,
+    ) -> Result<Self, StateError> {
         let dir = root.join(dir_name(ledger, public));
         private_fs::create_dir(&dir).map_err(StateError::io("make the directory", &dir))?;
         private_fs::close_dir(&dir).map_err(StateError::io("close to others", &dir))?;
@@ -76,7 +81,11 @@ impl SignState {
         fault::point("state.locked");
         let (log, repair) = Log::open(&dir.join("signed.log"))?;
         sync_dirs(&dir, root)?;
-        Ok(Self { log, repair, _lock: lock })
+        Ok(Self {
+            log,
+            repair,
+            _lock: lock,
+        })
     }
 
     /// Where sign states are kept: `$GIT_QUORUM_STATE`, else `$XDG_STATE_HOME/git-quorum`, else
@@ -120,7 +129,11 @@ impl SignState {
 /// names are alike.
 fn dir_name(ledger: EntryId, public: [u8; 32]) -> String {
     let first_16 = |hex: String| hex.chars().take(16).collect::<String>();
-    format!("{}-{}", first_16(ledger.to_string()), first_16(Digest::of(&public).to_string()))
+    format!(
+        "{}-{}",
+        first_16(ledger.to_string()),
+        first_16(Digest::of(&public).to_string())
+    )
 }
 
 /// A lock that is held. It is let go in so many words: to close the file is not enough while a
@@ -140,15 +153,19 @@ impl Drop for Lock {
 fn lock(path: &Path, wait: Duration) -> Result<Lock, StateError> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
-    let file =
-        private_fs::with_mode(options, private_fs::OWNER_ONLY).open(path).map_err(StateError::io("open", path))?;
+    let file = private_fs::with_mode(options, private_fs::OWNER_ONLY)
+        .open(path)
+        .map_err(StateError::io("open", path))?;
     let start = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Lock(file)),
             Err(TryLockError::Error(error)) => return Err(StateError::io("lock", path)(error)),
             Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
-                return Err(StateError::Busy { path: path.to_owned(), waited: wait });
+                return Err(StateError::Busy {
+                    path: path.to_owned(),
+                    waited: wait,
+                });
             }
             Err(TryLockError::WouldBlock) => thread::sleep(RETRY.min(wait)),
         }
@@ -169,7 +186,11 @@ fn sync_dirs(dir: &Path, root: &Path) -> Result<(), StateError> {
 }
 
 fn root_from(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StateError> {
-    let set = |name| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name| {
+        var(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     if let Some(root) = set("GIT_QUORUM_STATE") {
         return absolute("GIT_QUORUM_STATE", root);
     }
@@ -183,7 +204,11 @@ fn root_from(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StateErr
 
 /// A relative path would be another state in every folder, and so none.
 fn absolute(name: &'static str, path: PathBuf) -> Result<PathBuf, StateError> {
-    if path.is_absolute() { Ok(path) } else { Err(StateError::RelativeRoot { name, path }) }
+    if path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(StateError::RelativeRoot { name, path })
+    }
 }
 
 #[cfg(test)]

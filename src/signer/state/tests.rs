@@ -17,7 +17,12 @@ fn record(seq: u64) -> SignedRecord {
     let message = "\nprevote\n\ngpgsig in the message is text\n";
     let id = EntryId::of(format!("{headers}{message}").as_bytes());
     let raw = format!("{headers}{signature}{message}").into_bytes();
-    SignedRecord { seq, id, oid: Oid::new([seq as u8; 20]), raw }
+    SignedRecord {
+        seq,
+        id,
+        oid: Oid::new([seq as u8; 20]),
+        raw,
+    }
 }
 
 fn line(record: &SignedRecord) -> String {
@@ -68,7 +73,10 @@ fn what_is_recorded_is_there_after_opening_again() {
         assert_eq!(state.last(), Some(&record(seq)));
     }
     drop(state);
-    assert_eq!(place.text(), [1, 2, 9].map(|seq| line(&record(seq))).concat());
+    assert_eq!(
+        place.text(),
+        [1, 2, 9].map(|seq| line(&record(seq))).concat()
+    );
     let state = place.open().unwrap();
     assert_eq!(state.repair(), None);
     assert_eq!(state.records().unwrap(), [1, 2, 9].map(record));
@@ -81,7 +89,10 @@ fn a_number_that_was_signed_is_never_signed_again() {
     state.record(&record(5)).unwrap();
     for seq in [5, 4, 0] {
         let refused = state.record(&record(seq));
-        assert!(matches!(refused, Err(StateError::NotNewer { last: 5, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(StateError::NotNewer { last: 5, .. })),
+            "{refused:?}"
+        );
     }
     assert_eq!(place.text(), line(&record(5)));
 }
@@ -89,13 +100,25 @@ fn a_number_that_was_signed_is_never_signed_again() {
 #[test]
 fn a_record_that_contradicts_itself_is_refused() {
     let mut state = Place::new().open().unwrap();
-    let other_id = SignedRecord { id: LEDGER, ..record(1) };
-    let unsigned = SignedRecord { raw: b"tree x\n\ngpgsig x\n".to_vec(), ..record(1) };
+    let other_id = SignedRecord {
+        id: LEDGER,
+        ..record(1)
+    };
+    let unsigned = SignedRecord {
+        raw: b"tree x\n\ngpgsig x\n".to_vec(),
+        ..record(1)
+    };
     let mut flipped = record(1);
     flipped.raw[6] ^= 1;
-    let large = SignedRecord { raw: vec![b'x'; MAX_RAW + 1], ..record(1) };
+    let large = SignedRecord {
+        raw: vec![b'x'; MAX_RAW + 1],
+        ..record(1)
+    };
     for bad in [other_id, unsigned, flipped, large] {
-        assert!(matches!(state.record(&bad), Err(StateError::Inconsistent(_))));
+        assert!(matches!(
+            state.record(&bad),
+            Err(StateError::Inconsistent(_))
+        ));
     }
     assert_eq!(state.last(), None);
 }
@@ -133,7 +156,10 @@ fn a_whole_record_without_its_newline_is_remembered() {
     let mut state = place.open().unwrap();
     assert_eq!(state.repair(), Some(Repair::Kept));
     assert_eq!(state.last(), Some(&record(3)));
-    assert!(matches!(state.record(&record(3)), Err(StateError::NotNewer { .. })));
+    assert!(matches!(
+        state.record(&record(3)),
+        Err(StateError::NotNewer { .. })
+    ));
     drop(state);
     assert_eq!(place.open().unwrap().repair(), None);
 }
@@ -146,8 +172,14 @@ fn check_corrupt(number: usize, bad: &str) {
     let before = place.text();
     let error = place.open().unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, StateError::Corrupt { line, .. } if line == number as u64), "{text}");
-    assert!(text.contains("signed.log") && text.contains("restore"), "{text}");
+    assert!(
+        matches!(error, StateError::Corrupt { line, .. } if line == number as u64),
+        "{text}"
+    );
+    assert!(
+        text.contains("signed.log") && text.contains("restore"),
+        "{text}"
+    );
     assert_eq!(place.text(), before);
 }
 
@@ -156,10 +188,20 @@ fn a_corrupt_line_anywhere_refuses_and_stays_as_it_is() {
     let good = line(&record(2));
     let raw_at = good.find("\"raw\":\"").unwrap() + 20;
     let mut flipped = good.clone();
-    let other = if &good[raw_at..=raw_at] == "A" { "B" } else { "A" };
+    let other = if &good[raw_at..=raw_at] == "A" {
+        "B"
+    } else {
+        "A"
+    };
     flipped.replace_range(raw_at..=raw_at, other);
     for number in 1..=3 {
-        for bad in ["\n", "{}\n", "garbage\n", &flipped, &good.replace("\"v\":1", "\"v\":2")] {
+        for bad in [
+            "\n",
+            "{}\n",
+            "garbage\n",
+            &flipped,
+            &good.replace("\"v\":1", "\"v\":2"),
+        ] {
             check_corrupt(number, bad);
         }
         check_corrupt(number, &good.replace("\"v\":1", "\"v\":1,\"x\":1"));
@@ -191,7 +233,10 @@ fn the_largest_record_goes_in_and_comes_out() {
     state.record(&large).unwrap();
     state.record(&record(3)).unwrap();
     drop(state);
-    assert_eq!(place.open().unwrap().records().unwrap(), [record(1), large, record(3)]);
+    assert_eq!(
+        place.open().unwrap().records().unwrap(),
+        [record(1), large, record(3)]
+    );
 }
 
 #[test]
@@ -204,7 +249,10 @@ fn the_last_of_thousands_is_found_from_the_tail_alone() {
     state.record(&record(5001)).unwrap();
     assert_eq!(state.last(), Some(&record(5001)));
     let all = state.records();
-    assert!(matches!(all, Err(StateError::Corrupt { line: 3, .. })), "{all:?}");
+    assert!(
+        matches!(all, Err(StateError::Corrupt { line: 3, .. })),
+        "{all:?}"
+    );
 }
 
 #[test]
@@ -216,7 +264,12 @@ fn a_second_handle_waits_and_then_says_who_is_in_the_way() {
     let start = Instant::now();
     let error = open(100).unwrap_err();
     assert!(start.elapsed() >= Duration::from_millis(100));
-    assert!(error.to_string().contains("another git-quorum of this member is running"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("another git-quorum of this member is running"),
+        "{error}"
+    );
     // Another key, and another ledger, are other states.
     assert!(SignState::open(&root, LEDGER, [2; 32], Duration::ZERO).is_ok());
     assert!(SignState::open(&root, EntryId::new([3; 32]), PUBLIC, Duration::ZERO).is_ok());
@@ -235,7 +288,10 @@ fn a_write_behind_the_lock_is_noticed() {
     state.record(&record(1)).unwrap();
     fs::write(place.log(), "").unwrap();
     // The last record is gone, so the length is what gives it away.
-    assert!(matches!(state.record(&record(2)), Err(StateError::Changed { .. })));
+    assert!(matches!(
+        state.record(&record(2)),
+        Err(StateError::Changed { .. })
+    ));
     assert_eq!(place.text(), "");
 }
 
@@ -252,7 +308,11 @@ impl Sink for FullDisk {
         assert_eq!(offset, self.content.len() as u64);
         let fits = bytes.len().min(self.room);
         self.content.extend_from_slice(&bytes[..fits]);
-        if fits < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if fits < bytes.len() {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn cut(&mut self, len: u64) -> io::Result<()> {
@@ -274,8 +334,12 @@ impl Sink for FullDisk {
 
 #[test]
 fn a_write_that_fails_half_way_leaves_nothing() {
-    let disk =
-        |room, cut_fails, syncs| FullDisk { content: b"old\n".to_vec(), room, cut_fails, syncs_before_failing: syncs };
+    let disk = |room, cut_fails, syncs| FullDisk {
+        content: b"old\n".to_vec(),
+        room,
+        cut_fails,
+        syncs_before_failing: syncs,
+    };
     for room in 0..4 {
         let mut full = disk(room, false, usize::MAX);
         assert!(append_whole(&mut full, 4, b"new\n").unwrap_err().undone);
@@ -284,23 +348,41 @@ fn a_write_that_fails_half_way_leaves_nothing() {
     let mut unsynced = disk(9, false, 0);
     assert!(append_whole(&mut unsynced, 4, b"new\n").unwrap_err().undone);
     assert_eq!(unsynced.content, b"old\n");
-    assert!(!append_whole(&mut disk(2, true, usize::MAX), 4, b"new\n").unwrap_err().undone);
+    assert!(
+        !append_whole(&mut disk(2, true, usize::MAX), 4, b"new\n")
+            .unwrap_err()
+            .undone
+    );
 }
 
 #[test]
 fn the_root_comes_from_three_variables_in_turn() {
     let root = |set: &[(&str, &str)]| {
-        root_from(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+        root_from(|name| {
+            set.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.into())
+        })
     };
-    let (ours, xdg, home) = (("GIT_QUORUM_STATE", "/s"), ("XDG_STATE_HOME", "/x"), ("HOME", "/h"));
+    let (ours, xdg, home) = (
+        ("GIT_QUORUM_STATE", "/s"),
+        ("XDG_STATE_HOME", "/x"),
+        ("HOME", "/h"),
+    );
     assert_eq!(root(&[ours, xdg, home]).unwrap(), Path::new("/s"));
     assert_eq!(root(&[xdg, home]).unwrap(), Path::new("/x/git-quorum"));
     let from_home = Path::new("/h/.local/state/git-quorum");
     assert_eq!(root(&[home]).unwrap(), from_home);
-    assert_eq!(root(&[("GIT_QUORUM_STATE", ""), ("XDG_STATE_HOME", "x"), home]).unwrap(), from_home);
+    assert_eq!(
+        root(&[("GIT_QUORUM_STATE", ""), ("XDG_STATE_HOME", "x"), home]).unwrap(),
+        from_home
+    );
     assert!(matches!(root(&[]), Err(StateError::NoRoot)));
     for relative in [("GIT_QUORUM_STATE", "s"), ("HOME", "h")] {
-        assert!(matches!(root(&[relative]), Err(StateError::RelativeRoot { .. })));
+        assert!(matches!(
+            root(&[relative]),
+            Err(StateError::RelativeRoot { .. })
+        ));
     }
 }
 
@@ -311,7 +393,13 @@ fn only_the_owner_gets_in_even_where_others_could() {
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     let place = Place::new();
     drop(place.open().unwrap());
-    let name = place.dir().file_name().unwrap().to_str().unwrap().to_owned();
+    let name = place
+        .dir()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(name, "abababababababab-72cd6e8422c407fb");
     fs::set_permissions(place.dir(), fs::Permissions::from_mode(0o755)).unwrap();
     drop(place.open().unwrap());

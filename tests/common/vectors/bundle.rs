@@ -29,7 +29,11 @@ pub struct Object {
 
 impl Object {
     fn new(kind: u8, raw: &[u8]) -> Object {
-        Object { kind, raw: raw.to_vec(), packed: Packed::Stored }
+        Object {
+            kind,
+            raw: raw.to_vec(),
+            packed: Packed::Stored,
+        }
     }
 
     pub fn commit(raw: &[u8]) -> Object {
@@ -51,7 +55,10 @@ impl Object {
 
 /// A bundle of version 2 with these refs below `refs/quorum-proof/` and these objects.
 pub fn bundle(refs: &[(String, Oid)], objects: &[Object]) -> Vec<u8> {
-    let refs: String = refs.iter().map(|(name, oid)| format!("{oid} refs/quorum-proof/{name}\n")).collect();
+    let refs: String = refs
+        .iter()
+        .map(|(name, oid)| format!("{oid} refs/quorum-proof/{name}\n"))
+        .collect();
     [b"# v2 git bundle\n", refs.as_bytes(), b"\n", &pack(objects)].concat()
 }
 
@@ -83,7 +90,11 @@ fn pack(objects: &[Object]) -> Vec<u8> {
 /// The kind and size of an object: three bits and four, then seven a byte.
 fn head(kind: u8, size: usize) -> Vec<u8> {
     let mut bytes = vec![kind << 4 | (size & 15) as u8];
-    bytes.extend(if size >> 4 > 0 { number(size >> 4) } else { vec![] });
+    bytes.extend(if size >> 4 > 0 {
+        number(size >> 4)
+    } else {
+        vec![]
+    });
     if bytes.len() > 1 {
         bytes[0] |= 0x80;
     }
@@ -113,7 +124,9 @@ fn distance(mut value: usize) -> Vec<u8> {
 
 /// A delta that takes nothing from its base.
 fn delta(base: &[u8], raw: &[u8]) -> Vec<u8> {
-    let inserts = raw.chunks(127).flat_map(|part| [&[part.len() as u8], part].concat());
+    let inserts = raw
+        .chunks(127)
+        .flat_map(|part| [&[part.len() as u8], part].concat());
     [number(base.len()), number(raw.len()), inserts.collect()].concat()
 }
 
@@ -121,7 +134,9 @@ fn stream(packed: Packed, raw: &[u8]) -> Vec<u8> {
     match packed {
         Packed::InBlocksOf(size) => stored(raw, size),
         // RFC 1951: one block of fixed codes that holds the end alone.
-        Packed::Empty if raw.is_empty() => [&[0x78, 0x9c, 0x03, 0x00][..], &adler32(raw).to_be_bytes()].concat(),
+        Packed::Empty if raw.is_empty() => {
+            [&[0x78, 0x9c, 0x03, 0x00][..], &adler32(raw).to_be_bytes()].concat()
+        }
         Packed::Damaged => {
             let mut bytes = stored(raw, usize::MAX);
             *bytes.last_mut().unwrap() ^= 1;

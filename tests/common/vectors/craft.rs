@@ -24,32 +24,51 @@ impl Craft {
         let (header, message) = text.split_once("\n\n").unwrap();
         let (headers, armour) = header.split_once("\ngpgsig ").unwrap();
         let headers = headers.lines().map(str::to_owned).collect();
-        Craft { headers, armour: armour.replace("\n ", "\n") + "\n", message: message.into() }
+        Craft {
+            headers,
+            armour: armour.replace("\n ", "\n") + "\n",
+            message: message.into(),
+        }
     }
 
     /// The bytes that a signature is over.
     pub fn signed_bytes(&self) -> Vec<u8> {
-        let header = self.headers.iter().fold(String::new(), |text, line| text + line + "\n");
+        let header = self
+            .headers
+            .iter()
+            .fold(String::new(), |text, line| text + line + "\n");
         [header.as_bytes(), b"\n", &self.message].concat()
     }
 
     /// The whole commit.
     pub fn raw(&self) -> Vec<u8> {
-        let gpgsig = format!("gpgsig {}\n", self.armour.trim_end_matches('\n').replace('\n', "\n "));
-        let header = self.headers.iter().fold(String::new(), |text, line| text + line + "\n");
+        let gpgsig = format!(
+            "gpgsig {}\n",
+            self.armour.trim_end_matches('\n').replace('\n', "\n ")
+        );
+        let header = self
+            .headers
+            .iter()
+            .fold(String::new(), |text, line| text + line + "\n");
         [header.as_bytes(), gpgsig.as_bytes(), b"\n", &self.message].concat()
     }
 
     /// The commit, signed by a member over exactly what stands in it.
     pub fn sign(mut self, member: &str) -> Vec<u8> {
-        let signature = signing_key(member).sign(&signed_data(&self.signed_bytes())).to_bytes();
+        let signature = signing_key(member)
+            .sign(&signed_data(&self.signed_bytes()))
+            .to_bytes();
         self.armour = armour(&public_key(member), &signature).unwrap();
         self.raw()
     }
 
     /// The same with the one occurrence of `from` in a header line replaced.
     pub fn header(mut self, from: &str, to: &str) -> Craft {
-        let line = self.headers.iter_mut().find(|line| line.contains(from)).unwrap();
+        let line = self
+            .headers
+            .iter_mut()
+            .find(|line| line.contains(from))
+            .unwrap();
         *line = line.replacen(from, to, 1);
         self
     }
@@ -102,7 +121,11 @@ impl Craft {
 
     /// The blob inside the armour.
     pub fn blob(&self) -> Vec<u8> {
-        let base64: String = self.armour.lines().filter(|line| !line.starts_with("-----")).collect();
+        let base64: String = self
+            .armour
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect();
         BASE64_STANDARD.decode(base64).unwrap()
     }
 
@@ -114,7 +137,10 @@ impl Craft {
 
 /// The first occurrence of `from`, which there must be, replaced.
 pub fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let at = bytes.windows(from.len()).position(|w| w == from).expect("nothing to replace");
+    let at = bytes
+        .windows(from.len())
+        .position(|w| w == from)
+        .expect("nothing to replace");
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
@@ -166,7 +192,9 @@ impl Blob {
             b"sha256" => sha2::Sha256::digest(signed_bytes).to_vec(),
             _ => Sha512::digest(signed_bytes).to_vec(),
         };
-        let fields = [self.namespace, self.reserved, self.hash, &digest].map(string).concat();
+        let fields = [self.namespace, self.reserved, self.hash, &digest]
+            .map(string)
+            .concat();
         let signature = signing_key(member).sign(&[b"SSHSIG", fields.as_slice()].concat());
         self.signature = [string(b"ssh-ed25519"), string(&signature.to_bytes())].concat();
         self
@@ -175,7 +203,13 @@ impl Blob {
     /// Its bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.magic, &self.version.to_be_bytes()].concat();
-        for field in [&self.key, self.namespace, self.reserved, self.hash, &self.signature] {
+        for field in [
+            &self.key,
+            self.namespace,
+            self.reserved,
+            self.hash,
+            &self.signature,
+        ] {
             bytes.extend(string(field));
         }
         bytes
@@ -194,7 +228,8 @@ pub fn string(bytes: &[u8]) -> Vec<u8> {
 
 /// The same signature with the group order L added to S: it satisfies the same equation.
 pub fn add_order(mut signature: [u8; 64]) -> [u8; 64] {
-    let order = hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").unwrap();
+    let order =
+        hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").unwrap();
     let mut carry = 0u16;
     for (byte, add) in signature[32..].iter_mut().zip(order) {
         let sum = u16::from(*byte) + u16::from(add) + carry;

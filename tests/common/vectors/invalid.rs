@@ -31,7 +31,10 @@ pub struct Case {
 
 /// All of them.
 pub fn all(valid: &Valid) -> Vec<Case> {
-    let mut cases = Cases { valid, list: vec![] };
+    let mut cases = Cases {
+        valid,
+        list: vec![],
+    };
     invalid_form::add(&mut cases);
     invalid_form::add_armour(&mut cases);
     invalid_payload::add_json(&mut cases);
@@ -45,7 +48,11 @@ pub fn all(valid: &Valid) -> Vec<Case> {
 impl Case {
     /// What stands beside the bytes.
     pub fn describe(&self) -> Value {
-        let stock = if self.stock == Stock::Accepts { "accepts" } else { "refuses" };
+        let stock = if self.stock == Stock::Accepts {
+            "accepts"
+        } else {
+            "refuses"
+        };
         json!({
             "code": self.code,
             "context": self.context,
@@ -70,7 +77,14 @@ impl Cases<'_> {
     }
 
     /// Adds an entry that needs these in the ledger, and what they build on.
-    pub fn add_after(&mut self, parents: &[&str], name: &str, stock: Stock, why: &str, raw: Vec<u8>) {
+    pub fn add_after(
+        &mut self,
+        parents: &[&str],
+        name: &str,
+        stock: Stock,
+        why: &str,
+        raw: Vec<u8>,
+    ) {
         let context = self.valid.context(parents);
         self.push(name, stock, why, context, "entry", "commit", raw);
     }
@@ -88,7 +102,10 @@ impl Cases<'_> {
 
     /// Adds an entry with a payload that is good in form, signed by its member.
     pub fn add_payload(&mut self, parents: &[&str], name: &str, why: &str, payload: &Payload) {
-        let raw = sign(&self.valid.unsigned(payload, parents), payload.member.as_str());
+        let raw = sign(
+            &self.valid.unsigned(payload, parents),
+            payload.member.as_str(),
+        );
         self.add_after(parents, name, Stock::Accepts, why, raw);
     }
 
@@ -104,8 +121,21 @@ impl Cases<'_> {
         raw: Vec<u8>,
     ) {
         let code = name.split('-').next().unwrap();
-        let code = RejectReason::ALL.iter().map(|r| r.code()).find(|c| *c == code).expect(name);
+        let code = RejectReason::ALL
+            .iter()
+            .map(|r| r.code())
+            .find(|c| *c == code)
+            .expect(name);
         let (name, why) = (name.to_owned(), why.to_owned());
-        self.list.push(Case { name, code, why, stock, context, role, object, raw });
+        self.list.push(Case {
+            name,
+            code,
+            why,
+            stock,
+            context,
+            role,
+            object,
+            raw,
+        });
     }
 }

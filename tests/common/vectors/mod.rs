@@ -21,7 +21,9 @@ use crate::lab::{public_key, signing_key};
 use crate::ledger_form::{self, tally_of};
 
 /// Everybody who signs in the vectors. `mallory` is nobody's member.
-pub const PEOPLE: [&str; 8] = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "mallory"];
+pub const PEOPLE: [&str; 8] = [
+    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "mallory",
+];
 
 /// Every generated file, by its path below `ledger-spec/vectors/`.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
@@ -33,18 +35,30 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
     ]);
     for entry in valid.entries() {
         files.insert(format!("valid/{}.entry", entry.name), entry.raw.clone());
-        files.insert(format!("valid/{}.json", entry.name), pretty(&valid.describe(entry)));
+        files.insert(
+            format!("valid/{}.json", entry.name),
+            pretty(&valid.describe(entry)),
+        );
     }
     for case in invalid {
         let twice = files.insert(format!("invalid/{}.entry", case.name), case.raw.clone());
         assert!(twice.is_none(), "two vectors named {}", case.name);
-        files.insert(format!("invalid/{}.json", case.name), pretty(&case.describe()));
+        files.insert(
+            format!("invalid/{}.json", case.name),
+            pretty(&case.describe()),
+        );
     }
     let ledgers = ledgers::all();
-    files.insert("ledgers/README.md".to_owned(), ledgers::index(&ledgers).into_bytes());
+    files.insert(
+        "ledgers/README.md".to_owned(),
+        ledgers::index(&ledgers).into_bytes(),
+    );
     files.insert("faults.json".to_owned(), pretty(&faults(&ledgers)));
     for ledger in ledgers {
-        let twice = files.insert(format!("ledgers/{}.json", ledger.name), ledger.vector.to_json());
+        let twice = files.insert(
+            format!("ledgers/{}.json", ledger.name),
+            ledger.vector.to_json(),
+        );
         assert!(twice.is_none(), "two ledgers named {}", ledger.name);
     }
     let proofs = proofs::all();
@@ -58,19 +72,40 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
 
 /// The faults and broken slots of the ledgers that have any, by name. Where no verdict is given, there is no fault either.
 fn faults(ledgers: &[ledgers::Named]) -> Value {
-    let given = ledgers.iter().filter(|ledger| ledger.vector.expected.get("upgrade").is_none());
-    let found = given.map(|ledger| (ledger.name.clone(), ledger_form::faults(&tally_of(&ledger.vector.entries))));
-    Value::Object(found.filter(|(_, found)| found["faults"] != json!([])).collect())
+    let given = ledgers
+        .iter()
+        .filter(|ledger| ledger.vector.expected.get("upgrade").is_none());
+    let found = given.map(|ledger| {
+        (
+            ledger.name.clone(),
+            ledger_form::faults(&tally_of(&ledger.vector.entries)),
+        )
+    });
+    Value::Object(
+        found
+            .filter(|(_, found)| found["faults"] != json!([]))
+            .collect(),
+    )
 }
 
 /// What `check-proof` answers, by the name of the file.
 fn answers(proofs: &[proofs::Proof]) -> Value {
-    Value::Object(proofs.iter().map(|proof| (format!("{}.proof", proof.name), proof.describe())).collect())
+    Value::Object(
+        proofs
+            .iter()
+            .map(|proof| (format!("{}.proof", proof.name), proof.describe()))
+            .collect(),
+    )
 }
 
 /// What Git's `gpg.ssh.allowedSignersFile` needs in order to know the members.
 pub fn allowed_signers() -> String {
-    let line = |m: &&str| format!("{m}@git-quorum.invalid namespaces=\"git\" {}\n", public_key(m));
+    let line = |m: &&str| {
+        format!(
+            "{m}@git-quorum.invalid namespaces=\"git\" {}\n",
+            public_key(m)
+        )
+    };
     PEOPLE.iter().map(line).collect()
 }
 

@@ -61,9 +61,14 @@ fn freezes() -> Vec<Named> {
     let vote = in_vain.precommit("alice", p, 0);
     let after = in_vain.say_in_vain("alice", vec![vote], &[(0, "FROZEN")]);
     in_vain.expect_convicted("alice", "freeze-violation", p, [freeze, after]);
-    let about =
-        "alice's precommit of the change does not count, for it lacks the prevotes; it freezes her all the same";
-    vec![before, frozen, in_vain.shows(RULE, BROKEN, "in-vain", about), not_frozen(RULE), change_goes_on(RULE)]
+    let about = "alice's precommit of the change does not count, for it lacks the prevotes; it freezes her all the same";
+    vec![
+        before,
+        frozen,
+        in_vain.shows(RULE, BROKEN, "in-vain", about),
+        not_frozen(RULE),
+        change_goes_on(RULE),
+    ]
 }
 
 fn not_frozen(rule: &'static str) -> Named {
@@ -85,8 +90,7 @@ fn change_goes_on(rule: &'static str) -> Named {
     story.precommits(&TWO, x, 1);
     story.expect_decided(x, 1);
     story.expect_in_force(x);
-    let about =
-        "alice precommits the change in round 0, which does not freeze her votes on the change itself in round 1";
+    let about = "alice precommits the change in round 0, which does not freeze her votes on the change itself in round 1";
     story.shows(rule, KEPT, "same-slot", about)
 }
 
@@ -104,13 +108,15 @@ fn decisions_stand() -> Vec<Named> {
     let mut other = story.clone();
     let vote = story.precommit("alice", p, 0);
     story.say("alice", vec![prevote(p, 0), vote]);
-    let about = "P was decided under the first charter; votes for it under the second need no approval";
+    let about =
+        "P was decided under the first charter; votes for it under the second need no approval";
     let same = story.shows(RULE, KEPT, "", about);
 
     let vote = other.precommit("alice", q, 0);
     let refused = [(1, "SLOT_DECIDED"), (2, "SLOT_DECIDED")];
     other.say_in_vain("alice", vec![approve(q), prevote(q, 0), vote], &refused);
-    let about = "P was decided under the first charter; votes for its rival under the second do not count";
+    let about =
+        "P was decided under the first charter; votes for its rival under the second do not count";
     vec![same, other.shows(RULE, BROKEN, "", about)]
 }
 
@@ -134,9 +140,12 @@ fn handed_down() -> Vec<Named> {
     let decided = story.shows(RULE, KEPT, "", about);
 
     let (mut story, _, q) = quorum_and_change();
-    story.say_in_vain("carol", vec![approve(q), prevote(q, 0)], &[(1, "HANDED_DOWN")]);
-    let about =
-        "P had a prevote quorum under the first charter; carol approves and prevotes its rival under the second";
+    story.say_in_vain(
+        "carol",
+        vec![approve(q), prevote(q, 0)],
+        &[(1, "HANDED_DOWN")],
+    );
+    let about = "P had a prevote quorum under the first charter; carol approves and prevotes its rival under the second";
     let rival = story.shows(RULE, BROKEN, "", about);
 
     let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
@@ -147,9 +156,18 @@ fn handed_down() -> Vec<Named> {
     story.prevotes(&ALONE, p, 0);
     let about = "the charter changes twice, and P is handed down over both changes";
     let over_two = story.shows(RULE, KEPT, "two-changes", about);
-    twice.say_in_vain("alice", vec![approve(q), prevote(q, 0)], &[(1, "HANDED_DOWN")]);
+    twice.say_in_vain(
+        "alice",
+        vec![approve(q), prevote(q, 0)],
+        &[(1, "HANDED_DOWN")],
+    );
     let about = "the charter changes twice, and P is handed down over both changes: its rival may not be prevoted";
-    vec![decided, rival, over_two, twice.shows(RULE, BROKEN, "two-changes", about)]
+    vec![
+        decided,
+        rival,
+        over_two,
+        twice.shows(RULE, BROKEN, "two-changes", about),
+    ]
 }
 
 /// Alice and bob prevoted P under the first charter, but bob and carol, who change it, do not know of alice's vote. Under
@@ -184,9 +202,12 @@ fn releases() -> Vec<Named> {
     story.approvals(&TWO, &[q]);
     story.prevotes(&TWO, p, 0);
     story.say_in_vain("carol", vec![prevote(q, 1)], &[(0, "HANDED_DOWN")]);
-    let about =
-        "P is handed down; a quorum for P in round 0 of the new charter does not release carol to prevote Q in round 1";
-    vec![released, early, story.shows(RULE, BROKEN, "quorum-for-the-same", about)]
+    let about = "P is handed down; a quorum for P in round 0 of the new charter does not release carol to prevote Q in round 1";
+    vec![
+        released,
+        early,
+        story.shows(RULE, BROKEN, "quorum-for-the-same", about),
+    ]
 }
 
 /// Under the first charter P got a quorum in round 0 and Q one in round 1, which comes to be known late. Under the second nobody
@@ -204,8 +225,7 @@ fn earlier_quorums() -> Vec<Named> {
     story.prevotes(&TWO, p, 0);
     story.show_hidden();
     story.prevotes(&["alice"], p, 1);
-    let about =
-        "P is handed down and prevoted by q under the second charter; then Q is handed down: P may be prevoted on";
+    let about = "P is handed down and prevoted by q under the second charter; then Q is handed down: P may be prevoted on";
     let quorum = story.shows(RULE, KEPT, "", about);
 
     late.show_hidden();
@@ -225,7 +245,11 @@ fn latest_charters() -> Vec<Named> {
     let about = "P had a quorum under the first charter and Q under the second: Q is handed down to the third";
     let latest = story.shows(RULE, KEPT, "", about);
 
-    earlier.say_in_vain("alice", vec![approve(p), prevote(p, 0)], &[(1, "HANDED_DOWN")]);
+    earlier.say_in_vain(
+        "alice",
+        vec![approve(p), prevote(p, 0)],
+        &[(1, "HANDED_DOWN")],
+    );
     let about = "P had a quorum under the first charter and Q under the second: P may not be prevoted under the third";
     vec![latest, earlier.shows(RULE, BROKEN, "", about)]
 }
@@ -233,16 +257,22 @@ fn latest_charters() -> Vec<Named> {
 fn highest_rounds() -> Vec<Named> {
     const RULE: &str = "6, highest round";
     let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
-    story.say("alice", vec![approve(p), approve(q), prevote(p, 0), prevote(q, 1)]);
+    story.say(
+        "alice",
+        vec![approve(p), approve(q), prevote(p, 0), prevote(q, 1)],
+    );
     change(&mut story, &ALONE, &ALONE);
     let mut lower = story.clone();
     story.say("alice", vec![prevote(q, 0)]);
     let about = "P had a quorum in round 0 and Q in round 1 of the first charter: Q is handed down";
     let highest = story.shows(RULE, KEPT, "", about);
 
-    lower.say_in_vain("alice", vec![approve(p), prevote(p, 0)], &[(1, "HANDED_DOWN")]);
-    let about =
-        "P had a quorum in round 0 and Q in round 1 of the first charter: P may not be prevoted under the second";
+    lower.say_in_vain(
+        "alice",
+        vec![approve(p), prevote(p, 0)],
+        &[(1, "HANDED_DOWN")],
+    );
+    let about = "P had a quorum in round 0 and Q in round 1 of the first charter: P may not be prevoted under the second";
     vec![highest, lower.shows(RULE, BROKEN, "", about)]
 }
 
@@ -250,7 +280,8 @@ fn highest_rounds() -> Vec<Named> {
 fn decided_twice_over() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     let beside = story.decide_alone(&[q], p);
-    let x = story.entry_proposing_charter("alice", &[q], known(protecting(&ALONE, &["refs/heads/*"])));
+    let x =
+        story.entry_proposing_charter("alice", &[q], known(protecting(&ALONE, &["refs/heads/*"])));
     let freeze = story.decide_alone(&[x], x);
     story.speak_under(x);
     let under_x = story.decide_alone(&[freeze], q);
@@ -268,10 +299,13 @@ fn latest_decisions() -> Vec<Named> {
     let (mut story, p, q) = decided_twice_over();
     let mut earlier = story.clone();
     story.say("alice", vec![prevote(q, 0)]);
-    let about =
-        "alice broke the slot: P is decided under the first charter, Q under the second; under the third Q stands";
+    let about = "alice broke the slot: P is decided under the first charter, Q under the second; under the third Q stands";
     let latest = story.shows(RULE, KEPT, "", about);
-    earlier.say_in_vain("alice", vec![approve(p), prevote(p, 0)], &[(1, "SLOT_DECIDED")]);
+    earlier.say_in_vain(
+        "alice",
+        vec![approve(p), prevote(p, 0)],
+        &[(1, "SLOT_DECIDED")],
+    );
     let about = "alice broke the slot: P is decided under the first charter, Q under the second; under the third P does not stand";
     vec![latest, earlier.shows(RULE, BROKEN, "", about)]
 }
@@ -284,7 +318,11 @@ fn by_id() -> (Story, [EntryId; 2], EntryId) {
 
 /// The charter changes in entries that know these two branches.
 fn join_and_change(story: &mut Story, branches: [EntryId; 2]) {
-    let x = story.entry_proposing_charter("alice", &branches, known(protecting(&ALONE, &["refs/heads/*"])));
+    let x = story.entry_proposing_charter(
+        "alice",
+        &branches,
+        known(protecting(&ALONE, &["refs/heads/*"])),
+    );
     story.decide_alone(&[x], x);
     story.speak_under(x);
     story.expect_in_force(x);
@@ -294,7 +332,12 @@ fn lowest_rounds() -> Vec<Named> {
     const RULE: &str = "6, lowest round";
     let (mut story, [p, q], tip) = by_id();
     let vote = story.precommit("alice", p, 1);
-    let in_round_1 = story.entry("alice", &[tip], vec![approve(p), prevote(p, 0), prevote(p, 1), vote], &[]);
+    let in_round_1 = story.entry(
+        "alice",
+        &[tip],
+        vec![approve(p), prevote(p, 0), prevote(p, 1), vote],
+        &[],
+    );
     story.expect_decided(p, 1);
     let in_round_0 = story.decide_alone(&[tip], q);
     story.expect_broken(p);
@@ -303,10 +346,13 @@ fn lowest_rounds() -> Vec<Named> {
     join_and_change(&mut story, [in_round_0, in_round_1]);
     let mut higher = story.clone();
     story.say("alice", vec![prevote(q, 0)]);
-    let about =
-        "alice broke the slot: of the decisions in rounds 0 and 1 the one of round 0 stands under the next charter";
+    let about = "alice broke the slot: of the decisions in rounds 0 and 1 the one of round 0 stands under the next charter";
     let lowest = story.shows(RULE, KEPT, "", about);
-    higher.say_in_vain("alice", vec![approve(p), prevote(p, 0)], &[(1, "SLOT_DECIDED")]);
+    higher.say_in_vain(
+        "alice",
+        vec![approve(p), prevote(p, 0)],
+        &[(1, "SLOT_DECIDED")],
+    );
     let about = "alice broke the slot: of the decisions in rounds 0 and 1 the one of round 1 does not stand, though its id is lower";
     vec![lowest, higher.shows(RULE, BROKEN, "", about)]
 }
@@ -322,11 +368,21 @@ fn lowest_ids() -> Vec<Named> {
     let two = "alice broke the slot with two decisions in one round: the";
     let decisions = lower_and_higher(story, rivals, "SLOT_DECIDED", "", two);
 
-    let branches = rivals.map(|p| undecided.entry("alice", &[tip], vec![approve(p), prevote(p, 0)], &[]));
+    let branches =
+        rivals.map(|p| undecided.entry("alice", &[tip], vec![approve(p), prevote(p, 0)], &[]));
     undecided.expect_convicted("alice", "equivocation", tip, branches);
     join_and_change(&mut undecided, branches);
     let two = "alice prevoted both rivals in one round, and so each has a quorum: the";
-    decisions.into_iter().chain(lower_and_higher(undecided, rivals, "HANDED_DOWN", "prevotes", two)).collect()
+    decisions
+        .into_iter()
+        .chain(lower_and_higher(
+            undecided,
+            rivals,
+            "HANDED_DOWN",
+            "prevotes",
+            two,
+        ))
+        .collect()
 }
 
 /// Under the next charter the proposal with the lower id may be prevoted without approval, the other one not at all.
@@ -341,8 +397,18 @@ fn lower_and_higher(
     lower.say("alice", vec![prevote(low, 0)]);
     higher.say_in_vain("alice", vec![approve(high), prevote(high, 0)], &[(1, code)]);
     [
-        lower.shows("6, lowest id", KEPT, variant, &format!("{about} one with the lowest id is handed over")),
-        higher.shows("6, lowest id", BROKEN, variant, &format!("{about} one with the higher id is not handed over")),
+        lower.shows(
+            "6, lowest id",
+            KEPT,
+            variant,
+            &format!("{about} one with the lowest id is handed over"),
+        ),
+        higher.shows(
+            "6, lowest id",
+            BROKEN,
+            variant,
+            &format!("{about} one with the higher id is not handed over"),
+        ),
     ]
 }
 
@@ -353,11 +419,11 @@ fn rounds_start_anew() -> Vec<Named> {
     change(&mut story, &ALONE, &ALONE);
     let mut goes_on = story.clone();
     story.prevotes(&ALONE, p, 0);
-    let about = "alice voted in round 1 under the first charter, and votes in round 0 under the second";
+    let about =
+        "alice voted in round 1 under the first charter, and votes in round 0 under the second";
     let anew = story.shows(RULE, KEPT, "", about);
 
     goes_on.say_in_vain("alice", vec![prevote(p, 1)], &[(0, "ROUND_NOT_ENTERED")]);
-    let about =
-        "alice, who is a quorum, voted in round 0 under the first charter, which opens no round 1 under the second";
+    let about = "alice, who is a quorum, voted in round 0 under the first charter, which opens no round 1 under the second";
     vec![anew, goes_on.shows(RULE, BROKEN, "", about)]
 }

@@ -29,12 +29,19 @@ fn equivocations() -> Vec<Named> {
     story.support(&["alice"], q);
     story.say("carol", vec![approve(p), approve(q), prevote(p, 0)]);
     story.say("carol", vec![prevote(q, 1)]);
-    let rounds = story.shows(RULE, KEPT, "", "carol, who is bound by no lock, prevotes P in round 0 and Q in round 1");
+    let rounds = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "carol, who is bound by no lock, prevotes P in round 0 and Q in round 1",
+    );
 
     let parents = branches.above_all("carol");
-    let votes = [p, q].map(|v| branches.entry("carol", &parents, vec![approve(v), prevote(v, 0)], &[]));
+    let votes =
+        [p, q].map(|v| branches.entry("carol", &parents, vec![approve(v), prevote(v, 0)], &[]));
     branches.expect_convicted("carol", "equivocation", p, votes);
-    let about = "carol prevotes P and Q in round 0 on separate branches: both count, and convict her";
+    let about =
+        "carol prevotes P and Q in round 0 on separate branches: both count, and convict her";
     let branches = branches.shows(RULE, BROKEN, "", about);
 
     let refused = [(0, "NOT_APPROVED"), (1, "NOT_APPROVED")];
@@ -45,10 +52,19 @@ fn equivocations() -> Vec<Named> {
 
     let refused = [(0, "UNKNOWN_PROPOSAL"), (1, "UNKNOWN_PROPOSAL")];
     let genesis = blind.genesis();
-    blind.entry("carol", &[genesis], vec![prevote(p, 0), prevote(q, 0)], &refused);
-    let about =
-        "carol's prevotes are for proposals that they do not know: such votes are about no slot, and convict nobody";
-    vec![rounds, branches, in_vain, blind.shows(RULE, KEPT, "unknown-proposals", about)]
+    blind.entry(
+        "carol",
+        &[genesis],
+        vec![prevote(p, 0), prevote(q, 0)],
+        &refused,
+    );
+    let about = "carol's prevotes are for proposals that they do not know: such votes are about no slot, and convict nobody";
+    vec![
+        rounds,
+        branches,
+        in_vain,
+        blind.shows(RULE, KEPT, "unknown-proposals", about),
+    ]
 }
 
 fn lock_violations() -> Vec<Named> {
@@ -59,7 +75,8 @@ fn lock_violations() -> Vec<Named> {
     let mut branches = story.clone();
     story.prevotes(&TWO, p, 1);
     story.precommits(&["alice"], p, 1);
-    let about = "alice prevotes Q in round 0 and precommits P in round 1: the prevote was before the lock";
+    let about =
+        "alice prevotes Q in round 0 and precommits P in round 1: the prevote was before the lock";
     let before = story.shows(RULE, KEPT, "", about);
 
     let own = branches.above_all("carol");
@@ -70,7 +87,10 @@ fn lock_violations() -> Vec<Named> {
     branches.expect_convicted("carol", "lock-violation", p, [lock, vote]);
     let about = "carol precommits P in round 0, and on a branch that does not know it prevotes Q in round 1: both count, and convict her";
     let branches = branches.shows(RULE, BROKEN, "", about);
-    [before, branches].into_iter().chain(relocked(RULE)).collect()
+    [before, branches]
+        .into_iter()
+        .chain(relocked(RULE))
+        .collect()
 }
 
 /// Alice precommits P in round 0, and Q, which the others choose in round 1, there.
@@ -91,7 +111,10 @@ fn relocked(rule: &'static str) -> [Named; 2] {
     prevoted.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     let about = "alice precommits P in round 0, and Q in round 1; the prevote for Q in round 1 that follows counts, since Q is her lock by \
         now, but no quorum of a round between releases her from P";
-    [by_precommit, prevoted.shows(rule, BROKEN, "relocked", about)]
+    [
+        by_precommit,
+        prevoted.shows(rule, BROKEN, "relocked", about),
+    ]
 }
 
 fn freeze_violations() -> Vec<Named> {
@@ -108,7 +131,8 @@ fn freeze_violations() -> Vec<Named> {
     story.expect_in_force(x);
     story.speak_under(x);
     story.support(&["alice"], p);
-    let about = "alice votes for P before her precommit of the change, and again under the new charter";
+    let about =
+        "alice votes for P before her precommit of the change, and again under the new charter";
     let known = story.shows(RULE, KEPT, "", about);
 
     let own = beside.tip("alice");
@@ -153,13 +177,27 @@ fn votes_of_all_kinds() -> Vec<Named> {
     let genesis = story.genesis();
     let [p, q] = [(); 2].map(|()| story.propose("alice", genesis));
     let mut twice = story.clone();
-    story.say_in_vain("dave", vec![prevote(p, 0), prevote(p, 0)], &[(0, "NOT_A_VOTER"), (1, "NOT_A_VOTER")]);
-    let once = story.shows(RULE, KEPT, "", "dave, who does not vote, prevotes one proposal twice, in vain");
+    story.say_in_vain(
+        "dave",
+        vec![prevote(p, 0), prevote(p, 0)],
+        &[(0, "NOT_A_VOTER"), (1, "NOT_A_VOTER")],
+    );
+    let once = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "dave, who does not vote, prevotes one proposal twice, in vain",
+    );
 
     let refused = [(0, "NOT_A_VOTER"), (1, "NOT_A_VOTER")];
     let both = twice.say_in_vain("dave", vec![prevote(p, 0), prevote(q, 0)], &refused);
     twice.expect_convicted("dave", "equivocation", p, [both, both]);
-    let twice = twice.shows(RULE, BROKEN, "", "dave, who does not vote, prevotes both rivals in one round");
+    let twice = twice.shows(
+        RULE,
+        BROKEN,
+        "",
+        "dave, who does not vote, prevotes both rivals in one round",
+    );
 
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     let x = story.propose_charter("alice", known(charter(&FOUR)));
@@ -167,7 +205,11 @@ fn votes_of_all_kinds() -> Vec<Named> {
     let refused = [(0, "CHARTER_NOT_DECIDED"), (1, "CHARTER_NOT_DECIDED")];
     story.say_in_vain("carol", vec![prevote(p, 0), prevote(q, 0)], &refused);
     let about = "carol prevotes both rivals in one round under a charter that is not decided, where her name could be anybody's";
-    vec![once, twice, story.shows(RULE, KEPT, "undecided-charter", about)]
+    vec![
+        once,
+        twice,
+        story.shows(RULE, KEPT, "undecided-charter", about),
+    ]
 }
 
 fn no_verdict_changes() -> Vec<Named> {
@@ -178,8 +220,7 @@ fn no_verdict_changes() -> Vec<Named> {
     story.expect_convicted("dave", "equivocation", p, votes);
     story.precommits(&["alice", "bob", "dave"], p, 0);
     story.expect_decided(p, 0);
-    let about =
-        "dave is convicted of two prevotes in one round; the votes of his that count go on counting, and decide P";
+    let about = "dave is convicted of two prevotes in one round; the votes of his that count go on counting, and decide P";
     vec![story.shows("7, no verdict", KEPT, "", about)]
 }
 
@@ -192,7 +233,12 @@ fn charters_in_force() -> Vec<Named> {
     let mut twice = story.clone();
     story.decide(&ALONE, x);
     story.expect_in_force(x);
-    let once = story.shows(RULE, KEPT, "", "of two proposed charters one is decided, and is in force");
+    let once = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "of two proposed charters one is decided, and is in force",
+    );
 
     let votes = [x, y].map(|change| twice.decide_alone(&[y], change));
     twice.expect_broken(x);
@@ -234,7 +280,11 @@ fn earliest_decisions() -> Vec<Named> {
     let round = story.shows(RULE, KEPT, "round", about);
 
     let (mut story, p, own) = prevoted();
-    let x = story.entry_proposing_charter("alice", &[own], known(protecting(&ALONE, &["refs/heads/*"])));
+    let x = story.entry_proposing_charter(
+        "alice",
+        &[own],
+        known(protecting(&ALONE, &["refs/heads/*"])),
+    );
     let freeze = story.decide_alone(&[x], x);
     story.speak_under(x);
     story.expect_in_force(x);
@@ -246,14 +296,23 @@ fn earliest_decisions() -> Vec<Named> {
     story.expect_decided(p, 0);
     story.expect_convicted("alice", "freeze-violation", p, [freeze, beside]);
     let about = "P is decided under the second charter and, beside the change, under the first, which is named";
-    vec![round, story.shows(RULE, KEPT, "charter", about), decided_under_rivals(RULE)]
+    vec![
+        round,
+        story.shows(RULE, KEPT, "charter", about),
+        decided_under_rivals(RULE),
+    ]
 }
 
 /// Alice, alone, decides two charters that both follow the first, on separate branches, and P under each.
 fn decided_under_rivals(rule: &'static str) -> Named {
     let (mut story, p, own) = prevoted();
-    let x = story.entry_proposing_charter("alice", &[own], known(protecting(&ALONE, &["refs/heads/*"])));
-    let y = story.entry_proposing_charter("alice", &[x], known(protecting(&ALONE, &["refs/heads/m*"])));
+    let x = story.entry_proposing_charter(
+        "alice",
+        &[own],
+        known(protecting(&ALONE, &["refs/heads/*"])),
+    );
+    let y =
+        story.entry_proposing_charter("alice", &[x], known(protecting(&ALONE, &["refs/heads/m*"])));
     // The one that is not named comes first, so that the order of arrival says nothing.
     let branches = [x.max(y), x.min(y)].map(|change| {
         let decided = story.decide_alone(&[y], change);
@@ -287,10 +346,15 @@ fn broken_slots() -> Vec<Named> {
     story.expect_broken(p);
     story.expect_convicted("alice", "equivocation", p, branches);
     let mut abandoned = story.clone();
-    let x = story.entry_proposing_charter("alice", &branches, known(protecting(&ALONE, &["refs/heads/dev"])));
+    let x = story.entry_proposing_charter(
+        "alice",
+        &branches,
+        known(protecting(&ALONE, &["refs/heads/dev"])),
+    );
     story.decide_alone(&[x], x);
     story.expect_in_force(x);
-    let about = "alice decides P and Q for one slot; that is reported although main is no longer protected";
+    let about =
+        "alice decides P and Q for one slot; that is reported although main is no longer protected";
     let unprotected = story.shows(RULE, BROKEN, "", about);
 
     let next = abandoned.entry_proposing("alice", &[branches[0]], "refs/heads/main", p);
@@ -299,7 +363,11 @@ fn broken_slots() -> Vec<Named> {
     abandoned.expect_broken(next);
     abandoned.expect_convicted("alice", "equivocation", next, branches);
     let about = "alice decides P and Q for one slot, where main's chain ends; and two more for the slot after P, which is broken too";
-    let mut all = vec![one, unprotected, abandoned.shows(RULE, BROKEN, "abandoned", about)];
+    let mut all = vec![
+        one,
+        unprotected,
+        abandoned.shows(RULE, BROKEN, "abandoned", about),
+    ];
     all.extend(broken_across_charters(RULE));
     all
 }
@@ -327,8 +395,7 @@ fn broken_across_charters(rule: &'static str) -> [Named; 2] {
     decide_together(&mut story, freeze, q);
     story.expect_broken(p);
     story.expect_convicted("alice", "freeze-violation", p, [freeze, beside]);
-    let about =
-        "alice decides P under the first charter, of which it alone is a quorum, and with bob Q under the next one";
+    let about = "alice decides P under the first charter, of which it alone is a quorum, and with bob Q under the next one";
     let later = story.shows(rule, BROKEN, "later charter", about);
 
     let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
@@ -354,7 +421,12 @@ fn monotonicity() -> Vec<Named> {
     story.precommits(&["alice"], p, 0);
     let first = story.say_in_vain("carol", vec![prevote(q, 0)], &[(0, "NOT_APPROVED")]);
     let mut more = story.clone();
-    let less = story.shows(RULE, KEPT, "less", "one precommit of two, and a prevote without approvals");
+    let less = story.shows(
+        RULE,
+        KEPT,
+        "less",
+        "one precommit of two, and a prevote without approvals",
+    );
 
     let about = "the same entries and four more: approvals that come too late for the prevote, the second precommit, and an early \
         vote of carol's that convicts her; no verdict has changed";

@@ -4,7 +4,9 @@ use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{RefProposal, Statement, Verdict, Withdraw};
 
-use super::story::{ALONE, BROKEN, FOUR, KEPT, MAIN, Named, Story, THREE, TWO, known, protecting, without};
+use super::story::{
+    ALONE, BROKEN, FOUR, KEPT, MAIN, Named, Story, THREE, TWO, known, protecting, without,
+};
 use crate::lab::{approve, charter, name, prevote, public_key, review, voter};
 
 pub fn vectors() -> Vec<Named> {
@@ -32,17 +34,34 @@ fn what_is_known() -> Vec<Named> {
     let (mut story, p) = Story::with_proposal(&THREE);
     let mut late = story.clone();
     story.say("bob", vec![approve(p), prevote(p, 0)]);
-    let in_order =
-        story.shows(RULE, KEPT, "", "bob's approval stands before his prevote in one entry: it is known to it");
+    let in_order = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "bob's approval stands before his prevote in one entry: it is known to it",
+    );
 
-    late.say_in_vain("bob", vec![prevote(p, 0), approve(p)], &[(0, "NOT_APPROVED")]);
-    let out_of_order =
-        late.shows(RULE, BROKEN, "", "bob's approval stands behind his prevote in one entry: it is not known to it");
+    late.say_in_vain(
+        "bob",
+        vec![prevote(p, 0), approve(p)],
+        &[(0, "NOT_APPROVED")],
+    );
+    let out_of_order = late.shows(
+        RULE,
+        BROKEN,
+        "",
+        "bob's approval stands behind his prevote in one entry: it is not known to it",
+    );
 
     let (mut story, p) = Story::with_proposal(&FOUR);
     let genesis = story.genesis();
     story.approvals(&THREE, &[p]);
-    story.entry("dave", &[genesis, p], vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
+    story.entry(
+        "dave",
+        &[genesis, p],
+        vec![prevote(p, 0)],
+        &[(0, "NOT_APPROVED")],
+    );
     let about = "three approve P, but dave's prevote builds on none of them";
     let unseen = story.shows(RULE, BROKEN, "other-lanes", about);
 
@@ -53,9 +72,13 @@ fn what_is_known() -> Vec<Named> {
     let alice = story.tip("alice");
     let joined = story.entry("dave", &[branches[1], branches[0], alice], vec![], &[]);
     story.entry("dave", &[joined], vec![prevote(p, 0)], &[]);
-    let about =
-        "dave's lane is forked and joined by entries that say nothing; his prevote knows three approvals through them";
-    vec![in_order, out_of_order, unseen, story.shows(RULE, KEPT, "joined", about)]
+    let about = "dave's lane is forked and joined by entries that say nothing; his prevote knows three approvals through them";
+    vec![
+        in_order,
+        out_of_order,
+        unseen,
+        story.shows(RULE, KEPT, "joined", about),
+    ]
 }
 
 /// Alice's chain of main: P is decided and `open` proposed after it; then main is unprotected, and protected again.
@@ -81,9 +104,12 @@ fn roots() -> Vec<Named> {
         let said = story.move_of(MAIN, base);
         story.say_in_vain("alice", vec![said], &[(0, "WRONG_BASE")]);
     }
-    story.say_in_vain("alice", vec![approve(open), prevote(open, 0)], &[(1, "NOT_PROTECTED")]);
-    let about =
-        "main was unprotected for a time; proposals go on with its old chain, and a vote is about one of the old chain";
+    story.say_in_vain(
+        "alice",
+        vec![approve(open), prevote(open, 0)],
+        &[(1, "NOT_PROTECTED")],
+    );
+    let about = "main was unprotected for a time; proposals go on with its old chain, and a vote is about one of the old chain";
     let goes_on = story.shows(RULE, BROKEN, "", about);
 
     let (mut story, p) = Story::with_proposal(&ALONE);
@@ -101,9 +127,13 @@ fn roots() -> Vec<Named> {
         let said = wrong.move_of(name, base);
         wrong.say_in_vain("alice", vec![said], &[(0, "WRONG_BASE")]);
     }
-    let about =
-        "a charter protects a second ref: neither does the first one's chain start there, nor the second's before";
-    vec![starts_anew, goes_on, added, wrong.shows(RULE, BROKEN, "added-ref", about)]
+    let about = "a charter protects a second ref: neither does the first one's chain start there, nor the second's before";
+    vec![
+        starts_anew,
+        goes_on,
+        added,
+        wrong.shows(RULE, BROKEN, "added-ref", about),
+    ]
 }
 
 fn decided_charters() -> Vec<Named> {
@@ -113,10 +143,20 @@ fn decided_charters() -> Vec<Named> {
     let x = story.change_charter(&["alice", "bob"], protecting(&THREE, &["refs/heads/*"]));
     let mut unseen = story.clone();
     story.say("carol", vec![approve(p), prevote(p, 0)]);
-    let decided = story.shows(RULE, KEPT, "", "carol votes under a charter whose decision she knows");
+    let decided = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "carol votes under a charter whose decision she knows",
+    );
 
     let genesis = unseen.genesis();
-    unseen.entry("carol", &[genesis, x], vec![approve(p)], &[(0, "CHARTER_NOT_DECIDED")]);
+    unseen.entry(
+        "carol",
+        &[genesis, x],
+        vec![approve(p)],
+        &[(0, "CHARTER_NOT_DECIDED")],
+    );
     let about = "the charter is decided, but carol's entry under it does not build on the votes";
     let unseen = unseen.shows(RULE, BROKEN, "unknown-votes", about);
 
@@ -135,7 +175,12 @@ fn decided_charters() -> Vec<Named> {
     let change = early.change_to(known(charter(&THREE)));
     early.say_in_vain("alice", vec![change], &[(0, "CHARTER_NOT_DECIDED")]);
     let about = "every kind of statement under a charter that is proposed and not decided";
-    vec![decided, unseen, early.shows(RULE, BROKEN, "", about), rival_charter(RULE)]
+    vec![
+        decided,
+        unseen,
+        early.shows(RULE, BROKEN, "", about),
+        rival_charter(RULE),
+    ]
 }
 
 fn rival_charter(rule: &'static str) -> Named {
@@ -144,7 +189,12 @@ fn rival_charter(rule: &'static str) -> Named {
     story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
     story.speak_under(rival);
     story.say_in_vain("alice", vec![approve(p)], &[(0, "CHARTER_NOT_DECIDED")]);
-    story.shows(rule, BROKEN, "rival", "alice speaks under a charter whose rival is decided")
+    story.shows(
+        rule,
+        BROKEN,
+        "rival",
+        "alice speaks under a charter whose rival is decided",
+    )
 }
 
 fn known_proposals() -> Vec<Named> {
@@ -153,17 +203,31 @@ fn known_proposals() -> Vec<Named> {
     let genesis = story.genesis();
     let p = story.propose("alice", genesis);
     let q = story.entry_proposing("alice", &[genesis], MAIN, genesis);
-    story.entry("bob", &[genesis, p, q], vec![approve(p), approve(q), prevote(q, 0)], &[]);
+    story.entry(
+        "bob",
+        &[genesis, p, q],
+        vec![approve(p), approve(q), prevote(q, 0)],
+        &[],
+    );
     let about = "alice proposes P and Q on two branches of her lane; bob knows both";
     let on_branches = story.shows(RULE, KEPT, "", about);
 
     let (mut story, p) = Story::with_proposal(&THREE);
     let vote = story.precommit("bob", p, 0);
-    let said = vec![approve(p), Statement::Withdraw(Withdraw { proposal: p }), prevote(p, 0), vote];
+    let said = vec![
+        approve(p),
+        Statement::Withdraw(Withdraw { proposal: p }),
+        prevote(p, 0),
+        vote,
+    ];
     let refused = [0, 1, 2, 3].map(|n| (n, "UNKNOWN_PROPOSAL"));
     story.entry("bob", &[genesis], said, &refused);
-    let unknown =
-        story.shows(RULE, BROKEN, "", "bob speaks of a proposal that is not among the ancestors of his entry");
+    let unknown = story.shows(
+        RULE,
+        BROKEN,
+        "",
+        "bob speaks of a proposal that is not among the ancestors of his entry",
+    );
 
     let mut story = Story::new(&THREE);
     let said = story.move_of("refs/heads/dev", genesis);
@@ -171,15 +235,24 @@ fn known_proposals() -> Vec<Named> {
     let said = vec![approve(invalid), prevote(invalid, 0), prevote(genesis, 0)];
     story.say_in_vain("bob", said, &[0, 1, 2].map(|n| (n, "UNKNOWN_PROPOSAL")));
     let about = "bob speaks of a proposal that is not valid, and of an entry that is none";
-    vec![on_branches, unknown, story.shows(RULE, BROKEN, "invalid", about)]
+    vec![
+        on_branches,
+        unknown,
+        story.shows(RULE, BROKEN, "invalid", about),
+    ]
 }
 
 /// A proposal to create or delete a ref.
 fn whole(story: &mut Story, ref_name: &str, creates: bool) -> EntryId {
     let genesis = story.genesis();
-    let Statement::Propose(change) = story.move_of(ref_name, genesis) else { unreachable!() };
+    let Statement::Propose(change) = story.move_of(ref_name, genesis) else {
+        unreachable!()
+    };
     let change = match creates {
-        true => RefProposal { from: None, ..change },
+        true => RefProposal {
+            from: None,
+            ..change
+        },
         false => RefProposal { to: None, ..change },
     };
     story.propose_as("alice", ref_name, genesis, Statement::Propose(change))
@@ -190,8 +263,11 @@ fn protected_refs() -> Vec<Named> {
     let refs = ["refs/heads/main", "refs/heads/release/*", "refs/tags/v*"];
     let mut story = Story::under(protecting(&ALONE, &refs));
     let mut outside = story.clone();
-    for (name, creates) in [("refs/heads/release/1/0", true), ("refs/heads/release/0.9", false), ("refs/tags/v1", true)]
-    {
+    for (name, creates) in [
+        ("refs/heads/release/1/0", true),
+        ("refs/heads/release/0.9", false),
+        ("refs/tags/v1", true),
+    ] {
         let p = whole(&mut story, name, creates);
         story.decide(&ALONE, p);
     }
@@ -199,11 +275,24 @@ fn protected_refs() -> Vec<Named> {
     let inside = story.shows(RULE, KEPT, "", about);
 
     let genesis = outside.genesis();
-    for name in ["refs/heads/release", "refs/heads/main2", "refs/tags/v", "refs/heads/Main"] {
+    for name in [
+        "refs/heads/release",
+        "refs/heads/main2",
+        "refs/tags/v",
+        "refs/heads/Main",
+    ] {
         let said = outside.move_of(name, genesis);
         outside.say_in_vain("alice", vec![said], &[(0, "NOT_PROTECTED")]);
     }
-    vec![inside, outside.shows(RULE, BROKEN, "", "proposals for refs that no pattern of the charter covers")]
+    vec![
+        inside,
+        outside.shows(
+            RULE,
+            BROKEN,
+            "",
+            "proposals for refs that no pattern of the charter covers",
+        ),
+    ]
 }
 
 fn bases() -> Vec<Named> {
@@ -214,7 +303,12 @@ fn bases() -> Vec<Named> {
         base = story.propose("alice", base);
         story.decide(&ALONE, base);
     }
-    let chain = story.shows(RULE, KEPT, "", "four decisions in a row, each on the one before");
+    let chain = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "four decisions in a row, each on the one before",
+    );
 
     let mut story = Story::under(protecting(&ALONE, &["refs/heads/dev", MAIN]));
     let genesis = story.genesis();
@@ -225,7 +319,8 @@ fn bases() -> Vec<Named> {
         let said = story.move_of(MAIN, base);
         story.say_in_vain("alice", vec![said], &[(0, "WRONG_BASE")]);
     }
-    let about = "bases that are nothing at all, another ref's decision, and a charter that is not the root";
+    let about =
+        "bases that are nothing at all, another ref's decision, and a charter that is not the root";
     let wrong = story.shows(RULE, BROKEN, "", about);
 
     let (mut story, p) = Story::with_proposal(&THREE);
@@ -234,18 +329,32 @@ fn bases() -> Vec<Named> {
     story.decide(&["alice", "bob"], p);
     let said = story.move_of(MAIN, p);
     let genesis = story.genesis();
-    story.entry("carol", &[genesis, p], vec![said], &[(0, "BASE_NOT_DECIDED")]);
+    story.entry(
+        "carol",
+        &[genesis, p],
+        vec![said],
+        &[(0, "BASE_NOT_DECIDED")],
+    );
     let q = story.propose("carol", p);
     story.approvals(&["bob"], &[q]);
-    let about =
-        "bases that are not decided yet, and decided by votes that the proposal does not build on; then a good one";
+    let about = "bases that are not decided yet, and decided by votes that the proposal does not build on; then a good one";
     let undecided = story.shows(RULE, BROKEN, "undecided", about);
 
     let (mut story, p, q) = Story::with_rivals(&TWO, TWO);
     story.decide(&TWO, p);
     let said = story.move_of(MAIN, q);
     story.say_in_vain("bob", vec![said], &[(0, "BASE_NOT_DECIDED")]);
-    vec![chain, wrong, undecided, story.shows(RULE, BROKEN, "rival", "the base is the rival of what was decided")]
+    vec![
+        chain,
+        wrong,
+        undecided,
+        story.shows(
+            RULE,
+            BROKEN,
+            "rival",
+            "the base is the rival of what was decided",
+        ),
+    ]
 }
 
 /// Alice, bob and carol, who has another key.
@@ -253,7 +362,13 @@ fn rekeyed() -> Charter {
     let plain = charter(&THREE);
     let mut members: Vec<Member> = plain.members().to_vec();
     members[2].key = public_key("mallory");
-    Charter::new(members, plain.protected().to_vec(), vec![], plain.rules().clone()).unwrap()
+    Charter::new(
+        members,
+        plain.protected().to_vec(),
+        vec![],
+        plain.rules().clone(),
+    )
+    .unwrap()
 }
 
 fn successors() -> Vec<Named> {
@@ -262,18 +377,32 @@ fn successors() -> Vec<Named> {
     story.change_charter(&["alice", "bob"], without(&FOUR, &["carol"]));
     let p = story.propose("dave", story.genesis());
     story.approvals(&["alice"], &[p]);
-    let follows = story.shows(RULE, KEPT, "", "carol leaves, listed as removed, and dave joins");
+    let follows = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "carol leaves, listed as removed, and dave joins",
+    );
 
     let mut story = Story::new(&THREE);
     let forgetful = story.change_to(known(charter(&["alice", "bob"])));
     let rekeyed = story.change_to(known(rekeyed()));
-    let stranger = story.change_to(known(without(&["alice", "bob", "carol", "mallory"], &["mallory"])));
+    let stranger = story.change_to(known(without(
+        &["alice", "bob", "carol", "mallory"],
+        &["mallory"],
+    )));
     for said in [forgetful, rekeyed, stranger] {
         let invalid = story.say_in_vain("alice", vec![said], &[(0, "NOT_A_SUCCESSOR")]);
         story.say_in_vain("bob", vec![approve(invalid)], &[(0, "UNKNOWN_PROPOSAL")]);
     }
-    let about = "charters that forget carol, give her another key, and remove somebody who was no member";
-    vec![follows, story.shows(RULE, BROKEN, "", about), removals_that_stay(RULE), removals_that_change(RULE)]
+    let about =
+        "charters that forget carol, give her another key, and remove somebody who was no member";
+    vec![
+        follows,
+        story.shows(RULE, BROKEN, "", about),
+        removals_that_stay(RULE),
+        removals_that_change(RULE),
+    ]
 }
 
 fn removals_that_stay(rule: &'static str) -> Named {
@@ -282,10 +411,20 @@ fn removals_that_stay(rule: &'static str) -> Named {
     let removed = without_bob.removed().to_vec();
     story.change_charter(&TWO, without_bob);
     let wider = protecting(&ALONE, &["refs/heads/*"]);
-    let next =
-        Charter::new(wider.members().to_vec(), wider.protected().to_vec(), removed, wider.rules().clone()).unwrap();
+    let next = Charter::new(
+        wider.members().to_vec(),
+        wider.protected().to_vec(),
+        removed,
+        wider.rules().clone(),
+    )
+    .unwrap();
     story.change_charter(&ALONE, next);
-    story.shows(rule, KEPT, "removals", "bob was removed, and the charter after the next one lists him still")
+    story.shows(
+        rule,
+        KEPT,
+        "removals",
+        "bob was removed, and the charter after the next one lists him still",
+    )
 }
 
 fn removals_that_change(rule: &'static str) -> Named {
@@ -293,19 +432,40 @@ fn removals_that_change(rule: &'static str) -> Named {
     story.change_charter(&["alice", "bob"], without(&THREE, &["carol"]));
     let plain = without(&THREE, &["carol"]);
     let removing = |removed: Vec<Removal>| {
-        Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap()
+        Charter::new(
+            plain.members().to_vec(),
+            plain.protected().to_vec(),
+            removed,
+            plain.rules().clone(),
+        )
+        .unwrap()
     };
     let carol = plain.removed()[0].clone();
-    let other_last = Removal { last: Some(story.genesis()), ..carol.clone() };
-    let other_key = Removal { key: public_key("mallory"), ..carol.clone() };
-    let bob = Removal { key: public_key("mallory"), last: None, name: name("bob") };
+    let other_last = Removal {
+        last: Some(story.genesis()),
+        ..carol.clone()
+    };
+    let other_key = Removal {
+        key: public_key("mallory"),
+        ..carol.clone()
+    };
+    let bob = Removal {
+        key: public_key("mallory"),
+        last: None,
+        name: name("bob"),
+    };
     let alone = Charter::new(
         vec![voter("alice")],
         plain.protected().to_vec(),
         vec![bob, carol],
         charter(&ALONE).rules().clone(),
     );
-    let charters = [removing(vec![]), removing(vec![other_last]), removing(vec![other_key]), alone.unwrap()];
+    let charters = [
+        removing(vec![]),
+        removing(vec![other_last]),
+        removing(vec![other_key]),
+        alone.unwrap(),
+    ];
     for next in charters {
         let said = story.change_to(known(next));
         story.say_in_vain("alice", vec![said], &[(0, "NOT_A_SUCCESSOR")]);
@@ -315,7 +475,10 @@ fn removals_that_change(rule: &'static str) -> Named {
 }
 
 fn newer() -> ProposedCharter {
-    ProposedCharter::Newer { version: 2, value: serde_json::json!({"tribes": [], "v": 2}) }
+    ProposedCharter::Newer {
+        version: 2,
+        value: serde_json::json!({"tribes": [], "v": 2}),
+    }
 }
 
 fn versions() -> Vec<Named> {
@@ -324,7 +487,12 @@ fn versions() -> Vec<Named> {
     let x = story.propose_charter("carol", newer());
     story.support(&["carol"], x);
     story.decide(&["alice", "bob"], p);
-    let open = story.shows(RULE, KEPT, "", "a charter of version 2 is proposed and not decided: everything goes on");
+    let open = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "a charter of version 2 is proposed and not decided: everything goes on",
+    );
 
     let (mut story, p) = Story::with_proposal(&THREE);
     let x = story.propose_charter("carol", newer());
@@ -339,8 +507,19 @@ fn versions() -> Vec<Named> {
 pub fn with_observer() -> Story {
     let plain = charter(&THREE);
     let mut members = plain.members().to_vec();
-    members.push(Member { vote: false, ..voter("dave") });
-    Story::under(Charter::new(members, plain.protected().to_vec(), vec![], plain.rules().clone()).unwrap())
+    members.push(Member {
+        vote: false,
+        ..voter("dave")
+    });
+    Story::under(
+        Charter::new(
+            members,
+            plain.protected().to_vec(),
+            vec![],
+            plain.rules().clone(),
+        )
+        .unwrap(),
+    )
 }
 
 fn approvals_by_voters() -> Vec<Named> {
@@ -348,15 +527,23 @@ fn approvals_by_voters() -> Vec<Named> {
     let mut story = with_observer();
     let p = story.propose("dave", story.genesis());
     let mut counted = story.clone();
-    story.say("dave", vec![review(p, Verdict::Reject), review(p, Verdict::Abstain)]);
+    story.say(
+        "dave",
+        vec![review(p, Verdict::Reject), review(p, Verdict::Abstain)],
+    );
     story.decide(&["alice", "bob"], p);
-    let views =
-        story.shows(RULE, KEPT, "", "dave, who does not vote, proposes and has views; two of three voters decide");
+    let views = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "dave, who does not vote, proposes and has views; two of three voters decide",
+    );
 
     counted.say_in_vain("dave", vec![approve(p)], &[(0, "NOT_A_VOTER")]);
     counted.say("alice", vec![approve(p)]);
     counted.say_in_vain("bob", vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
-    let about = "dave, who does not vote, approves: bob knows one approval that counts, and needs two";
+    let about =
+        "dave, who does not vote, approves: bob knows one approval that counts, and needs two";
     vec![views, counted.shows(RULE, BROKEN, "", about)]
 }
 
@@ -365,7 +552,13 @@ fn own_approvals() -> Vec<Named> {
     let plain = charter(&THREE);
     let mut rules = plain.rules().clone();
     rules.own_approval_counts = false;
-    let strict = Charter::new(plain.members().to_vec(), plain.protected().to_vec(), vec![], rules).unwrap();
+    let strict = Charter::new(
+        plain.members().to_vec(),
+        plain.protected().to_vec(),
+        vec![],
+        rules,
+    )
+    .unwrap();
     let mut story = Story::under(strict);
     let p = story.propose("alice", story.genesis());
     let mut own = story.clone();
@@ -376,7 +569,11 @@ fn own_approvals() -> Vec<Named> {
     let about = "a proposer's own approval does not count; alice votes for her proposal on the strength of two others";
     let others = story.shows(RULE, KEPT, "", about);
 
-    own.say_in_vain("alice", vec![approve(p), prevote(p, 0)], &[(0, "OWN_APPROVAL"), (1, "NOT_APPROVED")]);
+    own.say_in_vain(
+        "alice",
+        vec![approve(p), prevote(p, 0)],
+        &[(0, "OWN_APPROVAL"), (1, "NOT_APPROVED")],
+    );
     own.say("bob", vec![approve(p)]);
     own.say_in_vain("carol", vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
     let about = "a proposer's own approval does not count: neither for alice's own prevote, nor for carol's";
@@ -406,8 +603,18 @@ fn reviews() -> Vec<Named> {
     const RULE: &str = "section 2, reviews";
     let (mut story, p) = Story::with_proposal(&THREE);
     let q = story.propose("carol", story.genesis());
-    story.say("bob", vec![review(p, Verdict::Reject), approve(p), approve(q)]);
-    story.say("alice", vec![approve(p), review(p, Verdict::Reject), Statement::Withdraw(Withdraw { proposal: p })]);
+    story.say(
+        "bob",
+        vec![review(p, Verdict::Reject), approve(p), approve(q)],
+    );
+    story.say(
+        "alice",
+        vec![
+            approve(p),
+            review(p, Verdict::Reject),
+            Statement::Withdraw(Withdraw { proposal: p }),
+        ],
+    );
     story.prevotes(&["alice", "bob"], p, 0);
     story.precommits(&["alice", "bob"], p, 0);
     story.expect_decided(p, 0);
@@ -416,9 +623,25 @@ fn reviews() -> Vec<Named> {
     let counted = story.shows(RULE, KEPT, "", about);
 
     let (mut story, p) = Story::with_proposal(&THREE);
-    story.say_in_vain("bob", vec![review(p, Verdict::Reject), prevote(p, 0)], &[(1, "NOT_APPROVED")]);
-    story.say_in_vain("carol", vec![review(p, Verdict::Abstain), prevote(p, 0)], &[(1, "NOT_APPROVED")]);
-    vec![counted, story.shows(RULE, BROKEN, "", "a rejection and an abstention are no approvals")]
+    story.say_in_vain(
+        "bob",
+        vec![review(p, Verdict::Reject), prevote(p, 0)],
+        &[(1, "NOT_APPROVED")],
+    );
+    story.say_in_vain(
+        "carol",
+        vec![review(p, Verdict::Abstain), prevote(p, 0)],
+        &[(1, "NOT_APPROVED")],
+    );
+    vec![
+        counted,
+        story.shows(
+            RULE,
+            BROKEN,
+            "",
+            "a rejection and an abstention are no approvals",
+        ),
+    ]
 }
 
 fn withdrawals() -> Vec<Named> {
@@ -429,7 +652,10 @@ fn withdrawals() -> Vec<Named> {
     story.say("alice", withdraw());
     other.say_in_vain("bob", withdraw(), &[(0, "NOT_THE_PROPOSER")]);
     let own = story.shows(RULE, KEPT, "", "alice withdraws her proposal");
-    vec![own, other.shows(RULE, BROKEN, "", "bob withdraws alice's proposal")]
+    vec![
+        own,
+        other.shows(RULE, BROKEN, "", "bob withdraws alice's proposal"),
+    ]
 }
 
 /// Carol and dave vote for both rivals, each time on a branch that does not know the other.
@@ -467,7 +693,12 @@ fn rivals() -> Vec<Named> {
     let mut both = story.clone();
     story.support(&["bob"], q);
     story.decide(&["alice", "carol", "dave"], p);
-    let one = story.shows(RULE, KEPT, "", "bob prevotes Q, the others decide P: one decision for the slot");
+    let one = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "bob prevotes Q, the others decide P: one decision for the slot",
+    );
 
     two_decisions(&mut both, [p, q]);
     let about = "two of four members vote for both rivals, on separate branches: both are decided, the slot is broken, and rule 7 \

@@ -12,16 +12,24 @@ pub use story::Named;
 
 /// All of them.
 pub fn all() -> Vec<Named> {
-    [judgement::vectors(), voting::vectors(), order::vectors(), charter_change::vectors(), evidence::vectors()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        judgement::vectors(),
+        voting::vectors(),
+        order::vectors(),
+        charter_change::vectors(),
+        evidence::vectors(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// One line for each, by name: `ledgers/README.md`.
 pub fn index(vectors: &[Named]) -> String {
-    let mut lines: Vec<_> =
-        vectors.iter().map(|v| format!("| [{0}]({0}.json) | {1} |\n", v.name, v.vector.about)).collect();
+    let mut lines: Vec<_> = vectors
+        .iter()
+        .map(|v| format!("| [{0}]({0}.json) | {1} |\n", v.name, v.vector.about))
+        .collect();
     lines.sort();
     let head = "# Vectors of whole ledgers\n\nThe form is explained [one folder up](../README.md). This page is generated.\n\n\
         | ledger | shows |\n| --- | --- |\n";

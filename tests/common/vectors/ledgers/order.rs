@@ -6,8 +6,14 @@ use super::story::{BROKEN, FOUR, KEPT, Named, Story, THREE, TWO};
 use crate::lab::{approve, prevote};
 
 pub fn vectors() -> Vec<Named> {
-    let groups =
-        [rounds_go_up(), one_proposal_a_round(), locks(), stubborn_locks(), several_locks(), separate_branches()];
+    let groups = [
+        rounds_go_up(),
+        one_proposal_a_round(),
+        locks(),
+        stubborn_locks(),
+        several_locks(),
+        separate_branches(),
+    ];
     groups.into_iter().flatten().collect()
 }
 
@@ -23,8 +29,20 @@ fn rounds_go_up() -> Vec<Named> {
 
     let vote = back.precommit("dave", p, 0);
     let said = vec![prevote(p, 1), prevote(p, 0), vote];
-    back.say_in_vain("dave", said, &[(1, "ROUND_WENT_BACK"), (2, "ROUND_WENT_BACK")]);
-    vec![up, back.shows(RULE, BROKEN, "", "dave votes in round 1 and then in both phases of round 0")]
+    back.say_in_vain(
+        "dave",
+        said,
+        &[(1, "ROUND_WENT_BACK"), (2, "ROUND_WENT_BACK")],
+    );
+    vec![
+        up,
+        back.shows(
+            RULE,
+            BROKEN,
+            "",
+            "dave votes in round 1 and then in both phases of round 0",
+        ),
+    ]
 }
 
 fn one_proposal_a_round() -> Vec<Named> {
@@ -42,12 +60,21 @@ fn one_proposal_a_round() -> Vec<Named> {
     let again = story.shows(RULE, KEPT, "", about);
 
     let mut in_vain = second.clone();
-    let both = second.say_in_vain("bob", vec![prevote(p, 0), prevote(q, 0), prevote(p, 0)], &[(1, "SECOND_VOTE")]);
+    let both = second.say_in_vain(
+        "bob",
+        vec![prevote(p, 0), prevote(q, 0), prevote(p, 0)],
+        &[(1, "SECOND_VOTE")],
+    );
     second.expect_convicted("bob", "equivocation", p, [both, both]);
-    let about = "bob prevotes P and then Q in one round; the second does not count, and he is convicted";
+    let about =
+        "bob prevotes P and then Q in one round; the second does not count, and he is convicted";
     let second = second.shows(RULE, BROKEN, "", about);
 
-    in_vain.say_in_vain("bob", vec![prevote(p, 1), prevote(q, 0)], &[(0, "ROUND_NOT_ENTERED")]);
+    in_vain.say_in_vain(
+        "bob",
+        vec![prevote(p, 1), prevote(q, 0)],
+        &[(0, "ROUND_NOT_ENTERED")],
+    );
     let about = "bob's vote in round 1 does not count, so it stands in no other's way";
     vec![again, second, in_vain.shows(RULE, KEPT, "in-vain", about)]
 }
@@ -73,14 +100,20 @@ fn locks() -> Vec<Named> {
     let released = story.shows(RULE, KEPT, "", about);
 
     faithful.say("alice", vec![prevote(p, 1), prevote(p, 2)]);
-    let about = "alice precommits P in round 0 and goes on prevoting it, though Q has a quorum in round 1";
+    let about =
+        "alice precommits P in round 0 and goes on prevoting it, though Q has a quorum in round 1";
     let faithful = faithful.shows(RULE, KEPT, "faithful", about);
 
     let lock = against.tip("alice");
     let vote = against.say_in_vain("alice", vec![prevote(q, 1)], &[(0, "LOCKED")]);
     against.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     let about = "alice precommits P in round 0 and prevotes Q in round 1: no quorum of a round between releases her";
-    vec![released, faithful, against.shows(RULE, BROKEN, "", about), locked_against_own_prevote(RULE)]
+    vec![
+        released,
+        faithful,
+        against.shows(RULE, BROKEN, "", about),
+        locked_against_own_prevote(RULE),
+    ]
 }
 
 fn locked_against_own_prevote(rule: &'static str) -> Named {
@@ -127,7 +160,14 @@ fn stubborn_locks() -> Vec<Named> {
     story.say("alice", vec![approve(p), approve(q), prevote(p, 0)]);
     story.say("bob", vec![approve(q), prevote(q, 0)]);
     let parents = story.above_all("carol");
-    let branches = [p, q].map(|choice| story.entry("carol", &parents, vec![approve(choice), prevote(choice, 0)], &[]));
+    let branches = [p, q].map(|choice| {
+        story.entry(
+            "carol",
+            &parents,
+            vec![approve(choice), prevote(choice, 0)],
+            &[],
+        )
+    });
     let own = story.tip("alice");
     let vote = story.precommit("alice", p, 0);
     let lock = story.entry("alice", &[own, branches[0]], vec![vote], &[]);
@@ -135,7 +175,11 @@ fn stubborn_locks() -> Vec<Named> {
     story.expect_convicted("alice", "lock-violation", p, [lock, vote]);
     story.expect_convicted("carol", "equivocation", p, branches);
     let about = "carol prevotes both, so both have a quorum in round 0; a quorum of the lock's own round does not release alice";
-    vec![gathered, same, story.shows(RULE, BROKEN, "own-round", about)]
+    vec![
+        gathered,
+        same,
+        story.shows(RULE, BROKEN, "own-round", about),
+    ]
 }
 
 /// Of three members, two are a quorum. Carol prevotes and precommits both rivals in round 0, on two branches that she joins.
@@ -178,12 +222,18 @@ fn separate_branches() -> Vec<Named> {
     story.say("bob", vec![approve(q), prevote(q, 0)]);
     let mut joined = story.clone();
     let parents = story.above_all("carol");
-    let branches = [p, q].map(|choice| story.entry("carol", &parents, vec![approve(choice), prevote(choice, 0)], &[]));
+    let branches = [p, q].map(|choice| {
+        story.entry(
+            "carol",
+            &parents,
+            vec![approve(choice), prevote(choice, 0)],
+            &[],
+        )
+    });
     story.expect_convicted("carol", "equivocation", p, branches);
     story.precommits(&["alice"], p, 0);
     story.precommits(&["bob"], q, 0);
-    let about =
-        "carol prevotes P and Q on separate branches: each is half of a quorum, so that alice precommits P and bob Q";
+    let about = "carol prevotes P and Q on separate branches: each is half of a quorum, so that alice precommits P and bob Q";
     let each = story.shows(RULE, KEPT, "", about);
 
     let first = joined.say("carol", vec![approve(p), approve(q), prevote(p, 0)]);

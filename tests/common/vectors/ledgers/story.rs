@@ -123,7 +123,11 @@ impl Story {
 
     /// Parents by which an entry of the member builds on everything there is and is not hidden.
     pub fn above_all(&self, member: &str) -> Vec<EntryId> {
-        self.lab.above_all(member).into_iter().filter(|parent| !self.hidden.contains(parent)).collect()
+        self.lab
+            .above_all(member)
+            .into_iter()
+            .filter(|parent| !self.hidden.contains(parent))
+            .collect()
     }
 
     /// Nobody builds on this entry, or on others of its author's, until it is shown.
@@ -139,10 +143,17 @@ impl Story {
     // ------------------------------------------------------------ what is said
 
     /// An entry with just these parents, of whose statements those in `refused` do not count.
-    pub fn entry(&mut self, member: &str, parents: &[EntryId], said: Vec<Statement>, refused: Refused<'_>) -> EntryId {
+    pub fn entry(
+        &mut self,
+        member: &str,
+        parents: &[EntryId],
+        said: Vec<Statement>,
+        refused: Refused<'_>,
+    ) -> EntryId {
         let id = self.lab.entry(member, self.charter, parents, said);
         self.charters.insert(id, self.charter);
-        self.discounted.extend(refused.iter().map(|(n, code)| (id, *n, *code)));
+        self.discounted
+            .extend(refused.iter().map(|(n, code)| (id, *n, *code)));
         id
     }
 
@@ -152,7 +163,12 @@ impl Story {
     }
 
     /// The same, but the statements in `refused` do not count.
-    pub fn say_in_vain(&mut self, member: &str, said: Vec<Statement>, refused: Refused<'_>) -> EntryId {
+    pub fn say_in_vain(
+        &mut self,
+        member: &str,
+        said: Vec<Statement>,
+        refused: Refused<'_>,
+    ) -> EntryId {
         let parents = self.above_all(member);
         self.entry(member, &parents, said, refused)
     }
@@ -162,7 +178,11 @@ impl Story {
         self.proposals += 1;
         let (text, title) = (String::new(), format!("change {}", self.proposals));
         let change = moves(base, ref_name, Some(0xaa), Some(self.proposals), false);
-        Statement::Propose(RefProposal { text, title, ..change })
+        Statement::Propose(RefProposal {
+            text,
+            title,
+            ..change
+        })
     }
 
     /// A valid proposal to move main from `base`.
@@ -177,14 +197,26 @@ impl Story {
     }
 
     /// A valid proposal in these words.
-    pub fn propose_as(&mut self, member: &str, ref_name: &str, base: EntryId, said: Statement) -> EntryId {
+    pub fn propose_as(
+        &mut self,
+        member: &str,
+        ref_name: &str,
+        base: EntryId,
+        said: Statement,
+    ) -> EntryId {
         let id = self.say(member, vec![said]);
         self.slots.insert(id, (ref_name.to_owned(), base));
         id
     }
 
     /// A valid proposal to move a ref, in an entry with just these parents.
-    pub fn entry_proposing(&mut self, member: &str, parents: &[EntryId], ref_name: &str, base: EntryId) -> EntryId {
+    pub fn entry_proposing(
+        &mut self,
+        member: &str,
+        parents: &[EntryId],
+        ref_name: &str,
+        base: EntryId,
+    ) -> EntryId {
         let said = self.move_of(ref_name, base);
         let id = self.entry(member, parents, vec![said], &[]);
         self.slots.insert(id, (ref_name.to_owned(), base));
@@ -194,7 +226,12 @@ impl Story {
     /// The statement that this charter should follow the one of the next entries.
     pub fn change_to(&self, charter: ProposedCharter) -> Statement {
         let (base, text, title) = (self.charter, String::new(), "The next charter".to_owned());
-        Statement::ProposeCharter(CharterProposal { base, charter, text, title })
+        Statement::ProposeCharter(CharterProposal {
+            base,
+            charter,
+            text,
+            title,
+        })
     }
 
     /// A valid proposal of the charter that follows the one of the next entries.
@@ -204,7 +241,12 @@ impl Story {
     }
 
     /// The same in an entry with just these parents.
-    pub fn entry_proposing_charter(&mut self, member: &str, parents: &[EntryId], charter: ProposedCharter) -> EntryId {
+    pub fn entry_proposing_charter(
+        &mut self,
+        member: &str,
+        parents: &[EntryId],
+        charter: ProposedCharter,
+    ) -> EntryId {
         let said = self.change_to(charter);
         let id = self.entry(member, parents, vec![said], &[]);
         self.slots.insert(id, ("charter".to_owned(), self.charter));
@@ -257,7 +299,11 @@ impl Story {
 
     /// Alice, who alone is a quorum, decides, in one entry with just these parents.
     pub fn decide_alone(&mut self, parents: &[EntryId], proposal: EntryId) -> EntryId {
-        let said = vec![approve(proposal), prevote(proposal, 0), self.precommit("alice", proposal, 0)];
+        let said = vec![
+            approve(proposal),
+            prevote(proposal, 0),
+            self.precommit("alice", proposal, 0),
+        ];
         self.expect_decided(proposal, 0);
         self.entry("alice", parents, said, &[])
     }
@@ -294,7 +340,13 @@ impl Story {
     }
 
     /// The member is convicted by these two entries, in the slot of a proposal, under their charter.
-    pub fn expect_convicted(&mut self, member: &str, rule: &str, of: EntryId, entries: [EntryId; 2]) {
+    pub fn expect_convicted(
+        &mut self,
+        member: &str,
+        rule: &str,
+        of: EntryId,
+        entries: [EntryId; 2],
+    ) {
         let (charter, slot) = (self.charters[&entries[1]], self.slot(of));
         self.evidence.push(json!({
             "charter": charter,
@@ -335,7 +387,9 @@ impl Story {
         discounted.sort();
         let in_form = |(entry, statement, reason): (EntryId, usize, &str)| json!({"entry": entry, "reason": reason, "statement": statement});
         let mut evidence = self.evidence.clone();
-        evidence.sort_by_key(|e| ["member", "rule", "charter", "slot", "entries"].map(|field| e[field].to_string()));
+        evidence.sort_by_key(|e| {
+            ["member", "rule", "charter", "slot", "entries"].map(|field| e[field].to_string())
+        });
         json!({
             "broken": broken,
             "charter": self.in_force,
@@ -350,10 +404,22 @@ impl Story {
         let name = rules::file_name(rule, variant, kept);
         let (by_hand, found) = (self.expected(), expected(&self.lab.tally));
         let agree = pair_order_aside(&by_hand) == pair_order_aside(&found);
-        assert!(agree, "{name}: expected by hand {by_hand:#}, found {found:#}");
+        assert!(
+            agree,
+            "{name}: expected by hand {by_hand:#}, found {found:#}"
+        );
         let entries = self.lab.made.into_iter().map(|made| made.raw).collect();
         let (about, rule) = (about.to_owned(), rule.to_owned());
-        Named { name, vector: LedgerVector { about, rule, kept, entries, expected: found } }
+        Named {
+            name,
+            vector: LedgerVector {
+                about,
+                rule,
+                kept,
+                entries,
+                expected: found,
+            },
+        }
     }
 }
 
@@ -362,7 +428,10 @@ fn pair_order_aside(expected: &Value) -> Value {
     let mut expected = expected.clone();
     for evidence in expected["evidence"].as_array_mut().into_iter().flatten() {
         if evidence["rule"] == "equivocation" {
-            evidence["entries"].as_array_mut().unwrap().sort_by_key(Value::to_string);
+            evidence["entries"]
+                .as_array_mut()
+                .unwrap()
+                .sort_by_key(Value::to_string);
         }
     }
     expected
@@ -376,14 +445,40 @@ pub fn known(charter: Charter) -> ProposedCharter {
 /// A charter of these voting members that protects these refs, with the least quorum.
 pub fn protecting(members: &[&str], refs: &[&str]) -> Charter {
     let plain = charter(members);
-    let refs = refs.iter().map(|pattern| pattern.parse().unwrap()).collect();
-    Charter::new(plain.members().to_vec(), refs, vec![], plain.rules().clone()).unwrap()
+    let refs = refs
+        .iter()
+        .map(|pattern| pattern.parse().unwrap())
+        .collect();
+    Charter::new(
+        plain.members().to_vec(),
+        refs,
+        vec![],
+        plain.rules().clone(),
+    )
+    .unwrap()
 }
 
 /// The same members and rules without some of the members, who are listed as removed.
 pub fn without(members: &[&str], gone: &[&str]) -> Charter {
-    let staying: Vec<_> = members.iter().copied().filter(|m| !gone.contains(m)).collect();
+    let staying: Vec<_> = members
+        .iter()
+        .copied()
+        .filter(|m| !gone.contains(m))
+        .collect();
     let plain = charter(&staying);
-    let removed = gone.iter().map(|m| Removal { key: public_key(m), last: None, name: name(m) }).collect();
-    Charter::new(plain.members().to_vec(), plain.protected().to_vec(), removed, plain.rules().clone()).unwrap()
+    let removed = gone
+        .iter()
+        .map(|m| Removal {
+            key: public_key(m),
+            last: None,
+            name: name(m),
+        })
+        .collect();
+    Charter::new(
+        plain.members().to_vec(),
+        plain.protected().to_vec(),
+        removed,
+        plain.rules().clone(),
+    )
+    .unwrap()
 }

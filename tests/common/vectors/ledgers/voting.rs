@@ -5,7 +5,9 @@ use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Statement};
 
 use super::judgement::with_observer;
-use super::story::{BROKEN, FIVE, FOUR, KEPT, Named, SEVEN, SIX, Story, THREE, TWO, known, protecting, without};
+use super::story::{
+    BROKEN, FIVE, FOUR, KEPT, Named, SEVEN, SIX, Story, THREE, TWO, known, protecting, without,
+};
 use crate::lab::{approve, charter, prevote};
 
 pub fn vectors() -> Vec<Named> {
@@ -55,7 +57,12 @@ fn slots_of_refs() -> Vec<Named> {
     gone.say_in_vain("alice", vec![approve(p), prevote(p, 0), vote], &refused);
     vec![
         stays,
-        gone.shows(RULE, BROKEN, "", "P was proposed under the charter before; the new one does not protect the ref"),
+        gone.shows(
+            RULE,
+            BROKEN,
+            "",
+            "P was proposed under the charter before; the new one does not protect the ref",
+        ),
     ]
 }
 
@@ -66,13 +73,22 @@ fn slots_of_charters() -> Vec<Named> {
     let x = story.change_charter(&TWO, protecting(&TWO, &["refs/heads/*"]));
     let mut late = story.clone();
     story.change_charter(&TWO, charter(&TWO));
-    let in_time =
-        story.shows(RULE, KEPT, "", "the charter changes twice, each time by votes under the charter that is changed");
+    let in_time = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "the charter changes twice, each time by votes under the charter that is changed",
+    );
 
     for (p, member) in [x, rival].into_iter().zip(TWO) {
-        late.say_in_vain(member, vec![approve(p), prevote(p, 0)], &[(1, "WRONG_BASE")]);
+        late.say_in_vain(
+            member,
+            vec![approve(p), prevote(p, 0)],
+            &[(1, "WRONG_BASE")],
+        );
     }
-    let about = "votes under the new charter for what was to follow the old one: itself, and its rival";
+    let about =
+        "votes under the new charter for what was to follow the old one: itself, and its rival";
     vec![in_time, late.shows(RULE, BROKEN, "", about)]
 }
 
@@ -95,7 +111,12 @@ fn voters() -> Vec<Named> {
     story.say("carol", vec![approve(p), prevote(p, 0)]);
     let vote = story.precommit("carol", p, 0);
     story.say("carol", vec![vote]);
-    let voted = story.shows(RULE, KEPT, "", "three vote and a fourth member does not: two prevotes are a quorum");
+    let voted = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "three vote and a fourth member does not: two prevotes are a quorum",
+    );
 
     observed.say_in_vain("dave", vec![prevote(p, 0)], &[(0, "NOT_A_VOTER")]);
     let vote = observed.precommit("alice", p, 0);
@@ -110,13 +131,23 @@ fn round_0() -> Vec<Named> {
     let mut others = story.clone();
     story.say("dave", vec![approve(p)]);
     story.say("dave", vec![prevote(p, 0)]);
-    let own = story.shows(RULE, KEPT, "", "dave's own approval is enough for his prevote in round 0");
+    let own = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "dave's own approval is enough for his prevote in round 0",
+    );
 
     others.approvals(&["alice"], &[p]);
     let mut two = others.clone();
     others.approvals(&["bob", "carol"], &[p]);
     others.say("dave", vec![prevote(p, 0)]);
-    let others = others.shows(RULE, KEPT, "others", "three others approve P, which is enough for dave's prevote");
+    let others = others.shows(
+        RULE,
+        KEPT,
+        "others",
+        "three others approve P, which is enough for dave's prevote",
+    );
 
     say_twice(&mut two, "bob", &[approve(p)]);
     two.say_in_vain("dave", vec![prevote(p, 0)], &[(0, "NOT_APPROVED")]);
@@ -141,10 +172,16 @@ fn later_rounds() -> Vec<Named> {
     let mut two = story.clone();
     story.approvals(&["carol"], &[p]);
     story.say("alice", vec![prevote(p, 1)]);
-    let three = story.shows(RULE, KEPT, "", "three approve P: alice prevotes it in round 1");
+    let three = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "three approve P: alice prevotes it in round 1",
+    );
 
     two.say_in_vain("alice", vec![prevote(p, 1)], &[(0, "NOT_APPROVED")]);
-    let about = "two approve P, alice one of them: that was enough in round 0, and is not in round 1";
+    let about =
+        "two approve P, alice one of them: that was enough in round 0, and is not in round 1";
     vec![three, two.shows(RULE, BROKEN, "", about)]
 }
 
@@ -181,7 +218,12 @@ fn prevote_quorums() -> Vec<Named> {
     story.support(&["carol"], p);
     let unseen = story.clone();
     story.precommits(&["dave"], p, 0);
-    let three = story.shows(RULE, KEPT, "", "three of four prevote P; dave, who did not, precommits it");
+    let three = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "three of four prevote P; dave, who did not, precommits it",
+    );
 
     let refuse = |mut story: Story, parents: &[EntryId], variant: &str, about: &str| {
         let vote = story.precommit("dave", p, 0);
@@ -189,23 +231,42 @@ fn prevote_quorums() -> Vec<Named> {
         story.shows(RULE, BROKEN, variant, about)
     };
     let parents = two.above_all("dave");
-    let too_few = refuse(two.clone(), &parents, "", "two of four prevote P: no precommit counts");
+    let too_few = refuse(
+        two.clone(),
+        &parents,
+        "",
+        "two of four prevote P: no precommit counts",
+    );
     say_twice(&mut again, "bob", &[approve(p), prevote(p, 0)]);
-    let about = "two of four prevote P, one of them twice on separate branches: a member counts once";
+    let about =
+        "two of four prevote P, one of them twice on separate branches: a member counts once";
     let parents = again.above_all("dave");
     let repeated = refuse(again, &parents, "repeated", about);
     let parents = [unseen.genesis(), unseen.tip("bob")];
     let about = "three of four prevote P, but dave's entry builds on two of them only";
     let unseen = refuse(unseen, &parents, "unknown-votes", about);
-    vec![three, too_few, repeated, unseen, prevotes_of_two_rounds(RULE)]
+    vec![
+        three,
+        too_few,
+        repeated,
+        unseen,
+        prevotes_of_two_rounds(RULE),
+    ]
 }
 
 fn prevotes_of_two_rounds(rule: &'static str) -> Named {
     let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
     story.support(&["alice", "bob"], p);
-    story.say("carol", vec![approve(p), approve(q), prevote(q, 0), prevote(p, 1)]);
+    story.say(
+        "carol",
+        vec![approve(p), approve(q), prevote(q, 0), prevote(p, 1)],
+    );
     let vote = story.precommit("dave", p, 1);
-    story.say_in_vain("dave", vec![prevote(p, 1), vote], &[(1, "NO_PREVOTE_QUORUM")]);
+    story.say_in_vain(
+        "dave",
+        vec![prevote(p, 1), vote],
+        &[(1, "NO_PREVOTE_QUORUM")],
+    );
     story.shows(
         rule,
         BROKEN,
@@ -216,8 +277,13 @@ fn prevotes_of_two_rounds(rule: &'static str) -> Named {
 
 /// A precommit with the signature of another one.
 fn signed_as(vote: Statement, other: Statement) -> Statement {
-    let (Statement::Precommit(vote), Statement::Precommit(other)) = (vote, other) else { unreachable!() };
-    Statement::Precommit(Precommit { signature: other.signature, ..vote })
+    let (Statement::Precommit(vote), Statement::Precommit(other)) = (vote, other) else {
+        unreachable!()
+    };
+    Statement::Precommit(Precommit {
+        signature: other.signature,
+        ..vote
+    })
 }
 
 fn signatures() -> Vec<Named> {
@@ -227,13 +293,19 @@ fn signatures() -> Vec<Named> {
     let mut forged = story.clone();
     story.precommits(&THREE, p, 0);
     story.expect_decided(p, 0);
-    let good =
-        story.shows(RULE, KEPT, "", "three of four precommit P with their signatures over the agreement statement");
+    let good = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "three of four precommit P with their signatures over the agreement statement",
+    );
 
     forged.precommits(&["alice", "bob"], p, 0);
     let signed = |by: &str, round| forged.precommit(by, p, round);
-    let votes =
-        vec![signed_as(signed("carol", 0), signed("carol", 1)), signed_as(signed("carol", 0), signed("alice", 0))];
+    let votes = vec![
+        signed_as(signed("carol", 0), signed("carol", 1)),
+        signed_as(signed("carol", 0), signed("alice", 0)),
+    ];
     let refused = [0, 1].map(|n| (n, "BAD_AGREEMENT_SIGNATURE"));
     forged.say_in_vain("carol", votes, &refused);
     let about = "carol's precommits are signed for another round, and by alice: P lacks the third";
@@ -241,8 +313,13 @@ fn signatures() -> Vec<Named> {
 }
 
 fn quorums_reached() -> Vec<Named> {
-    let numbers: [(&str, &[&str], usize); 5] =
-        [("three", &THREE, 2), ("", &FOUR, 3), ("five", &FIVE, 4), ("six", &SIX, 4), ("seven", &SEVEN, 5)];
+    let numbers: [(&str, &[&str], usize); 5] = [
+        ("three", &THREE, 2),
+        ("", &FOUR, 3),
+        ("five", &FIVE, 4),
+        ("six", &SIX, 4),
+        ("seven", &SEVEN, 5),
+    ];
     let decided = |(variant, members, q): (&str, &[&str], usize)| {
         let (mut story, p) = Story::with_proposal(members);
         story.decide(&members[..q], p);
@@ -253,7 +330,12 @@ fn quorums_reached() -> Vec<Named> {
     let mut story = Story::under(unanimous());
     let p = story.propose("alice", story.genesis());
     story.decide(&FOUR, p);
-    vectors.push(story.shows("3, quorum", KEPT, "unanimous", "the charter asks for all four, and all four decide"));
+    vectors.push(story.shows(
+        "3, quorum",
+        KEPT,
+        "unanimous",
+        "the charter asks for all four, and all four decide",
+    ));
     vectors
 }
 
@@ -262,7 +344,13 @@ fn unanimous() -> Charter {
     let plain = charter(&FOUR);
     let mut rules = plain.rules().clone();
     rules.quorum = 4;
-    Charter::new(plain.members().to_vec(), plain.protected().to_vec(), vec![], rules).unwrap()
+    Charter::new(
+        plain.members().to_vec(),
+        plain.protected().to_vec(),
+        vec![],
+        rules,
+    )
+    .unwrap()
 }
 
 fn quorums_missed() -> Vec<Named> {
@@ -289,7 +377,10 @@ fn quorums_missed() -> Vec<Named> {
         );
         story.shows("3, quorum", BROKEN, variant, &about)
     };
-    all.into_iter().map(undecided).chain([repeated_precommits()]).collect()
+    all.into_iter()
+        .map(undecided)
+        .chain([repeated_precommits()])
+        .collect()
 }
 
 fn repeated_precommits() -> Named {
@@ -298,7 +389,8 @@ fn repeated_precommits() -> Named {
     story.precommits(&["alice"], p, 0);
     let vote = story.precommit("bob", p, 0);
     say_twice(&mut story, "bob", &[vote]);
-    let about = "two of four precommit P, one of them twice on separate branches: a member counts once";
+    let about =
+        "two of four precommit P, one of them twice on separate branches: a member counts once";
     story.shows("3, quorum", BROKEN, "repeated", about)
 }
 
@@ -332,12 +424,12 @@ fn one_charter() -> Vec<Named> {
     story.prevotes(&["bob", "carol"], p, 0);
     story.precommits(&["bob"], p, 0);
     let mut decided = story.clone();
-    let about =
-        "alice precommits P under the first charter and bob under the second: two of three, but not under one charter";
+    let about = "alice precommits P under the first charter and bob under the second: two of three, but not under one charter";
     let undecided = story.shows(RULE, BROKEN, "", about);
     decided.precommits(&["carol"], p, 0);
     decided.expect_decided(p, 0);
-    let about = "alice precommits P under the first charter; bob and carol decide it under the second";
+    let about =
+        "alice precommits P under the first charter; bob and carol decide it under the second";
     vec![undecided, decided.shows(RULE, KEPT, "", about)]
 }
 
@@ -350,7 +442,12 @@ fn entering() -> Vec<Named> {
     story.support(&["bob"], q);
     story.prevotes(&["carol"], q, 0);
     story.say("dave", vec![prevote(p, 1)]);
-    let three = story.shows(RULE, KEPT, "", "three have voted in round 0, whatever for: dave enters round 1");
+    let three = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "three have voted in round 0, whatever for: dave enters round 1",
+    );
 
     say_twice(&mut two, "bob", &[approve(q), prevote(q, 0)]);
     two.say_in_vain("dave", vec![prevote(p, 1)], &[(0, "ROUND_NOT_ENTERED")]);
@@ -361,11 +458,20 @@ fn entering() -> Vec<Named> {
     story.support(&THREE, p);
     let last = story.precommit("dave", p, u32::MAX);
     let refused = [0, 1, 2].map(|n| (n, "ROUND_NOT_ENTERED"));
-    story.say_in_vain("dave", vec![prevote(p, 2), prevote(p, u32::MAX), last], &refused);
+    story.say_in_vain(
+        "dave",
+        vec![prevote(p, 2), prevote(p, u32::MAX), last],
+        &refused,
+    );
     vec![
         three,
         two,
-        story.shows(RULE, BROKEN, "leap", "a quorum has voted in round 0: nobody enters round 2, or the last there is"),
+        story.shows(
+            RULE,
+            BROKEN,
+            "leap",
+            "a quorum has voted in round 0: nobody enters round 2, or the last there is",
+        ),
     ]
 }
 
@@ -377,11 +483,21 @@ fn bare_signatures() -> Vec<Named> {
     let mut bare = story.clone();
     story.precommits(&["dave"], p, 0);
     story.expect_decided(p, 0);
-    let entries = story.shows(RULE, KEPT, "", "three precommits, in entries that know the prevotes: P is decided");
+    let entries = story.shows(
+        RULE,
+        KEPT,
+        "",
+        "three precommits, in entries that know the prevotes: P is decided",
+    );
 
     let vote = bare.precommit("dave", p, 0);
     let genesis = bare.genesis();
-    bare.entry("dave", &[genesis, p], vec![vote], &[(0, "NO_PREVOTE_QUORUM")]);
+    bare.entry(
+        "dave",
+        &[genesis, p],
+        vec![vote],
+        &[(0, "NO_PREVOTE_QUORUM")],
+    );
     let about = "dave's precommit is well signed, but its entry does not know the prevotes: three good signatures, and no decision";
     vec![entries, bare.shows(RULE, BROKEN, "", about)]
 }
