@@ -402,11 +402,11 @@ impl Writer {
         }
         self.author
             .follow(&self.session.repo, &mut self.session.loaded)?;
-        Ok(self.author.keep_proposals(
-            &self.session.repo,
-            &mut self.session.loaded,
-            &self.remote_refs,
-        )?)
+        Ok(self
+            .author
+            .keep_proposals(&self.session.repo, &mut self.session.loaded, &|name| {
+                self.remote_refs.contains_key(name)
+            })?)
     }
 
     /// Gives the remote what the member signed while it was one, as far as that is still taken in. The charter that
@@ -481,9 +481,14 @@ impl Writer {
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<EntryId, Failure> {
         let Session { repo, loaded, .. } = &mut self.session;
-        let index = self
-            .author
-            .append(repo, loaded, (charter, parents), statements, edits)?;
+        let index = self.author.append(
+            repo,
+            loaded,
+            (charter, parents),
+            statements,
+            crate::store::now(),
+            edits,
+        )?;
         let id = loaded.tally.dag().entry(index).id;
         self.appended.push(id);
         Ok(id)
