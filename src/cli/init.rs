@@ -11,10 +11,10 @@ use super::session::{choose_remote, open_repo};
 use super::{Answer, Exit, Failure, Reply};
 use crate::charter::{Charter, FORMAT_VERSION, Member, MemberName, PublicKey};
 use crate::id::EntryId;
-use crate::ledger::{GenesisPayload, encode_genesis};
+use crate::ledger::{GenesisPayload, LedgerRefs, encode_genesis};
 use crate::repo::{Expect, RefEdit, Repo};
 use crate::signer::{PassphraseSource, Signer};
-use crate::store::{LedgerRefs, PushOutcome, Trust, find_ledgers, load, push};
+use crate::store::{PushOutcome, Trust, find_ledgers, load, push};
 
 /// Found a ledger in this clone, with its first charter, and push it.
 ///

@@ -42,7 +42,7 @@ pub enum NextStep {
     },
     /// Other members have to exchange entries, so that their votes arrive.
     OthersSync,
-    /// Move protected refs to their decisions.
+    /// RefUpdate protected refs to their decisions.
     Land(Option<EntryId>),
     /// Propose again, above the present value of the ref.
     ProposeAgain,
@@ -52,7 +52,7 @@ pub enum NextStep {
     MergeOrRebase,
     /// Resolve the conflict by hand.
     ResolveConflict,
-    /// Move the checked-out branch with git.
+    /// RefUpdate the checked-out branch with git.
     FastForward(Option<Oid>),
     /// Show the charter in force.
     ShowCharter,

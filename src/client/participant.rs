@@ -9,7 +9,7 @@ use super::session::{Session, check_whole};
 use super::writer::Writer;
 use crate::consensus::Waiting;
 use crate::id::{EntryId, Oid};
-use crate::store::{Move, PushOutcome};
+use crate::store::{PushOutcome, RefUpdate};
 
 /// A member, or an observer.
 pub enum Participant {
@@ -96,7 +96,7 @@ impl Participant {
 
     /// Casts the votes that are due, if there is a key for them, and pushes them with these
     /// updates.
-    pub fn finish(&mut self, updates: &[Move]) -> Result<()> {
+    pub fn finish(&mut self, updates: &[RefUpdate]) -> Result<()> {
         match self {
             Participant::Member(writer) => writer.finish(updates),
             Participant::Observer(observer) => observer.push(updates),
@@ -112,7 +112,7 @@ impl Observer {
         }
     }
 
-    fn push(&mut self, updates: &[Move]) -> Result<()> {
+    fn push(&mut self, updates: &[RefUpdate]) -> Result<()> {
         if updates.is_empty() {
             return Ok(());
         }

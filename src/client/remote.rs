@@ -9,7 +9,7 @@ use super::workspace::{MemberClone, Workspace};
 use super::{Code, NextStep};
 use crate::charter::MemberName;
 use crate::id::Oid;
-use crate::store::{Move, PushOutcome, pass_on, push};
+use crate::store::{PushOutcome, RefUpdate, push, push_others};
 
 /// How often a push is tried again because something moved on the remote.
 pub(super) const PUSH_TRIES: usize = 8;
@@ -27,7 +27,7 @@ pub trait Remote<W: Workspace> {
 
     /// Pushes the member's own lane and proposals, and updates of protected refs with them:
     /// everything or nothing.
-    fn push(&mut self, workspace: &mut W, updates: &[Move]) -> Result<PushOutcome>;
+    fn push(&mut self, workspace: &mut W, updates: &[RefUpdate]) -> Result<PushOutcome>;
 
     /// Pushes entries of other members that the remote lacks. A failure is only worth a note.
     fn pass_on(&mut self, workspace: &mut W);
@@ -66,7 +66,7 @@ impl GitRemote {
         &mut self,
         session: &mut Session,
         member: Option<&MemberName>,
-        updates: &[Move],
+        updates: &[RefUpdate],
     ) -> Result<PushOutcome> {
         let Session { repo, loaded, .. } = session;
         let who = (member, updates);
@@ -87,7 +87,7 @@ impl Remote<MemberClone> for GitRemote {
         self.refs.get(name).copied()
     }
 
-    fn push(&mut self, workspace: &mut MemberClone, updates: &[Move]) -> Result<PushOutcome> {
+    fn push(&mut self, workspace: &mut MemberClone, updates: &[RefUpdate]) -> Result<PushOutcome> {
         let member = workspace.author.member.clone();
         self.push_from(&mut workspace.session, Some(&member), updates)
     }
@@ -101,7 +101,7 @@ impl Remote<MemberClone> for GitRemote {
             ..
         } = &mut workspace.session;
         let remote = self.name.clone();
-        match pass_on(repo, loaded, &remote, &mut self.refs, member) {
+        match push_others(repo, loaded, &remote, &mut self.refs, member) {
             // What moved on the remote meanwhile is passed on next time.
             Ok(PushOutcome::Done | PushOutcome::Behind { .. }) => {}
             Ok(PushOutcome::Refused { reasons, .. }) => {

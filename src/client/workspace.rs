@@ -10,12 +10,14 @@ use super::session::{Session, check_whole};
 use super::timer_file::TimerFile;
 use super::timers::Timers;
 use crate::charter::MemberName;
-use crate::consensus::{Tally, Trial, agreement_statement, pre_authentication_encoding};
+use crate::consensus::{
+    Admission, Draft, Tally, agreement_statement, own_tips, pre_authentication_encoding,
+};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Precommit, Statement};
 use crate::repo::RefEdit;
 use crate::signer::state::SignState;
-use crate::store::{Admission, Author, own_tips};
+use crate::store::Author;
 
 /// How long to wait for another process that signs with the same key.
 const LOCK_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -59,7 +61,7 @@ pub trait Workspace {
     /// Makes the precommit of a proposal under a charter in a round, with its agreement signature.
     fn precommit(
         &self,
-        draft: &Trial,
+        draft: &Draft,
         charter: EntryId,
         proposal: EntryId,
         round: u32,
@@ -144,13 +146,13 @@ impl Workspace for MemberClone {
 
     fn repair_refs(&mut self, is_shown: &dyn Fn(&str) -> bool) -> Result<()> {
         let Session { repo, loaded, .. } = &mut self.session;
-        self.author.follow(repo, loaded)?;
-        Ok(self.author.keep_proposals(repo, loaded, is_shown)?)
+        self.author.fast_forward_lane(repo, loaded)?;
+        Ok(self.author.restore_proposal_refs(repo, loaded, is_shown)?)
     }
 
     fn precommit(
         &self,
-        draft: &Trial,
+        draft: &Draft,
         charter: EntryId,
         proposal: EntryId,
         round: u32,

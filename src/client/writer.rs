@@ -16,10 +16,10 @@ use super::remote::{GitRemote, PUSH_TRIES, PushReply, Remote};
 use super::session::Session;
 use super::timers::Timers;
 use super::workspace::{MemberClone, NewEntry, Workspace};
-use crate::consensus::{Discount, Step, Trial, Waiting};
+use crate::consensus::{Discount, Draft, DueVote, Waiting, own_tips, parents_for};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{Prevote, Statement, limits};
-use crate::store::{Move, PushOutcome, own_tips, parents_for};
+use crate::store::{PushOutcome, RefUpdate};
 
 /// A member that signs: a workspace, a remote to exchange entries with, and timers.
 pub struct Writer<W: Workspace = MemberClone, R: Remote<W> = GitRemote> {
@@ -98,7 +98,7 @@ impl Writer {
 
     /// Casts every vote that is due, as long as one is, and pushes everything with these updates.
     /// Fetches and tries again when something moved on the remote.
-    pub fn finish(&mut self, updates: &[Move]) -> Result<()> {
+    pub fn finish(&mut self, updates: &[RefUpdate]) -> Result<()> {
         let mut last = PushReply::default();
         for _ in 0..PUSH_TRIES {
             self.cast_due_votes()?;
@@ -192,7 +192,7 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
     }
 
     /// Pushes the member's lane, with these updates of protected refs.
-    pub fn push(&mut self, updates: &[Move]) -> Result<PushOutcome> {
+    pub fn push(&mut self, updates: &[RefUpdate]) -> Result<PushOutcome> {
         match &mut self.remote {
             Some(remote) => remote.push(&mut self.workspace, updates),
             None => Ok(PushOutcome::Done),
@@ -218,10 +218,10 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
         let tally = self.workspace.tally();
         let charter = tally.charter_in_force();
         let parents = parents_for(tally, self.member());
-        let mut draft = Trial::new(tally, self.member(), charter, &parents);
+        let mut draft = Draft::new(tally, self.member(), charter, &parents);
         let proposes = statements.iter().any(Statement::proposes);
         for statement in statements {
-            draft.say(statement).map_err(would_not_count)?;
+            draft.add(statement).map_err(would_not_count)?;
         }
         // A proposal has no id before its entry is signed, so votes on it go into the next entry.
         let owes_news = if proposes {
@@ -246,7 +246,7 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
 
     /// Adds every vote that is due to the draft, one after the other. Returns whether the entry is
     /// due even without a vote, because it tells others of something that they miss (rule 5e).
-    fn add_due_votes(&mut self, draft: &mut Trial, charter: EntryId) -> Result<bool> {
+    fn add_due_votes(&mut self, draft: &mut Draft, charter: EntryId) -> Result<bool> {
         let now = self.clock.now();
         self.timers.not_after(now);
         let owes_news = loop {
@@ -257,17 +257,19 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
             }
             // What has no room in this entry goes into the next one.
             let has_room = draft.statements().len() < limits::STATEMENTS;
-            let Some(vote) = due.step.filter(|_| has_room) else {
+            let Some(vote) = due.vote.filter(|_| has_room) else {
                 self.waiting = due.waiting;
                 break due.tell;
             };
             let statement = match vote {
-                Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => {
+                DueVote::Prevote(proposal, round) => {
+                    Statement::Prevote(Prevote { proposal, round })
+                }
+                DueVote::Precommit(proposal, round) => {
                     self.workspace.precommit(draft, charter, proposal, round)?
                 }
             };
-            draft.say(statement).map_err(|why| {
+            draft.add(statement).map_err(|why| {
                 let message = format!(
                     "A vote that is due would not count ({}). Nothing was signed.",
                     why.reason

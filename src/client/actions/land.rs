@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::audit::steps;
 use crate::client::answer::Answer;
 use crate::client::error::{Error, Result};
 use crate::client::participant::Participant;
 use crate::client::{Code, NextStep};
+use crate::consensus::landing::{furthest, landed_count, path, ref_moves};
 use crate::consensus::{Content, Subject};
-use crate::gate::path::{furthest, landed, path};
 use crate::id::{EntryId, Oid};
 use crate::repo::{Expect, RefEdit};
-use crate::store::{Move, check_binding};
+use crate::store::{RefUpdate, check_binding};
 
 /// Refs that were moved.
 #[derive(Debug, Clone, Serialize)]
@@ -38,7 +37,7 @@ pub struct Landed {
 
 /// A ref that is to move, and why.
 struct Landing {
-    update: Move,
+    update: RefUpdate,
     old: Option<Oid>,
     decisions: Vec<EntryId>,
 }
@@ -94,9 +93,9 @@ fn land_one(participant: &Participant, typed: &str) -> Result<Option<Landing>> {
         let message = format!("The decision is no longer on the chain of {name}.");
         Error::new(Code::Stale, message)
     })?;
-    let moves = steps(tally, &chain.decided);
+    let moves = ref_moves(tally, &chain.decided);
     let now = participant.current(name.as_str())?;
-    if landed(&moves, now) > place {
+    if landed_count(&moves, now) > place {
         return Ok(None);
     }
     let run = moves.get(place).and_then(|m| path(&moves, now, m.to));
@@ -137,7 +136,7 @@ fn land_all(participant: &Participant) -> Result<Vec<Landing>> {
             continue;
         };
         let now = participant.current(name.as_str())?;
-        if let Some(run) = furthest(&steps(tally, &chain.decided), now) {
+        if let Some(run) = furthest(&ref_moves(tally, &chain.decided), now) {
             landings.extend(landing(participant, &chain.decided, run, now));
         }
     }
@@ -164,7 +163,7 @@ fn landing(
     let rewrite = changes
         .iter()
         .any(|c| c.rewrite || (c.to.is_none() && c.from.is_some()));
-    let update = Move {
+    let update = RefUpdate {
         name: last.name.to_string(),
         value: last.to,
         rewrite,

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use super::next_for;
-use crate::audit::steps;
 use crate::charter::{RefName, RefPattern};
 use crate::client::answer::Answer;
 use crate::client::error::{Error, Result};
@@ -11,12 +10,12 @@ use crate::client::session::Session;
 use crate::client::views::proposal::ProposalView;
 use crate::client::writer::Writer;
 use crate::client::{Code, Context, NextStep};
+use crate::consensus::landing::{landed_count, ref_moves};
 use crate::consensus::{Content, State, Subject};
-use crate::gate::path::landed;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{RefProposal, Review, Statement, Verdict};
 use crate::repo::{Ident, MergeOutcome};
-use crate::store::bind;
+use crate::store::compute_binding;
 
 /// What to propose.
 #[derive(Debug, Clone)]
@@ -171,8 +170,8 @@ fn expected_value(writer: &Writer, name: &RefName) -> Result<(EntryId, Option<Oi
         return Err(Error::new(Code::AgreementBroken, message).next(NextStep::Verify));
     }
     let now = writer.expected(name.as_str())?;
-    let moves = steps(tally, &chain.decided);
-    let can_land = landed(&moves, now) > 0 || moves.iter().any(|m| m.from == now);
+    let moves = ref_moves(tally, &chain.decided);
+    let can_land = landed_count(&moves, now) > 0 || moves.iter().any(|m| m.from == now);
     let will_be = match moves.last() {
         // A decision that can still land will have landed by then. One that never can is ignored.
         Some(last) if can_land => last.to,
@@ -295,7 +294,7 @@ fn find_existing(writer: &Writer, wanted: &Wanted) -> Option<EntryId> {
 
 fn append(writer: &mut Writer, wanted: Wanted) -> Result<EntryId> {
     let loaded = &writer.session().loaded;
-    let bound = bind(
+    let bound = compute_binding(
         &loaded.tally,
         loaded.objects(),
         wanted.base,

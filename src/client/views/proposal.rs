@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::audit::steps;
 use crate::charter::MemberName;
 use crate::client::error::{Error, Result};
 use crate::client::list::Bounded;
 use crate::client::session::Session;
+use crate::consensus::landing::{landed_count, path, ref_moves};
 use crate::consensus::{Content, ProposalReport, State, Subject};
-use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
 
@@ -223,8 +222,8 @@ impl Session {
             .collect();
         let values = self.ref_values(chains.iter().map(|(name, _)| *name))?;
         let landed = chains.into_iter().flat_map(|(name, mut chain)| {
-            let moves = steps(tally, &chain.decided);
-            let count = landed(&moves, values.get(name).copied());
+            let moves = ref_moves(tally, &chain.decided);
+            let count = landed_count(&moves, values.get(name).copied());
             chain.decided.truncate(count);
             chain.decided
         });
@@ -241,7 +240,7 @@ impl Session {
         let Some(place) = decided.iter().position(|d| *d == id) else {
             return false;
         };
-        landed(&steps(tally, decided), standing.value(name.as_str())) > place
+        landed_count(&ref_moves(tally, decided), standing.value(name.as_str())) > place
     }
 
     /// Whether an undecided proposal expects a value that the ref neither has nor will have.
@@ -254,7 +253,7 @@ impl Session {
             return false;
         };
         let value = standing.value(change.name.as_str());
-        let moves = steps(tally, standing.decided(&proposal.slot.subject));
+        let moves = ref_moves(tally, standing.decided(&proposal.slot.subject));
         value != change.from && path(&moves, value, change.from).is_none()
     }
 
