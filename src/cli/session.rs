@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::identity::{Identity, WriteArgs};
 use super::patience::Timers;
 use super::{Exit, Failure};
-use super::{progress, style};
+use super::{environment, progress, style};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{
     Admission, Draft, DueVote, Timer, Waiting, agreement_statement, own_tips, parents_for,
@@ -328,12 +328,7 @@ impl Writer {
         let identity = Identity::resolve(&session.repo, args)?;
         let (key, signer) = identity.signer(&session)?;
         let ledger = session.loaded.tally.dag().ledger();
-        let state = SignState::open(
-            &SignState::root_from_env()?,
-            ledger,
-            *key.bytes(),
-            LOCK_WAIT,
-        )?;
+        let state = SignState::open(&environment::state_root()?, ledger, *key.bytes(), LOCK_WAIT)?;
         // Another process of this clone may have written while this one waited for the lock.
         session.reload_if_moved()?;
         if let Some(repair) = state.repair() {

@@ -1,15 +1,12 @@
 //! What the process provides to the client: the repository of the working directory, and the
 //! values of environment variables.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Failure, progress, style};
+use super::{Failure, environment, progress, style};
 use crate::client::{Context, Session, SystemClock, WriteOptions};
 use crate::repo::Repo;
-use crate::signer::PassphraseSource;
-use crate::signer::state::SignState;
 
 /// Where `--help` lists the options of [`WriteArgs`].
 const HEADING: &str = "Member and remote";
@@ -52,12 +49,11 @@ pub fn context() -> Context {
     let fixed_entry_time = std::env::var("GIT_QUORUM_TIME")
         .ok()
         .and_then(|text| text.parse().ok());
-    let agent = std::env::var_os("SSH_AUTH_SOCK").filter(|path: &OsString| !path.is_empty());
     Context {
         clock: Arc::new(SystemClock { fixed_entry_time }),
-        sign_state: SignState::root_from_env().map_err(|error| error.to_string()),
-        passphrase: Arc::new(PassphraseSource::from_env()),
-        agent_socket: agent.map(PathBuf::from),
+        sign_state: environment::state_root().map_err(|error| error.to_string()),
+        passphrase: Arc::new(environment::passphrases()),
+        agent_socket: environment::agent_socket(),
         progress: progress::watcher(),
     }
 }

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::{Code, NextStep};
 use crate::charter::{MemberName, NameError, PublicKey};
 use crate::repo::Repo;
-use crate::signer::{Signer, read_public};
+use crate::signer::{Signer, SignerError, read_public};
 
 /// A member, and where its key is.
 #[derive(Debug, Clone)]
@@ -67,17 +67,21 @@ impl Identity {
 
     fn open(&self, key: PublicKey, context: &Context) -> Result<Signer> {
         if self.agent {
-            return Ok(Signer::from_agent(*key.bytes())?);
+            return agent_signer(key, context);
         }
         let Some(path) = &self.key else {
             let message = format!("No key is named for {}.", self.member);
             let next = NextStep::JoinAs(self.member.clone());
             return Err(Error::new(Code::NoKey, message).next(next));
         };
-        // The signer may ask for a passphrase on the same terminal.
-        context.progress.pause();
         Ok(Signer::from_file(path, &context.passphrase)?)
     }
+}
+
+/// A signer with this key in the ssh-agent.
+pub(super) fn agent_signer(key: PublicKey, context: &Context) -> Result<Signer> {
+    let socket = context.agent_socket.as_ref().ok_or(SignerError::NoAgent)?;
+    Ok(Signer::from_agent(socket, *key.bytes())?)
 }
 
 /// Parses the name of a member.

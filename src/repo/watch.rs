@@ -22,9 +22,6 @@ pub struct Progress {
 pub trait Watch: Send + Sync {
     /// This far.
     fn at(&self, progress: &Progress);
-
-    /// Something else is about to be printed or asked: takes away what is shown.
-    fn pause(&self) {}
 }
 
 /// Somebody who watches, or nobody.
@@ -51,13 +48,6 @@ impl Watcher {
                 done: count(done),
                 of: of.map(count),
             });
-        }
-    }
-
-    /// Takes away what is shown, before something else is printed or asked.
-    pub fn pause(&self) {
-        if let Some(watch) = &self.0 {
-            watch.pause();
         }
     }
 
