@@ -13,15 +13,16 @@
 pub mod audit;
 pub mod charter;
 pub mod cli;
+pub mod client;
 pub mod consensus;
 pub mod doctor;
 pub mod fault;
-mod frozen;
 pub mod gate;
 pub mod id;
 pub mod install;
+mod lazy_table;
 pub mod ledger;
-pub mod lifted;
+pub mod mutation;
 pub mod repo;
 pub mod signer;
 pub mod store;

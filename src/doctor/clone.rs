@@ -9,8 +9,9 @@ use crate::gate::push::LEDGER_KEY;
 use crate::gate::rules::is_protected;
 use crate::id::{EntryId, Oid};
 use crate::install::{is_installed, why_not_run};
+use crate::ledger::LedgerRefs;
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, TransportError};
-use crate::store::{LedgerRefs, Trust, load};
+use crate::store::{Trust, load};
 
 const INSTALL: &str = "git quorum install";
 

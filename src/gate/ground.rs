@@ -10,14 +10,13 @@ use super::names::{MAKE_OWN, counterparts, delete_link};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, broken_slots};
 use crate::charter::{Charter, RefPattern};
-use crate::consensus::{Slot, Tally};
+use crate::consensus::{Admission, Slot, Tally};
 use crate::fault;
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, RefProposal};
+use crate::ledger::{EntryIndex, LaneRef, LedgerRefs, RefProposal};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
 use crate::store::{
-    Admission, Followed, LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding,
-    load, load_unfounded,
+    LaneProblem, LoadError, Loaded, Refreshed, Trust, check_binding, load, load_from_genesis,
 };
 
 /// The setting that pins the ledger.
@@ -108,12 +107,12 @@ impl Ground<'_> {
         }
         match self
             .loaded
-            .follow(tips, &mut self.server, bytes)
+            .refresh(tips, &mut self.server, bytes)
             .map_err(|e| unreadable(&e))?
         {
-            Followed::All => {}
-            Followed::TooMuch | Followed::WentBack => return Ok(None),
-            Followed::Damaged(problem) => return Err(damaged(&problem)),
+            Refreshed::All => {}
+            Refreshed::TooMuch | Refreshed::WentBack => return Ok(None),
+            Refreshed::Damaged(problem) => return Err(damaged(&problem)),
         }
         let Self {
             push,
@@ -188,7 +187,7 @@ impl Ground<'_> {
                 .iter()
                 .filter(|pushed| is_read(&pushed.name))
                 .collect();
-            self.loaded.remember(
+            self.loaded.save_snapshot_after(
                 read.into_iter()
                     .filter_map(|pushed| Some((pushed.name.clone(), pushed.new?))),
             );
@@ -281,9 +280,9 @@ pub(super) fn read_ground<'a>(
     let server = loaded.tally.clone();
     let known = loaded.tally.dag().entries().len();
     let most = max_push(repo)?;
-    loaded.limit(most);
+    loaded.set_budget(most);
     let taken = take_in(&mut loaded, &push.refs).map_err(|e| unreadable(&e))?;
-    if loaded.is_over_limit() {
+    if loaded.is_over_budget() {
         return Err(too_much(most, &push.refs, &loaded.refs));
     }
     loaded.save_cache();
@@ -427,7 +426,7 @@ fn read_ledger(
         .iter()
         .find(|p| p.name == refs.genesis())
         .and_then(|p| p.new);
-    match genesis.map(|oid| load_unfounded(repo, ledger, oid, trust)) {
+    match genesis.map(|oid| load_from_genesis(repo, ledger, oid, trust)) {
         Some(Ok(loaded)) => Ok(Some(loaded)),
         // Nothing is protected yet, or it was and cannot be told: a wrong genesis changes neither.
         _ if was_founded(repo, &refs)? => {
@@ -464,7 +463,7 @@ fn take_in(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<Taken, RepoError
     let mut taken = BTreeMap::new();
     for PushedRef { name, new, .. } in pushed {
         if let (Some(LaneRef::Lane(owner)), Some(tip)) = (loaded.refs.read(name), new) {
-            taken.insert(name.clone(), loaded.take_lane(name, *tip, &owner)?);
+            taken.insert(name.clone(), loaded.load_lane(name, *tip, &owner)?);
         }
     }
     Ok(taken)

@@ -10,7 +10,6 @@ mod lanes;
 pub mod links;
 mod names;
 mod ordinary;
-pub mod path;
 pub mod pkt_line;
 mod plan;
 pub mod pre_receive;

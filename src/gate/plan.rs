@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lanes::matches_objects;
-use super::path::furthest;
 use super::protected::steps;
 use super::rules::{PushedRef, Scene, Verdict};
 use crate::charter::RefName;
 use crate::consensus::Subject;
+use crate::consensus::landing::furthest;
 use crate::id::{EntryId, Oid};
+use crate::ledger::LaneRef;
 use crate::repo::{Expect, RefEdit};
-use crate::store::LaneRef;
 
 /// A protected ref that moves by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

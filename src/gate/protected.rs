@@ -1,19 +1,19 @@
 //! What lets a protected ref move: its chain of decisions.
 
 use super::lanes::matches_objects;
-use super::path::{Step, landed, path};
 use super::refusal::{Refusal, RefusalCode};
 use super::rules::{PushedRef, Scene, show, status};
 use crate::charter::RefName;
+use crate::consensus::landing::{RefMove, landed_count, path};
 use crate::consensus::{Chain, State};
 use crate::id::{EntryId, Oid};
 use crate::ledger::RefProposal;
 
 /// What the decisions of a chain move.
-pub(super) fn steps(proposals: &[&RefProposal]) -> Vec<Step> {
+pub(super) fn steps(proposals: &[&RefProposal]) -> Vec<RefMove> {
     proposals
         .iter()
-        .map(|p| Step {
+        .map(|p| RefMove {
             from: p.from,
             to: p.to,
         })
@@ -74,7 +74,7 @@ pub(super) fn not_backed(
             .unwrap_or_default()
     };
     match decided {
-        Some(place) if place < landed(&steps, current) => {
+        Some(place) if place < landed_count(&steps, current) => {
             let reason = format!(
                 "it only moves forward, and decision {} is behind it",
                 id(place)

@@ -17,8 +17,9 @@ use super::rules::{PushedRef, Scene, Verdict, is_ledger_name, named_twice, stray
 use super::says;
 use crate::fault;
 use crate::id::EntryId;
+use crate::ledger::{LaneRef, LedgerRefs};
 use crate::repo::{Objects, RefEdit, RefError, Repo};
-use crate::store::{LaneRef, LedgerRefs, Trust};
+use crate::store::Trust;
 
 pub use super::ground::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 

@@ -8,10 +8,10 @@ use super::names::Names;
 use super::refusal::{Refusal, RefusalCode};
 use super::{lanes, protected};
 use crate::charter::{Charter, RefName};
-use crate::consensus::{Chain, Content, Slot, Subject, Tally};
+use crate::consensus::{Admission, Chain, Content, Slot, Subject, Tally};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, RefProposal};
-use crate::store::{Admission, LaneProblem, LaneRef, LedgerRefs};
+use crate::ledger::{EntryIndex, LaneRef, LedgerRefs, RefProposal};
+use crate::store::LaneProblem;
 
 /// A ref of a push, with the value that the push says it has and the one that it should get.
 #[derive(Debug, Clone, PartialEq, Eq)]

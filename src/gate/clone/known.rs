@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::list;
 use crate::charter::{Charter, RefPattern};
+use crate::consensus::Admission;
 use crate::gate::ground::{LEDGER_KEY, unavailable};
 use crate::gate::links::Links;
 use crate::gate::rules::Scene;
@@ -11,7 +12,7 @@ use crate::gate::{PushedRef, Refusal, RefusalCode};
 use crate::id::{EntryId, Oid};
 use crate::ledger::RefProposal;
 use crate::repo::{Repo, RepoError};
-use crate::store::{Admission, LoadError, Loaded, load_with_incoming};
+use crate::store::{LoadError, Loaded, load_with_incoming};
 
 /// The ledger as it is known here.
 pub(super) struct Known {

@@ -1,17 +1,17 @@
 //! Which moves of a protected ref a clone lets through. Arithmetic on values alone (spec, "Clones", section 1).
 
-use crate::gate::path::{Step, landed};
+use crate::consensus::landing::{RefMove, landed_count};
 use crate::id::Oid;
 
 /// Whether a clone's ref may move, by its chain of decisions and by the values that its remote was seen to hold.
-pub fn allows(chain: &[Step], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
+pub fn allows(chain: &[RefMove], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
     if new == current {
         return true;
     }
     let Some(first) = chain.first() else {
         return new.is_some_and(|new| seen.contains(&new));
     };
-    let behind = landed(chain, current);
+    let behind = landed_count(chain, current);
     let goes_forward = chain.iter().skip(behind).any(|step| step.to == new);
     goes_forward || (behind == 0 && new == first.from)
 }
@@ -26,7 +26,7 @@ mod tests {
     }
 
     /// The rule as the spec words it, with decisions from 1.
-    fn worded(chain: &[Step], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
+    fn worded(chain: &[RefMove], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
         let k = chain.len();
         let to = |i: usize| chain[i - 1].to;
         let nothing_moves = current == new;
@@ -36,7 +36,7 @@ mod tests {
         nothing_moves || decided || begins || as_seen
     }
 
-    fn check(chain: &[Step]) {
+    fn check(chain: &[RefMove]) {
         for (current, new) in (0..4).flat_map(|a| (0..4).map(move |b| (value(a), value(b)))) {
             for seen in [
                 vec![],
@@ -53,13 +53,13 @@ mod tests {
         }
     }
 
-    fn grow(chain: &mut Vec<Step>) {
+    fn grow(chain: &mut Vec<RefMove>) {
         check(chain);
         if chain.len() == 3 {
             return;
         }
         for (from, to) in (0..4).flat_map(|from| (0..4).map(move |to| (from, to))) {
-            chain.push(Step {
+            chain.push(RefMove {
                 from: value(from),
                 to: value(to),
             });
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn forward_from_anywhere_and_never_back() {
-        let step = |from, to| Step {
+        let step = |from, to| RefMove {
             from: value(from),
             to: value(to),
         };
