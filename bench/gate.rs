@@ -15,7 +15,8 @@ mod world;
 
 use std::time::Duration;
 
-use git_quorum::store::{LedgerRefs, Trust, load};
+use git_quorum::ledger::LedgerRefs;
+use git_quorum::store::{Trust, load};
 use servers::{Servers, push_until_taken, side_by_side, tell};
 use timing::{Form, Task, compare, describe_machine, milliseconds, ratio};
 use world::{Storage, World};

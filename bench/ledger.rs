@@ -12,9 +12,10 @@ mod timing;
 mod world;
 
 use git_quorum::charter::PublicKey;
+use git_quorum::consensus::parents_for;
 use git_quorum::ledger::{Review, Statement, Verdict};
 use git_quorum::signer::{PassphraseSource, Signer};
-use git_quorum::store::{Author, Loaded, Trust, load, parents_for};
+use git_quorum::store::{Author, Loaded, Trust, load};
 use timing::{Form, Task, compare, describe_machine, milliseconds, ratio};
 use world::{Storage, World, text};
 

@@ -17,8 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use git_quorum::id::EntryId;
-use git_quorum::ledger::{Review, Statement, Verdict};
-use git_quorum::store::LedgerRefs;
+use git_quorum::ledger::{LedgerRefs, Review, Statement, Verdict};
 use lab::{approve, prevote, review};
 use servers::{Servers, push_to, push_until_taken, side_by_side, tell};
 use timing::{Form, describe_machine, milliseconds, ratio};

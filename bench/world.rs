@@ -7,10 +7,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use git_quorum::id::{Digest, EntryId, Oid};
-use git_quorum::ledger::{RefProposal, Statement, Verdict};
+use git_quorum::ledger::{LedgerRefs, RefProposal, Statement, Verdict};
 use git_quorum::repo::{Environment, Repo};
 use git_quorum::signer::state::{SignState, SignedRecord};
-use git_quorum::store::{LedgerRefs, bind};
+use git_quorum::store::compute_binding;
 
 use super::lab::{Lab, Made, approve, name, prevote, review, signing_key};
 
@@ -498,7 +498,7 @@ fn change(
     n: usize,
 ) -> Statement {
     let name = "refs/heads/main".parse().unwrap();
-    let bound = bind(&lab.tally, objects, base, &name, (Some(from), Some(to))).unwrap();
+    let bound = compute_binding(&lab.tally, objects, base, &name, (Some(from), Some(to))).unwrap();
     Statement::Propose(RefProposal {
         base,
         change: bound.change,

@@ -1,6 +1,7 @@
-//! Writes random ledgers in the form of `ledger-spec/vectors/ledgers/`, with what the tally finds in each:
-//! `cargo run --example random-ledgers -- --seed S --count N DIR` makes `DIR/random-<seed>.json` for the seeds from S
-//! to S + N - 1. A seed gives the same file each time.
+//! Writes random ledgers in the form of `ledger-spec/vectors/ledgers/`, with what the tally finds.
+//!
+//! `cargo run --example random-ledgers -- --seed S --count N DIR` writes `DIR/random-<seed>.json`
+//! for the seeds from S to S + N - 1. The same seed gives the same file each time.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,16 +26,16 @@ mod rng;
 
 use ledger_form::{LedgerVector, expected};
 
-/// Writes random ledgers, with what the tally finds in each.
+/// Writes random ledgers, with the findings of the tally.
 #[derive(Parser)]
 struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// How many ledgers.
+    /// The number of ledgers.
     #[arg(long, default_value_t = 100)]
     count: u64,
-    /// Where to; made if it is not there.
+    /// The folder to write to. It is created if it does not exist.
     dir: PathBuf,
 }
 

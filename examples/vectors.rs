@@ -1,4 +1,4 @@
-//! Writes `ledger-spec/vectors/` anew: `cargo run --example vectors`.
+//! Regenerates `ledger-spec/vectors/`: `cargo run --example vectors`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ mod vectors;
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ledger-spec/vectors");
     for folder in ["valid", "invalid", "ledgers", "proofs"] {
-        // Left-overs of vectors that are no longer made would be taken for vectors.
+        // Files of vectors that are no longer generated would look like vectors.
         let _ = fs::remove_dir_all(root.join(folder));
         fs::create_dir_all(root.join(folder)).unwrap();
     }

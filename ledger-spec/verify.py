@@ -1,25 +1,42 @@
 #!/usr/bin/env python3
-"""A second verifier of git-quorum ledgers, written from the pages beside this file and from nothing else.
+"""A second verifier of git-quorum ledgers, written from the pages beside this file alone.
 
-    verify.py CLONE [--ledger ID] [--stock]   what the ledger in a clone has decided, as one JSON object
-    verify.py --vectors FOLDER...             does this file agree with vectors/, or with a folder of ledgers?
+    verify.py CLONE [--ledger ID] [--stock]   prints what the ledger in a clone has decided, as one
+                                              JSON object
+    verify.py --vectors FOLDER...             checks the vectors/ folder, or a folder of ledgers
 
-It shares no line with the program. It needs Python 3.11, stock git, and PyNaCl (pip install pynacl==1.6.2); --stock has
-git and ssh-keygen check every entry's signature as well. It reads entries only: not what protected refs hold, and not
-whether a proposal says what its objects say (change.md). Comments name the page and section that a rule is from. It is
-made to be read: its time grows with the square of the votes in a slot, its memory with the square of the statements.
+This file shares no line with the program. It needs Python 3.11, stock git, and PyNaCl (pip install
+pynacl==1.6.2). With --stock, git and ssh-keygen check every entry's signature as well.
 
-The object has the fields of vectors/README.md and the `ledger`, whether somebody said that it is the right one
-(`pinned`), how many `entries` it has, the commits from which on refs lead to none (`no_entries`), and for each decision
-about a ref what it moves `from` and `to`. Where there is no verdict it has a `code` and a `message` instead.
+The verifier reads entries only. It does not check what protected refs hold, or whether a proposal
+matches its objects (change.md). Comments name the page and section that a rule is from. The file
+is made to be read: its time grows with the square of the votes in a slot, its memory with the
+square of the statements.
 
-Exit status: 0 verified; 1 it failed; 2 called wrongly; 3 no ledger here; 7 agreement is broken, the clone is shallow or
-partial, it is another ledger, one that asks for a newer verifier (UPGRADE_NEEDED), or nobody said which one is right.
+The printed object has the fields of vectors/README.md, and these:
 
-Why PyNaCl: entry.md, section 3, wants S below the group order, neither R nor the key of small order, and
-[S]B = R + [k]A without the cofactor. libsodium refuses all else; OpenSSL, and so `cryptography`, takes R and keys of
-small order. So that nothing hangs on whether a build of libsodium multiplies by the cofactor, R must lie in the
-prime-order subgroup here: every key does (charter.md, section 2), and there the two equations say the same.
+    ledger      the ledger id
+    pinned      whether somebody named this ledger as the right one
+    entries     the number of entries
+    no_entries  the commits that refs lead to and that are not entries, with the reasons
+
+Each decision about a ref also has the values `from` and `to`. If there is no verdict, the object
+has a `code` and a `message` instead.
+
+Exit status:
+
+    0  verified
+    1  the verifier failed
+    2  wrong usage
+    3  there is no ledger here
+    7  agreement is broken, the clone is shallow or partial, it holds another ledger, the ledger
+       asks for a newer verifier (UPGRADE_NEEDED), or nobody named the right ledger
+
+Why PyNaCl: entry.md, section 3, asks for S below the group order, for R and a key that are not of
+small order, and for [S]B = R + [k]A without the cofactor. libsodium refuses everything else.
+OpenSSL, and so `cryptography`, accepts R and keys of small order. A build of libsodium could
+multiply by the cofactor. So R must lie in the prime-order subgroup here: every key does
+(charter.md, section 2), and then both equations mean the same.
 """
 
 from __future__ import annotations
@@ -50,10 +67,10 @@ from nacl.exceptions import CryptoError
 INTEGER, MANY = range(2**53), 2**53
 
 class Refused(Exception):
-    """Why bytes are no entry, or why a statement does not count: a code of reasons.md, and what was found."""
+    """Bytes are not an entry, or a statement does not count: a code of reasons.md and a detail."""
 
 class Stop(Exception):
-    """Why there is no verdict at all: a code, and what to know."""
+    """There is no verdict at all: a code and a message."""
 
 def need(holds: bool, code: str, why: str = "", otherwise: type[Exception] = Refused) -> None:
     if not holds:
@@ -66,13 +83,13 @@ def commit_id(raw: bytes) -> str:
     return hashlib.sha1(b"commit %d\0" % len(raw) + raw).hexdigest()
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785, for values whose keys are ASCII and whose numbers are integers."""
+    """Encodes a value as RFC 8785. Its keys must be ASCII and its numbers integers."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 # ---- Signatures: entry.md, section 3
 
-in_prime_order_subgroup = lru_cache(crypto_core_ed25519_is_valid_point)  # and canonical, and not of small order
+in_prime_order_subgroup = lru_cache(crypto_core_ed25519_is_valid_point)  # also canonical, and not of small order
 
 def verifies(key: bytes, signature: bytes, message: bytes) -> bool:
     try:
@@ -106,11 +123,21 @@ def signed_data(signed: bytes) -> bytes:
     return b"SSHSIG" + ssh_strings(b"git", b"", b"sha512", hashlib.sha512(signed).digest())
 
 
-# ---- Shapes: charter.md, deciding.md, section 1, and entry.md, section 4. What differs is BAD_JSON
+# ---- Shapes: charter.md; deciding.md, section 1; entry.md, section 4. Another shape is BAD_JSON
 
 def fits(value: Any, form: Any) -> bool:
-    """A form is None, a type, a range of integers, the spelling of a text, several forms of which one will do, the form
-    of a list's items with their greatest number, an object of just these fields, or a question."""
+    """Checks a value against a form.
+
+    A form is one of these:
+
+    - None, or a type
+    - a range of integers
+    - a regular expression for a text
+    - a tuple of forms, of which one must fit
+    - a list [form of the items, greatest number of items]
+    - a dict of the forms of exactly these fields
+    - a function that returns a bool
+    """
     match form:
         case None: return value is None
         case type(): return isinstance(value, form)
@@ -124,18 +151,18 @@ def fits(value: Any, form: Any) -> bool:
     return form(value)
 
 def key(value: Any) -> bool:
-    """charter.md, section 2."""
+    """Checks a key: charter.md, section 2."""
     point = base64.b64decode(value[-68:])[-32:] if fits(value, "ssh-ed25519 [A-Za-z0-9+/]{68}") else b""
     return key_text(point) == value and in_prime_order_subgroup(point)
 
 def ref_name(value: Any) -> bool:
-    """charter.md, section 1, "Protected refs"."""
+    """Checks a ref name: charter.md, section 1, "Protected refs"."""
     if not fits(value, r"refs(/(?!\.)[^/\x00-\x20\x7f~^:?*\[\\]+(?<!\.lock)){2,}") or len(value.encode()) > 255:
         return False
     return not re.search(r"\.\.|@\{|\.\Z", value) and not re.match("(?ai)refs/(quorum|replace|namespaces)/", value)
 
 def ref_pattern(value: Any) -> bool:
-    """A name, or `P*`. If P and some character are a name, so are P and an x."""
+    """Checks a name or a pattern `P*`. If P and some character are a name, so are P and an x."""
     if fits(value, r"(?s).*/.*/.*\*"):
         value = value[:-1] + "x"
     return ref_name(value)
@@ -151,7 +178,7 @@ CHARTER = {
 }
 
 def charter(value: Any) -> bool:
-    """charter.md, sections 1 to 3."""
+    """Checks a charter: charter.md, sections 1 to 3."""
     if not fits(value, CHARTER):
         return False
     members, removed, rules = value["members"], value["removed"], value["rules"]
@@ -169,11 +196,11 @@ def charter(value: Any) -> bool:
     )
 
 def newer_charter(value: Any) -> bool:
-    """One of a newer version is not looked into (deciding.md, section 2)."""
+    """Recognises a charter of a newer version: deciding.md, section 2."""
     return isinstance(value, dict) and fits(value.get("v"), range(2, 2**53))
 
 def may_follow(new: dict, old: dict) -> bool:
-    """charter.md, section 4."""
+    """Checks whether a charter may follow another: charter.md, section 4."""
     members = {m["name"]: m["key"] for m in new["members"]}
     removed = {m["name"]: m for m in new["removed"]}
     gone = [m for m in old["members"] if members.get(m["name"]) != m["key"]]
@@ -197,7 +224,7 @@ PAYLOAD = (
 )
 
 
-# ---- Bytes become an entry: entry.md, sections 2 to 4. The steps and their order are those of reasons.md
+# ---- From bytes to an entry: entry.md, sections 2 to 4. Steps and their order: reasons.md
 
 @dataclass(eq=False)
 class Entry:
@@ -213,7 +240,8 @@ class Entry:
         self.id, self.member, self.seq = sha256(self.signed), self.payload["member"], self.payload.get("seq", 0)
         self.is_genesis = self.payload["type"] == "genesis"
         self.charter: str = self.id if self.is_genesis else self.payload["charter"]
-        # What Ledger.add finds: what it says, and a bit for each statement up to its last, and for the genesis.
+        # Ledger.add fills these: the statements, and the set of known statements. The set has a
+        # bit for each statement up to the entry's last one, and for the genesis.
         self.statements: list[Statement] = []
         self.known = int(self.is_genesis)
 
@@ -222,7 +250,10 @@ def number(token: str) -> int | float:
     return int(token) if token != "-0" and re.fullmatch("-?[0-9]+", token) else float(token)
 
 def is_plain(value: Any, depth: int = 1) -> bool:
-    """Are all keys ASCII, and all numbers integers from 0 to 2^53 - 1? The depth comes first, so all is looked at."""
+    """Checks that all keys are ASCII, and all numbers integers from 0 to 2^53 - 1.
+
+    Raises BAD_JSON at too great a depth. That check comes first, so it must reach every value.
+    """
     if isinstance(value, (dict, list)):
         need(depth <= 127, "BAD_JSON", "more than 127 levels")
         inner = [is_plain(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value)]
@@ -230,11 +261,11 @@ def is_plain(value: Any, depth: int = 1) -> bool:
     return type(value) not in (int, float) or fits(value, INTEGER)
 
 def parse_payload(line: str) -> dict:
-    """Step 5."""
+    """Parses the payload: step 5."""
     try:
         payload = json.loads(line, parse_int=number, parse_float=number, parse_constant=number)
         plain = is_plain(payload)
-        written = canonical(payload)  # fails for half a surrogate pair, which is no character
+        written = canonical(payload)  # fails for half a surrogate pair
     except (ValueError, RecursionError):
         raise Refused("BAD_JSON", "no JSON") from None
     need(isinstance(payload, dict) and fits(payload.get("v"), range(2**64)), "BAD_JSON", "no version")
@@ -247,7 +278,7 @@ def check_text(value: str, least: int, most: int, allowed: str = "") -> None:
     need(least <= len(value.encode()) <= most and controls <= set(allowed), "BAD_TEXT", ascii(value[:40]))
 
 def check_payload(payload: dict, parents: list[str], time: int) -> None:
-    """Steps 6 and 7; the limits are those of entry.md, section 6."""
+    """Checks shape and content: steps 6 and 7, with the limits of entry.md, section 6."""
     need(fits(payload, PAYLOAD), "BAD_JSON", "shape")
     need(time <= 253370764799, "LIMIT_EXCEEDED", "time")
     if payload["type"] == "genesis":
@@ -282,14 +313,14 @@ def subject_line(payload: dict) -> str:
     return f"quorum {payload['member']} {payload['seq']}: {', '.join(words) or 'join'}"
 
 def build(payload: dict, parents: list[str], time: int, signature: list[str]) -> bytes:
-    """The bytes of an entry (entry.md, section 2); without an armour its signed bytes."""
+    """Builds an entry (entry.md, section 2). Without an armour, builds its signed bytes."""
     who = f"{payload['member']} <{payload['member']}@git-quorum.invalid> {time} +0000"
     header = ["tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904", *(f"parent {oid}" for oid in parents)]
     header += [f"author {who}", f"committer {who}", *(["gpgsig " + "\n ".join(signature)] if signature else [])]
     return "\n".join([*header, "", subject_line(payload), "", ""]).encode() + canonical(payload) + b"\n"
 
 def read_header(header: str) -> tuple[list[str], int, list[str]]:
-    """Steps 2 and 3: the parents, the time, and the lines of the armour."""
+    """Reads the header: steps 2 and 3. Returns parents, time, and the lines of the armour."""
     parents: list[str] = []
     signature: list[str] = []
     author = ""
@@ -310,7 +341,7 @@ def read_header(header: str) -> tuple[list[str], int, list[str]]:
     return parents, seconds, signature
 
 def parse(raw: bytes, kind: str = "commit") -> Entry:
-    """Steps 1 to 8."""
+    """Parses an entry: steps 1 to 8."""
     need(kind == "commit", "NOT_A_COMMIT", kind)
     need(len(raw) <= 262144, "TOO_LARGE")
     try:
@@ -329,7 +360,7 @@ def parse(raw: bytes, kind: str = "commit") -> Entry:
     return Entry(commit_id(raw), payload, parents, time, public, signature, build(payload, parents, time, []))
 
 
-# ---- The places of entries, and what their statements are worth: entry.md, section 5, and deciding.md
+# ---- The places of entries, and which statements count: entry.md, section 5, and deciding.md
 
 class Charter:
     def __init__(self, charter_id: str, bit: int, base: Charter | None, body: dict) -> None:
@@ -340,12 +371,12 @@ class Charter:
         self.protects = re.compile("|".join(re.escape(ref).replace(r"\*", ".+") for ref in body["protect"])).fullmatch
 
     def root(self, ref: str) -> str | None:
-        """deciding.md, section 2."""
+        """Returns the root of a ref, or None: deciding.md, section 2."""
         protecting = list(takewhile(lambda earlier: earlier.protects(ref), self.lineage))
         return protecting[-1].id if protecting else None
 
 class Slot(NamedTuple):
-    """deciding.md, section 2: a subject (a ref, or "charter") with a base."""
+    """A subject (a ref, or "charter") with a base: deciding.md, section 2."""
 
     subject: str
     base: str
@@ -355,12 +386,12 @@ class Slot(NamedTuple):
         return sha256(f"git-quorum slot v1\n{self.subject}\n{self.base}\n".encode())
 
 class Statement:
-    """What an entry says, in its place (deciding.md, section 1), with what is known there (entry.md, section 5)."""
+    """A statement in its place (deciding.md, section 1; entry.md, section 5)."""
 
     def __init__(self, entry: Entry, charter: Charter, said: dict, bit: int) -> None:
         self.entry, self.charter, self.said, self.member = entry, charter, said, entry.member
         self.kind, self.proposal, self.round = said["kind"], said.get("proposal"), said.get("round")
-        self.bit, self.known = bit, entry.known  # one of its own, and those of the statements that it knows
+        self.bit, self.known = bit, entry.known  # its own bit, and the bits of the statements that it knows
         self.code: str | None = None  # why it does not count
         if "base" in said:
             self.slot = Slot(said.get("ref", "charter"), said["base"])
@@ -370,15 +401,15 @@ class Statement:
         return self.known & other.bit != 0
 
 class Ledger:
-    """Entries, parents first. In which such order they come does not matter."""
+    """A ledger. Parents must be added first; any such order gives the same result."""
 
     def __init__(self, genesis: Entry) -> None:
         need(genesis.is_genesis, "BAD_GENESIS")
         self.id = genesis.id
         self.entries, self.commits = {genesis.id: genesis}, {genesis.oid: genesis.id}
-        self.next_bit = 2  # the genesis has 1, which everybody knows
+        self.next_bit = 2  # the genesis has 1, and every entry knows it
         self.proposals: dict[str, Statement] = {}
-        # The first charter, and those that are proposed and could follow one another down to it.
+        # The first charter, and all proposed charters that follow one another down to it.
         self.charters = {genesis.id: Charter(genesis.id, genesis.known, None, genesis.payload["charter"])}
         # Votes for proposals that are valid and known to them, whether or not they count.
         self.votes: dict[Slot, list[Statement]] = defaultdict(list)
@@ -421,19 +452,19 @@ class Ledger:
         lineage = [earlier.id for earlier in self.charters[entry.charter].lineage]
         need(all(parent.charter in lineage for parent in own), "CHARTER_WENT_BACK")
 
-    # -- deciding.md, section 2. Where `at` is None the whole ledger is known
+    # -- deciding.md, section 2. If `at` is None, the whole ledger is known
 
     def is_valid(self, proposal: str, at: Statement) -> bool:
-        """Valid, and known to a statement."""
+        """Checks that a proposal is valid and known to a statement."""
         found = self.proposals.get(proposal)
         return found is not None and at.knows(found) and found.code is None
 
     def alike(self, slot: Slot, at: Statement) -> list[Statement]:
-        """The same member's votes under the same charter."""
+        """Returns the same member's votes in a slot under the same charter."""
         return [vote for vote in self.votes[slot] if vote.charter is at.charter and vote.member == at.member]
 
     def quorums(self, slot: Slot, phase: str, at: Statement | None) -> list[tuple[int, str, int, str]]:
-        """Each (depth of a charter, its id, round, proposal) that q of its members voted for, early charters first."""
+        """Returns each (depth of a charter, its id, round, proposal) that has a quorum, sorted."""
         voters: dict[tuple[int, str, int, str], set[str]] = defaultdict(set)
         for vote in self.votes[slot]:
             if vote.kind == phase and vote.code is None and (at is None or at.knows(vote)):
@@ -442,11 +473,11 @@ class Ledger:
         return sorted(choice for choice, who in voters.items() if len(who) >= self.charters[choice[1]].q)
 
     def rounds(self, slot: Slot, at: Statement) -> list[int]:
-        """The rounds with a quorum of prevotes, known to a vote and of its charter, for what it is for."""
+        """Returns the rounds of the known prevote quorums for a vote's proposal."""
         return [r for _, by, r, p in self.quorums(slot, "prevote", at) if by == at.charter.id and p == at.proposal]
 
     def is_decided(self, proposal: str, at: Statement) -> bool:
-        """Rule 3, under whatever charter."""
+        """Checks rule 3, under whatever charter."""
         return any(proposal == p for *_, p in self.quorums(self.proposals[proposal].slot, "precommit", at))
 
     # -- deciding.md, section 3; the order is that of reasons.md
@@ -502,7 +533,7 @@ class Ledger:
             need(root is not None and root == proposal.root, "NOT_PROTECTED")
             need(slot.base == root or self.is_decided(slot.base, at), "BASE_NOT_DECIDED")
         need(at.member in charter.voters, "NOT_A_VOTER")
-        # Rule 6, freeze: by any precommit of the member for a change of the charter, whether or not it counts.
+        # Rule 6, freeze: any precommit of a charter change by the member, whether or not it counts.
         froze = any(vote.kind == "precommit" and at.knows(vote) for vote in self.alike(change, at))
         need(slot == change or not froze, "FROZEN")
         decided, handed_down = self.handed_over(slot, at)
@@ -520,7 +551,7 @@ class Ledger:
             signature = bytes.fromhex(at.said["signature"])
             need(verifies(at.entry.key, signature, self.agreement(at)), "BAD_AGREEMENT_SIGNATURE")
             return
-        # Rule 4, lock: what the member precommitted in its highest round; on separate branches it may be several.
+        # Rule 4, lock: the precommit of the highest round, or several on separate branches.
         lock_round = max((vote.round for vote in own if vote.kind == "precommit"), default=-1)
         locks = {vote.proposal for vote in own if vote.kind == "precommit" and vote.round == lock_round}
         approvals = [said for said in self.approvals[at.proposal] if said.charter is charter and at.knows(said)]
@@ -532,7 +563,7 @@ class Ledger:
         need(handed_down in (None, at.proposal) or any(s < r for s in quorums), "HANDED_DOWN")  # rule 6
 
     def handed_over(self, slot: Slot, at: Statement) -> tuple[str | None, str | None]:
-        """Rule 6, hand-over: what an earlier charter decided, or else what it hands down."""
+        """Rule 6, hand-over. Returns the decision that stands, or else what is handed down."""
         earlier = [charter.id for charter in at.charter.lineage[1:]]
         decided = [(-depth, r, p) for depth, by, r, p in self.quorums(slot, "precommit", at) if by in earlier]
         if decided:
@@ -541,7 +572,7 @@ class Ledger:
         return None, min(prevoted)[2] if prevoted else None
 
     def agreement(self, vote: Statement) -> bytes:
-        """deciding.md, section 6."""
+        """Builds the bytes that a precommit signs: deciding.md, section 6."""
         proposed, charter = self.proposals[vote.proposal], vote.charter
         said, slot = proposed.said, proposed.slot
         predicate = {"base": slot.base, "charter": charter.id, "charterDigest": sha256(canonical(charter.body))}
@@ -557,10 +588,10 @@ class Ledger:
         body = canonical(statement | {"predicateType": "urn:git-quorum:agreement:v1"})
         return b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (len(body), body)
 
-    # -- deciding.md, section 4, and rule 7: what is reported, in the form of vectors/README.md
+    # -- deciding.md, section 4, and rule 7: the report, in the form of vectors/README.md
 
     def evidence(self) -> Iterator[tuple[str, str, str, str, str, str]]:
-        """Every pair of rule 7: member, rule, charter, slot, the entry of one vote, that of the other."""
+        """Yields every pair of rule 7: member, rule, charter, slot, and both votes' entries."""
         for slot, b in [(slot, vote) for slot in list(self.votes) for vote in self.votes[slot]]:
             change, quorums = Slot("charter", b.charter.id), self.rounds(slot, b)
             rivals = [a for a in self.alike(slot, b) if a.proposal != b.proposal]
@@ -609,11 +640,11 @@ class Ledger:
 
 KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 ENVIRONMENT = {word: value for word, value in os.environ.items() if not word.startswith("GIT_") or word in KEPT}
-# No replace refs, and nothing fetched on the way. Objects are read raw, so grafts and commit-graphs do not matter.
+# No replace refs, no lazy fetch. Objects are read raw, so grafts and commit-graphs do not matter.
 ENVIRONMENT |= {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 
 class Clone:
-    """A repository in which nothing is believed: every object is read raw, and judged by its own bytes."""
+    """A repository that is not trusted: every object is read raw, and judged by its own bytes."""
 
     def __init__(self, path: str) -> None:
         self.git = ["git", "-C", path]
@@ -626,7 +657,7 @@ class Clone:
         self.objects = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT)
 
     def run(self, *args: str, fine: tuple[int, ...] = (0, 1), otherwise: str = "NO_REPOSITORY") -> str:
-        """`git config` ends with 1 where nothing is set."""
+        """Runs git and returns its output. `git config` exits with 1 where nothing is set."""
         done = subprocess.run([*self.git, *args], env=ENVIRONMENT, capture_output=True, check=False)
         need(done.returncode in fine, otherwise, done.stderr.decode(errors="replace").strip(), Stop)
         return done.stdout.decode(errors="surrogateescape").strip("\n")
@@ -639,7 +670,7 @@ class Clone:
         return answer
 
     def parse(self, oid: str) -> Entry:
-        """What is no commit, or too large, is not read."""
+        """Parses a commit. Does not read objects that are not commits, or are too large."""
         _, kind, *size = self.ask("info", oid)
         missing = f"{oid} is missing: nothing is certified from here"  # deciding.md, section 4
         need(kind != "missing", "INCOMPLETE_CLONE", missing, Stop)
@@ -647,7 +678,7 @@ class Clone:
         need(int(size[0]) <= 262144, "TOO_LARGE", oid)
         self.ask("contents", oid)
         raw = self.objects.stdout.read(int(size[0]) + 1)[:-1]
-        # git cat-file does not look; without this a commit could be its own ancestor
+        # git cat-file does not check this; without it a commit could be its own ancestor
         need(commit_id(raw) == oid, "DAMAGED", f"the bytes of {oid} are not those of its name", Stop)
         return parse(raw)
 
@@ -666,7 +697,10 @@ class Clone:
         return ledgers[wanted or next(iter(ledgers))]
 
     def read(self, ledger: Ledger) -> dict[str, str]:
-        """Takes in all entries; returns the commits that are none. Bytes that are no entry anywhere lead no further."""
+        """Adds all entries to the ledger. Returns the commits that are not entries, with reasons.
+
+        Does not go on to the parents of bytes that fail steps 1 to 8.
+        """
         form = f"refs/quorum/{ledger.id[:16]}/(lane/{NAME}|remote/[^/]+/{NAME}|fork/{NAME}/{ID})"
         ahead = [oid for ref, oid in self.refs.items() if re.fullmatch(form, ref)]
         entries: dict[str, Entry] = {}
@@ -694,7 +728,7 @@ def judge_clone(path: str, told: str | None, stock: bool) -> int:
     refused, report = clone.read(ledger), ledger.report()
     newer = f"charter {report.get('upgrade')} is decided, and of a newer version"
     need("upgrade" not in report, "UPGRADE_NEEDED", newer, Stop)
-    if stock:  # entry.md, section 3: stock tools accept every signature that is accepted here
+    if stock:  # entry.md, section 3: stock tools accept every signature that this file accepts
         with tempfile.NamedTemporaryFile("w") as signers:
             keys = [each for charter in ledger.charters.values() for each in charter.keys.items()]
             signers.writelines(f"{member}@git-quorum.invalid {key}\n" for member, key in keys)
@@ -709,7 +743,7 @@ def judge_clone(path: str, told: str | None, stock: bool) -> int:
     return 0 if wanted and not report["broken"] else 7
 
 
-# ---- Vectors: vectors/README.md. Each check returns what differs
+# ---- Vectors: vectors/README.md. Each check returns the differences
 
 def ledger_of(raws: list[bytes]) -> Ledger:
     ledger = Ledger(parse(raws[0]))
@@ -732,7 +766,7 @@ def check_entry(vector: dict, context: list[bytes], raw: bytes) -> Any:
     return [word for word, value in found.items() if value != vector.get(word, "nothing")]
 
 def check_ledger(vector: dict) -> Any:
-    """Of the pairs that convict, a verifier may name others; but each that is named must convict here too."""
+    """Checks a ledger. A verifier may name other pairs; each named pair must convict here too."""
     try:
         ledger = ledger_of([raw.encode() for raw in vector["entries"]])
     except Refused as why:

@@ -8,9 +8,8 @@ mod lab;
 mod scenes;
 
 use git_quorum::charter::{Charter, Member};
-use git_quorum::consensus::{Due, Patience, Step, Timer, TimerEvent, Trial};
+use git_quorum::consensus::{Draft, Due, DueVote, Patience, Timer, TimerEvent, parents_for};
 use git_quorum::id::EntryId;
-use git_quorum::store::parents_for;
 use lab::*;
 use scenes::{FIVE, FOUR, decide, precommits, prevotes, propose_charter};
 
@@ -22,7 +21,7 @@ const LONG: Patience = Patience {
 /// What is due for the member by all there is.
 fn due(lab: &Lab, member: &str, patience: &Patience) -> Due {
     let parents = parents_for(&lab.tally, &name(member));
-    Trial::new(
+    Draft::new(
         &lab.tally,
         &name(member),
         lab.tally.charter_in_force(),
@@ -49,7 +48,7 @@ fn who_goes_on_by_votes_that_others_miss_tells_of_them_once() {
     split(&mut lab);
     let first = due(&lab, "c", &LONG);
     assert!(
-        first.tell && first.step.is_none() && !first.waiting.is_empty(),
+        first.tell && first.vote.is_none() && !first.waiting.is_empty(),
         "{first:?}"
     );
     lab.say("c", vec![]);
@@ -188,5 +187,5 @@ fn a_quorum_that_something_else_is_handed_down_beside_can_be_voted_for() {
         unit: 1,
         elapsed: [(gone, 1_000)].into(),
     };
-    assert_eq!(due(&lab, "a", &waited).step, Some(Step::Prevote(p, 1)));
+    assert_eq!(due(&lab, "a", &waited).vote, Some(DueVote::Prevote(p, 1)));
 }

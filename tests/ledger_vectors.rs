@@ -30,7 +30,7 @@ use git_quorum::consensus::{
 use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{RejectReason, Statement, parse};
 #[cfg(debug_assertions)]
-use git_quorum::lifted::Rule as Lifted;
+use git_quorum::mutation::Mutation;
 use ledger_form::{LedgerVector, expected, tally_of};
 use rng::Rng;
 use rules::{RULES, Rule};
@@ -327,32 +327,32 @@ fn a_false_expectation_is_noticed() {
 /// The rules on whose account statements count or do not. Those of the guide, of patience and of telling are no conditions of
 /// validity, so no verdict shows them; and a charter says what its quorum is, so one below the least is refused with its entry.
 #[cfg(debug_assertions)]
-const OF_VALIDITY: [Lifted; 13] = [
-    Lifted::Approvals,
-    Lifted::PrevoteQuorum,
-    Lifted::PrecommitsOfOneRound,
-    Lifted::MonotoneRounds,
-    Lifted::OneVoteARound,
-    Lifted::Lock,
-    Lifted::UnlockByLater,
-    Lifted::UnlockByQuorum,
-    Lifted::UnlockByOneRound,
-    Lifted::Entering,
-    Lifted::Freeze,
-    Lifted::HandOver,
-    Lifted::RoundInStatement,
+const OF_VALIDITY: [Mutation; 13] = [
+    Mutation::Approvals,
+    Mutation::PrevoteQuorum,
+    Mutation::PrecommitsOfOneRound,
+    Mutation::MonotoneRounds,
+    Mutation::OneVoteARound,
+    Mutation::Lock,
+    Mutation::UnlockByLater,
+    Mutation::UnlockByQuorum,
+    Mutation::UnlockByOneRound,
+    Mutation::Entering,
+    Mutation::Freeze,
+    Mutation::HandOver,
+    Mutation::RoundInStatement,
 ];
 
 /// A program that lacks a rule does not find what the ledgers expect.
 #[cfg(debug_assertions)]
 #[test]
 fn a_program_without_a_rule_does_not_find_what_is_expected() {
-    for rule in OF_VALIDITY {
-        let _lifted = rule.lift();
+    for mutation in OF_VALIDITY {
+        let _active = mutation.activate();
         let noticed = VECTORS
             .values()
             .any(|vector| difference(vector, &vector.entries).is_some());
-        assert!(noticed, "no ledger shows what {rule:?} is for");
+        assert!(noticed, "no ledger shows what {mutation:?} is for");
     }
 }
 

@@ -21,7 +21,7 @@ mod lab;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use git_quorum::consensus::{Phase, Trial};
+use git_quorum::consensus::{Draft, Phase};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::Statement;
 use lab::*;
@@ -323,9 +323,9 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|id| dag.find(*id).unwrap())
             .collect();
-        let mut trial = Trial::new(&self.lab.tally, &member, self.lab.ledger, &parents);
-        trial
-            .say(self.statement(vote))
+        let mut draft = Draft::new(&self.lab.tally, &member, self.lab.ledger, &parents);
+        draft
+            .add(self.statement(vote))
             .err()
             .map(|discount| discount.reason.code())
     }
@@ -485,21 +485,21 @@ fn the_code_follows_the_model_with_two_liars_of_seven() {
 #[test]
 #[cfg(debug_assertions)]
 fn a_rule_taken_away_is_noticed() {
-    use git_quorum::lifted::Rule;
+    use git_quorum::mutation::Mutation;
     let rules = [
-        Rule::Quorum,
-        Rule::Approvals,
-        Rule::PrevoteQuorum,
-        Rule::PrecommitsOfOneRound,
-        Rule::MonotoneRounds,
-        Rule::OneVoteARound,
-        Rule::Lock,
-        Rule::UnlockByLater,
-        Rule::UnlockByQuorum,
-        Rule::Entering,
+        Mutation::Quorum,
+        Mutation::Approvals,
+        Mutation::PrevoteQuorum,
+        Mutation::PrecommitsOfOneRound,
+        Mutation::MonotoneRounds,
+        Mutation::OneVoteARound,
+        Mutation::Lock,
+        Mutation::UnlockByLater,
+        Mutation::UnlockByQuorum,
+        Mutation::Entering,
     ];
-    let is_missed = |rule: &Rule| {
-        let _lifted = rule.lift();
+    let is_missed = |mutation: &Mutation| {
+        let _active = mutation.activate();
         ["slot-n4.json", "slot-n5.json", "slot-n7.json"]
             .iter()
             .all(|file| replay(file, false).is_ok())

@@ -198,7 +198,7 @@ fn a_rule_that_is_taken_away_is_missed() {
 #[cfg(debug_assertions)]
 #[test]
 fn a_program_that_judges_wrongly_is_caught() {
-    use git_quorum::lifted::Rule;
+    use git_quorum::mutation::Mutation;
     let Some(python) = python() else { return };
     let files = std::fs::read_dir(Path::new(VECTORS).join("ledgers"))
         .unwrap()
@@ -207,18 +207,18 @@ fn a_program_that_judges_wrongly_is_caught() {
     let ledgers: Vec<_> = files
         .map(|path| LedgerVector::from_json(&std::fs::read(path).unwrap()))
         .collect();
-    for rule in [
-        Rule::Approvals,
-        Rule::PrevoteQuorum,
-        Rule::PrecommitsOfOneRound,
-        Rule::OneVoteARound,
-        Rule::Lock,
-        Rule::Freeze,
-        Rule::Entering,
-        Rule::HandOver,
-        Rule::RoundInStatement,
+    for mutation in [
+        Mutation::Approvals,
+        Mutation::PrevoteQuorum,
+        Mutation::PrecommitsOfOneRound,
+        Mutation::OneVoteARound,
+        Mutation::Lock,
+        Mutation::Freeze,
+        Mutation::Entering,
+        Mutation::HandOver,
+        Mutation::RoundInStatement,
     ] {
-        let lifted = rule.lift();
+        let active = mutation.activate();
         let place = TempDir::new().unwrap();
         let folder = place.path().join("ledgers");
         std::fs::create_dir(&folder).unwrap();
@@ -235,11 +235,11 @@ fn a_program_that_judges_wrongly_is_caught() {
             };
             std::fs::write(folder.join(format!("{number}.json")), claimed.to_json()).unwrap();
         }
-        drop(lifted);
+        drop(active);
         let (_, text) = check(&python, Path::new(VERIFIER), &[folder]);
         assert!(
             !wrong.is_empty() && text.contains(&format!(": {} differ", wrong.len())),
-            "{rule:?}: {text}"
+            "{mutation:?}: {text}"
         );
     }
 }

@@ -20,9 +20,9 @@ use curve25519_dalek::EdwardsPoint;
 use curve25519_dalek::traits::Identity as _;
 use git_quorum::charter::MemberName;
 use git_quorum::id::{EntryId, Oid};
-use git_quorum::ledger::{Statement, encode, signed_data};
+use git_quorum::ledger::{LedgerRefs, Statement, encode, signed_data};
 use git_quorum::repo::{Environment, Expect, RefEdit, Repo};
-use git_quorum::store::{LedgerRefs, Loaded, Trust, load};
+use git_quorum::store::{Loaded, Trust, load};
 use lab::*;
 use rng::{Rng, cases};
 use tempfile::TempDir;
@@ -346,7 +346,7 @@ fn a_snapshot_that_lies_is_believed_by_all_but_who_trusts_nothing() {
         let place = Place::new(&mut Rng::new(seed), 120);
         place.set_refs(&place.refs_up_to(120));
         {
-            let _lifted = git_quorum::lifted::Rule::PrevoteQuorum.lift();
+            let _active = git_quorum::mutation::Mutation::PrevoteQuorum.activate();
             place.load(Trust::Cache);
         }
         let (believed, judged) = (place.load(Trust::Cache), place.load(Trust::Nothing));

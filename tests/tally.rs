@@ -12,7 +12,7 @@ use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::consensus::{DiscountReason, EvidenceRule, Slot, Subject};
 use git_quorum::id::EntryId;
 #[cfg(debug_assertions)]
-use git_quorum::ledger::steps;
+use git_quorum::ledger::lookups;
 use git_quorum::ledger::{CharterProposal, RefProposal, Statement, Verdict, Withdraw, parse};
 use lab::*;
 use scenes::{
@@ -1005,12 +1005,12 @@ fn steps_for(forks: usize) -> u64 {
     approvals(&mut lab, &["b"], p);
     let (base, charter) = (lab.above_all("d"), lab.ledger);
     let root = lab.entry("d", charter, &base, vec![]);
-    let before = steps::taken();
+    let before = lookups::made();
     for _ in 0..forks {
         let entry = lab.entry("d", charter, &[root], vec![approve(p), prevote(p, 0)]);
         assert_eq!(lab.verdicts(entry), [None, None]);
     }
-    steps::taken() - before
+    lookups::made() - before
 }
 
 /// Votes of one slot on twice as many separate branches are twice the work, and not four times.
@@ -1040,12 +1040,12 @@ fn freezes_on_many_forks_cost_in_proportion_to_them() {
             let entry = lab.entry("d", charter, &[root], vec![vote]);
             assert_eq!(lab.verdicts(entry), [Some("NO_PREVOTE_QUORUM")]);
         }
-        let before = steps::taken();
+        let before = lookups::made();
         for _ in 0..forks {
             let entry = lab.entry("d", charter, &[root], vec![approve(p), prevote(p, 0)]);
             assert_eq!(lab.verdicts(entry), [None, None]);
         }
-        steps::taken() - before
+        lookups::made() - before
     };
     let [few, many] = [50, 200].map(steps);
     println!("{few} steps for 50, {many} for 200");
@@ -1082,7 +1082,7 @@ fn evidence_of_many_votes_and_freezes_costs_in_proportion_to_them() {
                 vec![vote],
             );
         }
-        let before = steps::taken();
+        let before = lookups::made();
         let rules: Vec<_> = lab
             .tally
             .evidence()
@@ -1097,7 +1097,7 @@ fn evidence_of_many_votes_and_freezes_costs_in_proportion_to_them() {
                 vec![EvidenceRule::FreezeViolation]
             }
         );
-        steps::taken() - before
+        lookups::made() - before
     };
     for knows_all in [true, false] {
         let [few, many] = [50, 200].map(|forks| steps(forks, knows_all));

@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use ed25519_dalek::{Signature, VerifyingKey};
 use git_quorum::charter::{FORMAT_VERSION, MemberName};
 use git_quorum::consensus::{
-    DiscountReason, PAYLOAD_TYPE, Tally, Trial, agreement_statement, pre_authentication_encoding,
+    DiscountReason, Draft, PAYLOAD_TYPE, Tally, agreement_statement, pre_authentication_encoding,
 };
 use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{
@@ -31,16 +31,16 @@ pub fn check(input: &[u8]) {
     let Some(proposal) = lines.next().flatten().filter(Statement::proposes) else {
         return;
     };
-    let Some(mut trial) = propose(&proposal) else {
+    let Some(mut draft) = propose(&proposal) else {
         return;
     };
     let vote = match lines.next().flatten() {
         Some(Statement::Precommit(vote)) => vote,
-        _ => return drop(check_statement(trial.tally(), &proposal, 0)),
+        _ => return drop(check_statement(draft.tally(), &proposal, 0)),
     };
-    let body = check_statement(trial.tally(), &proposal, vote.round);
+    let body = check_statement(draft.tally(), &proposal, vote.round);
     if vote.round < ROUNDS {
-        let counts = precommit(&mut trial, &vote);
+        let counts = precommit(&mut draft, &vote);
         assert_eq!(
             counts,
             verifies(&pre_authentication_encoding(&body), &vote.signature)
@@ -70,7 +70,7 @@ fn read(line: &[u8]) -> Option<Statement> {
 }
 
 /// A ledger of one member, who proposes this; none if it may not.
-fn propose(proposal: &Statement) -> Option<Trial> {
+fn propose(proposal: &Statement) -> Option<Draft> {
     thread_local! {
         static LEDGER: OnceCell<(Tally, MemberName)> = const { OnceCell::new() };
     }
@@ -89,9 +89,9 @@ fn propose(proposal: &Statement) -> Option<Trial> {
         };
         encode(&payload, &[Oid::new([0; 20])], 0).ok()?;
         let genesis = tally.dag().find(ledger).expect("a ledger has its genesis");
-        let mut trial = Trial::new(tally, member, ledger, &[genesis]);
-        trial.say(proposal.clone()).ok()?;
-        Some(trial)
+        let mut draft = Draft::new(tally, member, ledger, &[genesis]);
+        draft.add(proposal.clone()).ok()?;
+        Some(draft)
     })
 }
 
@@ -188,7 +188,7 @@ fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The member says all that comes before a precommit of its own proposal, and then that.
-fn precommit(trial: &mut Trial, vote: &Precommit) -> bool {
+fn precommit(draft: &mut Draft, vote: &Precommit) -> bool {
     let (proposal, round) = (DRAFT, vote.round);
     let approval = Review {
         evidence: vec![],
@@ -196,15 +196,15 @@ fn precommit(trial: &mut Trial, vote: &Precommit) -> bool {
         text: String::new(),
         verdict: Verdict::Approve,
     };
-    trial
-        .say(Statement::Review(approval))
+    draft
+        .add(Statement::Review(approval))
         .expect("the only member may approve");
     for round in 0..=round {
-        trial
-            .say(Statement::Prevote(Prevote { proposal, round }))
+        draft
+            .add(Statement::Prevote(Prevote { proposal, round }))
             .expect("and prevote");
     }
-    let said = trial.say(Statement::Precommit(Precommit {
+    let said = draft.add(Statement::Precommit(Precommit {
         proposal,
         round,
         signature: vote.signature,
@@ -212,7 +212,7 @@ fn precommit(trial: &mut Trial, vote: &Precommit) -> bool {
     if let Err(discount) = &said {
         assert_eq!(discount.reason, DiscountReason::BadAgreementSignature);
     }
-    assert_eq!(trial.tally().is_decided(DRAFT), said.is_ok());
+    assert_eq!(draft.tally().is_decided(DRAFT), said.is_ok());
     said.is_ok()
 }
 

@@ -5,13 +5,13 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use git_quorum::charter::{Charter, RefPattern};
-use git_quorum::consensus::Tally;
+use git_quorum::consensus::{Admission, Tally};
 use git_quorum::gate::clone::{NewValue, Update, pushes, updates};
 use git_quorum::gate::commands::Push;
 use git_quorum::gate::links::Links;
 use git_quorum::gate::{CheckedProposals, PushedRef, Ruling, Scene, is_ledger_name, judge};
 use git_quorum::id::Oid;
-use git_quorum::store::{Admission, LedgerRefs};
+use git_quorum::ledger::LedgerRefs;
 
 use super::known;
 

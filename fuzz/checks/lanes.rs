@@ -14,7 +14,8 @@ use git_quorum::charter::{
     RefPattern, Removal, Threshold,
 };
 use git_quorum::consensus::{
-    Chain, Decision, Evidence, Patience, ProposalReport, Slot, Step, Subject, Tally, Timer, Trial,
+    Chain, Decision, Draft, DueVote, Evidence, Patience, ProposalReport, Slot, Subject, Tally,
+    Timer,
 };
 use git_quorum::id::{Digest, EntryId, Oid};
 use git_quorum::ledger::{
@@ -536,14 +537,14 @@ impl World {
         if tally.upgrade_needed().is_some() {
             return None;
         }
-        let mut trial = Trial::new(tally, &who, charter, &above_all(tally.dag(), &who));
+        let mut draft = Draft::new(tally, &who, charter, &above_all(tally.dag(), &who));
         let judgements = self
             .statements(op, charter, tally)
             .into_iter()
             .filter(|s| !is_vote(s));
         let mut said = Vec::new();
         for judgement in judgements {
-            trial.say(judgement.clone()).ok()?;
+            draft.add(judgement.clone()).ok()?;
             said.push(judgement);
         }
         let seat = self.seats.get_mut(&member)?;
@@ -552,21 +553,21 @@ impl World {
             seat.timers
                 .values_mut()
                 .for_each(|elapsed| *elapsed = (*elapsed).max(waited));
-            let due = trial.due(&Patience {
+            let due = draft.due(&Patience {
                 unit: 1,
                 elapsed: seat.timers.clone(),
             });
             let started = due.start.len();
             seat.timers
                 .extend(due.start.into_iter().map(|timer| (timer, 0)));
-            match due.step {
-                Some(Step::Prevote(proposal, round)) => {
+            match due.vote {
+                Some(DueVote::Prevote(proposal, round)) => {
                     let vote = Statement::Prevote(Prevote { proposal, round });
-                    trial.say(vote.clone()).expect("a vote that is due counts");
+                    draft.add(vote.clone()).expect("a vote that is due counts");
                     said.push(vote);
                 }
-                // Nothing is signed here, so the trial cannot take it; the ledger will say whether it counts.
-                Some(Step::Precommit(proposal, round)) => {
+                // Nothing is signed here, so the draft cannot take it; the ledger will say whether it counts.
+                Some(DueVote::Precommit(proposal, round)) => {
                     said.push(Statement::Precommit(Precommit {
                         proposal,
                         round,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use git_quorum::audit::proof::{Proof, ProofError, check as check_proof};
-use git_quorum::consensus::{Fault, FaultKind, Phase, Said};
+use git_quorum::consensus::{Fault, FaultKind, Phase, VoteRef};
 use git_quorum::id::Oid;
 use git_quorum::repo::Bundle;
 use serde_json::Value;
@@ -67,7 +67,7 @@ impl Ledger {
     }
 
     /// Whether it holds these commits.
-    fn holds(&self, votes: &[Said]) -> bool {
+    fn holds(&self, votes: &[VoteRef]) -> bool {
         votes
             .iter()
             .all(|vote| self.commits.iter().any(|commit| commit.oid == vote.commit))
@@ -307,7 +307,7 @@ fn judged(bytes: &[u8]) -> Result<Vec<Fault>, ProofError> {
 }
 
 /// Whether the entry says so, by its JSON.
-fn is_said(fault: &Fault, vote: &Said, commit: &Commit) -> bool {
+fn is_said(fault: &Fault, vote: &VoteRef, commit: &Commit) -> bool {
     let (payload, said) = (
         &commit.payload,
         &commit.payload["statements"][vote.statement],
@@ -324,7 +324,7 @@ fn is_said(fault: &Fault, vote: &Said, commit: &Commit) -> bool {
 }
 
 /// A vote alone convicts where the vectors say that it does not count, and why.
-fn check_single(fault: &Fault, vote: &Said) {
+fn check_single(fault: &Fault, vote: &VoteRef) {
     let code = fault.code.expect("a reason").code();
     for ledger in LEDGERS
         .iter()
@@ -345,12 +345,12 @@ fn check_single(fault: &Fault, vote: &Said) {
 }
 
 /// Two votes convict if they are what rule 7 says, and, where one of the vectors holds both, it says so.
-fn check_pair(fault: &Fault, first: &Said, second: &Said, found: &BTreeMap<Oid, &Commit>) {
+fn check_pair(fault: &Fault, first: &VoteRef, second: &VoteRef, found: &BTreeMap<Oid, &Commit>) {
     assert_ne!(
         first.proposal, second.proposal,
         "votes for one proposal convict nobody"
     );
-    let slot = |vote: &Said| {
+    let slot = |vote: &VoteRef| {
         let proposes = |commit: &&&Commit| {
             git_quorum::id::EntryId::of(&unsigned(&commit.raw)) == vote.proposal
         };

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
 use git_quorum::charter::PublicKey;
-use git_quorum::consensus::{Trial, agreement_statement, pre_authentication_encoding};
+use git_quorum::consensus::{Draft, agreement_statement, pre_authentication_encoding};
 use git_quorum::id::Oid;
 use serde_json::{Value, json};
 
@@ -182,10 +182,10 @@ fn agreed(proposal: &Value, round: u32) -> [u8; 64] {
     let tally = known::one_member();
     let (ledger, alice) = (tally.dag().ledger(), "alice".parse().expect("a name"));
     let genesis = tally.dag().find(ledger).expect("a ledger has its genesis");
-    let mut trial = Trial::new(&tally, &alice, ledger, &[genesis]);
+    let mut draft = Draft::new(&tally, &alice, ledger, &[genesis]);
     let statement = serde_json::from_value(proposal.clone()).expect("a statement");
-    let _ = trial.say(statement);
-    let body = agreement_statement(trial.tally(), ledger, dsse::DRAFT, round).unwrap_or_default();
+    let _ = draft.add(statement);
+    let body = agreement_statement(draft.tally(), ledger, dsse::DRAFT, round).unwrap_or_default();
     known::signing_key("alice")
         .sign(&pre_authentication_encoding(&body))
         .to_bytes()

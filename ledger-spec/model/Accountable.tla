@@ -1,11 +1,13 @@
 ----------------------------- MODULE Accountable -----------------------------
-(* Accountability (section 7): in a slot with two decisions under one charter, rule 7 (i) and (ii) convict at least *)
-(* 2q - n members. Checked as: while at most 2q - n - 1 members are convicted, there are no two decisions.          *)
-(*                                                                                                                  *)
-(* Byz are the members that may be convicted. Everyone else does ANYTHING short of a pair of votes that convicts    *)
-(* it: it forgets its lock, goes back a round, forks its lane. Its prevotes cite all the prevotes that there are,   *)
-(* which is what clears it best of (ii); rule 4 is not asked, since a vote need not know its author's others. As    *)
-(* the pairs do not depend on which vote came first, votes may come in turn here too.                               *)
+(* Models accountability (section 7): in a slot with two decisions under one charter, rule 7 (i)  *)
+(* and (ii) convict at least 2q - n members. The check is: while at most 2q - n - 1 members are   *)
+(* convicted, there are no two decisions.                                                         *)
+(*                                                                                                *)
+(* Byz are the members that can be convicted. Everyone else does ANYTHING except a pair of votes  *)
+(* that convicts it: it forgets its lock, goes back a round, forks its lane. Its prevotes cite    *)
+(* all prevotes that there are, because that clears it best of (ii). Rule 4 is not asked for,     *)
+(* because a vote need not know its author's other votes. The pairs do not depend on which vote   *)
+(* came first. So votes can come in turn here too.                                                *)
 EXTENDS Slot
 
 ReleasedAbove(v, lock, r) == \E s \in Rounds : lock < s /\ s < r /\ PrevoteQuorum(v, s)

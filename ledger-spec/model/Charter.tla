@@ -1,19 +1,23 @@
 ------------------------------- MODULE Charter -------------------------------
-(* Rule 6 of ../deciding.md: one slot that stays open while the charter changes, once or twice in a row.             *)
-(*                                                                                                                  *)
-(* Votes are kept and judged as in Slot.tla: the state holds the honest votes, guards read the whole ledger, liars'  *)
-(* votes exist. One rule is different: what is handed down depends on what a vote does NOT know. So a vote here      *)
-(* chooses its view: of each earlier charter anything that exists, but at least what q precommits of the change know *)
-(* (CHARTER_NOT_DECIDED asks for these, and each of them knows its author's lock).                                   *)
-(*                                                                                                                  *)
-(* What is left out, and why that loses nothing:                                                                    *)
-(* - The rounds of the changes themselves. They are slots like any other (Slot.tla), so there is one change of each *)
-(*   charter, and an honest member may precommit it at any time.                                                    *)
-(* - That views of several charters hang together: a vote may pick what it knows of each by itself, which allows    *)
-(*   more than there is.                                                                                            *)
-(* - Votes out of turn: no vote needs one of a later round or charter. Of charters that are over, what may be known *)
-(*   of them and what they decided matters, nothing else (see Slot.tla).                                            *)
-(* - SLOT_DECIDED. Who does not know of a decision is not bound by it, and nobody has to know of it here.           *)
+(* Models rule 6 of ../deciding.md: one slot that stays open while the charter changes, once or   *)
+(* twice in a row.                                                                                *)
+(*                                                                                                *)
+(* Votes are kept and judged as in Slot.tla: the state holds the honest votes, guards read the    *)
+(* whole ledger, and liars' votes exist. One rule is different: the handed-down proposal depends  *)
+(* on what a vote does NOT know. So a vote here chooses its view: of each earlier charter         *)
+(* anything that exists, but at least what q precommits of the change know. (CHARTER_NOT_DECIDED  *)
+(* asks for these, and each of them knows its author's lock.)                                     *)
+(*                                                                                                *)
+(* What is left out, and why nothing is lost:                                                     *)
+(* - The rounds of the charter changes themselves. They are slots like any other (Slot.tla). So   *)
+(*   there is one change of each charter, and an honest member can precommit it at any time.      *)
+(* - That views of several charters depend on each other. A vote can choose what it knows of each *)
+(*   charter by itself, which allows more than is possible.                                       *)
+(* - Votes out of turn: no vote needs a vote of a later round or charter. Of charters that are    *)
+(*   over, only two things matter: what can be known of them, and what they decided (see          *)
+(*   Slot.tla).                                                                                   *)
+(* - SLOT_DECIDED. A member that does not know of a decision is not bound by it, and nobody has   *)
+(*   to know of it here.                                                                          *)
 EXTENDS Integers, FiniteSets, TLC
 
 CONSTANTS Last,                          \* the charters are 0 to Last, each the base of the next
@@ -22,7 +26,7 @@ CONSTANTS Last,                          \* the charters are 0 to Last, each the
           Top0, Top1, Top2,              \* the last round that is looked at under each charter
           Values, None,
           AnyApprovals,                  \* TRUE: any set of values has q approvals under each charter; FALSE: all have
-          Without                        \* rules taken away, or wordings that were tried; {} is what is built
+          Without                        \* rules taken away, or wordings that were tried; {} for the program's rules
 
 VARIABLES approved,   \* values with q approvals, by charter
           pv, pc,     \* honest votes: by charter, member and round
@@ -57,15 +61,17 @@ Lock(c, m) == IF LockRounds(c, m) = {} THEN NoLock
 QuorumBetween(c, v, from, below) == \E s \in Rounds(c) : from <= s /\ s < below /\ PrevoteQuorum(c, v, s)
 
 ---------------------------------------------------------------------------
-(* Rule 6. The change of a charter is decided when q have precommitted it. *)
+(* Rule 6. The change of a charter is decided when q members have precommitted it. *)
 Changers(c) == {m \in Honest(c) : changed[c][m]}
 InForce(c) == \A j \in 0..c - 1 : IsQuorum(j, Changers(j))
-(* Whoever knows the change knows the locks of some q that precommitted it: all prevote quorums of a charter that a  *)
-(* vote may know of, as far as the one of the highest round is concerned; NoLock if it may know of none.             *)
+(* A vote that knows the change knows the locks of some q members that precommitted it. Known(j)  *)
+(* is the set of prevote quorums of charter j that can be the highest one that a vote knows;      *)
+(* NoLock if it can know of none.                                                                 *)
 LeastKnown(j, r) == IsQuorum(j, {m \in Changers(j) : kept[j][m][2] <= r})
 Known(j) == {l \in Values \X Rounds(j) : PrevoteQuorum(j, l[1], l[2]) /\ LeastKnown(j, l[2])}
             \cup (IF LeastKnown(j, -1) THEN {NoLock} ELSE {})
-(* What may be handed down to a vote under c: the latest charter with a quorum counts, and its highest round. *)
+(* What can be handed down to a vote under c: the quorum of the latest charter that has one, of   *)
+(* its highest round.                                                                             *)
 RECURSIVE HandedDown(_)
 HandedDown(j) == IF j < 0 THEN {NoLock}
    ELSE (Known(j) \ {NoLock}) \cup (IF NoLock \in Known(j) THEN HandedDown(j - 1) ELSE {})
@@ -79,8 +85,9 @@ Views(c) == IF ~Kept("hand-over") THEN {NoLock}
            ELSE HandedDown(c - 1)
 
 Free(c, m) == Kept("freeze") => ~changed[c][m]
-(* Another wording that fails, "literal": who precommitted in the slot holds the change back until that is decided, *)
-(* and what it did not precommit does not bind it under the next charter.                                           *)
+(* Another wording that fails, "literal". A member that precommitted in the slot holds the change *)
+(* back until that proposal is decided. What it did not precommit does not bind it under the next *)
+(* charter.                                                                                       *)
 Literal == ~Kept("hand-over") /\ "literal" \in Without
 LiteralChange(c, m) == Literal => \A r \in Rounds(c) : pc[c][m][r] # None => DecidedIn(c, pc[c][m][r], r)
 LiteralVote(c, m) == Literal /\ c > 0 => (m \in Honest(c - 1) => kept[c - 1][m] = NoLock)

@@ -1,7 +1,7 @@
 ------------------------------- MODULE Traces -------------------------------
-(* Behaviours of Slot.tla, with the verdict on every vote in every state, for tests/model_traces.rs to replay with   *)
-(* the program. Votes come in any order here, also out of turn. An honest member's verdict is the one on an entry    *)
-(* that builds on the whole ledger.                                                                                  *)
+(* Behaviours of Slot.tla, with the verdict on every vote in every state. tests/model_traces.rs   *)
+(* replays them with the program. Votes come in any order here, also out of turn. An honest       *)
+(* member's verdict is that on an entry that builds on the whole ledger.                          *)
 EXTENDS Slot
 VARIABLES said,     \* the last vote
           verdicts, \* on each vote that an honest member could cast next

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::charter::{MemberName, RefName};
+use crate::consensus::landing::{RefMove, landed_count};
 use crate::consensus::{Content, Subject, Tally};
-use crate::gate::path::{Step, landed};
 use crate::id::{EntryId, Oid};
 use crate::repo::Objects;
 use crate::store::{BindingError, check_binding};
@@ -89,7 +89,7 @@ pub fn audit_ref(
 ) -> Option<RefAudit> {
     let chain = tally.chain(&Subject::Ref(name.clone()))?;
     let steps = steps(tally, &chain.decided);
-    let landed = landed(&steps, value);
+    let landed = landed_count(&steps, value);
     let backing = match landed {
         _ if !chain.rivals.is_empty() => Backing::AgreementBroken,
         0 if steps.is_empty() => Backing::NothingDecided,
@@ -171,9 +171,9 @@ fn audit_decision(tally: &Tally, objects: &Objects, id: EntryId) -> Option<Decis
 }
 
 /// From and to of each decision of a ref's chain.
-pub fn steps(tally: &Tally, decided: &[EntryId]) -> Vec<Step> {
+pub fn steps(tally: &Tally, decided: &[EntryId]) -> Vec<RefMove> {
     let step = |id: &EntryId| match tally.content(tally.proposal(*id)?) {
-        Content::Ref(change) => Some(Step {
+        Content::Ref(change) => Some(RefMove {
             from: change.from,
             to: change.to,
         }),

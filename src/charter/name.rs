@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::NAME_BYTES;
-use super::text::{Known, parsed};
+use super::text::{InternedNames, parsed};
 
 /// A name matching `[a-z0-9][a-z0-9-]{0,31}` that is no Windows device name. Members, roles and
 /// fault domains are named by it.
@@ -37,10 +37,10 @@ impl FromStr for MemberName {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         thread_local! {
-            static KNOWN: Known = Known::default();
+            static INTERNED: InternedNames = InternedNames::default();
         }
-        KNOWN
-            .with(|known| known.get(text, || check(text)))
+        INTERNED
+            .with(|names| names.get(text, || check(text)))
             .map(Self)
     }
 }

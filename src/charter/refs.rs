@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::limits::REF_BYTES;
-use super::text::{Known, parsed};
+use super::text::{InternedNames, parsed};
 
 /// A full ref name below `refs/`, by Git's own rules (git-check-ref-format), that is none of
 /// git-quorum's or Git's internal ones.
@@ -81,7 +81,7 @@ impl FromStr for RefName {
 
     fn from_str(text: &str) -> Result<Self, RefNameError> {
         thread_local! {
-            static KNOWN: Known = Known::default();
+            static INTERNED: InternedNames = InternedNames::default();
         }
         let check = || {
             check(text, text)?;
@@ -93,7 +93,7 @@ impl FromStr for RefName {
                 false => Ok(()),
             }
         };
-        KNOWN.with(|known| known.get(text, check)).map(Self)
+        INTERNED.with(|names| names.get(text, check)).map(Self)
     }
 }
 

@@ -16,9 +16,9 @@ const MOST: usize = 1024;
 
 /// Texts of one kind that were found good.
 #[derive(Default)]
-pub(super) struct Known(RefCell<HashSet<Arc<str>>>);
+pub(super) struct InternedNames(RefCell<HashSet<Arc<str>>>);
 
-impl Known {
+impl InternedNames {
     /// The text, once it is found good.
     pub(super) fn get<E>(
         &self,

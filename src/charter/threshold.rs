@@ -1,6 +1,6 @@
 //! n, f and q: how many faulty members are tolerated, and how many make a quorum.
 
-use crate::lifted;
+use crate::mutation;
 
 /// The numbers of a charter's voting members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Threshold {
         Self {
             n,
             f,
-            q: lifted::quorum((n + f) / 2 + 1, f),
+            q: mutation::quorum((n + f) / 2 + 1, f),
         }
     }
 

@@ -12,10 +12,9 @@ use super::session::{Session, Writer};
 use super::style::Text;
 use super::{Answer, Exit, Failure, Outcome};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
-use crate::consensus::{Content, State};
+use crate::consensus::{Content, State, own_tips};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Statement};
-use crate::store::own_tips;
 
 /// Show the charter in force, or propose the next one.
 #[derive(Debug, clap::Args)]

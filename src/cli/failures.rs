@@ -111,13 +111,21 @@ impl From<LoadError> for Failure {
 
 impl From<SignerError> for Failure {
     fn from(error: SignerError) -> Self {
-        Failure::new("KEY", error.to_string())
+        let failure = Failure::new("KEY", error.to_string());
+        match error.remedy() {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        }
     }
 }
 
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
-        Failure::new("SIGN_STATE", error.to_string())
+        let failure = Failure::new("SIGN_STATE", error.to_string());
+        match error.remedy() {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        }
     }
 }
 

@@ -16,9 +16,10 @@ use super::view::{describe_fault, names};
 use super::{Answer, Exit, Failure, Outcome};
 use crate::audit::proof::{ProofError, prove};
 use crate::charter::MemberName;
-use crate::consensus::{BrokenSlot, Fault, Said};
+use crate::consensus::{BrokenSlot, Fault, VoteRef, own_tips};
 use crate::id::EntryId;
-use crate::store::{LaneEvent, LedgerRefs, last_shown, own_tips};
+use crate::ledger::LedgerRefs;
+use crate::store::{LaneEvent, lane_regressions};
 
 /// List what members did that no honest tool does, and prove it to others.
 ///
@@ -134,7 +135,7 @@ fn seen_before(session: &Session, asked: Option<&str>) -> Vec<Sight> {
     let is_asked = |remote: &str| {
         asked.is_some_and(|asked| refs.incoming_prefix(asked) == refs.incoming_prefix(remote))
     };
-    let events = last_shown(&session.loaded)
+    let events = lane_regressions(&session.loaded)
         .into_iter()
         .filter(|(remote, _)| !is_asked(remote));
     events
@@ -313,7 +314,7 @@ pub fn describe_broken(slot: &BrokenSlot) -> String {
 }
 
 /// A vote that convicts, and where it stands.
-pub fn describe_said(said: &Said) -> String {
+pub fn describe_said(said: &VoteRef) -> String {
     format!(
         "    entry {}, statement {}, commit {}",
         said.entry, said.statement, said.commit

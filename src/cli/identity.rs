@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 
 use super::session::{Session, not_a_member};
-use super::{Exit, Failure};
+use super::{Exit, Failure, environment};
 use crate::charter::{MemberName, PublicKey};
 use crate::repo::Repo;
-use crate::signer::{PassphraseSource, Signer, read_public};
+use crate::signer::{Signer, read_public};
 
 /// Where `--help` lists them.
 const HEADING: &str = "Member and remote";
@@ -98,7 +98,7 @@ impl Identity {
 
     fn open(&self, key: PublicKey) -> Result<Signer, Failure> {
         if self.agent {
-            return Ok(Signer::from_agent(*key.bytes())?);
+            return Ok(environment::agent_signer(*key.bytes())?);
         }
         let Some(path) = &self.key else {
             return Err(
@@ -112,7 +112,7 @@ impl Identity {
         };
         // It may ask for a passphrase.
         super::progress::clear();
-        Ok(Signer::from_file(path, &PassphraseSource::from_env())?)
+        Ok(Signer::from_file(path, &environment::passphrases())?)
     }
 }
 

@@ -8,13 +8,13 @@ use super::charter_file::{CharterFile, RulesInput, assemble, parse_pattern};
 use super::identity::{parse_name, public_key};
 use super::join::remember;
 use super::session::{choose_remote, open_repo};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Outcome, environment};
 use crate::charter::{Charter, FORMAT_VERSION, Member, MemberName, PublicKey};
 use crate::id::EntryId;
-use crate::ledger::{GenesisPayload, encode_genesis};
+use crate::ledger::{GenesisPayload, LedgerRefs, encode_genesis};
 use crate::repo::{Expect, RefEdit, Repo};
-use crate::signer::{PassphraseSource, Signer};
-use crate::store::{LedgerRefs, PushOutcome, Trust, find_ledgers, load, push};
+use crate::signer::Signer;
+use crate::store::{PushOutcome, Trust, find_ledgers, load, push};
 
 /// Found a ledger in this clone, with its first charter, and push it.
 ///
@@ -170,8 +170,8 @@ fn founding_key(
             .hint("add it with --member"));
     };
     let signer = match args.agent {
-        true => Signer::from_agent(*member.key.bytes())?,
-        false => Signer::from_file(&args.key, &PassphraseSource::from_env())?,
+        true => environment::agent_signer(*member.key.bytes())?,
+        false => Signer::from_file(&args.key, &environment::passphrases())?,
     };
     if signer.public() != *member.key.bytes() {
         let message = format!(

@@ -5,12 +5,11 @@ use serde_json::json;
 use super::identity::WriteArgs;
 use super::party::Party;
 use super::{Answer, Exit, Failure, Outcome};
-use crate::audit::steps;
+use crate::consensus::landing::{furthest, landed_count, path, ref_moves};
 use crate::consensus::{Content, Subject};
-use crate::gate::path::{furthest, landed, path};
 use crate::id::{EntryId, Oid};
 use crate::repo::{Expect, RefEdit};
-use crate::store::{Move, check_binding};
+use crate::store::{RefUpdate, check_binding};
 
 /// Move protected refs to what was decided.
 ///
@@ -27,7 +26,7 @@ pub struct LandArgs {
 
 /// A ref that is to move, and why.
 struct Landing {
-    target: Move,
+    target: RefUpdate,
     old: Option<Oid>,
     decisions: Vec<EntryId>,
 }
@@ -87,8 +86,11 @@ fn one(party: &Party, typed: &str) -> Result<Option<Landing>, Failure> {
     let place = place.ok_or_else(|| {
         Failure::new("STALE", "the decision is not on the ref's chain any more").exit(Exit::No)
     })?;
-    let (steps, now) = (steps(tally, &chain.decided), party.current(name.as_str())?);
-    if landed(&steps, now) > place {
+    let (steps, now) = (
+        ref_moves(tally, &chain.decided),
+        party.current(name.as_str())?,
+    );
+    if landed_count(&steps, now) > place {
         return Ok(None);
     }
     let run = steps.get(place).and_then(|step| path(&steps, now, step.to));
@@ -119,7 +121,7 @@ fn all(party: &Party) -> Result<Vec<Landing>, Failure> {
             continue;
         };
         let now = party.current(name.as_str())?;
-        if let Some(run) = furthest(&steps(tally, &chain.decided), now) {
+        if let Some(run) = furthest(&ref_moves(tally, &chain.decided), now) {
             landings.extend(landing(party, &chain.decided, run, now));
         }
     }
@@ -145,7 +147,7 @@ fn landing(
     let rewrite = changes
         .iter()
         .any(|c| c.rewrite || (c.to.is_none() && c.from.is_some()));
-    let target = Move {
+    let target = RefUpdate {
         name: last.name.to_string(),
         value: last.to,
         rewrite,

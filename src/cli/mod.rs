@@ -6,6 +6,7 @@ mod check_proof;
 mod completions;
 mod demo;
 mod doctor;
+mod environment;
 mod failures;
 mod faults;
 mod graph;

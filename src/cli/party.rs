@@ -8,7 +8,7 @@ use super::session::{PUSH_TRIES, Session, Writer, busy, check_whole, refused};
 use super::{Failure, progress};
 use crate::consensus::Waiting;
 use crate::id::{EntryId, Oid};
-use crate::store::{Move, PushOutcome, push};
+use crate::store::{PushOutcome, RefUpdate, push};
 
 /// A member, or an observer.
 pub enum Party {
@@ -98,7 +98,7 @@ impl Party {
     }
 
     /// Casts the votes that are due, if there is a key to, and pushes them with these refs.
-    pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
+    pub fn finish(&mut self, moves: &[RefUpdate]) -> Result<(), Failure> {
         let finished = match self {
             Party::Member(writer) => writer.finish(moves),
             Party::Observer(observer) => observer.push(moves),
@@ -116,7 +116,7 @@ impl Observer {
         Ok(())
     }
 
-    fn push(&mut self, moves: &[Move]) -> Result<(), Failure> {
+    fn push(&mut self, moves: &[RefUpdate]) -> Result<(), Failure> {
         let Some(remote) = self.remote.clone().filter(|_| !moves.is_empty()) else {
             return Ok(());
         };

@@ -6,14 +6,13 @@ use super::identity::WriteArgs;
 use super::session::{Session, Writer};
 use super::style::Text;
 use super::{Answer, Exit, Failure, Outcome};
-use crate::audit::steps;
 use crate::charter::{RefName, RefPattern};
+use crate::consensus::landing::{landed_count, ref_moves};
 use crate::consensus::{Content, Subject};
-use crate::gate::path::landed;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{RefProposal, Review, Statement, Verdict};
 use crate::repo::{Expect, Ident, MergeOutcome, RefEdit};
-use crate::store::bind;
+use crate::store::compute_binding;
 
 /// Propose that a protected ref move to a commit, approve it, and push.
 ///
@@ -149,10 +148,12 @@ fn expected(writer: &Writer, name: &RefName) -> Result<(EntryId, Option<Oid>), F
         .hint("git quorum verify names the members that broke it"));
     }
     let now = writer.expected(name.as_str())?;
-    let steps = steps(tally, &chain.decided);
+    let steps = ref_moves(tally, &chain.decided);
     let will_be = match steps.last() {
         // A decision that can still land will have landed by then; one that never can does not count.
-        Some(last) if landed(&steps, now) > 0 || steps.iter().any(|step| step.from == now) => {
+        Some(last)
+            if landed_count(&steps, now) > 0 || steps.iter().any(|step| step.from == now) =>
+        {
             last.to
         }
         _ => now,
@@ -285,7 +286,7 @@ fn find_existing(writer: &Writer, wanted: &Wanted) -> Option<EntryId> {
 
 fn append(writer: &mut Writer, wanted: &Wanted) -> Result<EntryId, Failure> {
     let loaded = &writer.session.loaded;
-    let bound = bind(
+    let bound = compute_binding(
         &loaded.tally,
         loaded.objects(),
         wanted.base,

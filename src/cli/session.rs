@@ -9,18 +9,19 @@ use std::time::Duration;
 use super::identity::{Identity, WriteArgs};
 use super::patience::Timers;
 use super::{Exit, Failure};
-use super::{progress, style};
+use super::{environment, progress, style};
 use crate::charter::{Charter, MemberName};
 use crate::consensus::{
-    Step, Timer, Trial, Waiting, agreement_statement, pre_authentication_encoding,
+    Admission, Draft, DueVote, Timer, Waiting, agreement_statement, own_tips, parents_for,
+    pre_authentication_encoding,
 };
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Precommit, Prevote, Statement, limits};
 use crate::repo::{RefEdit, Repo};
 use crate::signer::state::{Repair, SignState};
 use crate::store::{
-    Admission, Author, Exchange, LaneEvent, LoadError, Loaded, Move, PushOutcome, Trust, exchange,
-    find_ledgers, load, own_tips, parents_for, pass_on, push,
+    Author, Exchange, LaneEvent, LoadError, Loaded, PushOutcome, RefUpdate, Trust, exchange,
+    find_ledgers, load, push, push_others,
 };
 
 /// How long to wait for another process that signs with the same key.
@@ -327,12 +328,7 @@ impl Writer {
         let identity = Identity::resolve(&session.repo, args)?;
         let (key, signer) = identity.signer(&session)?;
         let ledger = session.loaded.tally.dag().ledger();
-        let state = SignState::open(
-            &SignState::root_from_env()?,
-            ledger,
-            *key.bytes(),
-            LOCK_WAIT,
-        )?;
+        let state = SignState::open(&environment::state_root()?, ledger, *key.bytes(), LOCK_WAIT)?;
         // Another process of this clone may have written while this one waited for the lock.
         session.reload_if_moved()?;
         if let Some(repair) = state.repair() {
@@ -401,8 +397,8 @@ impl Writer {
             );
         }
         self.author
-            .follow(&self.session.repo, &mut self.session.loaded)?;
-        Ok(self.author.keep_proposals(
+            .fast_forward_lane(&self.session.repo, &mut self.session.loaded)?;
+        Ok(self.author.restore_proposal_refs(
             &self.session.repo,
             &mut self.session.loaded,
             &self.remote_refs,
@@ -444,10 +440,10 @@ impl Writer {
     ) -> Result<Option<EntryId>, Failure> {
         let charter = self.session.charter()?.0;
         let parents = parents_for(&self.session.loaded.tally, self.member());
-        let mut trial = Trial::new(&self.session.loaded.tally, self.member(), charter, &parents);
+        let mut draft = Draft::new(&self.session.loaded.tally, self.member(), charter, &parents);
         let proposes = statements.iter().any(Statement::proposes);
         for statement in statements {
-            trial.say(statement).map_err(|why| {
+            draft.add(statement).map_err(|why| {
                 let detail = if why.detail.is_empty() {
                     String::new()
                 } else {
@@ -463,13 +459,13 @@ impl Writer {
         let mut tell = false;
         // A proposal has no id before its entry is signed, so votes on it come in the next one.
         if !proposes {
-            tell = self.take_steps(&mut trial)?;
+            tell = self.add_due_votes(&mut draft)?;
         }
         let joins = own_tips(&self.session.loaded.tally, self.member()).len() > 1;
-        if trial.statements().is_empty() && !joins && !tell {
+        if draft.statements().is_empty() && !joins && !tell {
             return Ok(None);
         }
-        let statements = trial.statements().to_vec();
+        let statements = draft.statements().to_vec();
         Ok(Some(self.append(charter, &parents, statements, edits)?))
     }
 
@@ -489,25 +485,25 @@ impl Writer {
         Ok(id)
     }
 
-    /// Adds every vote that is due to the trial, one after the other; and says whether the entry is due
+    /// Adds every vote that is due to the draft, one after the other; and says whether the entry is due
     /// even without one.
-    fn take_steps(&mut self, trial: &mut Trial) -> Result<bool, Failure> {
+    fn add_due_votes(&mut self, draft: &mut Draft) -> Result<bool, Failure> {
         let tell = loop {
-            let due = trial.due(&self.timers.patience());
+            let due = draft.due(&self.timers.patience());
             if !due.start.is_empty() {
                 self.timers.start(&due.start);
                 continue;
             }
             // What has no room in this entry goes into the next one.
-            let Some(step) = due
-                .step
-                .filter(|_| trial.statements().len() < limits::STATEMENTS)
+            let Some(vote) = due
+                .vote
+                .filter(|_| draft.statements().len() < limits::STATEMENTS)
             else {
                 self.waiting = due.waiting;
                 break due.tell;
             };
-            let vote = self.vote(trial, step)?;
-            trial.say(vote).map_err(|why| {
+            let vote = self.vote(draft, vote)?;
+            draft.add(vote).map_err(|why| {
                 Failure::new(
                     "INTERNAL",
                     format!(
@@ -518,7 +514,7 @@ impl Writer {
             })?;
         };
         let charter = self.session.charter()?.0;
-        let tally = trial.tally();
+        let tally = draft.tally();
         let is_open = |t: &Timer| {
             t.charter == charter
                 && tally
@@ -529,12 +525,14 @@ impl Writer {
         Ok(tell)
     }
 
-    fn vote(&self, trial: &Trial, step: Step) -> Result<Statement, Failure> {
-        match step {
-            Step::Prevote(proposal, round) => Ok(Statement::Prevote(Prevote { proposal, round })),
-            Step::Precommit(proposal, round) => {
+    fn vote(&self, draft: &Draft, vote: DueVote) -> Result<Statement, Failure> {
+        match vote {
+            DueVote::Prevote(proposal, round) => {
+                Ok(Statement::Prevote(Prevote { proposal, round }))
+            }
+            DueVote::Precommit(proposal, round) => {
                 let charter = self.session.charter()?.0;
-                let body = agreement_statement(trial.tally(), charter, proposal, round)
+                let body = agreement_statement(draft.tally(), charter, proposal, round)
                     .ok_or_else(|| {
                         Failure::new("INTERNAL", "no agreement statement for a vote that is due")
                     })?;
@@ -553,14 +551,14 @@ impl Writer {
 
     /// Gives the remote what it lacks of what others have said. That it does not take it is no failure of this
     /// member's: what moved there meanwhile is passed on the next time.
-    fn pass_on(&mut self, remote: &str) {
+    fn push_others(&mut self, remote: &str) {
         let Session {
             repo,
             loaded,
             notes,
             ..
         } = &mut self.session;
-        match pass_on(
+        match push_others(
             repo,
             loaded,
             remote,
@@ -586,7 +584,7 @@ impl Writer {
 
     /// Appends whatever is due, as long as something is, and pushes, with these refs. Tries again
     /// when something moved on the remote.
-    pub fn finish(&mut self, moves: &[Move]) -> Result<(), Failure> {
+    pub fn finish(&mut self, moves: &[RefUpdate]) -> Result<(), Failure> {
         let mut last = (BTreeMap::new(), Vec::new());
         for _ in 0..PUSH_TRIES {
             while self.say(Vec::new(), |_| Vec::new())?.is_some() {}
@@ -603,7 +601,7 @@ impl Writer {
                 (Some(&member), moves),
             )? {
                 PushOutcome::Done => {
-                    self.pass_on(&remote);
+                    self.push_others(&remote);
                     return Ok(());
                 }
                 PushOutcome::Behind { reasons, lines } => {

@@ -7,12 +7,10 @@ use super::style::{Role, Text};
 use super::sync::{SHOWN, first, open_proposals};
 use super::view::{ProposalView, evidence_of, fault_lines, names};
 use super::{Answer, Failure, Outcome};
-use crate::audit::steps;
-use crate::consensus::{Content, ProposalReport, Subject};
-use crate::gate::path::landed;
+use crate::consensus::landing::{landed_count, ref_moves};
+use crate::consensus::{Content, ProposalReport, Subject, own_tips};
 use crate::id::EntryId;
 use crate::ledger::{Entry, EntryIndex, Statement, Verdict};
-use crate::store::own_tips;
 
 /// Show protected refs and open proposals, or how far one proposal is.
 ///
@@ -211,7 +209,7 @@ fn subjects(session: &Session) -> Result<Vec<Value>, Failure> {
             continue;
         };
         let value = values.get(name.as_str()).copied();
-        let done = landed(&steps(tally, &chain.decided), value);
+        let done = landed_count(&ref_moves(tally, &chain.decided), value);
         let shown = value.map_or("absent".to_owned(), |oid| oid.short());
         let mut text = format!(
             "{name} is {shown}: {done} of {} decisions landed",

@@ -8,10 +8,9 @@ use super::Failure;
 use super::session::Session;
 use super::style::{Role, Text};
 use super::sync::{SHOWN, first};
-use crate::audit::steps;
 use crate::charter::MemberName;
+use crate::consensus::landing::{landed_count, path, ref_moves};
 use crate::consensus::{Content, Evidence, Fault, ProposalReport, State, Subject};
-use crate::gate::path::{landed, path};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
 
@@ -153,7 +152,7 @@ impl Session {
         let chains: Vec<_> = chains.collect();
         let values = self.ref_values(chains.iter().map(|(name, _)| *name))?;
         let landed = chains.into_iter().flat_map(|(name, mut chain)| {
-            let behind = landed(&steps(tally, &chain.decided), values.get(name).copied());
+            let behind = landed_count(&ref_moves(tally, &chain.decided), values.get(name).copied());
             chain.decided.truncate(behind);
             chain.decided
         });
@@ -169,7 +168,7 @@ impl Session {
         let decided = standing.decided(&Subject::Ref(name.clone()));
         let place = decided.iter().position(|d| *d == id);
         place.is_some_and(|place| {
-            landed(&steps(tally, decided), standing.value(name.as_str())) > place
+            landed_count(&ref_moves(tally, decided), standing.value(name.as_str())) > place
         })
     }
 
@@ -184,7 +183,7 @@ impl Session {
         };
         let value = standing.value(change.name.as_str());
         let decided = standing.decided(&proposal.slot.subject);
-        value != change.from && path(&steps(tally, decided), value, change.from).is_none()
+        value != change.from && path(&ref_moves(tally, decided), value, change.from).is_none()
     }
 }
 

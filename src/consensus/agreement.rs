@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::tally::{Content, Proposal, Tally};
 use crate::id::EntryId;
 use crate::ledger::to_canonical;
-use crate::lifted::Rule;
+use crate::mutation::Mutation;
 
 /// The DSSE payload type.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -28,7 +28,7 @@ pub fn agreement_statement(
         "charterDigest": electorate.digest,
         "ledger": tally.dag().ledger(),
         "proposal": proposal,
-        "round": if Rule::RoundInStatement.is_lifted() { 0 } else { round },
+        "round": if Mutation::RoundInStatement.is_active() { 0 } else { round },
         "slot": proposed.slot.id(),
     });
     let mut subjects =

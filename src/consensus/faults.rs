@@ -107,7 +107,7 @@ impl fmt::Display for FaultKind {
 
 /// A vote that convicts, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Said {
+pub struct VoteRef {
     /// The entry.
     pub entry: EntryId,
     /// A commit that holds it.
@@ -138,7 +138,7 @@ pub struct Fault {
     /// The slot's id.
     pub slot: Option<Digest>,
     /// The votes, in the rule's order: two for rule 7, otherwise one.
-    pub votes: Vec<Said>,
+    pub votes: Vec<VoteRef>,
     /// The rule that was broken, by its number in `ledger-spec/deciding.md`: a section's where the condition has none.
     pub rule: &'static str,
     /// Why the one vote does not count; none for a pair.
@@ -254,7 +254,7 @@ impl Tally {
         member: MemberName,
         (kind, rule, code): (FaultKind, &'static str, Option<DiscountReason>),
         (charter, slot): (EntryId, Option<Slot>),
-        votes: Vec<Said>,
+        votes: Vec<VoteRef>,
         what: &str,
     ) -> Fault {
         let (id_of_slot, subject, base) = match slot {
@@ -282,14 +282,14 @@ impl Tally {
     }
 
     /// The vote at a place; none if what stands there is none.
-    fn said(&self, place: Place) -> Option<Said> {
+    fn said(&self, place: Place) -> Option<VoteRef> {
         let entry = self.dag.entry(place.entry);
         let (phase, round, proposal) = match entry.statements.get(place.statement)? {
             Statement::Prevote(vote) => (Phase::Prevote, vote.round, vote.proposal),
             Statement::Precommit(vote) => (Phase::Precommit, vote.round, vote.proposal),
             _ => return None,
         };
-        Some(Said {
+        Some(VoteRef {
             entry: entry.id,
             commit: entry.oid,
             statement: place.statement,
@@ -398,7 +398,7 @@ impl Fault {
             .subject
             .as_ref()
             .map_or("no proposal that it knows".to_owned(), ToString::to_string);
-        let did = |said: &Said| match said.phase {
+        let did = |said: &VoteRef| match said.phase {
             Phase::Prevote => format!("prevoted {} in round {}", said.proposal.short(), said.round),
             Phase::Precommit => format!(
                 "precommitted {} in round {}",

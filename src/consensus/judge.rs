@@ -7,11 +7,11 @@ use std::ops::Range;
 use super::agreement::{agreement_statement, pre_authentication_encoding};
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
-use super::tally::{Ballot, Phase, Proposal, Round, Tally};
+use super::tally::{Ballot, Phase, Proposal, RoundVotes, Tally};
 use crate::charter::{Charter, MemberName, ProposedCharter};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Place, Precommit, Prevote, RefProposal, Statement};
-use crate::lifted::Rule;
+use crate::mutation::Mutation;
 
 /// What earlier charters leave to a slot (rule 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl Tally {
         let case = self.open_case(member, charter, proposal, at)?;
         self.check_own_order(&case, Phase::Precommit, round)?;
         self.check_entered(&case, round)?;
-        if !self.has_prevote_quorum(&case, round) && !Rule::PrevoteQuorum.is_lifted() {
+        if !self.has_prevote_quorum(&case, round) && !Mutation::PrevoteQuorum.is_active() {
             return DiscountReason::NoPrevoteQuorum.into();
         }
         Ok(())
@@ -207,7 +207,7 @@ impl Tally {
         charter: EntryId,
         vote: &Precommit,
     ) -> Result<(), Discount> {
-        if Rule::AgreementSignature.is_lifted() {
+        if Mutation::AgreementSignature.is_active() {
             return Ok(());
         }
         let key = self
@@ -246,7 +246,8 @@ impl Tally {
             return Err(DiscountReason::NotAVoter.into());
         }
         let is_charter_slot = slot.subject == Subject::Charter;
-        if !is_charter_slot && !Rule::Freeze.is_lifted() && self.is_frozen(member, charter, at) {
+        if !is_charter_slot && !Mutation::Freeze.is_active() && self.is_frozen(member, charter, at)
+        {
             return Err(DiscountReason::Frozen.into());
         }
         let inheritance = self.inheritance(charter, slot, at);
@@ -288,14 +289,14 @@ impl Tally {
 
     /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
-        let voted_in = |votes: &Round| votes.has_voted(&self.dag, case.member, case.at);
+        let voted_in = |votes: &RoundVotes| votes.has_voted(&self.dag, case.member, case.at);
         let mut later = case
             .ballot
             .into_iter()
             .flatten()
             .filter(|(voted, _)| **voted > round);
         if let Some((voted, _)) = later.find(|(_, votes)| voted_in(votes))
-            && !Rule::MonotoneRounds.is_lifted()
+            && !Mutation::MonotoneRounds.is_active()
         {
             let detail = format!("round {voted} before round {round}");
             return Err(Discount::new(DiscountReason::RoundWentBack, detail));
@@ -307,7 +308,7 @@ impl Tally {
         let is_second = votes.is_some_and(|v| {
             v.is_raised(&self.dag, case.member, case.at, |p| p != case.proposal.id)
         });
-        if is_second && !Rule::OneVoteARound.is_lifted() {
+        if is_second && !Mutation::OneVoteARound.is_active() {
             DiscountReason::SecondVote.into()
         } else {
             Ok(())
@@ -321,7 +322,7 @@ impl Tally {
         };
         let votes = case.ballot.and_then(|b| b.get(&before));
         let voters = votes.map_or(0, |votes| votes.voters_before(&self.dag, case.at));
-        if voters >= case.electorate.threshold().q || Rule::Entering.is_lifted() {
+        if voters >= case.electorate.threshold().q || Mutation::Entering.is_active() {
             return Ok(());
         }
         let detail = format!("{voters} voted in round {before}");
@@ -344,7 +345,7 @@ impl Tally {
                 .is_some_and(|(_, locked)| locked.contains(&id))
             || case.inheritance == Inheritance::Bound(id)
             || case.inheritance == Inheritance::Decided(id);
-        if vouched || Rule::Approvals.is_lifted() {
+        if vouched || Mutation::Approvals.is_active() {
             return Ok(());
         }
         Err(Discount::new(
@@ -356,7 +357,7 @@ impl Tally {
     /// What the member precommitted in the highest round in which it did: one proposal, unless it voted
     /// twice on separate branches; then each of them binds, whichever arrived first.
     fn own_lock(&self, case: &Case<'_>) -> Option<(u32, BTreeSet<EntryId>)> {
-        let own = |votes: &Round| -> BTreeSet<EntryId> {
+        let own = |votes: &RoundVotes| -> BTreeSet<EntryId> {
             let is_known = |id: &EntryId| {
                 votes
                     .precommits
@@ -387,12 +388,12 @@ impl Tally {
             return Ok(());
         };
         let from = match () {
-            () if Rule::UnlockByLater.is_lifted() => Some(0),
-            () if Rule::UnlockByOneRound.is_lifted() => Some(locked_in),
+            () if Mutation::UnlockByLater.is_active() => Some(0),
+            () if Mutation::UnlockByOneRound.is_active() => Some(locked_in),
             () => locked_in.checked_add(1),
         };
         if from.is_some_and(|from| self.quorum_in_rounds(case, from, round))
-            || Rule::Lock.is_lifted()
+            || Mutation::Lock.is_active()
         {
             return Ok(());
         }
@@ -417,7 +418,7 @@ impl Tally {
         let Some(ballot) = case.ballot.filter(|_| from < below) else {
             return false;
         };
-        if Rule::UnlockByQuorum.is_lifted() || Rule::UnlockByOneRound.is_lifted() {
+        if Mutation::UnlockByQuorum.is_active() || Mutation::UnlockByOneRound.is_active() {
             return self.has_weak_release(case, ballot.range(from..below).map(|(_, votes)| votes));
         }
         self.has_quorum_within(case, from..below)
@@ -435,7 +436,7 @@ impl Tally {
     fn has_weak_release<'a>(
         &self,
         case: &Case<'_>,
-        rounds: impl Iterator<Item = &'a Round>,
+        rounds: impl Iterator<Item = &'a RoundVotes>,
     ) -> bool {
         let by_round = rounds.map(|votes| {
             votes
@@ -445,8 +446,8 @@ impl Tally {
         let by_round: Vec<BTreeSet<_>> = by_round.map(Iterator::collect).collect();
         let together = by_round.iter().flatten().collect::<BTreeSet<_>>().len();
         let most = by_round.iter().map(BTreeSet::len).max().unwrap_or(0);
-        let q = case.electorate.threshold().q - usize::from(Rule::UnlockByQuorum.is_lifted());
-        most >= q || (Rule::UnlockByOneRound.is_lifted() && together >= q)
+        let q = case.electorate.threshold().q - usize::from(Mutation::UnlockByQuorum.is_active());
+        most >= q || (Mutation::UnlockByOneRound.is_active() && together >= q)
     }
 
     /// Whether q prevotes for the proposal in this round are among the ancestors.
@@ -466,7 +467,7 @@ impl Tally {
         let Some(ballots) = self.ballots.get(slot) else {
             return Inheritance::Nothing;
         };
-        if Rule::HandOver.is_lifted() {
+        if Mutation::HandOver.is_active() {
             return Inheritance::Nothing;
         }
         let earlier = || {

@@ -2,22 +2,27 @@
 //! itself and its ancestors alone, so the verdict is the same for everyone and for ever. Knows no
 //! Git, files, clocks, keys or output. The rules are those of `ledger-spec/deciding.md`, by number.
 
+mod admission;
 mod agreement;
 mod casts;
 mod discount;
 mod evidence;
 mod faults;
 mod judge;
+pub mod landing;
 mod next;
+mod parents;
 mod report;
 mod slot;
 mod tally;
 
+pub use admission::Admission;
 pub use agreement::{PAYLOAD_TYPE, agreement_statement, pre_authentication_encoding};
 pub use discount::{Discount, DiscountReason};
 pub use evidence::{Evidence, EvidenceRule};
-pub use faults::{BrokenSlot, Fault, FaultKind, Said};
-pub use next::{Due, Patience, Step, Timer, TimerEvent, Trial, Waiting};
+pub use faults::{BrokenSlot, Fault, FaultKind, VoteRef};
+pub use next::{Draft, Due, DueVote, Patience, Timer, TimerEvent, Waiting};
+pub use parents::{own_tips, parents_for};
 pub use report::{Opinion, ProposalReport, RoundReport, State};
 pub use slot::{Slot, Subject};
 pub use tally::{Chain, Content, Decision, Discounted, Phase, Proposal, Tally, Vote};

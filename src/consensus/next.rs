@@ -10,11 +10,11 @@ use super::tally::{Phase, Proposal, Signatures, Tally};
 use crate::charter::{MemberName, Threshold};
 use crate::id::EntryId;
 use crate::ledger::{EntryIndex, Payload, Place, Prevote, Statement, Verdict};
-use crate::lifted::Rule;
+use crate::mutation::Mutation;
 
 /// A vote that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum DueVote {
     /// A prevote for the proposal in the round.
     Prevote(EntryId, u32),
     /// A precommit of the proposal in the round.
@@ -79,7 +79,7 @@ pub struct Waiting {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Due {
     /// The next vote, if one is due now.
-    pub step: Option<Step>,
+    pub vote: Option<DueVote>,
     /// Timers to start, at the moment of the call.
     pub start: Vec<Timer>,
     /// What is waited for in slots without a vote that is due.
@@ -91,14 +91,14 @@ pub struct Due {
 
 /// A copy of a tally with an entry in the making, so that each statement is judged as it will be.
 #[derive(Debug, Clone)]
-pub struct Trial {
+pub struct Draft {
     tally: Tally,
     member: MemberName,
     charter: EntryId,
-    draft: EntryIndex,
+    entry: EntryIndex,
 }
 
-impl Trial {
+impl Draft {
     /// An entry in the making by `member`, under `charter`, with these parents. Only what is among
     /// their ancestors is known to it.
     pub fn new(
@@ -117,23 +117,23 @@ impl Trial {
             statements: Vec::new(),
             v: crate::charter::FORMAT_VERSION,
         };
-        let draft = tally.dag.draft(payload, parents);
+        let entry = tally.dag.draft(payload, parents);
         Self {
             tally,
             member: member.clone(),
             charter,
-            draft,
+            entry,
         }
     }
 
     /// The statements so far.
     pub fn statements(&self) -> &[Statement] {
-        &self.tally.dag.entry(self.draft).statements
+        &self.tally.dag.entry(self.entry).statements
     }
 
-    /// Adds a statement and judges it. If it would not count, that is the answer, and the trial is of
+    /// Adds a statement and judges it. If it would not count, that is the answer, and the draft is of
     /// no further use.
-    pub fn say(&mut self, statement: Statement) -> Result<(), Discount> {
+    pub fn add(&mut self, statement: Statement) -> Result<(), Discount> {
         let place = self.place();
         self.tally.dag.draft_statement(statement);
         self.tally.record(place, Signatures::Unchecked)
@@ -148,22 +148,22 @@ impl Trial {
     pub fn due(&self, patience: &Patience) -> Due {
         let mut due = Due::default();
         let electorate = self.tally.dag.charter(self.charter).map(|n| &n.charter);
-        due.tell = self.has_news() && !Rule::Telling.is_lifted();
+        due.tell = self.has_news() && !Mutation::Telling.is_active();
         let Some(electorate) = electorate.filter(|e| e.votes(&self.member)) else {
             return due;
         };
         let guides: Vec<_> = electorate.voters().map(|m| m.name.clone()).collect();
         for slot in self.open_slots() {
-            let desk = Desk {
-                trial: self,
+            let view = SlotView {
+                draft: self,
                 view: self.view(&slot),
                 slot,
                 threshold: electorate.threshold(),
                 guides: &guides,
                 patience,
             };
-            due.step = desk.next(&mut due);
-            if due.step.is_some() {
+            due.vote = view.next(&mut due);
+            if due.vote.is_some() {
                 break;
             }
         }
@@ -219,12 +219,12 @@ impl Trial {
 
     /// The member's own last entry.
     fn own_last(&self) -> Option<EntryIndex> {
-        self.tally.dag.entry(self.draft).parents.first().copied()
+        self.tally.dag.entry(self.entry).parents.first().copied()
     }
 
     fn place(&self) -> Place {
         Place {
-            entry: self.draft,
+            entry: self.entry,
             statement: self.statements().len(),
         }
     }
@@ -248,14 +248,14 @@ impl Trial {
     }
 
     /// What is known of a slot's votes under the charter.
-    fn view(&self, slot: &Slot) -> View {
+    fn view(&self, slot: &Slot) -> KnownVotes {
         let at = self.place();
         let ballot = self
             .tally
             .ballots
             .get(slot)
             .and_then(|b| b.get(&self.charter));
-        let mut view = View::default();
+        let mut view = KnownVotes::default();
         for (round, votes) in ballot.into_iter().flatten() {
             for phase in [Phase::Prevote, Phase::Precommit] {
                 for cast in votes.phase(phase).known(&self.tally.dag, at) {
@@ -278,7 +278,7 @@ impl Trial {
 
 /// Known votes of a slot under one charter.
 #[derive(Default)]
-struct View {
+struct KnownVotes {
     rounds: BTreeMap<u32, Seen>,
 }
 
@@ -308,35 +308,35 @@ impl Seen {
 }
 
 /// One member before one slot.
-struct Desk<'a> {
-    trial: &'a Trial,
-    view: View,
+struct SlotView<'a> {
+    draft: &'a Draft,
+    view: KnownVotes,
     slot: Slot,
     threshold: Threshold,
     guides: &'a [MemberName],
     patience: &'a Patience,
 }
 
-impl Desk<'_> {
-    fn next(&self, due: &mut Due) -> Option<Step> {
+impl SlotView<'_> {
+    fn next(&self, due: &mut Due) -> Option<DueVote> {
         let inheritance =
-            self.trial
+            self.draft
                 .tally
-                .inheritance(self.trial.charter, &self.slot, self.trial.place());
+                .inheritance(self.draft.charter, &self.slot, self.draft.place());
         if matches!(inheritance, Inheritance::Decided(_)) {
             return None;
         }
         let reached = self.reached();
         self.precommit(reached).or_else(|| {
             let round = self.enter(reached, due);
-            due.tell |= self.went_unseen(round) && !Rule::TellingOfVotes.is_lifted();
+            due.tell |= self.went_unseen(round) && !Mutation::TellingOfVotes.is_active();
             self.prevote(round, inheritance, due)
         })
     }
 
     /// The round that the member has voted in or gone to, whichever is higher.
     fn reached(&self) -> u32 {
-        let member = &self.trial.member;
+        let member = &self.draft.member;
         let voted = self
             .view
             .rounds
@@ -344,7 +344,7 @@ impl Desk<'_> {
             .rev()
             .find(|(_, seen)| seen.voters.contains(member))
             .map(|(r, _)| *r);
-        let mine = |t: &&Timer| t.charter == self.trial.charter && t.slot == self.slot;
+        let mine = |t: &&Timer| t.charter == self.draft.charter && t.slot == self.slot;
         let entered = self
             .patience
             .elapsed
@@ -374,7 +374,7 @@ impl Desk<'_> {
     }
 
     /// Rule 2, and rule 5d: in the rounds from the one reached on, the highest with a prevote quorum.
-    fn precommit(&self, reached: u32) -> Option<Step> {
+    fn precommit(&self, reached: u32) -> Option<DueVote> {
         let (round, proposal) =
             self.view
                 .rounds
@@ -382,16 +382,18 @@ impl Desk<'_> {
                 .rev()
                 .find_map(|(round, seen)| {
                     let value = seen.prevote_quorum(self.threshold.q)?;
-                    (!seen.voted(Phase::Precommit, &self.trial.member)).then_some((*round, value))
+                    (!seen.voted(Phase::Precommit, &self.draft.member)).then_some((*round, value))
                 })?;
-        let Trial {
+        let Draft {
             tally,
             member,
             charter,
             ..
-        } = self.trial;
-        let judged = tally.judge_precommit(member, *charter, (proposal, round), self.trial.place());
-        judged.is_ok().then_some(Step::Precommit(proposal, round))
+        } = self.draft;
+        let judged = tally.judge_precommit(member, *charter, (proposal, round), self.draft.place());
+        judged
+            .is_ok()
+            .then_some(DueVote::Precommit(proposal, round))
     }
 
     /// Rule 5a: the round to be in, going on as long as the rule lets the member.
@@ -419,10 +421,10 @@ impl Desk<'_> {
         let Some(before) = round.checked_sub(1) else {
             return false;
         };
-        let Trial { tally, member, .. } = self.trial;
+        let Draft { tally, member, .. } = self.draft;
         if !self.quorum_voted(before)
             || self
-                .trial
+                .draft
                 .own_last()
                 .is_none_or(|own| self.tells_of_quorum(own, before))
         {
@@ -430,7 +432,7 @@ impl Desk<'_> {
         }
         let tells = |m: &&MemberName| {
             tally
-                .own_tips(self.trial.charter, m)
+                .own_tips_under(self.draft.charter, m)
                 .into_iter()
                 .any(|tip| self.tells_of_quorum(tip, before))
         };
@@ -444,7 +446,7 @@ impl Desk<'_> {
 
     /// Whether the entry builds on votes of q members in the round.
     fn tells_of_quorum(&self, entry: EntryIndex, round: u32) -> bool {
-        let Trial { tally, charter, .. } = self.trial;
+        let Draft { tally, charter, .. } = self.draft;
         let at = Place {
             entry,
             statement: usize::MAX,
@@ -474,11 +476,11 @@ impl Desk<'_> {
         most + self.threshold.n.saturating_sub(prevoted.len()) < self.threshold.q
     }
 
-    fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<Step> {
+    fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<DueVote> {
         let seen = self.view.rounds.get(&round);
         // A prevote after a precommit would count by the new lock, though nothing released it from an older one: the
         // pair would convict (rule 7 (ii)).
-        if seen.is_some_and(|s| s.voters.contains(&self.trial.member)) {
+        if seen.is_some_and(|s| s.voters.contains(&self.draft.member)) {
             return None;
         }
         let candidates = match round {
@@ -486,12 +488,12 @@ impl Desk<'_> {
             _ => self.guided_choice(round, inheritance, due)?,
         };
         let allowed = |id: &EntryId| {
-            let Trial {
+            let Draft {
                 tally,
                 member,
                 charter,
                 ..
-            } = self.trial;
+            } = self.draft;
             tally
                 .judge_prevote(
                     member,
@@ -500,14 +502,14 @@ impl Desk<'_> {
                         proposal: *id,
                         round,
                     },
-                    self.trial.place(),
+                    self.draft.place(),
                 )
                 .is_ok()
         };
         candidates
             .into_iter()
             .find(allowed)
-            .map(|id| Step::Prevote(id, round))
+            .map(|id| DueVote::Prevote(id, round))
     }
 
     /// Round 0: a value handed down; else the approved proposal of the lowest id; else the only open
@@ -518,12 +520,12 @@ impl Desk<'_> {
         }
         self.approved().next().or_else(|| {
             let mut open = self
-                .trial
+                .draft
                 .tally
                 .rivals(&self.slot)
                 .filter(|p| self.is_open(p));
             let only = open.next().filter(|_| open.next().is_none())?;
-            self.trial.stands_behind(only.id).then_some(only.id)
+            self.draft.stands_behind(only.id).then_some(only.id)
         })
     }
 
@@ -540,7 +542,7 @@ impl Desk<'_> {
         let guide = self
             .guides
             .get(self.slot.guide_place(round, self.guides.len()))?;
-        if *guide == self.trial.member || Rule::Guide.is_lifted() {
+        if *guide == self.draft.member || Mutation::Guide.is_active() {
             return self
                 .unless_early(waited, patience, round, None, due)
                 .then(|| own.into_iter().collect());
@@ -556,7 +558,11 @@ impl Desk<'_> {
             .map(|(id, _)| *id)
             .collect();
         // The guide itself waits for one patience; the others give it one more.
-        let longer = patience.saturating_mul(if Rule::TwoPatiences.is_lifted() { 1 } else { 2 });
+        let longer = patience.saturating_mul(if Mutation::TwoPatiences.is_active() {
+            1
+        } else {
+            2
+        });
         let ready =
             !guided.is_empty() || self.unless_early(waited, longer, round, Some(guide), due);
         ready.then(|| guided.into_iter().chain(own).collect())
@@ -583,7 +589,7 @@ impl Desk<'_> {
             let own = seen
                 .precommits
                 .iter()
-                .find(|(_, members)| members.contains(&self.trial.member));
+                .find(|(_, members)| members.contains(&self.draft.member));
             own.map(|(id, _)| *id)
                 .or_else(|| seen.prevote_quorum(self.threshold.q))
         });
@@ -596,10 +602,10 @@ impl Desk<'_> {
 
     /// Proposals of the slot with a quorum of approvals, lowest id first.
     fn approved(&self) -> impl Iterator<Item = EntryId> {
-        let Trial { tally, charter, .. } = self.trial;
+        let Draft { tally, charter, .. } = self.draft;
         let enough = |id: &EntryId| {
             let casts = tally.approvals.get(&(*charter, *id));
-            let at = self.trial.place();
+            let at = self.draft.place();
             casts.is_some_and(|c| {
                 c.supporters_before(&tally.dag, *id, at).count() >= self.threshold.q
             })
@@ -609,15 +615,15 @@ impl Desk<'_> {
 
     /// Whether a proposal still stands: neither withdrawn nor rejected by so many that it cannot win.
     fn is_open(&self, proposal: &Proposal) -> bool {
-        let tally = &self.trial.tally;
+        let tally = &self.draft.tally;
         !tally.withdrawals.contains_key(&proposal.id)
-            && !tally.is_rejected(self.trial.charter, proposal.id)
+            && !tally.is_rejected(self.draft.charter, proposal.id)
     }
 
     /// How long the timer has run; asks for its start if it has not been started.
     fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> u64 {
         let timer = Timer {
-            charter: self.trial.charter,
+            charter: self.draft.charter,
             slot: self.slot.clone(),
             round,
             event,
@@ -639,7 +645,7 @@ impl Desk<'_> {
     }
 }
 
-impl Trial {
+impl Draft {
     /// Whether the member's approval counts and its last word on the proposal is still an approval.
     fn stands_behind(&self, proposal: EntryId) -> bool {
         self.tally

@@ -31,7 +31,7 @@ pub enum State {
     Superseded,
 }
 
-/// A member's last word on a proposal.
+/// A member's last review on a proposal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Opinion {
     /// Who.
@@ -66,7 +66,7 @@ pub struct ProposalReport {
     pub quorum: usize,
     /// Voting members whose approvals count.
     pub approvals: BTreeSet<MemberName>,
-    /// Last words of all members.
+    /// Last latest of all members.
     pub opinions: Vec<Opinion>,
     /// Votes of the slot, round by round.
     pub rounds: Vec<RoundReport>,
@@ -77,20 +77,20 @@ pub struct ProposalReport {
 }
 
 impl Tally {
-    /// The member's last word on a proposal: of its latest review, by sequence number.
+    /// The member's last review on a proposal: of its latest review, by sequence number.
     pub fn opinion(&self, member: &MemberName, proposal: EntryId) -> Option<Verdict> {
         self.reviews
             .get(&proposal)?
             .get(member)
-            .map(|word| word.verdict)
+            .map(|review| review.verdict)
     }
 
-    /// The last word of each member on a proposal.
+    /// The last review of each member on a proposal.
     pub fn opinions(&self, proposal: EntryId) -> Vec<Opinion> {
-        let opinion = |(member, word): (&MemberName, &super::tally::Word)| Opinion {
+        let opinion = |(member, review): (&MemberName, &super::tally::LatestReview)| Opinion {
             member: member.clone(),
-            verdict: word.verdict,
-            entry: word.rank.1,
+            verdict: review.verdict,
+            entry: review.rank.1,
         };
         self.reviews
             .get(&proposal)
@@ -180,7 +180,7 @@ impl Tally {
             .ballots
             .get(slot)
             .and_then(|ballots| ballots.get(&charter));
-        let report = |(round, votes): (&u32, &super::tally::Round)| {
+        let report = |(round, votes): (&u32, &super::tally::RoundVotes)| {
             let by_proposal = |phase| {
                 let mut members: BTreeMap<EntryId, BTreeSet<MemberName>> = BTreeMap::new();
                 for cast in votes.phase(phase).iter() {

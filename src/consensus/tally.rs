@@ -9,13 +9,13 @@ use super::casts::Casts;
 use super::discount::{Discount, DiscountReason};
 use super::slot::{Slot, Subject};
 use crate::charter::{MemberName, ProposedCharter};
-use crate::frozen::{Freezer, List, Map, Thawer};
 use crate::id::{EntryId, Oid};
+use crate::lazy_table::{LazyList, LazyMap, TableReader, TableWriter};
 use crate::ledger::{
     CharterProposal, Dag, EntryIndex, Marks, ParsedEntry, Place, RefProposal, Reject, Review,
     Statement, Verdict,
 };
-use crate::lifted::Rule;
+use crate::mutation::Mutation;
 
 /// The two phases of a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub enum Content<'a> {
 
 /// What a member thinks of a proposal. Of several words the one of the highest rank is the last.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Word {
+pub(super) struct LatestReview {
     /// The entry's sequence number and id, and the statement's number.
     pub(super) rank: (u64, EntryId, usize),
     pub(super) verdict: Verdict,
@@ -63,12 +63,12 @@ pub(super) struct Word {
 
 /// Valid votes of one round.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Round {
+pub(super) struct RoundVotes {
     pub(super) prevotes: Casts,
     pub(super) precommits: Casts,
 }
 
-impl Round {
+impl RoundVotes {
     pub(super) fn phase(&self, phase: Phase) -> &Casts {
         match phase {
             Phase::Prevote => &self.prevotes,
@@ -98,7 +98,7 @@ impl Round {
 }
 
 /// Valid votes of one slot under one charter, by round.
-pub(super) type Ballot = BTreeMap<u32, Round>;
+pub(super) type Ballot = BTreeMap<u32, RoundVotes>;
 
 /// A vote that was cast, whether or not it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,26 +163,26 @@ pub(super) enum Signatures {
 #[derive(Debug, Clone)]
 pub struct Tally {
     pub(super) dag: Dag,
-    proposals: Map<EntryId, Proposal>,
-    pub(super) by_slot: Map<Slot, BTreeSet<EntryId>>,
+    proposals: LazyMap<EntryId, Proposal>,
+    pub(super) by_slot: LazyMap<Slot, BTreeSet<EntryId>>,
     broken: BTreeSet<Slot>,
     /// Approvals that count, by charter and proposal.
-    pub(super) approvals: Map<(EntryId, EntryId), Casts>,
+    pub(super) approvals: LazyMap<(EntryId, EntryId), Casts>,
     /// The last word of each member on each proposal.
-    pub(super) reviews: Map<EntryId, BTreeMap<MemberName, Word>>,
-    pub(super) withdrawals: Map<EntryId, Place>,
-    pub(super) ballots: Map<Slot, BTreeMap<EntryId, Ballot>>,
+    pub(super) reviews: LazyMap<EntryId, BTreeMap<MemberName, LatestReview>>,
+    pub(super) withdrawals: LazyMap<EntryId, Place>,
+    pub(super) ballots: LazyMap<Slot, BTreeMap<EntryId, Ballot>>,
     /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
-    pub(super) cast: Map<(MemberName, EntryId, Slot), Vec<Vote>>,
+    pub(super) cast: LazyMap<(MemberName, EntryId, Slot), Vec<Vote>>,
     /// Where a member precommitted a change of a charter, whether or not it counts.
-    changes: Map<(MemberName, EntryId), Marks<()>>,
+    changes: LazyMap<(MemberName, EntryId), Marks<()>>,
     /// For each decided proposal, the charters and rounds in which it was.
-    pub(super) sources: Map<EntryId, BTreeSet<(EntryId, u32)>>,
-    discounted: List<Discounted>,
+    pub(super) sources: LazyMap<EntryId, BTreeSet<(EntryId, u32)>>,
+    discounted: LazyList<Discounted>,
     /// The decided proposals of each slot that has one.
-    decided: Map<Slot, BTreeSet<EntryId>>,
+    decided: LazyMap<Slot, BTreeSet<EntryId>>,
     /// The last decision of each chain, or its root, by subject and root. Those before it are the bases of its slot and of theirs.
-    heads: Map<(Subject, EntryId), EntryId>,
+    heads: LazyMap<(Subject, EntryId), EntryId>,
 }
 
 impl Tally {
@@ -190,19 +190,19 @@ impl Tally {
     pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
         Ok(Self {
             dag: Dag::found(genesis, oid)?,
-            proposals: Map::default(),
-            by_slot: Map::default(),
+            proposals: LazyMap::default(),
+            by_slot: LazyMap::default(),
             broken: BTreeSet::new(),
-            approvals: Map::default(),
-            reviews: Map::default(),
-            withdrawals: Map::default(),
-            ballots: Map::default(),
-            cast: Map::default(),
-            changes: Map::default(),
-            sources: Map::default(),
-            discounted: List::default(),
-            decided: Map::default(),
-            heads: Map::default(),
+            approvals: LazyMap::default(),
+            reviews: LazyMap::default(),
+            withdrawals: LazyMap::default(),
+            ballots: LazyMap::default(),
+            cast: LazyMap::default(),
+            changes: LazyMap::default(),
+            sources: LazyMap::default(),
+            discounted: LazyList::default(),
+            decided: LazyMap::default(),
+            heads: LazyMap::default(),
         })
     }
 
@@ -299,7 +299,7 @@ impl Tally {
     ) -> Result<(), Discount> {
         let proposal = review.proposal;
         self.judge_review(charter, proposal, place)?;
-        self.record_word(&member, review, place);
+        self.record_latest_review(&member, review, place);
         if review.verdict == Verdict::Approve {
             self.judge_approval(&member, charter, proposal, place)?;
             self.approvals
@@ -309,9 +309,9 @@ impl Tally {
         Ok(())
     }
 
-    fn record_word(&mut self, member: &MemberName, review: &Review, place: Place) {
+    fn record_latest_review(&mut self, member: &MemberName, review: &Review, place: Place) {
         let entry = self.dag.entry(place.entry);
-        let word = Word {
+        let word = LatestReview {
             rank: (entry.seq, entry.id, place.statement),
             verdict: review.verdict,
         };
@@ -435,53 +435,53 @@ impl Tally {
 
     /// All that is known, as bytes that [`Tally::from_bytes`] reads.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut freezer = Freezer::new();
-        self.freeze(&mut freezer);
-        freezer.finish()
+        let mut writer = TableWriter::new();
+        self.write_to(&mut writer);
+        writer.finish()
     }
 
     /// Reads what [`Tally::to_bytes`] wrote; none if the bytes are not as they were written. The verdicts in them are
     /// taken over as they are: whoever keeps such bytes answers for them.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        let mut thawer = Thawer::new(bytes.into())?;
-        Self::thaw(&mut thawer).filter(|_| thawer.is_at_end())
+        let mut reader = TableReader::new(bytes.into())?;
+        Self::read_from(&mut reader).filter(|_| reader.is_at_end())
     }
 
     /// Writes all that is known.
-    pub(crate) fn freeze(&self, freezer: &mut Freezer) {
-        self.dag.freeze(freezer);
-        freezer.map(&self.proposals);
-        freezer.map(&self.by_slot);
-        freezer.value(&self.broken);
-        freezer.map(&self.approvals);
-        freezer.map(&self.reviews);
-        freezer.map(&self.withdrawals);
-        freezer.map(&self.ballots);
-        freezer.map(&self.cast);
-        freezer.map(&self.changes);
-        freezer.map(&self.sources);
-        freezer.list(&self.discounted);
-        freezer.map(&self.decided);
-        freezer.map(&self.heads);
+    pub(crate) fn write_to(&self, writer: &mut TableWriter) {
+        self.dag.write_to(writer);
+        writer.map(&self.proposals);
+        writer.map(&self.by_slot);
+        writer.value(&self.broken);
+        writer.map(&self.approvals);
+        writer.map(&self.reviews);
+        writer.map(&self.withdrawals);
+        writer.map(&self.ballots);
+        writer.map(&self.cast);
+        writer.map(&self.changes);
+        writer.map(&self.sources);
+        writer.list(&self.discounted);
+        writer.map(&self.decided);
+        writer.map(&self.heads);
     }
 
     /// Reads what was written.
-    pub(crate) fn thaw(thawer: &mut Thawer) -> Option<Self> {
+    pub(crate) fn read_from(reader: &mut TableReader) -> Option<Self> {
         Some(Self {
-            dag: Dag::thaw(thawer)?,
-            proposals: thawer.map()?,
-            by_slot: thawer.map()?,
-            broken: thawer.value()?,
-            approvals: thawer.map()?,
-            reviews: thawer.map()?,
-            withdrawals: thawer.map()?,
-            ballots: thawer.map()?,
-            cast: thawer.map()?,
-            changes: thawer.map()?,
-            sources: thawer.map()?,
-            discounted: thawer.list()?,
-            decided: thawer.map()?,
-            heads: thawer.map()?,
+            dag: Dag::read_from(reader)?,
+            proposals: reader.map()?,
+            by_slot: reader.map()?,
+            broken: reader.value()?,
+            approvals: reader.map()?,
+            reviews: reader.map()?,
+            withdrawals: reader.map()?,
+            ballots: reader.map()?,
+            cast: reader.map()?,
+            changes: reader.map()?,
+            sources: reader.map()?,
+            discounted: reader.list()?,
+            decided: reader.map()?,
+            heads: reader.map()?,
         })
     }
 
@@ -528,7 +528,7 @@ impl Tally {
     }
 
     /// Statements that do not count, in the order in which they were taken in.
-    pub fn discounted(&self) -> &List<Discounted> {
+    pub fn discounted(&self) -> &LazyList<Discounted> {
         &self.discounted
     }
 
@@ -660,7 +660,7 @@ impl Tally {
     /// The tips of a member's lane: those that its key signed, as this charter has it. Whoever proposes a charter can have a
     /// key of their own go by anybody's name in it, and sign entries under it that nobody counts; they are not the member's.
     /// Of who is no member under the charter, all tips.
-    pub fn own_tips(&self, charter: EntryId, member: &MemberName) -> Vec<EntryIndex> {
+    pub fn own_tips_under(&self, charter: EntryId, member: &MemberName) -> Vec<EntryIndex> {
         let key = |charter| {
             self.dag
                 .charter(charter)
@@ -771,7 +771,7 @@ pub(super) fn change_of(charter: EntryId) -> Slot {
 /// The precommits that count together: those of one round (rule 3).
 fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Casts> {
     let one = ballot.range(round..=round);
-    let rounds = if Rule::PrecommitsOfOneRound.is_lifted() {
+    let rounds = if Mutation::PrecommitsOfOneRound.is_active() {
         ballot.range(..)
     } else {
         one

@@ -9,8 +9,9 @@ use crate::gate::is_protected;
 use crate::gate::settings::LEDGER_KEY;
 use crate::id::{EntryId, Oid};
 use crate::install::{is_installed, why_not_run};
+use crate::ledger::LedgerRefs;
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, TransportError};
-use crate::store::{LedgerRefs, Trust, load};
+use crate::store::{Trust, load};
 
 const INSTALL: &str = "git quorum install";
 

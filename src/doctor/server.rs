@@ -8,8 +8,9 @@ use crate::charter::{Charter, RefName};
 use crate::gate::settings::LEDGER_KEY;
 use crate::gate::{is_ledger_name, is_protected};
 use crate::id::{EntryId, Oid};
+use crate::ledger::LaneRef;
 use crate::repo::{Repo, RepoError, is_executable};
-use crate::store::{LaneRef, Loaded, Trust, load};
+use crate::store::{Loaded, Trust, load};
 
 const INSTALL: &str = "git quorum install --server";
 

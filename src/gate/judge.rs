@@ -9,7 +9,7 @@ use super::ruling::Ruling;
 use super::scene::{Scene, broken_slots, short_value};
 use super::{lanes, protected};
 use crate::id::EntryId;
-use crate::store::LaneRef;
+use crate::ledger::LaneRef;
 
 /// The rulings on a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

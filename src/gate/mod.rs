@@ -17,7 +17,6 @@ mod lock;
 mod messages;
 mod names;
 mod ordinary;
-pub mod path;
 pub mod pkt_line;
 mod plan;
 pub mod pre_receive;

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::path::furthest;
 use super::protected::steps;
 use super::ruling::Ruling;
 use super::scene::Scene;
 use crate::charter::RefName;
 use crate::consensus::Subject;
+use crate::consensus::landing::furthest;
 use crate::id::{EntryId, Oid};
+use crate::ledger::LaneRef;
 use crate::repo::{Expect, RefEdit};
-use crate::store::LaneRef;
 
 /// A protected ref that moves by itself, in the push that decides it.
 #[derive(Debug, Clone, PartialEq, Eq)]

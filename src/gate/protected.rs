@@ -2,24 +2,17 @@
 //! objects.
 
 use super::commands::PushedRef;
-use super::path::{Step, landed, path};
 use super::refusal::{Refusal, RefusalCode};
 use super::scene::{RefChain, Scene, short_value, status_command};
 use crate::charter::RefName;
+use crate::consensus::landing::{RefMove, landed_count, path};
 use crate::consensus::{Chain, State};
 use crate::id::{EntryId, Oid};
 use crate::ledger::RefProposal;
 
-/// A move of a ref, by its values before and after. `None` is an absent ref.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RefMove {
-    pub current: Option<Oid>,
-    pub new: Option<Oid>,
-}
-
 /// Returns the moves that these decided proposals make, in order.
-pub(super) fn steps(proposals: &[&RefProposal]) -> Vec<Step> {
-    let step = |proposal: &&RefProposal| Step {
+pub(super) fn steps(proposals: &[&RefProposal]) -> Vec<RefMove> {
+    let step = |proposal: &&RefProposal| RefMove {
         from: proposal.from,
         to: proposal.to,
     };
@@ -49,8 +42,8 @@ pub(super) fn backing_decisions(
     }
     let chain = scene.chain(&name).ok_or_else(unprotected_now)?;
     let moved = RefMove {
-        current,
-        new: pushed.new,
+        from: current,
+        to: pushed.new,
     };
     Err(not_backed(scene, &name, &chain, moved))
 }
@@ -66,7 +59,10 @@ pub(super) fn not_backed(
     scene: &Scene<'_>,
     name: &RefName,
     RefChain { chain, proposals }: &RefChain<'_>,
-    RefMove { current, new }: RefMove,
+    RefMove {
+        from: current,
+        to: new,
+    }: RefMove,
 ) -> Refusal {
     if !chain.rivals.is_empty() {
         return agreement_broken(scene, name, chain);
@@ -77,7 +73,7 @@ pub(super) fn not_backed(
     };
     let decision = chain.decided.get(place).map(EntryId::short);
     let decision = decision.unwrap_or_default();
-    if place < landed(&steps, current) {
+    if place < landed_count(&steps, current) {
         let reason = format!("it only moves forward, and decision {decision} is behind it");
         let help = format!("to return to {}, propose it anew", short_value(new));
         return Refusal::new(RefusalCode::WentBack, reason, help).then("git quorum propose");

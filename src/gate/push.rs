@@ -21,8 +21,9 @@ use super::settings::{AUTO_LAND_KEY, FOUNDED_KEY};
 use super::unfounded::judge_unfounded;
 use crate::fault;
 use crate::id::EntryId;
+use crate::ledger::LedgerRefs;
 use crate::repo::{RefEdit, RefError, Repo, RepoError};
-use crate::store::{LedgerRefs, Trust};
+use crate::store::Trust;
 
 /// The repository that Git runs a server hook in.
 #[derive(Debug, Clone)]

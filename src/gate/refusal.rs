@@ -4,8 +4,8 @@
 
 use std::fmt;
 
+use crate::ledger::LedgerRefs;
 use crate::repo::RepoError;
-use crate::store::LedgerRefs;
 
 /// A stable code that names a kind of refusal (spec, "The gate").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,10 +8,10 @@ use super::checked_proposals::CheckedProposals;
 use super::commands::PushedRef;
 use super::links::Links;
 use crate::charter::{Charter, MemberName, RefName};
-use crate::consensus::{Chain, Content, Slot, Subject, Tally};
+use crate::consensus::{Admission, Chain, Content, Slot, Subject, Tally};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, RefProposal};
-use crate::store::{Admission, LaneProblem, LedgerRefs};
+use crate::ledger::{EntryIndex, LedgerRefs, RefProposal};
+use crate::store::LaneProblem;
 
 /// Everything that a push is judged by.
 pub struct Scene<'a> {

@@ -13,14 +13,13 @@ use super::refusal::{Refusal, RefusalCode};
 use super::scene::{Scene, broken_slots, ref_proposal};
 use super::settings::{FOUNDED_KEY, LEDGER_KEY, MAX_PUSH_KEY};
 use crate::charter::{Charter, RefPattern};
-use crate::consensus::{Slot, Tally};
+use crate::consensus::{Admission, Slot, Tally};
 use crate::fault;
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, RefProposal};
+use crate::ledger::{EntryIndex, LaneRef, LedgerRefs, RefProposal};
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Target};
 use crate::store::{
-    Admission, Followed, LaneProblem, LaneRef, LedgerRefs, LoadError, Loaded, Trust, check_binding,
-    load, load_unfounded,
+    LaneProblem, LoadError, Loaded, Refreshed, Trust, check_binding, load, load_from_genesis,
 };
 
 /// The most bytes of new entries in one push if no setting says otherwise: more than a hundred
@@ -80,9 +79,9 @@ impl<'a> ServerState<'a> {
         let server = loaded.tally.clone();
         let known = loaded.tally.dag().entries().len();
         let max_push = max_push(repo)?;
-        loaded.limit(max_push);
+        loaded.set_budget(max_push);
         let lane_tips = take_lanes(&mut loaded, &push.refs).map_err(unreadable)?;
-        if loaded.is_over_limit() {
+        if loaded.is_over_budget() {
             return Err(too_much(max_push, &push.refs, &loaded.refs));
         }
         let brought = loaded.tally.dag().entries().len() - known;
@@ -124,11 +123,13 @@ impl<'a> ServerState<'a> {
         if !is_founded_alike {
             return Ok(None);
         }
-        let followed = loaded.follow(tips, server, max_bytes).map_err(unreadable)?;
-        match followed {
-            Followed::All => Self::above(repo, self.push, links, self.entries).map(Some),
-            Followed::TooMuch | Followed::WentBack => Ok(None),
-            Followed::Damaged(problem) => Err(damaged(&problem)),
+        let refreshed = loaded
+            .refresh(tips, server, max_bytes)
+            .map_err(unreadable)?;
+        match refreshed {
+            Refreshed::All => Self::above(repo, self.push, links, self.entries).map(Some),
+            Refreshed::TooMuch | Refreshed::WentBack => Ok(None),
+            Refreshed::Damaged(problem) => Err(damaged(&problem)),
         }
     }
 
@@ -217,7 +218,7 @@ impl<'a> ServerState<'a> {
                 moved.push((pushed.name.clone(), new));
             }
         }
-        loaded.remember(moved);
+        loaded.save_snapshot_after(moved);
     }
 
     /// The object database.
@@ -322,7 +323,7 @@ fn load_ledger(
     let genesis = pushed.iter().find(|pushed| pushed.name == refs.genesis());
     let genesis = genesis.and_then(|pushed| pushed.new);
     if let Some(oid) = genesis
-        && let Ok(loaded) = load_unfounded(repo, ledger, oid, trust)
+        && let Ok(loaded) = load_from_genesis(repo, ledger, oid, trust)
     {
         return Ok(Some(loaded));
     }
@@ -396,7 +397,7 @@ fn take_lanes(loaded: &mut Loaded, pushed: &[PushedRef]) -> Result<LaneTips, Rep
     let mut tips = BTreeMap::new();
     for PushedRef { name, new, .. } in pushed {
         if let (Some(LaneRef::Lane(owner)), Some(tip)) = (loaded.refs.read(name), new) {
-            tips.insert(name.clone(), loaded.take_lane(name, *tip, &owner)?);
+            tips.insert(name.clone(), loaded.load_lane(name, *tip, &owner)?);
         }
     }
     Ok(tips)

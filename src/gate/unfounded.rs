@@ -7,7 +7,7 @@ use super::names::{GuardedNames, is_ledger_name};
 use super::refusal::{Refusal, RefusalCode};
 use super::ruling::Ruling;
 use crate::id::EntryId;
-use crate::store::{LaneRef, LedgerRefs};
+use crate::ledger::{LaneRef, LedgerRefs};
 
 /// Judges a push to a server that has pinned this ledger and does not hold its genesis.
 pub(super) fn judge_unfounded(push: &Push, ledger: EntryId, links: &Links) -> Vec<Ruling> {

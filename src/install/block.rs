@@ -1,7 +1,7 @@
 //! The lines that an installation adds to the repository's settings file, as text in and text out. They stand in a
 //! block of their own at the end, so that nothing of anybody's is rewritten, and taking them out leaves what was there.
 
-use crate::store::LedgerRefs;
+use crate::ledger::LedgerRefs;
 
 /// What the settings file includes, relative to itself.
 pub(super) const INCLUDED: &str = "quorum/hooks.config";

@@ -13,8 +13,9 @@ use crate::charter::RefPattern;
 use crate::gate::clone::lines_of;
 use crate::gate::settings::LEDGER_KEY;
 use crate::id::EntryId;
+use crate::ledger::LedgerRefs;
 use crate::repo::{Repo, is_executable};
-use crate::store::{LedgerRefs, LoadError, Trust, find_ledgers, load};
+use crate::store::{LoadError, Trust, find_ledgers, load};
 
 /// What to install.
 #[derive(Debug, Clone)]

@@ -12,8 +12,9 @@ use super::uninstall::{self, Uninstalled};
 use super::{InstallError, relay, script};
 use crate::gate::settings::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 use crate::id::EntryId;
+use crate::ledger::LedgerRefs;
 use crate::repo::{HOOKS_PATH, Repo, is_executable};
-use crate::store::{LedgerRefs, LoadError, Trust, find_ledgers, load};
+use crate::store::{LoadError, Trust, find_ledgers, load};
 
 /// A hook of a server.
 struct ServerHook {

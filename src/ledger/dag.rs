@@ -2,7 +2,7 @@
 //!
 //! Each lane is cut into *chains*: runs of entries each of which has the one before as its first
 //! parent; without forks a lane is one chain. Each entry has a table of how many entries of every other
-//! chain it knows, which shares with those of all others what they have in common (`known.rs`). So "is an
+//! chain it knows, which shares with those of all others what they have in common (`ancestry.rs`). So "is an
 //! ancestor of" takes a step for each digit of the number of chains, however the forks stand on each other,
 //! and memory grows with what entries newly cite: never with entries times members, nor with forks times forks.
 //! Only entries that join forks which no other entry joins alike need more, up to four bytes for each fork; that is counted.
@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use serde::{Deserialize, Serialize};
 
+use super::ancestry::{Ancestry, AncestryStore, ChainCount};
 use super::canonical::to_canonical;
 use super::entry::{Body, GenesisPayload, ParsedEntry, Payload};
-use super::known::{Known, Tables, Upto};
 use super::marks::{Mark, Marks};
 use super::reject::{Reject, RejectReason};
 use super::statement::{CharterProposal, Statement};
 use crate::charter::{Charter, MemberName, ProposedCharter};
-use crate::frozen::{Freezer, List, Map, Thawer};
 use crate::id::{Digest, EntryId, Oid};
+use crate::lazy_table::{LazyList, LazyMap, TableReader, TableWriter};
 
 /// The place of an entry in the order in which entries were taken in. Means nothing outside one [`Dag`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct Entry {
     chain: u32,
     position: u32,
     /// What it knows of other chains.
-    known: Known,
+    ancestry: Ancestry,
 }
 
 /// A charter in the tree of all proposed ones.
@@ -85,13 +85,13 @@ pub struct Common {
 /// The well-formed entries of a ledger. Entries go in after their parents.
 #[derive(Debug, Clone)]
 pub struct Dag {
-    entries: List<Entry>,
-    by_id: Map<EntryId, EntryIndex>,
-    by_oid: Map<Oid, EntryIndex>,
+    entries: LazyList<Entry>,
+    by_id: LazyMap<EntryId, EntryIndex>,
+    by_oid: LazyMap<Oid, EntryIndex>,
     charters: BTreeMap<EntryId, CharterNode>,
     /// How many entries each chain has.
     chains: Vec<u32>,
-    known: Tables,
+    ancestries: AncestryStore,
     childless: BTreeSet<EntryIndex>,
     tips: BTreeMap<MemberName, BTreeSet<EntryIndex>>,
 }
@@ -120,7 +120,7 @@ impl Dag {
             statements: Vec::new(),
             chain: 0,
             position: 0,
-            known: Known::default(),
+            ancestry: Ancestry::default(),
         };
         let first = CharterNode {
             digest: digest_of(&payload.charter)?,
@@ -129,12 +129,12 @@ impl Dag {
             depth: 0,
         };
         let mut dag = Self {
-            entries: List::default(),
-            by_id: Map::default(),
-            by_oid: Map::default(),
+            entries: LazyList::default(),
+            by_id: LazyMap::default(),
+            by_oid: LazyMap::default(),
             charters: BTreeMap::from([(entry.id, first)]),
             chains: vec![1],
-            known: Tables::default(),
+            ancestries: AncestryStore::default(),
             childless: BTreeSet::from([root]),
             tips: BTreeMap::new(),
         };
@@ -213,7 +213,7 @@ impl Dag {
     ) -> EntryIndex {
         let index = EntryIndex(self.entries.len() as u32);
         let (chain, position) = self.chain_for(&payload.member, &parents);
-        let known = self.learn(chain, &parents);
+        let ancestry = self.join_ancestries(chain, &parents);
         let Payload {
             charter,
             member,
@@ -241,7 +241,7 @@ impl Dag {
             statements,
             chain,
             position,
-            known,
+            ancestry,
         });
         self.note_charter(index);
         index
@@ -415,7 +415,7 @@ impl Dag {
             .filter(|p| self.is_by(**p, member))
             .map(|p| self.with_itself(*p));
         let new = self.chains.len() as u32;
-        let last = |(chain, count): &Upto| self.chains.get(*chain as usize) == Some(count);
+        let last = |(chain, count): &ChainCount| self.chains.get(*chain as usize) == Some(count);
         let (chain, position) = before.filter(last).unwrap_or((new, 0));
         match self.chains.get_mut(chain as usize) {
             Some(length) => *length += 1,
@@ -430,21 +430,21 @@ impl Dag {
     }
 
     /// Its own chain as far as an entry knows it: up to and with itself.
-    fn with_itself(&self, index: EntryIndex) -> Upto {
+    fn with_itself(&self, index: EntryIndex) -> ChainCount {
         let entry = self.entry(index);
         (entry.chain, entry.position + 1)
     }
 
     /// What an entry of this chain knows of others: the parents, and what they know.
-    fn learn(&mut self, chain: u32, parents: &[EntryIndex]) -> Known {
+    fn join_ancestries(&mut self, chain: u32, parents: &[EntryIndex]) -> Ancestry {
         let cited = parents.iter().filter(|p| p.0 != 0);
-        let tables = cited.clone().map(|p| self.entry(*p).known).collect();
+        let tables = cited.clone().map(|p| self.entry(*p).ancestry).collect();
         let cited: BTreeSet<_> = cited
             .map(|p| self.with_itself(*p))
             .filter(|(other, _)| *other != chain)
             .collect();
         let named: BTreeMap<_, _> = cited.into_iter().collect();
-        self.known
+        self.ancestries
             .join(tables, &named.into_iter().collect::<Vec<_>>())
     }
 
@@ -467,12 +467,12 @@ impl Dag {
     /// What it has cost to keep what entries know of each other, in bytes, since the ledger was founded or read from
     /// bytes. For most entries it is less than their own bytes.
     pub fn knowing_cost(&self) -> usize {
-        self.known.cost()
+        self.ancestries.cost()
     }
 
     /// The share of it that stands for the time that it took, and not for memory.
     pub fn looking_cost(&self) -> usize {
-        self.known.looking_cost()
+        self.ancestries.looking_cost()
     }
 
     /// All entries, parents first, the genesis among them.
@@ -496,7 +496,7 @@ impl Dag {
         let (below, above) = (self.entry(ancestor), self.entry(index));
         let known = || match below.chain == above.chain {
             true => above.position + 1,
-            false => self.known.count(above.known, below.chain),
+            false => self.ancestries.count(above.ancestry, below.chain),
         };
         ancestor.0 == 0 || (index.0 != 0 && known() > below.position)
     }
@@ -536,9 +536,11 @@ impl Dag {
             *known = (*known).min((position, place));
         }
         let own = |(chain, (position, place)): (&u32, &(u32, Place))| {
-            (self.entry(place.entry).known, (*chain, position + 1))
+            (self.entry(place.entry).ancestry, (*chain, position + 1))
         };
-        let counts = self.known.least(&first.iter().map(own).collect::<Vec<_>>());
+        let counts = self
+            .ancestries
+            .least(&first.iter().map(own).collect::<Vec<_>>());
         Common {
             counts,
             ends: first
@@ -583,7 +585,9 @@ impl Dag {
         let is_before =
             |mark: &Mark<T>| (mark.position, mark.statement) < here && wanted(&mark.what);
         marks.on(above.chain).iter().any(is_before)
-            || self.known.meets(above.known, marks.in_order(), &wanted)
+            || self
+                .ancestries
+                .meets(above.ancestry, marks.in_order(), &wanted)
     }
 
     /// The charter of this id, if it is one that follows from the first.
@@ -653,28 +657,28 @@ impl Dag {
     }
 
     /// Writes all of it.
-    pub(crate) fn freeze(&self, freezer: &mut Freezer) {
-        freezer.list(&self.entries);
-        freezer.map(&self.by_id);
-        freezer.map(&self.by_oid);
-        freezer.value(&self.charters);
-        freezer.value(&self.chains);
-        self.known.freeze(freezer);
-        freezer.value(&self.childless);
-        freezer.value(&self.tips);
+    pub(crate) fn write_to(&self, writer: &mut TableWriter) {
+        writer.list(&self.entries);
+        writer.map(&self.by_id);
+        writer.map(&self.by_oid);
+        writer.value(&self.charters);
+        writer.value(&self.chains);
+        self.ancestries.write_to(writer);
+        writer.value(&self.childless);
+        writer.value(&self.tips);
     }
 
     /// Reads what was written.
-    pub(crate) fn thaw(thawer: &mut Thawer) -> Option<Self> {
+    pub(crate) fn read_from(reader: &mut TableReader) -> Option<Self> {
         Some(Self {
-            entries: thawer.list()?,
-            by_id: thawer.map()?,
-            by_oid: thawer.map()?,
-            charters: thawer.value()?,
-            chains: thawer.value()?,
-            known: Tables::thaw(thawer)?,
-            childless: thawer.value()?,
-            tips: thawer.value()?,
+            entries: reader.list()?,
+            by_id: reader.map()?,
+            by_oid: reader.map()?,
+            charters: reader.value()?,
+            chains: reader.value()?,
+            ancestries: AncestryStore::read_from(reader)?,
+            childless: reader.value()?,
+            tips: reader.value()?,
         })
     }
 

@@ -1,23 +1,28 @@
 //! Entries: what they say, their exact bytes, their ids and signatures, and which of them are well
-//! formed in their place. Knows nothing of how decisions are made, and nothing of refs or remotes.
+//! formed in their place; and the names of the refs that hold them. Knows nothing of how decisions are
+//! made, and neither Git nor remotes.
 
+mod ancestry;
 mod canonical;
 mod dag;
 mod entry;
-mod known;
 mod marks;
+mod refs;
 mod reject;
 mod sshsig;
 mod statement;
+#[cfg(test)]
+pub(crate) mod testing;
 
+#[cfg(debug_assertions)]
+pub use ancestry::lookups;
 pub use canonical::to_canonical;
 pub use dag::{CharterNode, Common, Dag, Entry, EntryIndex, Place};
 pub use entry::{
     GenesisPayload, ParsedEntry, Payload, Unsigned, encode, encode_genesis, parse, parse_again,
 };
-#[cfg(debug_assertions)]
-pub use known::steps;
 pub use marks::Marks;
+pub use refs::{LaneRef, LedgerRefs};
 pub use reject::{Reject, RejectReason};
 pub use sshsig::{armour, signed_data, unarmour};
 pub use statement::{

@@ -75,15 +75,21 @@ pub enum GitError {
     },
 }
 
-/// The environment that commands run in: that of the caller without what could redirect `git`
-/// to other objects, refs, history or settings.
+/// The environment variables that commands run with: those of the caller, without those that could
+/// redirect `git` to other objects, refs, history or settings.
 #[derive(Debug, Clone)]
 pub struct Environment {
     vars: Vec<(OsString, OsString)>,
+    /// The variables of the caller that were left out.
+    dropped: Vec<(OsString, OsString)>,
 }
 
 impl Environment {
-    /// That of this process, scrubbed. Git may ask at the terminal only if there is one.
+    /// Returns the scrubbed environment of this process. Git may prompt at the terminal only if
+    /// standard input is one.
+    ///
+    /// This is the only place below the command line that reads the environment and the terminal
+    /// of the process. A caller that has other inputs uses [`Environment::scrubbed`].
     pub fn of_process() -> Self {
         let mut env = Self::scrubbed(std::env::vars_os());
         if !std::io::stdin().is_terminal() {
@@ -92,36 +98,58 @@ impl Environment {
         env
     }
 
-    /// The given variables, scrubbed.
+    /// Returns the given variables without those that could redirect `git`, and with those that
+    /// make its answers predictable.
     pub fn scrubbed(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let vars = vars.into_iter().filter(|(name, _)| is_kept(name)).collect();
-        let mut env = Self { vars };
+        let (vars, dropped) = vars.into_iter().partition(|(name, _)| is_kept(name));
+        let mut env = Self { vars, dropped };
         env.set("LC_ALL", "C");
         env.set("GIT_NO_REPLACE_OBJECTS", "1");
         env.set("GIT_NO_LAZY_FETCH", "1");
         env
     }
 
-    /// The value of a variable.
+    /// Returns the value that commands get for a variable.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.vars
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_os_str())
+        value_in(&self.vars, name)
     }
 
-    /// The whole path of a program on `PATH`; its name where it is not found there, so that to start it
-    /// says so. With a whole path the system need not copy this process to start another, which takes
-    /// the longer the more memory it holds.
+    /// Returns the caller's value of a variable that commands do not get, such as
+    /// `GIT_NAMESPACE`. `None` if the caller did not set it, or if commands do get it.
+    pub fn dropped(&self, name: &str) -> Option<&OsStr> {
+        value_in(&self.dropped, name)
+    }
+
+    /// Returns the variables with which the caller adds to Git's configuration files.
+    ///
+    /// They do not apply to commands of this program. They do apply to commands that the caller
+    /// runs, and so decide which hooks run then.
+    pub(super) fn dropped_settings(&self) -> impl Iterator<Item = (&str, &OsStr)> {
+        let named = self
+            .dropped
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?, value.as_os_str())));
+        named.filter(|(name, _)| is_setting(name))
+    }
+
+    /// Returns the directory for temporary files.
+    pub(super) fn temp_dir(&self) -> PathBuf {
+        match self.get("TMPDIR") {
+            Some(dir) if cfg!(unix) && !dir.is_empty() => dir.into(),
+            _ => std::env::temp_dir(),
+        }
+    }
+
+    /// Returns the full path of a program on `PATH`, or its bare name if it is not there: starting
+    /// it then fails with the right error.
+    ///
+    /// The full path makes starting it cheap: without one the system copies this process first,
+    /// which takes longer the more memory it holds.
     fn find(&self, program: &str) -> OsString {
-        let folders = self.get("PATH").map(std::env::split_paths);
-        let places = folders
-            .into_iter()
-            .flatten()
-            .filter(|folder| folder.is_absolute());
-        let found = places
-            .map(|folder| folder.join(program))
-            .find(|path| cfg!(unix) && is_executable(path));
+        let path = self.get("PATH").unwrap_or_default();
+        let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+        let mut places = folders.map(|folder| folder.join(program));
+        let found = places.find(|path| cfg!(unix) && is_executable(path));
         found.map_or_else(|| program.into(), OsString::from)
     }
 
@@ -143,6 +171,18 @@ pub fn is_executable(path: &Path) -> bool {
 #[cfg(not(unix))]
 pub fn is_executable(path: &Path) -> bool {
     path.is_file()
+}
+
+fn value_in<'a>(vars: &'a [(OsString, OsString)], name: &str) -> Option<&'a OsStr> {
+    let found = vars.iter().find(|(other, _)| other == name);
+    found.map(|(_, value)| value.as_os_str())
+}
+
+/// Whether a variable adds to Git's configuration files.
+fn is_setting(name: &str) -> bool {
+    ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"].contains(&name)
+        || name.starts_with("GIT_CONFIG_KEY_")
+        || name.starts_with("GIT_CONFIG_VALUE_")
 }
 
 /// Whether a variable is passed on to `git`.
@@ -472,7 +512,16 @@ mod tests {
         }
         for name in dropped {
             assert!(env.get(name).is_none(), "{name} is dropped");
+            assert_eq!(env.dropped(name), Some(OsStr::new("x")), "{name}");
         }
+        let settings: Vec<_> = env.dropped_settings().map(|(name, _)| name).collect();
+        let expected = [
+            "GIT_CONFIG_COUNT",
+            "GIT_CONFIG_KEY_0",
+            "GIT_CONFIG_VALUE_0",
+            "GIT_CONFIG_PARAMETERS",
+        ];
+        assert_eq!(settings, expected);
         assert_eq!(env.get("GIT_NO_REPLACE_OBJECTS"), Some(OsStr::new("1")));
     }
 

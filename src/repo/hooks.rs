@@ -1,6 +1,6 @@
 //! Where Git looks for hooks. Knows nothing of what they do.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::git::{self, GitCommand};
@@ -31,8 +31,8 @@ impl Repo {
     /// The hooks that Git takes from its settings at an event, in the caller's own environment, without those that are disabled.
     pub fn config_hooks(&self, event: &str) -> Result<Vec<String>, RepoError> {
         let mut command = self.git("hook").args(["list", event]);
-        for (name, value) in caller_settings() {
-            command = command.env(&name, value);
+        for (name, value) in self.env.dropped_settings() {
+            command = command.env(name, value);
         }
         // Status 1: there are none.
         Ok(names(&command.output()?.stdout)
@@ -50,8 +50,8 @@ impl Repo {
         let mut found = Vec::new();
         for git_dir in self.worktrees() {
             let mut command = GitCommand::new(&self.env, &git_dir, "config").git_dir(&git_dir);
-            for (name, value) in caller_settings() {
-                command = command.env(&name, value);
+            for (name, value) in self.env.dropped_settings() {
+                command = command.env(name, value);
             }
             let last = paths(command)?.pop();
             found.push((git_dir, last));
@@ -109,19 +109,6 @@ fn names(answer: &[u8]) -> impl Iterator<Item = &str> {
     answer
         .split(|b| *b == b'\n')
         .filter_map(|line| std::str::from_utf8(line).ok())
-}
-
-/// What the caller's environment adds to the settings in files. It has no say in what we do, but it has in which hooks
-/// Git will run for the caller.
-fn caller_settings() -> Vec<(String, OsString)> {
-    let is_setting = |name: &str| {
-        ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"].contains(&name)
-            || name.starts_with("GIT_CONFIG_KEY_")
-            || name.starts_with("GIT_CONFIG_VALUE_")
-    };
-    let vars =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-    vars.filter(|(name, _)| is_setting(name)).collect()
 }
 
 #[cfg(test)]

@@ -196,11 +196,11 @@ impl Repo {
     /// Goes through the motions of a push of one ref, with the `pre-push` hooks that it has, and sends nothing: the
     /// remote need not be reachable, since an empty repository stands in for it.
     pub fn dry_push(&self, remote: &str, refspec: &str) -> Result<PushReport, TransportError> {
-        let failed = |source| RepoError::Io {
-            path: std::env::temp_dir(),
+        let parent = self.env.temp_dir();
+        let folder = tempfile::tempdir_in(&parent).map_err(|source| RepoError::Io {
+            path: parent,
             source,
-        };
-        let folder = tempfile::tempdir().map_err(failed)?;
+        })?;
         let path = folder.path().to_string_lossy().into_owned();
         self.git("init")
             .args(["--quiet", "--bare", "--template=", &path])

@@ -20,12 +20,6 @@ pub struct AgentKey {
 }
 
 impl AgentKey {
-    /// The key `public` in the agent that `SSH_AUTH_SOCK` names.
-    pub(super) fn from_env(public: [u8; 32]) -> Result<Self, SignerError> {
-        let socket = std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty());
-        Self::at(&PathBuf::from(socket.ok_or(SignerError::NoAgent)?), public)
-    }
-
     /// The key `public` in the agent at `socket`.
     pub(super) fn at(socket: &Path, public: [u8; 32]) -> Result<Self, SignerError> {
         let key = Self {

@@ -156,11 +156,12 @@ fn decrypted(
     if !key.is_encrypted() {
         return Ok(key);
     }
-    let (passphrase, origin) = passphrase.resolve(path)?;
-    key.decrypt(&*passphrase).map_err(|error| match error {
+    let passphrase = passphrase.resolve(path)?;
+    let decrypted = key.decrypt(&*passphrase.secret);
+    decrypted.map_err(|error| match error {
         ssh_key::Error::Crypto => SignerError::WrongPassphrase {
             path: path.to_owned(),
-            origin,
+            origin: passphrase.origin,
         },
         source => SignerError::Damaged {
             path: path.to_owned(),

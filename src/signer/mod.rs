@@ -26,7 +26,7 @@ pub use agent::AgentKey;
 pub use error::SignerError;
 pub use key_file::{FileKey, read_public};
 pub use keygen::{KeyPair, keygen};
-pub use passphrase::PassphraseSource;
+pub use passphrase::{PassphraseSource, Secret};
 
 /// The SSHSIG namespace in which Git signs, and so every entry too.
 const NAMESPACE: &str = "git";
@@ -54,12 +54,12 @@ impl Signer {
         FileKey::read(path, passphrase).map(Self::File)
     }
 
-    /// A signer with the key `public` in the ssh-agent that `SSH_AUTH_SOCK` names.
+    /// Returns a signer with the key `public` in the ssh-agent that listens on `socket`.
     ///
     /// # Errors
-    /// When no agent is named or answers, or it does not hold the key.
-    pub fn from_agent(public: [u8; 32]) -> Result<Self, SignerError> {
-        AgentKey::from_env(public).map(Self::Agent)
+    /// If the agent does not answer, or does not hold the key.
+    pub fn from_agent(socket: &Path, public: [u8; 32]) -> Result<Self, SignerError> {
+        AgentKey::at(socket, public).map(Self::Agent)
     }
 
     /// The public key that its signatures verify with.

@@ -50,7 +50,7 @@ fn stock_public(stock: &Stock, path: &Path, passphrase: &str) -> [u8; 32] {
 }
 
 #[test]
-fn stock_keys_load_and_stock_verifies() {
+fn stock_keys_load_and_stock_openssh_verifies_their_signatures() {
     let Some(stock) = Stock::new() else { return };
     for (name, passphrase) in [("plain", ""), ("locked", "a \"long\" passphrase")] {
         let path = stock.new_key(name, "ed25519", passphrase);
@@ -66,7 +66,7 @@ fn stock_keys_load_and_stock_verifies() {
 }
 
 #[test]
-fn keys_in_every_stock_cipher_load() {
+fn a_key_encrypted_with_any_stock_cipher_loads() {
     let Some(stock) = Stock::new() else { return };
     for cipher in [
         "aes256-ctr",
@@ -89,7 +89,7 @@ fn keys_in_every_stock_cipher_load() {
 }
 
 #[test]
-fn our_keys_are_stock_keys() {
+fn stock_openssh_reads_and_signs_with_our_keys() {
     let Some(stock) = Stock::new() else { return };
     for (name, passphrase) in [("ours", None), ("ours-locked", Some("pass word"))] {
         let pair = keygen(&stock.path("keys"), name, passphrase).unwrap();
@@ -110,7 +110,7 @@ fn our_keys_are_stock_keys() {
 }
 
 #[test]
-fn other_key_types_are_refused_by_name() {
+fn a_key_of_another_type_is_refused_and_the_error_names_the_type() {
     let Some(stock) = Stock::new() else { return };
     for (kind, named) in [("rsa", "ssh-rsa"), ("ecdsa", "ecdsa-sha2-nistp256")] {
         for passphrase in ["", "pass"] {
@@ -124,46 +124,36 @@ fn other_key_types_are_refused_by_name() {
                 read_public(&public).unwrap_err(),
             ] {
                 let text = error.to_string();
-                assert!(
-                    text.contains(named) && text.contains("ssh-keygen -t ed25519"),
-                    "{text}"
-                );
+                assert!(text.contains(named), "{text}");
+                let remedy = error.remedy().unwrap();
+                assert!(remedy.contains("ssh-keygen -t ed25519"), "{remedy}");
             }
         }
     }
 }
 
 #[test]
-fn a_public_key_names_the_private_one() {
+fn a_public_key_is_refused_and_the_remedy_names_the_private_one() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.new_key("alice", "ed25519", "");
-    let text = |path: &Path| {
-        Signer::from_file(path, &PassphraseSource::none())
-            .unwrap_err()
-            .to_string()
-    };
-    let error = text(&stock.path("alice.pub"));
-    assert!(
-        error.ends_with(&format!("name the private key: {}", path.display())),
-        "{error}"
-    );
+    let refused = |path: &Path| Signer::from_file(path, &PassphraseSource::none()).unwrap_err();
+    let remedy = refused(&stock.path("alice.pub")).remedy().unwrap();
+    let expected = format!("name the private key: {}", path.display());
+    assert_eq!(remedy, expected);
     fs::copy(stock.path("alice.pub"), stock.path("copy")).unwrap();
-    assert!(text(&stock.path("copy")).contains("is a public key and cannot sign"));
+    let text = refused(&stock.path("copy")).to_string();
+    assert!(text.contains("is a public key and cannot sign"), "{text}");
 }
 
 #[test]
-fn a_key_that_others_can_read_is_refused_until_chmod() {
+fn a_key_that_others_can_read_is_refused_until_its_mode_is_corrected() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.new_key("my key", "ed25519", "");
     for mode in [0o640, 0o604, 0o620, 0o777] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let error = Signer::from_file(&path, &PassphraseSource::none())
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.ends_with(&format!("run: chmod 600 '{}'", path.display())),
-            "{error}"
-        );
+        let error = Signer::from_file(&path, &PassphraseSource::none()).unwrap_err();
+        let expected = format!("run: chmod 600 '{}'", path.display());
+        assert_eq!(error.remedy(), Some(expected), "{error}");
         assert!(read_public(&path).is_ok());
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
@@ -171,7 +161,7 @@ fn a_key_that_others_can_read_is_refused_until_chmod() {
 }
 
 #[test]
-fn what_is_no_key_file_is_refused() {
+fn a_file_that_is_not_a_key_file_is_refused() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.path("x");
     let refused = |content: &[u8]| {
@@ -237,9 +227,8 @@ fn a_stock_agent_signs_beside_keys_of_other_types() {
         from_file.sign_agreement(pae).unwrap()
     );
     let error = AgentKey::at(&agent.socket, bob).unwrap_err();
-    assert!(
-        matches!(error, SignerError::NotHeld { .. }) && error.to_string().contains("ssh-add FILE")
-    );
+    assert!(matches!(error, SignerError::NotHeld { .. }), "{error}");
+    assert!(error.remedy().unwrap().contains("ssh-add FILE"));
     stock.add(&agent, &["-D"]);
     assert!(matches!(
         signer.sign_entry(MESSAGE),
@@ -282,7 +271,7 @@ fn signature_reply(kind: &str, signature: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_false_agent_gets_no_bad_signature_through() {
+fn a_bad_signature_from_a_false_agent_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let key = SigningKey::from_bytes(&[9; 32]);
     let public = key.verifying_key().to_bytes();

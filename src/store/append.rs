@@ -1,15 +1,14 @@
 //! Appending to one's own lane: sign above everything that was ever signed, remember it durably,
 //! then publish. In this order: what is remembered can be published again, never the other way round.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::admission::Admission;
 use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
-use crate::consensus::{Content, Tally};
+use crate::consensus::{Content, own_tips};
 use crate::fault;
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, limits, parse};
+use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, parse};
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, commit_id};
 use crate::signer::state::{SignState, SignedRecord, StateError};
 use crate::signer::{Signer, SignerError};
@@ -59,76 +58,6 @@ pub enum AppendError {
     },
 }
 
-/// The parents of the member's next entry: all its own tips, the highest first, then the tips of
-/// everybody else, as many as an entry may cite, taking one of each member in turn. There are no more tips than refs.
-pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
-    let dag = tally.dag();
-    let mut parents = own_tips(tally, member);
-    parents.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
-    let root = dag.find(dag.ledger());
-    if parents.is_empty() {
-        parents.extend(root);
-    }
-    let mut others: BTreeMap<&MemberName, Vec<EntryIndex>> = BTreeMap::new();
-    for end in ends(tally).into_iter().filter(|end| Some(*end) != root) {
-        let owner = &dag.entry(end).member;
-        if owner != member {
-            others.entry(owner).or_default().push(end);
-        }
-    }
-    for tips in others.values_mut() {
-        tips.sort_by_key(|tip| std::cmp::Reverse((dag.entry(*tip).seq, dag.entry(*tip).id)));
-    }
-    let most = others.values().map(Vec::len).max().unwrap_or(0);
-    let in_turn = (0..most).flat_map(|turn| {
-        others
-            .values()
-            .filter_map(move |tips| tips.get(turn).copied())
-    });
-    parents.extend(in_turn);
-    parents.truncate(limits::PARENTS);
-    parents
-}
-
-/// The tips of a member's lane, by its key in the charter in force.
-pub fn own_tips(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
-    tally.own_tips(tally.charter_in_force(), member)
-}
-
-/// Admitted entries that no other one builds on. Where a lane goes on after its member's removal, what it builds on there
-/// may be known from nowhere else: those entries are ends, too.
-fn ends(tally: &Tally) -> Vec<EntryIndex> {
-    let (dag, admission) = (tally.dag(), Admission::of(tally));
-    let (ends, mut refused): (Vec<_>, Vec<_>) =
-        dag.childless().partition(|tip| admission.admits(*tip));
-    let mut visited: BTreeSet<EntryIndex> = refused.iter().copied().collect();
-    let mut below = BTreeSet::new();
-    while let Some(index) = refused.pop() {
-        for parent in dag
-            .entry(index)
-            .parents
-            .iter()
-            .filter(|p| visited.insert(**p))
-        {
-            match admission.admits(*parent) {
-                true => drop(below.insert(*parent)),
-                false => refused.push(*parent),
-            }
-        }
-    }
-    let is_known = |index: &EntryIndex| {
-        ends.iter()
-            .chain(&below)
-            .any(|end| end != index && dag.reaches(*index, *end))
-    };
-    let new: Vec<_> = below
-        .iter()
-        .copied()
-        .filter(|index| !is_known(index))
-        .collect();
-    [ends, new].concat()
-}
-
 /// Moves refs here, all or none.
 fn move_refs(repo: &Repo, loaded: &mut Loaded, edits: Vec<RefEdit>) -> Result<(), RefError> {
     repo.transaction(&edits)?;
@@ -154,7 +83,7 @@ impl Author {
         for record in self.state.records()? {
             loaded.objects().write_commit(&record.raw)?;
         }
-        let Ok(restored) = loaded.take_in(last.oid)? else {
+        let Ok(restored) = loaded.load_entry(last.oid)? else {
             return Err(AppendError::Behind {
                 member: self.member.clone(),
                 id: last.id,
@@ -193,7 +122,7 @@ impl Author {
 
     /// Moves the own lane up to the member's only tip, if another clone or the sign state knew more than
     /// this one: what was signed is published as it is. A fork is left to the entry that joins it.
-    pub fn follow(&self, repo: &Repo, loaded: &mut Loaded) -> Result<(), AppendError> {
+    pub fn fast_forward_lane(&self, repo: &Repo, loaded: &mut Loaded) -> Result<(), AppendError> {
         let dag = loaded.tally.dag();
         let [tip] = own_tips(&loaded.tally, &self.member)[..] else {
             return Ok(());
@@ -216,7 +145,7 @@ impl Author {
     /// Gives each of the member's own proposals that can still be decided, and that the remote does not show,
     /// its ref, if its commit is here: without it a gate takes the lane in no further. A run that was killed
     /// before it moved the refs, and a restored clone, have the entry and not the ref.
-    pub fn keep_proposals(
+    pub fn restore_proposal_refs(
         &self,
         repo: &Repo,
         loaded: &mut Loaded,

@@ -1,5 +1,5 @@
 //! Which bytes have been verified before and are not in the snapshot: digests of whole entries that had the form of
-//! one and whose signatures, that of the entry and those of its precommits, were good. Kept in
+//! one and whose signatures, that of the entry and those of its precommits, were good. CachedDigests in
 //! the git directory; can be thrown away at any time. It names bytes, not refs or ids, so no entry
 //! can profit from another one's check: entries that no ref holds, too, such as those of a push that was refused.
 
@@ -25,13 +25,13 @@ pub(super) struct VerifiedCache {
     path: PathBuf,
     trust: Trust,
     /// What the file holds; read when it is first asked for.
-    kept: OnceCell<Kept>,
+    kept: OnceCell<CachedDigests>,
     fresh: Vec<Digest>,
 }
 
 /// What the file held when it was read.
 #[derive(Default)]
-struct Kept {
+struct CachedDigests {
     known: HashSet<Digest>,
     /// How much of the file is whole; none when it must be written anew.
     whole: Option<u64>,
@@ -49,12 +49,12 @@ impl VerifiedCache {
         }
     }
 
-    fn kept(&self) -> &Kept {
+    fn kept(&self) -> &CachedDigests {
         self.kept.get_or_init(|| {
             if self.trust.reads() {
-                Kept::read(&self.path)
+                CachedDigests::read(&self.path)
             } else {
-                Kept::default()
+                CachedDigests::default()
             }
         })
     }
@@ -84,7 +84,7 @@ impl VerifiedCache {
     /// Forgets everything: the snapshot has it.
     pub(super) fn clear(&mut self) {
         let _ = fs::remove_file(&self.path);
-        self.kept = OnceCell::from(Kept::default());
+        self.kept = OnceCell::from(CachedDigests::default());
         self.fresh.clear();
     }
 
@@ -121,7 +121,7 @@ impl VerifiedCache {
     }
 }
 
-impl Kept {
+impl CachedDigests {
     /// Reads the file. One that cannot be read is as good as none.
     fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap_or_default();

@@ -3,14 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::admission::Admission;
-use super::append::own_tips;
 use super::load::{LaneProblem, Loaded, find_ledgers};
-use super::names::{LaneRef, LedgerRefs};
 use crate::charter::{MemberName, RefPattern};
-use crate::consensus::Content;
+use crate::consensus::{Admission, Content, own_tips};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, RefProposal};
+use crate::ledger::{EntryIndex, LaneRef, LedgerRefs, RefProposal};
 use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
 
 /// Why lanes were not exchanged.
@@ -75,7 +72,7 @@ pub struct Exchange {
 
 /// A protected ref to move along with a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
+pub struct RefUpdate {
     /// The ref.
     pub name: String,
     /// Its new value; none deletes it.
@@ -189,7 +186,7 @@ fn gone_lanes(
 }
 
 /// What remotes showed when they were asked last that is behind or beside what they had shown before, by remote.
-pub fn last_shown(loaded: &Loaded) -> Vec<(String, LaneEvent)> {
+pub fn lane_regressions(loaded: &Loaded) -> Vec<(String, LaneEvent)> {
     let dag = loaded.tally.dag();
     let event = |(name, seen): (&String, &Oid)| {
         let Some(LaneRef::Remote(remote, member)) = loaded.refs.read(name) else {
@@ -297,7 +294,7 @@ fn take(
     (name, oid): (&str, Oid),
     events: &mut Vec<LaneEvent>,
 ) -> Result<Vec<RefEdit>, RepoError> {
-    let now = match loaded.take_lane(name, oid, member)? {
+    let now = match loaded.load_lane(name, oid, member)? {
         Ok(index) => Some(index),
         Err(problem) => {
             let last_good = problem.last_good.and_then(|id| loaded.tally.dag().find(id));
@@ -376,7 +373,7 @@ pub fn push(
     loaded: &mut Loaded,
     remote: &str,
     remote_refs: &mut BTreeMap<String, Oid>,
-    (member, moves): (Option<&MemberName>, &[Move]),
+    (member, moves): (Option<&MemberName>, &[RefUpdate]),
 ) -> Result<PushOutcome, ExchangeError> {
     let wanted = wanted_on_remote(loaded, remote_refs, member);
     send(repo, &loaded.refs, remote, remote_refs, (wanted, moves))
@@ -384,7 +381,7 @@ pub fn push(
 
 /// Pushes what the remote lacks of what others have said: so entries cross from one server to another with whoever syncs
 /// with both. A push of its own, because a lane that the remote does not take must not hold up the member's.
-pub fn pass_on(
+pub fn push_others(
     repo: &Repo,
     loaded: &Loaded,
     remote: &str,
@@ -410,13 +407,13 @@ fn send(
     refs: &LedgerRefs,
     remote: &str,
     remote_refs: &mut BTreeMap<String, Oid>,
-    (wanted, moves): (BTreeMap<String, Oid>, &[Move]),
+    (wanted, moves): (BTreeMap<String, Oid>, &[RefUpdate]),
 ) -> Result<PushOutcome, ExchangeError> {
     let mut refspecs: Vec<_> = wanted
         .iter()
         .map(|(name, oid)| format!("{oid}:{name}"))
         .collect();
-    for Move {
+    for RefUpdate {
         name,
         value,
         rewrite,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::admission::Admission;
 use super::load::{LoadError, Loaded, Trust, load};
+use crate::consensus::Admission;
 use crate::id::EntryId;
 use crate::repo::{Repo, RepoError};
 
@@ -38,7 +38,7 @@ fn take_incoming(
         else {
             continue;
         };
-        match loaded.take_lane(&name, tip, &owner)? {
+        match loaded.load_lane(&name, tip, &owner)? {
             Ok(index) => taken.push((name, index)),
             Err(problem) => loaded.problems.push(problem),
         }

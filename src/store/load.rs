@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cache::VerifiedCache;
-use super::names::LedgerRefs;
 use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{
-    Dag, EntryIndex, ParsedEntry, Reject, RejectReason, limits, parse, parse_again,
+    Dag, EntryIndex, LedgerRefs, ParsedEntry, Reject, RejectReason, limits, parse, parse_again,
 };
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Watcher};
 
@@ -83,7 +82,7 @@ pub struct Loaded {
 
 /// What came of taking in what refs lead to now.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Followed {
+pub enum Refreshed {
     /// All is in.
     All,
     /// There was more than could be taken in.
@@ -146,7 +145,7 @@ pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadEr
 }
 
 /// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
-pub fn load_unfounded(
+pub fn load_from_genesis(
     repo: &Repo,
     ledger: EntryId,
     genesis: Oid,
@@ -205,7 +204,7 @@ fn read_whole(
     }
     let tally = Tally::found(parsed, genesis).map_err(|e| wrong(e.to_string()))?;
     let mut loaded = Loaded::new(repo, (tally, tips), objects, trust);
-    loaded.take_in_all()?;
+    loaded.load_all_lanes()?;
     let entries = loaded.tally.dag().entries().len();
     Ok((loaded, entries))
 }
@@ -227,7 +226,7 @@ fn extend(
     if covered.get(&loaded.refs.genesis()) != Some(&genesis) {
         return Ok(None);
     }
-    loaded.take_in_all()?;
+    loaded.load_all_lanes()?;
     let new = loaded.tally.dag().entries().len().saturating_sub(before);
     Ok(loaded.holds(&covered)?.then_some((loaded, new)))
 }
@@ -427,12 +426,12 @@ impl Loaded {
         Ok(true)
     }
 
-    fn take_in_all(&mut self) -> Result<(), LoadError> {
+    fn load_all_lanes(&mut self) -> Result<(), LoadError> {
         for (name, oid) in self.tips.clone() {
             let Some(owner) = self.refs.owner(&name) else {
                 continue;
             };
-            if let Err(problem) = self.take_lane(&name, oid, &owner)? {
+            if let Err(problem) = self.load_lane(&name, oid, &owner)? {
                 self.problems.push(problem);
             }
         }
@@ -442,40 +441,42 @@ impl Loaded {
 
     /// Takes in what the ledger's refs lead to now, here and in the tally of nothing but what they led to before. Of neither
     /// more than so many bytes; an entry counts with its bytes or, if it is more, with the time that it takes.
-    pub fn follow(
+    pub fn refresh(
         &mut self,
         tips: BTreeMap<String, Oid>,
         of_refs: &mut Tally,
         bytes: usize,
-    ) -> Result<Followed, RepoError> {
+    ) -> Result<Refreshed, RepoError> {
         let before = std::mem::replace(&mut self.tips, tips);
         std::mem::swap(&mut self.tally, of_refs);
-        let followed = self.follow_refs(bytes).map(|followed| match followed {
-            Followed::All if !self.builds_on(&before) => Followed::WentBack,
-            followed => followed,
-        });
+        let followed = self
+            .refresh_from_refs(bytes)
+            .map(|followed| match followed {
+                Refreshed::All if !self.builds_on(&before) => Refreshed::WentBack,
+                followed => followed,
+            });
         std::mem::swap(&mut self.tally, of_refs);
         match followed? {
-            Followed::All => self.follow_refs(bytes),
+            Refreshed::All => self.refresh_from_refs(bytes),
             other => Ok(other),
         }
     }
 
-    fn follow_refs(&mut self, bytes: usize) -> Result<Followed, RepoError> {
+    fn refresh_from_refs(&mut self, bytes: usize) -> Result<Refreshed, RepoError> {
         self.room = Room::of(bytes, Measure::Time);
         for (name, oid) in self.tips.clone() {
             let Some(owner) = self.refs.owner(&name) else {
                 continue;
             };
-            let taken = self.take_lane(&name, oid, &owner)?;
-            if self.is_over_limit() {
-                return Ok(Followed::TooMuch);
+            let taken = self.load_lane(&name, oid, &owner)?;
+            if self.is_over_budget() {
+                return Ok(Refreshed::TooMuch);
             }
             if let Err(problem) = taken {
-                return Ok(Followed::Damaged(problem));
+                return Ok(Refreshed::Damaged(problem));
             }
         }
-        Ok(Followed::All)
+        Ok(Refreshed::All)
     }
 
     /// Whether the refs lead to every entry that these led to.
@@ -495,7 +496,7 @@ impl Loaded {
     }
 
     /// Keeps what was judged, once lanes have moved to these.
-    pub fn remember(&mut self, moved: impl IntoIterator<Item = (String, Oid)>) {
+    pub fn save_snapshot_after(&mut self, moved: impl IntoIterator<Item = (String, Oid)>) {
         self.tips.extend(moved);
         if self.problems.is_empty() && !self.tally.dag().has_doubles() {
             snapshot::save(self.objects.repo().git_dir(), self.covered(), &self.tally);
@@ -504,23 +505,23 @@ impl Loaded {
 
     /// Lets so many bytes of entries be taken in from now on. What would bring more is not. An entry counts with its bytes
     /// or, if it is more, with what it costs to keep what it knows.
-    pub fn limit(&mut self, bytes: usize) {
+    pub fn set_budget(&mut self, bytes: usize) {
         self.room = Room::of(bytes, Measure::Memory);
     }
 
     /// Whether there were more.
-    pub fn is_over_limit(&self) -> bool {
+    pub fn is_over_budget(&self) -> bool {
         self.room.is_used_up()
     }
 
     /// Takes in what a lane's tip leads to, and checks that the tip is its owner's.
-    pub fn take_lane(
+    pub fn load_lane(
         &mut self,
         name: &str,
         oid: Oid,
         owner: &MemberName,
     ) -> Result<Result<EntryIndex, LaneProblem>, RepoError> {
-        let (reject, culprit) = match self.take_in(oid)? {
+        let (reject, culprit) = match self.load_entry(oid)? {
             Ok(index) => match &self.tally.dag().entry(index).member {
                 member if *member == *owner => return Ok(Ok(index)),
                 member => (
@@ -542,7 +543,7 @@ impl Loaded {
 
     /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
     /// that it builds on, is no entry and why.
-    pub fn take_in(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
+    pub fn load_entry(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
         let mut descent = Descent {
             pending: vec![Pending::Named(tip)],
             opened: HashSet::new(),

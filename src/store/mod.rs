@@ -1,30 +1,26 @@
 //! A ledger in a repository: which refs hold it, reading and checking its lanes, appending to one's
 //! own, and exchanging lanes with a remote. Knows formats and Git; decides nothing.
 
-mod admission;
 mod append;
+mod binding;
 mod cache;
 mod exchange;
 mod incoming;
 mod load;
-mod names;
-mod proposals;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 
-pub use admission::Admission;
-pub use append::{AppendError, Author, own_tips, parents_for};
+pub use append::{AppendError, Author};
+pub use binding::{Binding, BindingError, check_binding, compute_binding};
 pub use exchange::{
-    Exchange, ExchangeError, LaneEvent, Move, PushOutcome, exchange, fetch_genesis, last_shown,
-    pass_on, push,
+    Exchange, ExchangeError, LaneEvent, PushOutcome, RefUpdate, exchange, fetch_genesis,
+    lane_regressions, push, push_others,
 };
 pub use incoming::load_with_incoming;
 pub use load::{
-    Followed, LaneProblem, LoadError, Loaded, Trust, find_ledgers, load, load_unfounded,
+    LaneProblem, LoadError, Loaded, Refreshed, Trust, find_ledgers, load, load_from_genesis,
 };
-pub use names::{LaneRef, LedgerRefs};
-pub use proposals::{BindingError, Bound, bind, check_binding};
 
 /// Seconds since 1970 by this machine's clock, or by `GIT_QUORUM_TIME`, for runs that are to be repeated.
 pub fn now() -> u64 {

@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::consensus::Tally;
 use crate::fault;
-use crate::frozen::{Freezer, Thawer};
 use crate::id::{EntryId, Oid};
+use crate::lazy_table::{TableReader, TableWriter};
 
 /// Another program version reads and judges anew: its rules or its layout might differ. The number behind it is for
 /// changes of either between two versions.
@@ -48,12 +48,12 @@ impl Snapshot {
         let body = file
             .starts_with(HEADER.as_bytes())
             .then(|| file.split_off(HEADER.len()))?;
-        let mut thawer = Thawer::new(body)?;
+        let mut reader = TableReader::new(body)?;
         let read = Self {
-            tips: thawer.value()?,
-            tally: Tally::thaw(&mut thawer)?,
+            tips: reader.value()?,
+            tally: Tally::read_from(&mut reader)?,
         };
-        (thawer.is_at_end() && read.tally.dag().ledger() == ledger).then_some(read)
+        (reader.is_at_end() && read.tally.dag().ledger() == ledger).then_some(read)
     }
 }
 
@@ -63,10 +63,10 @@ pub(super) fn save(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -
 }
 
 fn write(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -> std::io::Result<()> {
-    let mut freezer = Freezer::new();
-    freezer.value(&tips);
-    tally.freeze(&mut freezer);
-    let body = freezer.finish();
+    let mut writer = TableWriter::new();
+    writer.value(&tips);
+    tally.write_to(&mut writer);
+    let body = writer.finish();
     let path = path(git_dir);
     let folder = path.parent().unwrap_or(git_dir);
     fs::create_dir_all(folder)?;

@@ -2,7 +2,7 @@
 //! form. Knows nothing of how the ledgers come about.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
-use git_quorum::consensus::{BrokenSlot, Fault, Said, Slot, Tally};
+use git_quorum::consensus::{BrokenSlot, Fault, Slot, Tally, VoteRef};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{ParsedEntry, parse};
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ pub fn faults(tally: &Tally) -> Value {
 
 /// A fault as the vectors have it.
 pub fn fault(fault: &Fault) -> Value {
-    let vote = |said: &Said| json!({"entry": said.entry, "statement": said.statement});
+    let vote = |said: &VoteRef| json!({"entry": said.entry, "statement": said.statement});
     json!({
         "charter": fault.charter,
         "code": fault.code.map(|code| code.code()),

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
-use git_quorum::consensus::{Patience, Step, Trial};
+use git_quorum::consensus::{Draft, DueVote, Patience};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, Prevote, Statement, Verdict, Withdraw};
 
@@ -314,28 +314,28 @@ impl Gen {
         let (charter, parents) = (self.some_charter(), self.parents(member));
         let dag = self.lab.tally.dag();
         let indices: Vec<_> = parents.iter().map(|p| dag.find(*p).unwrap()).collect();
-        let mut trial = Trial::new(&self.lab.tally, &name(member), charter, &indices);
+        let mut draft = Draft::new(&self.lab.tally, &name(member), charter, &indices);
         if self.rng.chance(40) {
             let proposal = self.recent_proposal();
-            if trial.say(approve(proposal)).is_err() {
+            if draft.add(approve(proposal)).is_err() {
                 return;
             }
         }
         for _ in 0..1 + self.rng.below(3) {
-            let statement = match trial.due(&Patience::default()).step {
-                Some(Step::Prevote(proposal, round)) => {
+            let statement = match draft.due(&Patience::default()).vote {
+                Some(DueVote::Prevote(proposal, round)) => {
                     Statement::Prevote(Prevote { proposal, round })
                 }
-                Some(Step::Precommit(proposal, round)) => {
+                Some(DueVote::Precommit(proposal, round)) => {
                     self.lab.precommit(member, charter, proposal, round)
                 }
                 None => break,
             };
-            trial
-                .say(statement)
+            draft
+                .add(statement)
                 .unwrap_or_else(|d| panic!("a vote that is due counts: {d:?}"));
         }
-        let said = trial.statements().to_vec();
+        let said = draft.statements().to_vec();
         if !said.is_empty() {
             self.add(member, charter, &parents, said);
         }

@@ -8,9 +8,9 @@ use std::process::{Command, Output, Stdio};
 
 use git_quorum::charter::Charter;
 use git_quorum::id::{EntryId, Oid};
-use git_quorum::ledger::{RefProposal, Statement};
+use git_quorum::ledger::{LedgerRefs, RefProposal, Statement};
 use git_quorum::repo::{Environment, Repo};
-use git_quorum::store::{LedgerRefs, bind};
+use git_quorum::store::compute_binding;
 use tempfile::TempDir;
 
 use crate::needs;
@@ -358,7 +358,7 @@ impl Site {
     ) -> Statement {
         let objects = self.desk_repo().objects().unwrap();
         let name = ref_name.parse().unwrap();
-        let bound = bind(&self.lab.tally, &objects, base, &name, (from, to)).unwrap();
+        let bound = compute_binding(&self.lab.tally, &objects, base, &name, (from, to)).unwrap();
         Statement::Propose(RefProposal {
             base,
             change: bound.change,

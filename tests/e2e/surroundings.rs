@@ -416,7 +416,7 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
         "GIT_QUORUM_PASSPHRASE_FILE",
         "ssh-add",
     ] {
-        assert!(asked["message"].as_str().unwrap().contains(way), "{asked}");
+        assert!(asked["hint"].as_str().unwrap().contains(way), "{asked}");
     }
     say(&bob.with("GIT_QUORUM_PASSPHRASE", "a b c"));
     let file = world.path("passphrase");
@@ -470,7 +470,7 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
     std::fs::set_permissions(&exposed, mode).unwrap();
     let readable = bob.no(1, "KEY", &["join", "--as", "bob", "--key", key]);
     assert!(
-        readable["message"].as_str().unwrap().contains("chmod 600"),
+        readable["hint"].as_str().unwrap().contains("chmod 600"),
         "{readable}"
     );
 }

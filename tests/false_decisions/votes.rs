@@ -2,7 +2,7 @@
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::consensus::{
-    Patience, Step, Trial, agreement_statement, pre_authentication_encoding,
+    Draft, DueVote, Patience, agreement_statement, pre_authentication_encoding,
 };
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, Precommit, RejectReason, Statement, Verdict, Withdraw};
@@ -291,8 +291,8 @@ fn a_vote_in_the_last_round_moves_nobody() {
         .iter()
         .map(|id| lab.tally.dag().find(*id).unwrap())
         .collect();
-    let due = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents).due(&Patience::default());
-    assert_eq!(due.step, Some(Step::Prevote(p, 0)));
+    let due = Draft::new(&lab.tally, &name("a"), lab.ledger, &parents).due(&Patience::default());
+    assert_eq!(due.vote, Some(DueVote::Prevote(p, 0)));
     for member in ["a", "b", "c"] {
         lab.say(member, vec![prevote(p, 0)]);
     }

@@ -1,11 +1,11 @@
 //! Honest members are never accused, whatever the others do. Honest is what a tool does at the least: it says what a
-//! trial accepts, above everything of its own, and prevotes no more in a round that it has precommitted in (deciding.md,
+//! draft accepts, above everything of its own, and prevotes no more in a round that it has precommitted in (deciding.md,
 //! section 5: that last is no condition of validity). What it wants to say, and what it sees of the others, is anything.
 
 use std::collections::BTreeMap;
 
 use git_quorum::charter::Charter;
-use git_quorum::consensus::{Patience, Step, Trial};
+use git_quorum::consensus::{Draft, DueVote, Patience};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Precommit, Prevote, Statement, Verdict, Withdraw};
 
@@ -325,7 +325,7 @@ impl Game {
         }
     }
 
-    /// What a trial accepts of the wishes, and sometimes a vote that is due.
+    /// What a draft accepts of the wishes, and sometimes a vote that is due.
     fn accepted(
         &mut self,
         member: &str,
@@ -336,9 +336,9 @@ impl Game {
         let dag = self.lab.tally.dag();
         let indices: Vec<_> = parents.iter().map(|p| dag.find(*p).unwrap()).collect();
         let fresh = |said: &[Statement]| {
-            let mut trial = Trial::new(&self.lab.tally, &name(member), charter, &indices);
-            said.iter().for_each(|s| trial.say(s.clone()).unwrap());
-            trial
+            let mut draft = Draft::new(&self.lab.tally, &name(member), charter, &indices);
+            said.iter().for_each(|s| draft.add(s.clone()).unwrap());
+            draft
         };
         let mut said: Vec<Statement> = vec![];
         for wish in wishes {
@@ -346,17 +346,17 @@ impl Game {
                 *self.kept.entry("prevote after precommit").or_default() += 1;
                 continue;
             }
-            match fresh(&said).say(wish.clone()) {
+            match fresh(&said).add(wish.clone()) {
                 Ok(()) => said.push(wish),
                 Err(why) => *self.kept.entry(why.reason.code()).or_default() += 1,
             }
         }
         if self.rng.chance(30) {
-            said.extend(match fresh(&said).due(&Patience::default()).step {
-                Some(Step::Prevote(proposal, round)) => {
+            said.extend(match fresh(&said).due(&Patience::default()).vote {
+                Some(DueVote::Prevote(proposal, round)) => {
                     Some(Statement::Prevote(Prevote { proposal, round }))
                 }
-                Some(Step::Precommit(proposal, round)) => {
+                Some(DueVote::Precommit(proposal, round)) => {
                     Some(self.lab.precommit(member, charter, proposal, round))
                 }
                 None => None,
@@ -495,18 +495,22 @@ fn a_member_that_precommits_what_releases_its_lock_is_not_led_into_a_fault() {
             .iter()
             .map(|p| lab.tally.dag().find(*p).unwrap())
             .collect();
-        let mut trial = Trial::new(&lab.tally, &name("a"), lab.ledger, &parents);
+        let mut draft = Draft::new(&lab.tally, &name("a"), lab.ledger, &parents);
         let patience = Patience {
             unit: 1000,
             ..Patience::default()
         };
         let mut said = vec![];
-        while let Some(step) = trial.due(&patience).step {
-            let vote = match step {
-                Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => lab.precommit("a", lab.ledger, proposal, round),
+        while let Some(due) = draft.due(&patience).vote {
+            let vote = match due {
+                DueVote::Prevote(proposal, round) => {
+                    Statement::Prevote(Prevote { proposal, round })
+                }
+                DueVote::Precommit(proposal, round) => {
+                    lab.precommit("a", lab.ledger, proposal, round)
+                }
             };
-            trial.say(vote.clone()).unwrap();
+            draft.add(vote.clone()).unwrap();
             said.push(vote);
         }
         offered += said.len();

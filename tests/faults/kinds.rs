@@ -552,7 +552,7 @@ fn who_takes_a_members_name_in_a_charter_of_its_own_accuses_nobody() {
     assert_eq!(shapes(&lab), []);
     assert!(lab.tally.evidence().is_empty());
 
-    let parents = git_quorum::store::parents_for(&lab.tally, &name("e"));
+    let parents = git_quorum::consensus::parents_for(&lab.tally, &name("e"));
     let parents: Vec<_> = parents
         .iter()
         .map(|at| lab.tally.dag().entry(*at).id)

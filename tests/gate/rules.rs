@@ -2,8 +2,7 @@
 
 use git_quorum::charter::{Charter, Removal};
 use git_quorum::id::{EntryId, Oid};
-use git_quorum::ledger::{CharterProposal, Statement, Withdraw};
-use git_quorum::store::LedgerRefs;
+use git_quorum::ledger::{CharterProposal, LedgerRefs, Statement, Withdraw};
 
 use crate::lab::*;
 use crate::server::*;

@@ -2,7 +2,7 @@
 //! something is.
 
 use git_quorum::charter::Threshold;
-use git_quorum::lifted::Rule;
+use git_quorum::mutation::Mutation;
 
 use crate::long;
 use crate::reduced::{Setup, Violation, Vote, Way, search};
@@ -17,19 +17,19 @@ fn holds(what: &str, setup: &Setup) {
 }
 
 /// Searches until something is violated, and expects that.
-fn breaks(rule: Rule, setup: &Setup, expected: Violation) {
-    let lifted = rule.lift();
+fn breaks(mutation: Mutation, setup: &Setup, expected: Violation) {
+    let active = mutation.activate();
     let found = search(&Setup {
         seek: Some(expected),
         ..setup.clone()
     });
-    println!("without {rule:?}, n = {}: {found}", setup.n);
+    println!("without {mutation:?}, n = {}: {found}", setup.n);
     assert_eq!(
         found.violation.map(|(what, _)| what),
         Some(expected),
-        "without {rule:?}"
+        "without {mutation:?}"
     );
-    drop(lifted);
+    drop(active);
 }
 
 fn eager(n: usize, liars: usize, rivals: usize, rounds: usize) -> Setup {
@@ -99,13 +99,13 @@ fn a_proposal_without_a_quorum_of_approvals_is_not_decided() {
 
 #[test]
 fn without_the_lock() {
-    breaks(Rule::Lock, &eager(4, 1, 2, 2), Violation::TwoDecisions);
+    breaks(Mutation::Lock, &eager(4, 1, 2, 2), Violation::TwoDecisions);
 }
 
 #[test]
 fn with_locks_that_give_way_to_older_prevotes() {
     breaks(
-        Rule::UnlockByLater,
+        Mutation::UnlockByLater,
         &eager(4, 1, 2, 3),
         Violation::TwoDecisions,
     );
@@ -114,7 +114,7 @@ fn with_locks_that_give_way_to_older_prevotes() {
 #[test]
 fn with_locks_that_give_way_to_fewer_prevotes() {
     breaks(
-        Rule::UnlockByQuorum,
+        Mutation::UnlockByQuorum,
         &eager(4, 1, 2, 3),
         Violation::TwoDecisions,
     );
@@ -127,7 +127,7 @@ fn with_locks_that_give_way_to_prevotes_of_several_rounds() {
         round(1, &[0, 0, 1], &[(0, 0), (2, 0)]),
     ];
     breaks(
-        Rule::UnlockByOneRound,
+        Mutation::UnlockByOneRound,
         &after(&first, eager(4, 1, 2, 4)),
         Violation::TwoDecisions,
     );
@@ -136,7 +136,7 @@ fn with_locks_that_give_way_to_prevotes_of_several_rounds() {
 #[test]
 fn with_several_votes_a_round() {
     breaks(
-        Rule::OneVoteARound,
+        Mutation::OneVoteARound,
         &Setup {
             way: Way::Steps,
             ..eager(4, 1, 2, 1)
@@ -149,7 +149,7 @@ fn with_several_votes_a_round() {
 fn without_approvals() {
     let approvals = [(0, 1)].into();
     breaks(
-        Rule::Approvals,
+        Mutation::Approvals,
         &Setup {
             approvals,
             ..eager(4, 1, 2, 1)
@@ -161,7 +161,7 @@ fn without_approvals() {
 #[test]
 fn with_precommits_of_what_no_quorum_prevoted() {
     breaks(
-        Rule::PrevoteQuorum,
+        Mutation::PrevoteQuorum,
         &eager(4, 1, 2, 2),
         Violation::TwoDecisions,
     );
@@ -170,7 +170,7 @@ fn with_precommits_of_what_no_quorum_prevoted() {
 #[test]
 fn with_rounds_that_go_back() {
     breaks(
-        Rule::MonotoneRounds,
+        Mutation::MonotoneRounds,
         &Setup {
             way: Way::Free,
             ..eager(4, 1, 2, 2)
@@ -181,14 +181,18 @@ fn with_rounds_that_go_back() {
 
 #[test]
 fn with_a_quorum_one_lower() {
-    breaks(Rule::Quorum, &eager(4, 1, 2, 1), Violation::TwoDecisions);
+    breaks(
+        Mutation::Quorum,
+        &eager(4, 1, 2, 1),
+        Violation::TwoDecisions,
+    );
 }
 
 #[test]
 fn with_a_quorum_of_2f_and_1() {
     for (n, liars) in [(5, 1), (6, 1), (8, 2)] {
         breaks(
-            Rule::QuorumOfAll,
+            Mutation::QuorumOfAll,
             &eager(n, liars, 2, 1),
             Violation::TwoDecisions,
         );
@@ -202,7 +206,7 @@ fn with_precommits_of_several_rounds_counted_together() {
         round(1, &[0, 1, 1], &[(0, 1)]),
     ];
     breaks(
-        Rule::PrecommitsOfOneRound,
+        Mutation::PrecommitsOfOneRound,
         &after(&first, eager(4, 1, 2, 4)),
         Violation::TwoDecisions,
     );
@@ -211,7 +215,7 @@ fn with_precommits_of_several_rounds_counted_together() {
 #[test]
 fn without_the_round_in_the_statement() {
     breaks(
-        Rule::RoundInStatement,
+        Mutation::RoundInStatement,
         &eager(4, 1, 2, 2),
         Violation::FalseCertificate,
     );

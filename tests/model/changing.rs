@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use git_quorum::lifted::Rule;
+use git_quorum::mutation::Mutation;
 
 use crate::charters::{Outcome, Stage, search, walk};
 use crate::lab::name;
@@ -34,16 +34,16 @@ fn holds(what: &str, stages: &[Stage], most: usize) {
 
 /// Without the rule something is found, and with it the same search finds nothing: here in twice as many ledgers, and
 /// in the long form of these charters to the end.
-fn breaks(rule: Rule, votes_first: bool, stages: &[Stage]) {
+fn breaks(mutation: Mutation, votes_first: bool, stages: &[Stage]) {
     let seek = Some(Violation::TwoDecisions);
-    let lifted = rule.lift();
+    let active = mutation.activate();
     let found = search(stages, 2, votes_first, seek, usize::MAX);
-    println!("without {rule:?}: {found}");
-    assert!(found.violation.is_some(), "without {rule:?}: {found}");
-    drop(lifted);
+    println!("without {mutation:?}: {found}");
+    assert!(found.violation.is_some(), "without {mutation:?}: {found}");
+    drop(active);
     let with = search(stages, 2, votes_first, seek, 2 * found.ledgers);
-    println!("with {rule:?}: {with}");
-    assert!(with.violation.is_none(), "with {rule:?}: {with}");
+    println!("with {mutation:?}: {with}");
+    assert!(with.violation.is_none(), "with {mutation:?}: {with}");
 }
 
 /// Walks so many ways through it, and expects nothing.
@@ -119,9 +119,9 @@ fn two_in_a_row_and_two_rounds() {
 /// Walks find what is to be found; the short form begins at the one that does.
 #[test]
 fn walks_without_the_hand_over() {
-    let lifted = Rule::HandOver.lift();
+    let active = Mutation::HandOver.activate();
     let seed = broken_by_a_walk(&two_in_a_row(), if long() { 0 } else { 2538 });
-    drop(lifted);
+    drop(active);
     println!("without HandOver: walk {seed}");
     assert!(walk(&two_in_a_row(), 2, seed).violation.is_none());
 }
@@ -159,12 +159,12 @@ fn the_long_form() {
 
 #[test]
 fn without_the_hand_over() {
-    breaks(Rule::HandOver, true, &one_is_added());
+    breaks(Mutation::HandOver, true, &one_is_added());
 }
 
 #[test]
 fn without_the_freeze() {
-    breaks(Rule::Freeze, false, &two_are_replaced());
+    breaks(Mutation::Freeze, false, &two_are_replaced());
 }
 
 /// All of four are honest; `a` is replaced by a liar, and then its key leaks: f keys of each charter are in wrong hands.

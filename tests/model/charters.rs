@@ -24,7 +24,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use git_quorum::charter::{Charter, CharterRules, MemberName, ProposedCharter, Removal, Threshold};
-use git_quorum::consensus::{Slot, Trial};
+use git_quorum::consensus::{Draft, Slot};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{CharterProposal, EntryIndex, Prevote, Statement};
 
@@ -370,13 +370,13 @@ impl Search<'_> {
     fn would_count(&self, state: &State, stage: usize, member: usize, rival: usize) -> bool {
         let parents = [state.lanes[&member]];
         let said = vote(Phase::Prevote, self.rivals[rival], 0);
-        Trial::new(
+        Draft::new(
             &state.table.tally,
             &name(NAMES[member]),
             self.charters[stage],
             &parents,
         )
-        .say(said)
+        .add(said)
         .is_ok()
     }
 
@@ -773,9 +773,9 @@ impl Search<'_> {
             let parents = self.above(state, *member, known.iter().copied());
             let member = name(NAMES[*member]);
             let counts = |rival: &usize| {
-                let mut trial =
-                    Trial::new(&state.table.tally, &member, self.charters[stage], &parents);
-                said(*rival).into_iter().all(|s| trial.say(s).is_ok())
+                let mut draft =
+                    Draft::new(&state.table.tally, &member, self.charters[stage], &parents);
+                said(*rival).into_iter().all(|s| draft.add(s).is_ok())
             };
             (0..self.rivals.len())
                 .filter(counts)

@@ -1,6 +1,6 @@
 //! What the searches found, each as the least scenario that shows it.
 
-use git_quorum::consensus::{Patience, Slot, Step, Subject, Timer, TimerEvent, Trial};
+use git_quorum::consensus::{Draft, DueVote, Patience, Slot, Subject, Timer, TimerEvent};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::EntryIndex;
 
@@ -44,7 +44,7 @@ fn who_precommitted_in_a_round_prevotes_there_no_more() {
 }
 
 /// What is due for a member that knows everything, has waited for a guide, and still has patience with round 1.
-fn due(lab: &Lab, member: &str, of_slot: EntryId) -> Option<Step> {
+fn due(lab: &Lab, member: &str, of_slot: EntryId) -> Option<DueVote> {
     let slot: &Slot = &lab.tally.proposal(of_slot).unwrap().slot;
     assert!(matches!(slot.subject, Subject::Ref(_)));
     let parents: Vec<EntryIndex> = lab
@@ -52,7 +52,7 @@ fn due(lab: &Lab, member: &str, of_slot: EntryId) -> Option<Step> {
         .iter()
         .filter_map(|p| lab.tally.dag().find(*p))
         .collect();
-    let trial = Trial::new(&lab.tally, &name(member), lab.ledger, &parents);
+    let draft = Draft::new(&lab.tally, &name(member), lab.ledger, &parents);
     let timer = |round, event| Timer {
         charter: lab.ledger,
         slot: slot.clone(),
@@ -64,10 +64,10 @@ fn due(lab: &Lab, member: &str, of_slot: EntryId) -> Option<Step> {
         (timer(1, TimerEvent::Entered), 1_000),
     ]
     .into();
-    trial
+    draft
         .due(&Patience {
             unit: 1,
             elapsed: ran_out,
         })
-        .step
+        .vote
 }

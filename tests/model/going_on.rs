@@ -1,7 +1,7 @@
 //! Honest members decide: with all rules always, and not without the guide, its two patiences, telling, or entering.
 
 use git_quorum::charter::Threshold;
-use git_quorum::lifted::Rule;
+use git_quorum::mutation::Mutation;
 
 use crate::long;
 use crate::progress::{Game, Played, play, variants};
@@ -58,8 +58,8 @@ fn played(game: &Game, votes: &[Vote], offset: usize) -> Option<Played> {
 }
 
 /// With which guide first the game is lost without the rule, and after how many positions.
-fn lost_without(rule: Rule, game: &Game, votes: &[Vote]) -> (usize, usize) {
-    let lifted = rule.lift();
+fn lost_without(mutation: Mutation, game: &Game, votes: &[Vote]) -> (usize, usize) {
+    let active = mutation.activate();
     let games = (0..game.n).map(|offset| {
         (
             offset,
@@ -67,17 +67,17 @@ fn lost_without(rule: Rule, game: &Game, votes: &[Vote]) -> (usize, usize) {
         )
     });
     let lost = games
-        .inspect(|(_, p)| println!("without {rule:?}: {p}"))
+        .inspect(|(_, p)| println!("without {mutation:?}: {p}"))
         .find(|(_, p)| p.lost.is_some());
-    drop(lifted);
+    drop(active);
     let (offset, lost) =
-        lost.unwrap_or_else(|| panic!("without {rule:?} they decide all the same"));
+        lost.unwrap_or_else(|| panic!("without {mutation:?} they decide all the same"));
     (offset, lost.positions)
 }
 
 /// Without the rule the game is lost, and with it the same game is not: in the short form not in twice as many positions.
-fn stalls(rule: Rule, game: &Game, votes: &[Vote]) {
-    let (offset, positions) = lost_without(rule, game, votes);
+fn stalls(mutation: Mutation, game: &Game, votes: &[Vote]) {
+    let (offset, positions) = lost_without(mutation, game, votes);
     let most = if long() { game.most } else { 2 * positions };
     let with = played(
         &Game {
@@ -88,12 +88,12 @@ fn stalls(rule: Rule, game: &Game, votes: &[Vote]) {
         offset,
     )
     .expect("all of the start counts");
-    println!("with {rule:?}: {with}");
+    println!("with {mutation:?}: {with}");
     assert!(
         with.lost.is_none() && with.decided > 0,
-        "with {rule:?} it is lost too: {with}"
+        "with {mutation:?} it is lost too: {with}"
     );
-    assert!(with.whole || !long(), "with {rule:?}: {with}");
+    assert!(with.whole || !long(), "with {mutation:?}: {with}");
 }
 
 /// A stall: no decision in the first rounds that honest members guide, so many. With all rules it takes one.
@@ -104,7 +104,7 @@ fn far() -> usize {
 #[test]
 fn without_the_guide() {
     stalls(
-        Rule::Guide,
+        Mutation::Guide,
         &Game {
             guided: far(),
             ..game(4)
@@ -116,7 +116,7 @@ fn without_the_guide() {
 #[test]
 fn with_one_patience_for_all() {
     stalls(
-        Rule::TwoPatiences,
+        Mutation::TwoPatiences,
         &Game {
             guided: far(),
             ..game(4)
@@ -137,7 +137,7 @@ fn without_telling() {
         .into_iter()
         .chain([precommit(0)])
         .collect();
-    stalls(Rule::Telling, &game(4), &votes);
+    stalls(Mutation::Telling, &game(4), &votes);
 }
 
 /// Votes that no quorum can come of any more, but only with the liar's own, which it shows to two of three: they go on, and
@@ -145,7 +145,7 @@ fn without_telling() {
 #[test]
 fn without_telling_of_votes() {
     stalls(
-        Rule::TellingOfVotes,
+        Mutation::TellingOfVotes,
         &Game {
             rivals: 3,
             ..game(4)
@@ -168,7 +168,7 @@ fn without_entering() {
         shows: 0,
         ..game(4)
     };
-    let (offset, _) = lost_without(Rule::Entering, &silent, &votes);
+    let (offset, _) = lost_without(Mutation::Entering, &silent, &votes);
     assert!(
         played(&silent, &votes, offset).is_none(),
         "the vote counts with the rule too"

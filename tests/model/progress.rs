@@ -5,7 +5,7 @@
 //! before it, and of the liar's only what it needs to count: the rest the liar still has in its hand. Two proposals have
 //! q approvals. The honest members know all that is said by each other, and what that builds on; their timers begin.
 //!
-//! **The game.** Members do what `Trial::due` says, by their own clocks, one after the other; each sees at once what
+//! **The game.** Members do what `Draft::due` says, by their own clocks, one after the other; each sees at once what
 //! another said. Of those whose time has come at the same moment, the guide speaks last. Before each of these turns the
 //! liar may show a vote to any of them (to some, not only to all), at most [`Game::shows`] times while the honest votes
 //! are of the same highest round. Its votes are those for every rival in every round and phase, made as soon as they would
@@ -23,7 +23,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use git_quorum::charter::Threshold;
-use git_quorum::consensus::{Patience, Slot, Step, Timer, TimerEvent, Trial};
+use git_quorum::consensus::{Draft, DueVote, Patience, Slot, Timer, TimerEvent};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{EntryIndex, Statement};
 
@@ -456,13 +456,13 @@ impl<'a> Arena<'a> {
             .iter()
             .map(|(timer, start)| (timer.clone(), position.now - start))
             .collect();
-        let trial = Trial::new(
+        let draft = Draft::new(
             &seat.table.tally,
             &name(NAMES[member]),
             self.ledger,
             &parents,
         );
-        let due = trial.due(&Patience { unit: 1, elapsed });
+        let due = draft.due(&Patience { unit: 1, elapsed });
         let started = !due.start.is_empty();
         for timer in due.start {
             seat.timers.entry(timer).or_insert(position.now);
@@ -473,9 +473,9 @@ impl<'a> Arena<'a> {
             .map(|w| w.left)
             .filter(|left| *left > 0)
             .min();
-        let cast = due.step.map(|step| match step {
-            Step::Prevote(proposal, round) => (Phase::Prevote, proposal, round),
-            Step::Precommit(proposal, round) => (Phase::Precommit, proposal, round),
+        let cast = due.vote.map(|vote| match vote {
+            DueVote::Prevote(proposal, round) => (Phase::Prevote, proposal, round),
+            DueVote::Precommit(proposal, round) => (Phase::Precommit, proposal, round),
         });
         if cast.is_none() && !due.tell {
             return if started { Act::Started } else { Act::Nothing };

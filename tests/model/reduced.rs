@@ -14,7 +14,7 @@
 //!
 //! **Order.** No guard of a vote of round r reads votes above r but the member's own, and its own rounds do not go down
 //! (rule 4). So every ledger can be had with all votes of round 0 first, then those of round 1: the search goes by
-//! rounds. Where the rule is lifted it does not: [`Setup::layered`].
+//! rounds. Where a mutation switches the rule off, it does not: [`Setup::layered`].
 //!
 //! **Symmetry.** Judging compares names and ids for equality only, and counts sets of members (ids are ordered only
 //! where more than f lied). So states that differ by a renaming of honest members or of rivals are one.
@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use git_quorum::consensus::{Slot, Trial, agreement_statement};
+use git_quorum::consensus::{Draft, Slot, agreement_statement};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::EntryIndex;
 
@@ -492,14 +492,14 @@ impl<'a> Search<'a> {
         let parents = self.parents(state, cast.member);
         let said = vote(cast.phase, self.rivals[cast.rival], cast.round as u32);
         if cast.phase == Phase::Prevote {
-            let trial = Trial::new(
+            let draft = Draft::new(
                 &state.table.tally,
                 &name(NAMES[cast.member]),
                 self.ledger,
                 &parents,
             )
-            .say(said.clone());
-            trial.ok()?;
+            .add(said.clone());
+            draft.ok()?;
         }
         let mut next = state.clone();
         let entry = next

@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 
 use git_quorum::charter::ProposedCharter;
-use git_quorum::consensus::{Slot, Tally, Trial};
+use git_quorum::consensus::{Draft, Slot, Tally, parents_for};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
     CharterProposal, EntryIndex, Prevote, Review, Statement, Verdict, Withdraw, limits,
 };
-use git_quorum::store::parents_for;
 
 use crate::archive::{No, Replica};
 use crate::lab;
@@ -142,12 +141,12 @@ fn counting_vote(
             world.rng.below(world.top_round as usize + 2) as u32,
         );
         let vote = vote(world, tally, &name, charter, (proposal, round));
-        let mut trial = Trial::new(tally, &name, charter, parents);
+        let mut draft = Draft::new(tally, &name, charter, parents);
         let counts = said
             .iter()
             .cloned()
             .chain([vote.clone()])
-            .all(|statement| trial.say(statement).is_ok());
+            .all(|statement| draft.add(statement).is_ok());
         if counts {
             return Some(vote);
         }
@@ -236,11 +235,11 @@ fn vote_for_everything(world: &mut World, seat: usize) {
             false => lab::prevote(proposal, round),
         };
         let said: Vec<_> = said.iter().cloned().chain([vote]).collect();
-        let mut trial = Trial::new(&tally, &name, charter, &parents);
+        let mut draft = Draft::new(&tally, &name, charter, &parents);
         if said
             .iter()
             .cloned()
-            .all(|statement| trial.say(statement).is_ok())
+            .all(|statement| draft.add(statement).is_ok())
             && let Some(no) = sign(world, seat, charter, &nos, said)
         {
             show(world, seat, places[branch % places.len()], no);

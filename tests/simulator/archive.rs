@@ -12,7 +12,7 @@ use git_quorum::ledger::{
     parse, parse_again,
 };
 
-use git_quorum::lifted::{Lifted, Rule};
+use git_quorum::mutation::{ActiveMutation, Mutation};
 
 use crate::lab;
 
@@ -39,7 +39,7 @@ pub struct Archive {
     /// Whether signatures are real. They are not where only speed counts: then entries are taken in as ones that were
     /// checked before, and trials do without the rule that precommits are signed.
     real: bool,
-    _unsigned: Option<Lifted>,
+    _unsigned: Option<ActiveMutation>,
 }
 
 /// A ledger with nothing but its genesis, which is signed for real.
@@ -94,7 +94,7 @@ impl Archive {
             parents: vec![],
             member: founder.clone(),
         };
-        let _unsigned = (!real).then(|| Rule::AgreementSignature.lift());
+        let _unsigned = (!real).then(|| Mutation::AgreementSignature.activate());
         Archive {
             _unsigned,
             union: tally.clone(),

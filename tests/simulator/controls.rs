@@ -1,7 +1,7 @@
 //! The simulator sees what it is there to see: with a rule taken away, or without sign states, it finds a broken
 //! promise within so many seeds.
 
-use git_quorum::lifted::Rule;
+use git_quorum::mutation::Mutation;
 
 use crate::plan::Plan;
 use crate::rng::cases;
@@ -17,22 +17,22 @@ fn first_broken(
         .find_map(|seed| Some(seed).zip(World::new(plan(seed)).run().err()))
 }
 
-/// Rules, the seeds that show what they are for, and what is broken there without them.
-const WITHOUT: [(Rule, std::ops::Range<u64>, &str); 5] = [
-    (Rule::Lock, 50..80, "no honest conviction"),
-    (Rule::UnlockByLater, 50..80, "no honest conviction"),
-    (Rule::UnlockByQuorum, 50..80, "no honest conviction"),
-    (Rule::UnlockByOneRound, 50..80, "no honest conviction"),
-    (Rule::Approvals, 1800..1830, "validity"),
+/// Mutations, the seeds that show what each rule is for, and the promise that breaks without it.
+const WITHOUT: [(Mutation, std::ops::Range<u64>, &str); 5] = [
+    (Mutation::Lock, 50..80, "no honest conviction"),
+    (Mutation::UnlockByLater, 50..80, "no honest conviction"),
+    (Mutation::UnlockByQuorum, 50..80, "no honest conviction"),
+    (Mutation::UnlockByOneRound, 50..80, "no honest conviction"),
+    (Mutation::Approvals, 1800..1830, "validity"),
 ];
 
 #[test]
 fn without_a_rule_a_promise_is_broken() {
-    for (rule, seeds, promise) in WITHOUT {
-        let _lifted = rule.lift();
+    for (mutation, seeds, promise) in WITHOUT {
+        let _active = mutation.activate();
         let found = first_broken(seeds, Plan::draw);
-        let found = found.unwrap_or_else(|| panic!("without {rule:?} nothing is broken"));
-        assert_eq!(found.1.promise, promise, "{rule:?}: {found:?}");
+        let found = found.unwrap_or_else(|| panic!("without {mutation:?} nothing is broken"));
+        assert_eq!(found.1.promise, promise, "{mutation:?}: {found:?}");
     }
 }
 
@@ -52,26 +52,26 @@ fn without_sign_states_honest_members_are_convicted() {
 #[ignore = "a search"]
 fn look_for_seeds() {
     let all = [
-        Rule::Lock,
-        Rule::OneVoteARound,
-        Rule::PrecommitsOfOneRound,
-        Rule::Telling,
-        Rule::Guide,
-        Rule::TwoPatiences,
-        Rule::Freeze,
-        Rule::HandOver,
-        Rule::Entering,
-        Rule::MonotoneRounds,
-        Rule::UnlockByLater,
-        Rule::UnlockByQuorum,
-        Rule::UnlockByOneRound,
-        Rule::Approvals,
-        Rule::PrevoteQuorum,
+        Mutation::Lock,
+        Mutation::OneVoteARound,
+        Mutation::PrecommitsOfOneRound,
+        Mutation::Telling,
+        Mutation::Guide,
+        Mutation::TwoPatiences,
+        Mutation::Freeze,
+        Mutation::HandOver,
+        Mutation::Entering,
+        Mutation::MonotoneRounds,
+        Mutation::UnlockByLater,
+        Mutation::UnlockByQuorum,
+        Mutation::UnlockByOneRound,
+        Mutation::Approvals,
+        Mutation::PrevoteQuorum,
     ];
-    for rule in all {
-        let _lifted = rule.lift();
+    for mutation in all {
+        let _active = mutation.activate();
         println!(
-            "{rule:?}: {:?}",
+            "{mutation:?}: {:?}",
             first_broken(0..cases("SIMULATOR_CONTROLS", 1000), Plan::draw)
         );
     }

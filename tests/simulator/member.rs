@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal, Threshold};
 use git_quorum::consensus::{
-    Content, Due, Patience, Proposal, Slot, State, Step, Subject, Tally, Timer, Trial,
+    Admission, Content, Draft, Due, DueVote, Patience, Proposal, Slot, State, Subject, Tally,
+    Timer, parents_for,
 };
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
     CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict,
     Withdraw, limits,
 };
-use git_quorum::store::{Admission, parents_for};
 
 use crate::archive::{Archive, No, Replica};
 use crate::checks;
@@ -298,17 +298,17 @@ impl World {
         let Seat { name, clones, .. } = &self.seats[seat];
         let tally = &clones[clone].tally;
         let (charter, parents) = (tally.charter_in_force(), parents_for(tally, name));
-        let mut trial = Trial::new(tally, name, charter, &parents);
+        let mut draft = Draft::new(tally, name, charter, &parents);
         let proposes = said.iter().any(Statement::proposes);
         for statement in said {
             let what = format!("{statement:?}");
-            trial
-                .say(statement)
+            draft
+                .add(statement)
                 .map_err(|why| self.does_not_count(seat, &what, &why))?;
         }
         let mut tell = false;
         if !proposes {
-            let (told, left, timers) = self.take_steps(seat, clone, &mut trial)?;
+            let (told, left, timers) = self.add_due_votes(seat, clone, &mut draft)?;
             if crash == Some(Point::Timers) && timers != self.seats[seat].clones[clone].timers {
                 return Ok(self.crashed(seat, Point::Timers));
             }
@@ -323,7 +323,7 @@ impl World {
         }
         let Seat { name, clones, .. } = &self.seats[seat];
         let joins = clones[clone].tally.dag().tips(name).len() > 1;
-        let statements = trial.statements().to_vec();
+        let statements = draft.statements().to_vec();
         if statements.is_empty() && !joins && !tell {
             return Ok(Said::Nothing);
         }
@@ -388,13 +388,13 @@ impl World {
         Ok(Said::Entry(no))
     }
 
-    /// Adds every vote that is due to the trial; whether the entry is due even without one, how long nothing will be
+    /// Adds every vote that is due to the draft; whether the entry is due even without one, how long nothing will be
     /// due if nothing new comes, and the timers that run.
-    fn take_steps(
+    fn add_due_votes(
         &self,
         seat: usize,
         clone: usize,
-        trial: &mut Trial,
+        draft: &mut Draft,
     ) -> Result<(bool, u64, BTreeMap<Timer, i64>), Violation> {
         let me = &self.seats[seat];
         let (clock, charter) = (
@@ -412,11 +412,11 @@ impl World {
                 .map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0)))
                 .collect();
             let Due {
-                step,
+                vote: due,
                 start,
                 waiting,
                 tell,
-            } = trial.due(&Patience {
+            } = draft.due(&Patience {
                 unit: self.plan.unit,
                 elapsed,
             });
@@ -424,24 +424,26 @@ impl World {
                 timers.extend(start.into_iter().map(|timer| (timer, clock)));
                 continue;
             }
-            let Some(step) = step.filter(|_| trial.statements().len() < limits::STATEMENTS) else {
+            let Some(due) = due.filter(|_| draft.statements().len() < limits::STATEMENTS) else {
                 break (
                     tell,
                     waiting.iter().map(|w| w.left).min().unwrap_or(u64::MAX),
                 );
             };
-            let vote = match step {
-                Step::Prevote(proposal, round) => Statement::Prevote(Prevote { proposal, round }),
-                Step::Precommit(proposal, round) => {
+            let vote = match due {
+                DueVote::Prevote(proposal, round) => {
+                    Statement::Prevote(Prevote { proposal, round })
+                }
+                DueVote::Precommit(proposal, round) => {
                     self.archive
-                        .precommit(trial.tally(), &me.name, charter, (proposal, round))
+                        .precommit(draft.tally(), &me.name, charter, (proposal, round))
                 }
             };
-            trial
-                .say(vote)
-                .map_err(|why| self.does_not_count(seat, &format!("{step:?}"), &why))?;
+            draft
+                .add(vote)
+                .map_err(|why| self.does_not_count(seat, &format!("{due:?}"), &why))?;
         };
-        let tally = trial.tally();
+        let tally = draft.tally();
         timers.retain(|t, _| {
             t.charter == charter
                 && tally

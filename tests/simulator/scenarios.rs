@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
-use git_quorum::consensus::{Patience, Slot, Subject, Trial};
+use git_quorum::consensus::{Admission, Draft, Patience, Slot, Subject, parents_for};
 use git_quorum::ledger::{CharterProposal, Statement};
-use git_quorum::store::{Admission, parents_for};
 
 use crate::checks::last_round;
 use crate::lab::{Lab, approve, charter, name, prevote, propose, public_key};
@@ -140,13 +139,13 @@ fn who_knows_a_decision_that_others_miss_tells_them() {
         lab.say(member, vec![approve(p), approve(q), prevote(choice, 0)]);
     }
     let tells = |lab: &Lab| {
-        let trial = Trial::new(
+        let draft = Draft::new(
             &lab.tally,
             &name("a"),
             lab.ledger,
             &parents_for(&lab.tally, &name("a")),
         );
-        trial.due(&Patience::default()).tell
+        draft.due(&Patience::default()).tell
     };
     for member in ["b", "c", "d"] {
         assert!(!tells(&lab));
@@ -259,8 +258,8 @@ fn the_vote_by_which_a_member_removed_itself_is_taken_in() {
     let says = |lab: &Lab, member: &str| {
         let parents = parents_for(&lab.tally, &name(member));
         let charter = lab.tally.charter_in_force();
-        let mut trial = Trial::new(&lab.tally, &name(member), charter, &parents);
-        trial.say(propose(lab.ledger, 1))
+        let mut draft = Draft::new(&lab.tally, &name(member), charter, &parents);
+        draft.add(propose(lab.ledger, 1))
     };
     for member in ["a", "b", "c"] {
         assert_eq!(says(&lab, member), Ok(()), "{member}");
@@ -327,7 +326,7 @@ fn a_former_members_vote_that_a_decision_stands_on_is_taken_in() {
     assert!(lab.tally.is_decided(p) && lab.tally.charter_in_force() == change);
     let parents = parents_for(&lab.tally, &name("a"));
     assert_eq!(
-        Trial::new(&lab.tally, &name("a"), change, &parents).say(propose(p, 2)),
+        Draft::new(&lab.tally, &name("a"), change, &parents).add(propose(p, 2)),
         Ok(())
     );
 }

@@ -11,9 +11,8 @@ use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::cli::Failure;
 use crate::cli::identity::parse_name;
 use crate::id::{EntryId, Oid};
-use crate::ledger::{Payload, Prevote, Review, Statement, Verdict, encode, parse};
+use crate::ledger::{LedgerRefs, Payload, Prevote, Review, Statement, Verdict, encode, parse};
 use crate::signer::{PassphraseSource, Signer};
-use crate::store::LedgerRefs;
 
 /// The one who holds the key.
 pub struct Liar {

@@ -11,8 +11,9 @@ use super::state::{
 };
 use super::transaction::{NewValue, Update};
 use crate::charter::RefName;
+use crate::consensus::landing::RefMove;
 use crate::gate::commands::PushedRef;
-use crate::gate::protected::{RefMove, backing_decisions, not_backed, steps};
+use crate::gate::protected::{backing_decisions, not_backed, steps};
 use crate::gate::refusal::{Refusal, RefusalCode};
 use crate::gate::scene::{Scene, short_value};
 use crate::id::Oid;
@@ -139,8 +140,8 @@ fn judge_move(scene: &Scene<'_>, moved: &PushedRef, seen: &[Oid]) -> Result<(), 
         return Err(Refusal::new(RefusalCode::WentBack, reason, help));
     }
     let ref_move = RefMove {
-        current: *old,
-        new: *new,
+        from: *old,
+        to: *new,
     };
     let refusal = not_backed(scene, parsed, &ref_chain, ref_move);
     Err(for_a_clone(refusal, name, *new))

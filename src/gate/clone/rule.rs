@@ -1,12 +1,12 @@
 //! Which moves of a protected ref a clone allows (spec, "Clones", section 1). Pure: only values count.
 
-use crate::gate::path::{Step, landed};
+use crate::consensus::landing::{RefMove, landed_count};
 use crate::id::Oid;
 
 /// Whether a protected ref of a clone may move from `current` to `new`.
 ///
 /// `chain` is the ref's decisions, and `seen` are the values that the remote was seen to hold.
-pub fn allows(chain: &[Step], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
+pub fn allows(chain: &[RefMove], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
     if new == current {
         return true;
     }
@@ -14,7 +14,7 @@ pub fn allows(chain: &[Step], seen: &[Oid], current: Option<Oid>, new: Option<Oi
     let Some(first) = chain.first() else {
         return new.is_some_and(|new| seen.contains(&new));
     };
-    let behind = landed(chain, current);
+    let behind = landed_count(chain, current);
     let goes_forward = chain.iter().skip(behind).any(|step| step.to == new);
     let goes_to_start = behind == 0 && new == first.from;
     goes_forward || goes_to_start
@@ -30,7 +30,7 @@ mod tests {
     }
 
     /// The rule in the words of the spec, with decisions counted from 1.
-    fn worded(chain: &[Step], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
+    fn worded(chain: &[RefMove], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
         let k = chain.len();
         let to = |i: usize| chain[i - 1].to;
         let nothing_moves = current == new;
@@ -40,7 +40,7 @@ mod tests {
         nothing_moves || decided || begins || as_seen
     }
 
-    fn check(chain: &[Step]) {
+    fn check(chain: &[RefMove]) {
         for (current, new) in (0..4).flat_map(|a| (0..4).map(move |b| (value(a), value(b)))) {
             for seen in [
                 vec![],
@@ -57,13 +57,13 @@ mod tests {
         }
     }
 
-    fn grow(chain: &mut Vec<Step>) {
+    fn grow(chain: &mut Vec<RefMove>) {
         check(chain);
         if chain.len() == 3 {
             return;
         }
         for (from, to) in (0..4).flat_map(|from| (0..4).map(move |to| (from, to))) {
-            chain.push(Step {
+            chain.push(RefMove {
                 from: value(from),
                 to: value(to),
             });
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_ref_moves_forward_from_anywhere_and_never_back() {
-        let step = |from, to| Step {
+        let step = |from, to| RefMove {
             from: value(from),
             to: value(to),
         };

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::protected_list;
 use crate::charter::{Charter, RefPattern};
+use crate::consensus::Admission;
 use crate::gate::checked_proposals::CheckedProposals;
 use crate::gate::commands::PushedRef;
 use crate::gate::links::Links;
@@ -13,7 +14,7 @@ use crate::gate::scene::Scene;
 use crate::gate::settings::LEDGER_KEY;
 use crate::id::{EntryId, Oid};
 use crate::repo::{Repo, RepoError};
-use crate::store::{Admission, LoadError, Loaded, load_with_incoming};
+use crate::store::{LoadError, Loaded, load_with_incoming};
 
 /// The ledger as the clone knows it.
 pub(super) struct CloneState {

@@ -1,83 +1,89 @@
-//! Why there is no sign state to sign with. Each of these means: nothing was signed or sent.
+//! The errors of the sign state. Each of them means that nothing was signed or published.
+//!
+//! `Display` says what happened and why. [`StateError::remedy`] says what to do next.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What is wrong with the sign state, where, and what to do next.
+/// Why the sign state cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// The operating system refused something.
-    #[error("cannot {what} {}: {source}; nothing was signed: make room or correct its permissions, and try again", path.display())]
+    /// The operating system refused an operation on a file.
+    #[error("cannot {what} {}: {source}; nothing was signed", path.display())]
     Io {
-        /// What was tried.
+        /// The operation, as in "open".
         what: &'static str,
-        /// On which file.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system answered.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another process has the state open.
+    /// Another process has the sign state open.
     #[error(
-        "another git-quorum of this member is running (or stuck): {} was still locked after {} s; wait for it, or find \
-         it and end it (the lock goes with its process; do not remove the file)",
+        "another git-quorum of this member is running: {} was still locked after {} s",
         path.display(),
         waited.as_secs_f32()
     )]
     Busy {
         /// The lock file.
         path: PathBuf,
-        /// How long was waited.
+        /// How long this process waited for the lock.
         waited: Duration,
     },
-    /// A line of the log is not what was written.
+    /// A line of the log is damaged.
     #[error(
-        "{}, line {line}: {problem}; this file is what keeps the key from signing twice, so nothing is signed: restore \
-         it from a backup, and if there is none, retire the key (a charter change with a new one) instead of editing it",
+        "{}, line {line}: {problem}; this file keeps the key from signing twice, so nothing is \
+         signed while it is damaged",
         path.display()
     )]
     Corrupt {
         /// The log.
         path: PathBuf,
-        /// The line, from 1.
+        /// The number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         problem: String,
     },
-    /// A record that contradicts itself.
+    /// The record to append contradicts itself.
     #[error(
         "the entry to record contradicts itself: {0}; it was not recorded and must not be published"
     )]
     Inconsistent(String),
-    /// A record that is not newer than the last one.
+    /// The record to append is not newer than the last one.
     #[error(
-        "{}: an entry with sequence number {last} is recorded already, so number {seq} is not signed: this clone does \
-         not know what the member has signed; fetch its lane, or restore it from the sign state",
+        "entry number {seq} is not signed, because {} already records number {last}: this clone \
+         does not know all that the member has signed",
         path.display()
     )]
     NotNewer {
         /// The log.
         path: PathBuf,
-        /// The sequence number asked for.
+        /// The sequence number of the refused record.
         seq: u64,
-        /// The one of the last record.
+        /// The sequence number of the last record.
         last: u64,
     },
-    /// Somebody wrote to the log behind the lock, or a failed write could not be taken back.
-    #[error("{} is not as this process left it ({problem}); nothing was signed: run the command again", path.display())]
+    /// The log is not as this process left it.
+    #[error("{} changed while it was locked: {problem}; nothing was signed", path.display())]
     Changed {
         /// The log.
         path: PathBuf,
         /// What is different.
         problem: &'static str,
     },
-    /// No place for the state is known.
+    /// No directory for the sign state is known.
     #[error(
-        "no place to keep what was signed: none of GIT_QUORUM_STATE, XDG_STATE_HOME and HOME is set; set GIT_QUORUM_STATE to a directory that lasts"
+        "there is no directory to record signatures in, because none of GIT_QUORUM_STATE, \
+         XDG_STATE_HOME and HOME is set"
     )]
     NoRoot,
-    /// The place depends on the current directory.
-    #[error("{name} is {}, which is no absolute path; what was signed would be forgotten in the next folder: set it to an absolute one", path.display())]
+    /// The directory for the sign state is a relative path.
+    #[error(
+        "{name} is the relative path {}, so signatures recorded there would be forgotten in every \
+         other working directory",
+        path.display()
+    )]
     RelativeRoot {
         /// The variable.
         name: &'static str,
@@ -87,7 +93,28 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// Wraps what the system answered to `what` on `path`.
+    /// Returns what the user can do next. `None` if the error itself says all there is to say.
+    pub fn remedy(&self) -> Option<String> {
+        let remedy = match self {
+            Self::Io { .. } => "make room or correct its permissions, and try again".to_owned(),
+            Self::Busy { .. } => "wait for the other process, or find it and end it; do not \
+                remove the lock file, because the lock ends with its process"
+                .to_owned(),
+            Self::Corrupt { .. } => "restore the file from a backup; without a backup, retire the \
+                key with a charter change that names a new one, and do not edit the file"
+                .to_owned(),
+            Self::Inconsistent(_) => return None,
+            Self::NotNewer { .. } => {
+                "fetch the member's lane, or restore it from the sign state".to_owned()
+            }
+            Self::Changed { .. } => "run the command again".to_owned(),
+            Self::NoRoot => "set GIT_QUORUM_STATE to a directory that lasts".to_owned(),
+            Self::RelativeRoot { name, .. } => format!("set {name} to an absolute path"),
+        };
+        Some(remedy)
+    }
+
+    /// Returns a function that wraps the system's error about the operation `what` on `path`.
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }

@@ -9,7 +9,6 @@
 mod error;
 mod log;
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -86,15 +85,6 @@ impl SignState {
             repair,
             _lock: lock,
         })
-    }
-
-    /// Where sign states are kept: `$GIT_QUORUM_STATE`, else `$XDG_STATE_HOME/git-quorum`, else
-    /// `$HOME/.local/state/git-quorum`.
-    ///
-    /// # Errors
-    /// When none of the three is set, or the one that counts is no absolute path.
-    pub fn root_from_env() -> Result<PathBuf, StateError> {
-        root_from(|name| std::env::var_os(name))
     }
 
     /// What opening had to repair, if anything.
@@ -185,24 +175,42 @@ fn sync_dirs(dir: &Path, root: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-fn root_from(var: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, StateError> {
-    let set = |name| {
-        var(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(root) = set("GIT_QUORUM_STATE") {
-        return absolute("GIT_QUORUM_STATE", root);
-    }
-    // The XDG rules say to ignore a relative path here.
-    if let Some(base) = set("XDG_STATE_HOME").filter(|base| base.is_absolute()) {
-        return Ok(base.join("git-quorum"));
-    }
-    let home = set("HOME").ok_or(StateError::NoRoot)?;
-    Ok(absolute("HOME", home)?.join(".local/state/git-quorum"))
+/// The values that decide where sign states are kept. An empty value counts as unset.
+///
+/// The caller reads them from the environment, or sets them itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StateRoot {
+    /// The directory to use, usually from `GIT_QUORUM_STATE`. It must be an absolute path.
+    pub chosen: Option<PathBuf>,
+    /// The user's state directory, usually from `XDG_STATE_HOME`. A relative path is ignored.
+    pub xdg_state_home: Option<PathBuf>,
+    /// The user's home directory, usually from `HOME`. It must be an absolute path.
+    pub home: Option<PathBuf>,
 }
 
-/// A relative path would be another state in every folder, and so none.
+impl StateRoot {
+    /// Returns the directory for [`SignState::open`]: the chosen one, else `git-quorum` in the
+    /// user's state directory, else `.local/state/git-quorum` in the home directory.
+    ///
+    /// # Errors
+    /// If no value is set, or the one that decides is a relative path.
+    pub fn resolve(self) -> Result<PathBuf, StateError> {
+        let set = |path: Option<PathBuf>| path.filter(|path| !path.as_os_str().is_empty());
+        if let Some(chosen) = set(self.chosen) {
+            return absolute("GIT_QUORUM_STATE", chosen);
+        }
+        // The XDG specification says that a relative path is to be ignored.
+        let xdg_state_home = set(self.xdg_state_home).filter(|path| path.is_absolute());
+        if let Some(base) = xdg_state_home {
+            return Ok(base.join("git-quorum"));
+        }
+        let home = set(self.home).ok_or(StateError::NoRoot)?;
+        Ok(absolute("HOME", home)?.join(".local/state/git-quorum"))
+    }
+}
+
+/// Refuses a relative path: it would name another directory in every working directory, and so
+/// forget what was signed.
 fn absolute(name: &'static str, path: PathBuf) -> Result<PathBuf, StateError> {
     if path.is_absolute() {
         Ok(path)

@@ -172,14 +172,9 @@ fn check_corrupt(number: usize, bad: &str) {
     let before = place.text();
     let error = place.open().unwrap_err();
     let text = error.to_string();
-    assert!(
-        matches!(error, StateError::Corrupt { line, .. } if line == number as u64),
-        "{text}"
-    );
-    assert!(
-        text.contains("signed.log") && text.contains("restore"),
-        "{text}"
-    );
+    let names_the_line = matches!(error, StateError::Corrupt { line, .. } if line == number as u64);
+    assert!(names_the_line && text.contains("signed.log"), "{text}");
+    assert!(error.remedy().unwrap().contains("restore the file"));
     assert_eq!(place.text(), before);
 }
 
@@ -356,33 +351,25 @@ fn a_write_that_fails_half_way_leaves_nothing() {
 }
 
 #[test]
-fn the_root_comes_from_three_variables_in_turn() {
-    let root = |set: &[(&str, &str)]| {
-        root_from(|name| {
-            set.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.into())
-        })
+fn the_chosen_root_comes_first_then_the_state_directory_then_the_home() {
+    let root = |chosen: &str, xdg: &str, home: &str| {
+        let root = StateRoot {
+            chosen: Some(chosen.into()),
+            xdg_state_home: Some(xdg.into()),
+            home: Some(home.into()),
+        };
+        root.resolve()
     };
-    let (ours, xdg, home) = (
-        ("GIT_QUORUM_STATE", "/s"),
-        ("XDG_STATE_HOME", "/x"),
-        ("HOME", "/h"),
-    );
-    assert_eq!(root(&[ours, xdg, home]).unwrap(), Path::new("/s"));
-    assert_eq!(root(&[xdg, home]).unwrap(), Path::new("/x/git-quorum"));
     let from_home = Path::new("/h/.local/state/git-quorum");
-    assert_eq!(root(&[home]).unwrap(), from_home);
-    assert_eq!(
-        root(&[("GIT_QUORUM_STATE", ""), ("XDG_STATE_HOME", "x"), home]).unwrap(),
-        from_home
-    );
-    assert!(matches!(root(&[]), Err(StateError::NoRoot)));
-    for relative in [("GIT_QUORUM_STATE", "s"), ("HOME", "h")] {
-        assert!(matches!(
-            root(&[relative]),
-            Err(StateError::RelativeRoot { .. })
-        ));
+    assert_eq!(root("/s", "/x", "/h").unwrap(), Path::new("/s"));
+    assert_eq!(root("", "/x", "/h").unwrap(), Path::new("/x/git-quorum"));
+    assert_eq!(root("", "", "/h").unwrap(), from_home);
+    assert_eq!(root("", "x", "/h").unwrap(), from_home);
+    for nothing in [root("", "", ""), StateRoot::default().resolve()] {
+        assert!(matches!(nothing, Err(StateError::NoRoot)));
+    }
+    for relative in [root("s", "/x", "/h"), root("", "", "h")] {
+        assert!(matches!(relative, Err(StateError::RelativeRoot { .. })));
     }
 }
 

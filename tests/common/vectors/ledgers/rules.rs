@@ -42,31 +42,31 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "section 2, known proposal",
-        "names another proposal must know it, and it must be valid (UNKNOWN_PROPOSAL)",
+        "must know the proposal that it names, and that proposal must be valid (UNKNOWN_PROPOSAL)",
     ),
     rule(
         "section 2, protected ref",
-        "A `propose` is valid if the charter protects the ref (NOT_PROTECTED)",
+        "Its charter protects the ref (NOT_PROTECTED)",
     ),
     rule(
         "section 2, base",
-        "proposal of the same ref and root (WRONG_BASE) that is decided by votes known to it (BASE_NOT_DECIDED)",
+        "proposal of the same ref and root (WRONG_BASE). - A `base` other than the root is decided by votes known to the `propose` (BASE_NOT_DECIDED)",
     ),
     rule(
         "section 2, successor",
-        "A `propose-charter` is valid if the charter may follow its base (NOT_A_SUCCESSOR)",
+        "A `propose-charter` is valid if its charter is decided and the proposed charter may follow its base (NOT_A_SUCCESSOR;",
     ),
     rule(
         "section 2, version",
-        "once it is decided, a verifier of this version stops with UPGRADE_NEEDED and gives no verdict",
+        "Once such a charter is decided, a verifier of this version stops with UPGRADE_NEEDED and gives no verdict",
     ),
     rule(
         "section 2, approval by a voter",
-        "if the member votes under it (NOT_A_VOTER)",
+        "The member votes under that charter (NOT_A_VOTER)",
     ),
     rule(
         "section 2, own approval",
-        "where `own_approval_counts` is false, is not the proposer (OWN_APPROVAL)",
+        "Where `own_approval_counts` is false, the member is not the proposer (OWN_APPROVAL)",
     ),
     rule(
         "section 2, charter of an approval",
@@ -74,7 +74,7 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "section 2, reviews",
-        "Reviews exclude nothing: a member may approve two rivals. `reject`, `abstain` and `withdraw` are views",
+        "Reviews exclude nothing: a member may approve two rivals. `reject`, `abstain` and `withdraw` are **opinions**",
     ),
     rule(
         "section 2, withdrawal",
@@ -86,7 +86,7 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "section 3, slot of a ref",
-        "for a ref, its root under C is the root of P's chain (NOT_PROTECTED)",
+        "for a ref, its root under C is the root of P (NOT_PROTECTED)",
     ),
     rule(
         "section 3, slot of a charter",
@@ -95,27 +95,27 @@ pub const RULES: &[Rule] = &[
     rule("section 3, voter", "The member votes under C (NOT_A_VOTER)"),
     rule(
         "1, round 0",
-        "In round 0: the member's own approval of P (one that counts), or q approvals of P, are known.",
+        "in round 0: the member's own approval of P is known, and it counts;",
     ),
     rule(
         "1, later round",
-        "In a later round: q approvals of P, or valid prevotes",
+        "in any round: q approvals of P are known;",
     ),
     rule(
         "1, earlier quorum",
-        "or valid prevotes for P by q members under C, all of one round below r, are known.",
+        "in a later round: a prevote quorum for P in one round below r is known;",
     ),
     rule(
         "1, lock or handed down",
-        "In any round it is enough that P is the member's lock or was handed down (rule 6). (NOT_APPROVED)",
+        "A prevote must have at least one of these supports (NOT_APPROVED)",
     ),
     rule(
         "2, prevote quorum",
-        "Valid prevotes for P by q members, all of round r, are known (NO_PREVOTE_QUORUM)",
+        "A prevote quorum for P in round r itself is known (NO_PREVOTE_QUORUM)",
     ),
     rule(
         "2, signature",
-        "the signature of section 6 verifies (BAD_AGREEMENT_SIGNATURE)",
+        "The signature of section 6 verifies (BAD_AGREEMENT_SIGNATURE)",
     ),
     rule(
         "3, quorum",
@@ -131,19 +131,19 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "4, no round back",
-        "none is of a round above r (ROUND_WENT_BACK)",
+        "None of them is of a round above r (ROUND_WENT_BACK)",
     ),
     rule(
         "4, one proposal",
-        "none of round r and the same phase is for another proposal (SECOND_VOTE); the same vote twice is no fault",
+        "None of round r and the same phase is for another proposal (SECOND_VOTE). The same vote twice is no fault",
     ),
     rule(
         "4, lock",
-        "needs valid prevotes for P by q members, all of one round above the lock's and below r (LOCKED)",
+        "must know a prevote quorum for P in one round above the lock's and below r (LOCKED)",
     ),
     rule(
         "4, several locks",
-        "who precommitted several there, on separate branches, is bound by each",
+        "on separate branches; then each of them is its lock",
     ),
     rule(
         "4, separate branches",
@@ -151,7 +151,7 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "5a, entering",
-        "The round has been entered (rule 5a: ROUND_NOT_ENTERED)",
+        "must know valid votes of round r - 1 by q members (ROUND_NOT_ENTERED)",
     ),
     rule(
         "6, freeze",
@@ -159,24 +159,24 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "6, decision stands",
-        "that stands: a vote for anything else does not count (SLOT_DECIDED), and one for it needs no new approval",
+        "A vote for another proposal does not count (SLOT_DECIDED). A prevote for the decided proposal needs no new approval",
     ),
     rule("6, handed down", "Its proposal is **handed down**"),
     rule(
         "6, release",
-        "a prevote for another one needs valid prevotes for that one by q members, under C, all of one round below r (HANDED_DOWN)",
+        "A prevote for P needs valid prevotes for P by q members, under C, all of one round below r (HANDED_DOWN)",
     ),
-    rule("6, latest charter", "the one of the latest charter"),
+    rule("6, latest charter", "Take the quorum of the latest charter"),
     rule("6, highest round", "and, within it, of the highest round"),
     rule(
         "6, latest decision",
-        "Going back through the lineage, the first charter with any decision of S is taken",
+        "The first charter with any decision of S is taken",
     ),
     rule(
         "6, lowest round",
         "of its decisions the one of the lowest round",
     ),
-    rule("6, lowest id", "of several in one round the lowest id"),
+    rule("6, lowest id", "Of several in one round the lowest id"),
     rule("6, rounds", "Rounds start at 0 under each charter."),
     rule(
         "7, equivocation",
@@ -188,11 +188,11 @@ pub const RULES: &[Rule] = &[
     ),
     rule(
         "7, freeze violation",
-        "(iii) *freeze violation*: a precommit in (charter, C) and a vote under C in another slot that is not known to it",
+        "(iii) *freeze violation*: a precommit in (charter, C) and a vote under C in another slot. The vote is not known to the precommit",
     ),
     rule(
         "7, any vote",
-        "Votes of members that do not vote are votes here too. Those whose charter is not decided by votes known to them are not",
+        "Votes of members that are not voting members are votes here too. A vote whose charter is not decided by votes known to it is not a vote here",
     ),
     of_verifiers(
         "7, no verdict",
@@ -208,11 +208,11 @@ pub const RULES: &[Rule] = &[
     ),
     of_verifiers(
         "section 4, earliest",
-        "Of several (charter, round) that decide it, the earliest charter and its lowest round are named:",
+        "Then the earliest charter and its lowest round are named.",
     ),
     rule(
         "section 4, broken slot",
-        "A slot with two decisions is a failure wherever it stands, also when its ref is no longer protected.",
+        "A slot with two decisions is a failure wherever it is. It is also a failure when its ref is no longer protected.",
     ),
     rule(
         "section 6, entry",
@@ -220,7 +220,7 @@ pub const RULES: &[Rule] = &[
     ),
     of_verifiers(
         "section 7, monotonicity",
-        "*Monotonicity.* Verdicts on statements never change",
+        "**Monotonicity.** Verdicts on statements never change",
     ),
 ];
 

@@ -4,8 +4,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use super::tally::Tally;
 use crate::charter::{Charter, MemberName};
-use crate::consensus::Tally;
 use crate::id::EntryId;
 use crate::ledger::{Dag, EntryIndex};
 
@@ -113,17 +113,25 @@ fn latest(dag: &Dag, mut entries: Vec<EntryIndex>) -> Vec<EntryIndex> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::line;
+    use crate::id::Oid;
+    use crate::ledger::parse;
+    use crate::ledger::testing::signed_line;
 
     #[test]
-    fn of_a_lane_only_the_last_entries_are_kept() {
-        let (_sandbox, repo, ledger) = line(50, None);
-        let loaded = crate::store::load(&repo, ledger, crate::store::Trust::Nothing).unwrap();
-        let dag = loaded.tally.dag();
-        let all: Vec<_> = dag.entries().map(|(index, _)| index).collect();
-        assert_eq!(
-            latest(dag, all.clone()),
-            all.last().copied().into_iter().collect::<Vec<_>>()
-        );
+    fn of_a_lane_only_the_last_entry_is_kept() {
+        let mut commits = Vec::new();
+        signed_line(50, None, |raw| {
+            let oid = Oid::new([commits.len() as u8; 20]);
+            commits.push((parse(raw).unwrap(), oid));
+            oid
+        });
+        let mut commits = commits.into_iter();
+        let (genesis, oid) = commits.next().unwrap();
+        let mut tally = Tally::found(genesis, oid).unwrap();
+        let all: Vec<_> = commits
+            .map(|(entry, oid)| tally.insert(entry, oid).unwrap())
+            .collect();
+        let last = *all.last().unwrap();
+        assert_eq!(latest(tally.dag(), all), [last]);
     }
 }

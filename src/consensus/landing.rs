@@ -1,45 +1,64 @@
-//! Which moves of a ref its chain of decisions backs. Arithmetic on values alone (spec, "The gate", section 3).
+//! How a protected ref follows the chain of its decisions (spec, "The gate", section 3): which moves
+//! the chain backs, and how many of its decisions have landed. Compares values only; knows neither refs
+//! nor objects.
 
 use std::ops::Range;
 
-use crate::id::Oid;
+use super::tally::{Content, Tally};
+use crate::id::{EntryId, Oid};
 
-/// What a decision moves its ref from and to; an absent ref is a value like any other.
+/// The values that one decision moves its ref from and to. `None` stands for an absent ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
-    /// The value before.
+pub struct RefMove {
+    /// The value before the decision.
     pub from: Option<Oid>,
-    /// The value after.
+    /// The value after the decision.
     pub to: Option<Oid>,
 }
 
-/// How many decisions of the chain lie behind a ref with this value: up to the last one that leads to it.
-pub fn landed(chain: &[Step], current: Option<Oid>) -> usize {
+/// Returns the move of each decided proposal, in the given order. Proposals of a charter have none.
+pub fn ref_moves(tally: &Tally, decided: &[EntryId]) -> Vec<RefMove> {
+    let ref_move = |id: &EntryId| match tally.content(tally.proposal(*id)?) {
+        Content::Ref(change) => Some(RefMove {
+            from: change.from,
+            to: change.to,
+        }),
+        Content::Charter(_) => None,
+    };
+    decided.iter().filter_map(ref_move).collect()
+}
+
+/// Returns how many decisions of the chain have landed when the ref has this value: all up to the last
+/// one that leads to the value.
+pub fn landed_count(chain: &[RefMove], current: Option<Oid>) -> usize {
     chain
         .iter()
-        .rposition(|step| step.to == current)
+        .rposition(|decision| decision.to == current)
         .map_or(0, |last| last + 1)
 }
 
-/// The decisions that lead from `current` to `new` without a gap, all of them after those that landed: the
-/// latest such run, and of those that end there the shortest.
-pub fn path(chain: &[Step], current: Option<Oid>, new: Option<Oid>) -> Option<Range<usize>> {
-    let first = landed(chain, current);
+/// Returns the run of decisions that leads from `current` to `new` without a gap, or `None` if there is
+/// none. The run starts after the decisions that have landed. Of several runs it is the one that ends
+/// latest, and of those the shortest.
+pub fn path(chain: &[RefMove], current: Option<Oid>, new: Option<Oid>) -> Option<Range<usize>> {
+    let first = landed_count(chain, current);
     runs(chain, current, first).find(|run| {
         chain
             .get(run.end.saturating_sub(1))
-            .is_some_and(|step| step.to == new)
+            .is_some_and(|decision| decision.to == new)
     })
 }
 
-/// The decisions that lead as far along the chain as a ref with this value can go.
-pub fn furthest(chain: &[Step], current: Option<Oid>) -> Option<Range<usize>> {
-    runs(chain, current, landed(chain, current)).next()
+/// Returns the run of decisions that moves a ref with this value as far as possible, or `None` if no
+/// decision moves it.
+pub fn furthest(chain: &[RefMove], current: Option<Oid>) -> Option<Range<usize>> {
+    runs(chain, current, landed_count(chain, current)).next()
 }
 
-/// The gapless runs after the first `first` decisions that start at `current`, the latest end first.
+/// Returns the gapless runs that start at `current`, after the first `first` decisions of the chain.
+/// The run with the latest end comes first.
 fn runs(
-    chain: &[Step],
+    chain: &[RefMove],
     current: Option<Oid>,
     first: usize,
 ) -> impl Iterator<Item = Range<usize>> + '_ {
@@ -49,18 +68,19 @@ fn runs(
     })
 }
 
-/// Where the shortest gapless run starts that begins at `current` and ends with the last decision of `within`.
-fn start(chain: &[Step], current: Option<Oid>, within: Range<usize>) -> Option<usize> {
-    let mut next: Option<&Step> = None;
+/// Returns the start of the shortest gapless run that begins at `current` and ends with the last
+/// decision of `within`.
+fn start(chain: &[RefMove], current: Option<Oid>, within: Range<usize>) -> Option<usize> {
+    let mut next: Option<&RefMove> = None;
     for place in within.rev() {
-        let step = chain.get(place)?;
-        if next.is_some_and(|next| next.from != step.to) {
+        let decision = chain.get(place)?;
+        if next.is_some_and(|next| next.from != decision.to) {
             return None;
         }
-        if step.from == current {
+        if decision.from == current {
             return Some(place);
         }
-        next = Some(step);
+        next = Some(decision);
     }
     None
 }
@@ -75,7 +95,7 @@ mod tests {
     }
 
     /// The rule as the spec words it, with i and j from 1.
-    fn allowed(chain: &[Step], current: Option<Oid>, new: Option<Oid>) -> bool {
+    fn allowed(chain: &[RefMove], current: Option<Oid>, new: Option<Oid>) -> bool {
         let (k, d) = (chain.len(), |i: usize| chain[i - 1]);
         let m = (1..=k).filter(|i| d(*i).to == current).max().unwrap_or(0);
         (m + 1..=k).any(|i| {
@@ -85,7 +105,7 @@ mod tests {
         })
     }
 
-    fn check(chain: &[Step]) {
+    fn check(chain: &[RefMove]) {
         for current in (0..4).map(value) {
             let reachable: Vec<_> = (0..4)
                 .map(value)
@@ -100,7 +120,7 @@ mod tests {
                 );
                 if let Some(run) = found {
                     let steps = &chain[run.clone()];
-                    assert!(run.start >= landed(chain, current) && steps[0].from == current);
+                    assert!(run.start >= landed_count(chain, current) && steps[0].from == current);
                     assert!(
                         steps[steps.len() - 1].to == new
                             && steps.windows(2).all(|w| w[0].to == w[1].from)
@@ -125,15 +145,16 @@ mod tests {
             .flat_map(|from| (0..4).map(move |to| (from, to)))
             .filter(|(from, to)| from != to);
         let steps: Vec<_> = all
-            .map(|(from, to)| Step {
+            .map(|(from, to)| RefMove {
                 from: value(from),
                 to: value(to),
             })
             .collect();
-        let mut chains: Vec<Vec<Step>> = vec![vec![]];
+        let mut chains: Vec<Vec<RefMove>> = vec![vec![]];
         for _ in 0..4 {
             chains.iter().for_each(|chain| check(chain));
-            let longer = |chain: &Vec<Step>, step: &Step| [chain.as_slice(), &[*step]].concat();
+            let longer =
+                |chain: &Vec<RefMove>, step: &RefMove| [chain.as_slice(), &[*step]].concat();
             chains = chains
                 .iter()
                 .flat_map(|chain| steps.iter().map(move |step| longer(chain, step)))
@@ -145,7 +166,7 @@ mod tests {
 
     #[test]
     fn forward_only_no_replay_no_wedge_no_gap() {
-        let step = |from: u8, to: u8| Step {
+        let step = |from: u8, to: u8| RefMove {
             from: value(from),
             to: value(to),
         };

@@ -8,7 +8,7 @@ use crate::repo::{Objects, RepoError};
 
 /// The fields of a proposal that the objects determine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bound {
+pub struct Binding {
     /// The change digest.
     pub change: Digest,
     /// The state digest.
@@ -29,13 +29,13 @@ pub enum BindingError {
 }
 
 /// Computes what a proposal to move `name` from `from` to `to`, on top of `base`, binds.
-pub fn bind(
+pub fn compute_binding(
     tally: &Tally,
     objects: &Objects,
     base: EntryId,
     name: &RefName,
     (from, to): (Option<Oid>, Option<Oid>),
-) -> Result<Bound, RepoError> {
+) -> Result<Binding, RepoError> {
     let change = objects.change_digest(from, to)?;
     let base = tally.proposal(base).map(|p| tally.content(p));
     let previous = match base {
@@ -47,7 +47,7 @@ pub fn bind(
         (Some(from), Some(to)) => !objects.is_ancestor(from, to)?,
         _ => false,
     };
-    Ok(Bound {
+    Ok(Binding {
         change,
         state,
         rewrite,
@@ -67,7 +67,7 @@ pub fn check_binding(
         to,
         ..
     } = proposal;
-    let bound = bind(tally, objects, *base, name, (*from, *to))?;
+    let bound = compute_binding(tally, objects, *base, name, (*from, *to))?;
     if bound.change != proposal.change {
         return Err(BindingError::Differs("change digest"));
     }

@@ -3,7 +3,7 @@
 //! belongs to. So to look a chain up takes a step for each hexadecimal digit of the number of chains, to join tables
 //! takes no longer than they differ, and to join the same again takes no room. Knows nothing of entries.
 //!
-//! Tables that come from many different ones can differ from them all: then each costs up to a node for every sixteen chains.
+//! AncestryStore that come from many different ones can differ from them all: then each costs up to a node for every sixteen chains.
 //! What joins have cost is counted, so that whoever takes them in can set a bound.
 
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use serde::{Deserialize, Serialize};
 
 use super::marks::Mark;
-use crate::frozen::{Freezer, List, Thawer};
+use crate::lazy_table::{LazyList, TableReader, TableWriter};
 
 /// Branches of a node; four bits of a chain's number choose among them.
 const BRANCHES: usize = 16;
@@ -23,19 +23,19 @@ type Node = [u32; BRANCHES];
 
 /// A table: its topmost node, and how many levels lie below that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct Ancestry {
     /// Its place and one more; zero for the table of nothing.
     node: u32,
     level: u8,
 }
 
 /// So many entries of this chain, from its first.
-pub(super) type Upto = (u32, u32);
+pub(super) type ChainCount = (u32, u32);
 
 /// All tables.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tables {
-    nodes: List<Node>,
+pub(super) struct AncestryStore {
+    nodes: LazyList<Node>,
     /// Where nodes stand, by a keyed hash of what they hold. Not those that were read from bytes: to look for them
     /// would decode them all.
     places: HashMap<u64, u32>,
@@ -64,11 +64,11 @@ fn level_for(chain: u32) -> u8 {
 struct Own {
     chain: u32,
     count: u32,
-    table: Known,
+    table: Ancestry,
 }
 
 /// Each table once, with how many there are.
-fn counted(tables: impl Iterator<Item = (Known, usize)>) -> Vec<(Known, usize)> {
+fn counted(tables: impl Iterator<Item = (Ancestry, usize)>) -> Vec<(Ancestry, usize)> {
     let mut tables: Vec<_> = tables.collect();
     tables.sort_unstable();
     tables.dedup_by(|next, kept| {
@@ -79,7 +79,7 @@ fn counted(tables: impl Iterator<Item = (Known, usize)>) -> Vec<(Known, usize)> 
     tables
 }
 
-impl Known {
+impl Ancestry {
     fn at(node: u32, level: u8) -> Self {
         Self { node, level }
     }
@@ -89,15 +89,15 @@ impl Known {
     }
 }
 
-impl Tables {
+impl AncestryStore {
     fn node(&self, place: u32) -> Option<&Node> {
-        steps::take(1);
+        lookups::count(1);
         self.nodes.get(place.checked_sub(1)? as usize)
     }
 
     /// How many entries of the chain are known.
-    pub(super) fn count(&self, known: Known, chain: u32) -> u32 {
-        steps::take(1);
+    pub(super) fn count(&self, known: Ancestry, chain: u32) -> u32 {
+        lookups::count(1);
         if known.is_nothing() || level_for(chain) > known.level {
             return 0;
         }
@@ -118,7 +118,7 @@ impl Tables {
     /// something.
     pub(super) fn meets<T>(
         &self,
-        known: Known,
+        known: Ancestry,
         marks: &[Mark<T>],
         wanted: &impl Fn(&T) -> bool,
     ) -> bool {
@@ -147,7 +147,7 @@ impl Tables {
             return false;
         };
         let Some(lower) = level.checked_sub(1) else {
-            steps::take(marks.len() as u64);
+            lookups::count(marks.len() as u64);
             let count = |mark: &Mark<T>| node.get(branch(mark.chain, 0)).copied().unwrap_or(0);
             return marks
                 .iter()
@@ -169,7 +169,7 @@ impl Tables {
 
     /// What is known to all of these, by chain. Each comes with how much it knows of a chain of its own, whatever its table
     /// says of that; no two have the same one. Takes no longer than there are nodes in the tables, each counted once.
-    pub(super) fn least(&self, all: &[(Known, Upto)]) -> BTreeMap<u32, u32> {
+    pub(super) fn least(&self, all: &[(Ancestry, ChainCount)]) -> BTreeMap<u32, u32> {
         let mut own: Vec<_> = all
             .iter()
             .map(|(table, (chain, count))| Own {
@@ -202,11 +202,11 @@ impl Tables {
         &self,
         level: u8,
         first: u32,
-        all: &[(Known, usize)],
+        all: &[(Ancestry, usize)],
         own: &[Own],
         least: &mut BTreeMap<u32, u32>,
     ) {
-        steps::take(all.len() as u64);
+        lookups::count(all.len() as u64);
         // Where one knows nothing, its own chain is the only one that all can know.
         let alone = match all.iter().find(|(table, _)| table.is_nothing()) {
             None => None,
@@ -245,7 +245,7 @@ impl Tables {
     }
 
     /// The least count of a branch at the lowest level, where the chain may be the own one of one of these.
-    fn least_of(&self, all: &[(Known, usize)], number: usize, own: Option<Own>) -> u32 {
+    fn least_of(&self, all: &[(Ancestry, usize)], number: usize, own: Option<Own>) -> u32 {
         let others = all
             .iter()
             .filter(|(table, count)| own.is_none_or(|own| own.table != *table || *count > 1));
@@ -259,9 +259,13 @@ impl Tables {
     }
 
     /// What stands in one branch of a table. One that is lower stands in the first branch as a whole.
-    fn step(&self, table: Known, level: u8, number: usize) -> Known {
+    fn step(&self, table: Ancestry, level: u8, number: usize) -> Ancestry {
         if table.level < level {
-            return if number == 0 { table } else { Known::default() };
+            return if number == 0 {
+                table
+            } else {
+                Ancestry::default()
+            };
         }
         let next = self
             .node(table.node)
@@ -269,26 +273,26 @@ impl Tables {
             .copied()
             .unwrap_or(0);
         if next == 0 {
-            Known::default()
+            Ancestry::default()
         } else {
-            Known::at(next, level.saturating_sub(1))
+            Ancestry::at(next, level.saturating_sub(1))
         }
     }
 
     /// What is known to any of these or named here; in order of chains, each once.
-    pub(super) fn join(&mut self, mut all: Vec<Known>, named: &[Upto]) -> Known {
+    pub(super) fn join(&mut self, mut all: Vec<Ancestry>, named: &[ChainCount]) -> Ancestry {
         all.retain(|known| !known.is_nothing());
         all.sort_unstable();
         all.dedup();
         let needed = named.last().map(|(chain, _)| level_for(*chain));
         let Some(level) = all.iter().map(|known| known.level).chain(needed).max() else {
-            return Known::default();
+            return Ancestry::default();
         };
-        Known::at(self.join_at(level, &all, named), level)
+        Ancestry::at(self.join_at(level, &all, named), level)
     }
 
     /// The place of the node at a level that holds all of these; none of which is higher, or nothing.
-    fn join_at(&mut self, level: u8, all: &[Known], named: &[Upto]) -> u32 {
+    fn join_at(&mut self, level: u8, all: &[Ancestry], named: &[ChainCount]) -> u32 {
         match (all, named) {
             ([], []) => return 0,
             ([only], []) if only.level == level => return only.node,
@@ -316,7 +320,7 @@ impl Tables {
     }
 
     /// The greatest count of each branch, at the lowest level.
-    fn greatest(&self, all: &[Known], named: &[Upto]) -> Node {
+    fn greatest(&self, all: &[Ancestry], named: &[ChainCount]) -> Node {
         let mut greatest = Node::default();
         let of_nodes = all
             .iter()
@@ -335,7 +339,7 @@ impl Tables {
     }
 
     /// What stands in one branch of these, each once.
-    fn below(&self, level: u8, all: &[Known], number: usize) -> Vec<Known> {
+    fn below(&self, level: u8, all: &[Ancestry], number: usize) -> Vec<Ancestry> {
         let below = all.iter().map(|known| self.step(*known, level, number));
         let mut below: Vec<_> = below.filter(|known| !known.is_nothing()).collect();
         below.sort_unstable();
@@ -371,13 +375,13 @@ impl Tables {
         self.looked_at
     }
 
-    pub(super) fn freeze(&self, freezer: &mut Freezer) {
-        freezer.list(&self.nodes);
+    pub(super) fn write_to(&self, writer: &mut TableWriter) {
+        writer.list(&self.nodes);
     }
 
-    pub(super) fn thaw(thawer: &mut Thawer) -> Option<Self> {
+    pub(super) fn read_from(reader: &mut TableReader) -> Option<Self> {
         Some(Self {
-            nodes: thawer.list()?,
+            nodes: reader.list()?,
             ..Self::default()
         })
     }
@@ -385,27 +389,27 @@ impl Tables {
 
 /// Steps in tables, counted in debug builds, on each thread: for tests that say how work may grow.
 #[cfg(debug_assertions)]
-pub mod steps {
+pub mod lookups {
     use std::cell::Cell;
 
     thread_local! {
-        static TAKEN: Cell<u64> = const { Cell::new(0) };
+        static MADE_SO_FAR: Cell<u64> = const { Cell::new(0) };
     }
 
     /// How many this thread has taken.
-    pub fn taken() -> u64 {
-        TAKEN.get()
+    pub fn made() -> u64 {
+        MADE_SO_FAR.get()
     }
 
-    pub(super) fn take(steps: u64) {
-        TAKEN.set(TAKEN.get().wrapping_add(steps));
+    pub(super) fn count(lookups: u64) {
+        MADE_SO_FAR.set(MADE_SO_FAR.get().wrapping_add(lookups));
     }
 }
 
 /// This build counts nothing.
 #[cfg(not(debug_assertions))]
-mod steps {
-    pub(super) fn take(_: u64) {}
+mod lookups {
+    pub(super) fn count(_: u64) {}
 }
 
 #[cfg(test)]
@@ -417,9 +421,9 @@ mod tests {
     use super::*;
 
     /// From which earlier tables one comes, and what is named besides.
-    type Deed = (Vec<prop::sample::Index>, Vec<Upto>);
+    type JoinCase = (Vec<prop::sample::Index>, Vec<ChainCount>);
 
-    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    fn joins() -> impl Strategy<Value = Vec<JoinCase>> {
         let chain = prop_oneof![4 => 0..40_u32, 2 => 200..300_u32, 1 => 4_000..70_000_u32, 1 => any::<u32>()];
         let named = prop::collection::vec((chain, 1..9_u32), 0..5);
         prop::collection::vec(
@@ -432,7 +436,7 @@ mod tests {
     }
 
     /// Named chains in order, each once.
-    fn in_order(named: &[Upto]) -> BTreeMap<u32, u32> {
+    fn in_order(named: &[ChainCount]) -> BTreeMap<u32, u32> {
         let mut greatest = BTreeMap::new();
         for (chain, count) in named {
             greatest
@@ -445,9 +449,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_table_holds_the_greatest_counts_of_those_that_it_comes_from(deeds in deeds()) {
-            let (mut tables, mut made) = (Tables::default(), vec![(Known::default(), BTreeMap::new())]);
-            for (from, named) in deeds {
+        fn a_table_holds_the_greatest_counts_of_those_that_it_comes_from(joins in joins()) {
+            let (mut tables, mut made) = (AncestryStore::default(), vec![(Ancestry::default(), BTreeMap::new())]);
+            for (from, named) in joins {
                 let named = in_order(&named);
                 let from: Vec<_> = from.iter().map(|index| index.get(&made).clone()).collect();
                 let mut expected = named.clone();
@@ -474,11 +478,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_all_know_is_the_least_that_one_knows(
-            deeds in deeds(),
+            joins in joins(),
             picked in prop::collection::vec((any::<prop::sample::Index>(), 0..40_u32, 1..9_u32), 1..9),
         ) {
-            let (mut tables, mut made) = (Tables::default(), vec![Known::default()]);
-            for (from, named) in deeds {
+            let (mut tables, mut made) = (AncestryStore::default(), vec![Ancestry::default()]);
+            for (from, named) in joins {
                 let named: Vec<_> = in_order(&named).into_iter().collect();
                 let from = from.iter().map(|index| *index.get(&made)).collect();
                 made.push(tables.join(from, &named));
@@ -489,7 +493,7 @@ mod tests {
                 .map(|(chain, (table, more))| (*table, (*chain, tables.count(*table, *chain) + more)))
                 .collect();
             let least = tables.least(&all);
-            let knows = |(table, (own, count)): &(Known, Upto), chain| {
+            let knows = |(table, (own, count)): &(Ancestry, ChainCount), chain| {
                 if chain == *own { *count } else { tables.count(*table, chain) }
             };
             prop_assert!(least.values().all(|count| *count > 0));
@@ -503,7 +507,7 @@ mod tests {
     /// A lane that is cut into forks, each on the one before: what is kept grows with the forks, and not with their square.
     #[test]
     fn forks_upon_forks_share_what_they_know() {
-        let (mut tables, mut known) = (Tables::default(), Known::default());
+        let (mut tables, mut known) = (AncestryStore::default(), Ancestry::default());
         const FORKS: u32 = 5_000;
         for chain in 0..FORKS {
             known = tables.join(vec![known], &[(chain, 1)]);
@@ -518,13 +522,13 @@ mod tests {
             tables.nodes.len()
         );
         let (before, mut some) = (tables.nodes.len(), vec![known; 200]);
-        some.push(Known::default());
+        some.push(Ancestry::default());
         assert_eq!(tables.join(some, &[(17, 1)]), known);
         assert_eq!(tables.nodes.len(), before);
     }
 
-    /// Tables that each know every so-manieth chain, as those who cite forks by turns do.
-    fn by_turns(tables: &mut Tables, chains: u32, turns: u32) -> Vec<Known> {
+    /// AncestryStore that each know every so-manieth chain, as those who cite forks by turns do.
+    fn by_turns(tables: &mut AncestryStore, chains: u32, turns: u32) -> Vec<Ancestry> {
         let every = |turn: u32| {
             (turn..chains)
                 .step_by(turns as usize)
@@ -540,7 +544,7 @@ mod tests {
     #[test]
     fn the_same_joined_again_takes_no_room() {
         const CHAINS: u32 = 4_096;
-        let mut tables = Tables::default();
+        let mut tables = AncestryStore::default();
         let parts = by_turns(&mut tables, CHAINS, 64);
         let all = tables.join(parts.clone(), &[]);
         let (nodes, cost) = (tables.nodes.len(), tables.cost());
@@ -570,7 +574,7 @@ mod tests {
     #[test]
     fn what_differs_from_all_others_is_paid_for() {
         const CHAINS: u32 = 4_096;
-        let mut tables = Tables::default();
+        let mut tables = AncestryStore::default();
         let mut dice = 1_u64;
         let mut some = || {
             let mut roll = || {

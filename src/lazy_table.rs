@@ -12,27 +12,27 @@ use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// An item in its place, once it has been decoded.
-type Slot<T> = OnceLock<Option<Box<T>>>;
+type Cell<T> = OnceLock<Option<Box<T>>>;
 
 /// Slots that are made together, when one of them is needed.
-type Shelf<T> = OnceLock<Box<[Slot<T>]>>;
+type Page<T> = OnceLock<Box<[Cell<T>]>>;
 
 /// So many items have their slots on one shelf.
-const SHELF: usize = 64;
+const PAGE: usize = 64;
 
 /// Items in bytes.
 #[derive(Debug)]
-struct Frozen<T> {
+struct EncodedItems<T> {
     /// One after the other.
     items: Bytes,
     /// Where each ends, in four bytes.
     ends: Bytes,
-    decoded: OnceLock<Box<[Shelf<T>]>>,
+    decoded: OnceLock<Box<[Page<T>]>>,
 }
 
 /// The bytes of a list: its items, their ends, and how many there are.
 #[derive(Default)]
-struct Writer {
+struct ItemWriter {
     items: Vec<u8>,
     ends: Vec<u8>,
 }
@@ -40,7 +40,7 @@ struct Writer {
 /// How many bytes a length takes.
 const LENGTH: usize = size_of::<u32>();
 
-impl Writer {
+impl ItemWriter {
     fn add(&mut self, item: &[u8]) {
         self.items.extend_from_slice(item);
         // Ends beyond four bytes do not ascend, and so are not read.
@@ -65,7 +65,7 @@ fn number(bytes: &[u8]) -> Option<usize> {
     Some(u32::from_le_bytes(bytes.try_into().ok()?) as usize)
 }
 
-impl<T> Default for Frozen<T> {
+impl<T> Default for EncodedItems<T> {
     fn default() -> Self {
         Self {
             items: Bytes::new(),
@@ -75,7 +75,7 @@ impl<T> Default for Frozen<T> {
     }
 }
 
-impl<T> Frozen<T> {
+impl<T> EncodedItems<T> {
     /// The list that these bytes are; none if they are none.
     fn read(mut items: Bytes) -> Option<Self> {
         let count = number(&items.split_off(items.len().checked_sub(LENGTH)?))?;
@@ -105,48 +105,48 @@ impl<T> Frozen<T> {
         self.items.get(start..self.end(place)?)
     }
 
-    fn slot(&self, place: usize) -> Option<&Slot<T>> {
+    fn cell(&self, place: usize) -> Option<&Cell<T>> {
         fn empty<T>(count: usize) -> Box<[OnceLock<T>]> {
             (0..count).map(|_| OnceLock::new()).collect()
         }
-        let shelves = self
+        let pages = self
             .decoded
-            .get_or_init(|| empty(self.len().div_ceil(SHELF)));
-        shelves
-            .get(place / SHELF)?
-            .get_or_init(|| empty(SHELF))
-            .get(place % SHELF)
+            .get_or_init(|| empty(self.len().div_ceil(PAGE)));
+        pages
+            .get(place / PAGE)?
+            .get_or_init(|| empty(PAGE))
+            .get(place % PAGE)
     }
 }
 
-impl<T: DeserializeOwned> Frozen<T> {
+impl<T: DeserializeOwned> EncodedItems<T> {
     fn get(&self, place: usize) -> Option<&T> {
         let decode = || postcard::from_bytes(self.raw(place)?).ok().map(Box::new);
-        self.slot(place)?.get_or_init(decode).as_deref()
+        self.cell(place)?.get_or_init(decode).as_deref()
     }
 }
 
 /// A list that grows at its end.
 #[derive(Debug, Clone)]
-pub struct List<T> {
-    frozen: Arc<Frozen<T>>,
+pub struct LazyList<T> {
+    encoded: Arc<EncodedItems<T>>,
     /// Shared with copies, too.
-    own: Vec<Arc<T>>,
+    changed: Vec<Arc<T>>,
 }
 
-impl<T> Default for List<T> {
+impl<T> Default for LazyList<T> {
     fn default() -> Self {
         Self {
-            frozen: Arc::default(),
-            own: Vec::new(),
+            encoded: Arc::default(),
+            changed: Vec::new(),
         }
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Clone> List<T> {
+impl<T: Serialize + DeserializeOwned + Clone> LazyList<T> {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.frozen.len() + self.own.len()
+        self.encoded.len() + self.changed.len()
     }
 
     /// Whether there is none.
@@ -160,32 +160,32 @@ impl<T: Serialize + DeserializeOwned + Clone> List<T> {
     }
 
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
-        match place.checked_sub(self.frozen.len()) {
-            None => self.frozen.get(place),
-            Some(own) => self.own.get(own).map(|item| &**item),
+        match place.checked_sub(self.encoded.len()) {
+            None => self.encoded.get(place),
+            Some(changed) => self.changed.get(changed).map(|item| &**item),
         }
     }
 
     pub(crate) fn push(&mut self, item: T) {
-        self.own.push(Arc::new(item));
+        self.changed.push(Arc::new(item));
     }
 
     /// The last one, if it has come since the list was read.
     pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
-        self.own.last_mut().map(Arc::make_mut)
+        self.changed.last_mut().map(Arc::make_mut)
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
-        (0..self.frozen.len())
-            .filter_map(|place| self.frozen.raw(place))
+        let mut writer = ItemWriter::default();
+        (0..self.encoded.len())
+            .filter_map(|place| self.encoded.raw(place))
             .for_each(|item| writer.add(item));
-        self.own.iter().for_each(|item| writer.add_new(&**item));
+        self.changed.iter().for_each(|item| writer.add_new(&**item));
         writer.finish()
     }
 }
 
-impl<'a, T: Serialize + DeserializeOwned + Clone> IntoIterator for &'a List<T> {
+impl<'a, T: Serialize + DeserializeOwned + Clone> IntoIterator for &'a LazyList<T> {
     type Item = &'a T;
     type IntoIter = Box<dyn Iterator<Item = &'a T> + 'a>;
 
@@ -194,7 +194,7 @@ impl<'a, T: Serialize + DeserializeOwned + Clone> IntoIterator for &'a List<T> {
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Clone + PartialEq> PartialEq for List<T> {
+impl<T: Serialize + DeserializeOwned + Clone + PartialEq> PartialEq for LazyList<T> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
@@ -202,24 +202,24 @@ impl<T: Serialize + DeserializeOwned + Clone + PartialEq> PartialEq for List<T> 
 
 /// A map in the order of its keys.
 #[derive(Debug, Clone)]
-pub(crate) struct Map<K, V> {
-    frozen: Arc<Frozen<(K, V)>>,
+pub(crate) struct LazyMap<K, V> {
+    encoded: Arc<EncodedItems<(K, V)>>,
     /// What is new, and what stands here instead of what the bytes say.
-    own: BTreeMap<K, V>,
+    changed: BTreeMap<K, V>,
     len: usize,
 }
 
-impl<K, V> Default for Map<K, V> {
+impl<K, V> Default for LazyMap<K, V> {
     fn default() -> Self {
         Self {
-            frozen: Arc::default(),
-            own: BTreeMap::new(),
+            encoded: Arc::default(),
+            changed: BTreeMap::new(),
             len: 0,
         }
     }
 }
 
-impl<K, V> Map<K, V>
+impl<K, V> LazyMap<K, V>
 where
     K: Serialize + DeserializeOwned + Ord,
     V: Serialize + DeserializeOwned + Clone,
@@ -229,7 +229,7 @@ where
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.own.get(key).or_else(|| self.get_frozen(key))
+        self.changed.get(key).or_else(|| self.get_encoded(key))
     }
 
     pub(crate) fn contains_key(&self, key: &K) -> bool {
@@ -238,7 +238,7 @@ where
 
     pub(crate) fn insert(&mut self, key: K, value: V) {
         self.len += usize::from(!self.contains_key(&key));
-        self.own.insert(key, value);
+        self.changed.insert(key, value);
     }
 
     /// The value of a key, which there is from now on.
@@ -247,18 +247,18 @@ where
         K: Clone,
         V: Default,
     {
-        if !self.own.contains_key(&key) {
-            let value = self.get_frozen(&key).cloned().unwrap_or_default();
+        if !self.changed.contains_key(&key) {
+            let value = self.get_encoded(&key).cloned().unwrap_or_default();
             self.insert(key.clone(), value);
         }
-        self.own.entry(key).or_default()
+        self.changed.entry(key).or_default()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        let frozen = (0..self.frozen.len())
-            .filter_map(|place| self.frozen.get(place))
+        let encoded = (0..self.encoded.len())
+            .filter_map(|place| self.encoded.get(place))
             .map(|(key, value)| (key, value));
-        merged(frozen, self.own.iter())
+        merged(encoded, self.changed.iter())
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
@@ -270,23 +270,23 @@ where
         let place = self
             .place(key)
             .map_or_else(|place| place, |place| place + 1);
-        let frozen = self.frozen.get(place).map(|(key, _)| key);
+        let encoded = self.encoded.get(place).map(|(key, _)| key);
         let beyond = (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded);
-        frozen
+        encoded
             .into_iter()
-            .chain(self.own.range(beyond).next().map(|(key, _)| key))
+            .chain(self.changed.range(beyond).next().map(|(key, _)| key))
             .min()
     }
 
-    fn get_frozen(&self, key: &K) -> Option<&V> {
-        self.frozen
+    fn get_encoded(&self, key: &K) -> Option<&V> {
+        self.encoded
             .get(self.place(key).ok()?)
             .map(|(_, value)| value)
     }
 
     /// The place of a key in the bytes, or the one that it would have.
     fn place(&self, key: &K) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.frozen.len());
+        let (mut low, mut high) = (0, self.encoded.len());
         while low < high {
             let middle = low.midpoint(high);
             match self
@@ -303,50 +303,50 @@ where
 
     /// The key alone, which comes first.
     fn key_at(&self, place: usize) -> Option<K> {
-        postcard::take_from_bytes(self.frozen.raw(place)?)
+        postcard::take_from_bytes(self.encoded.raw(place)?)
             .ok()
             .map(|(key, _)| key)
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let mut writer = Writer::default();
-        let mut own = self.own.iter().peekable();
-        for place in 0..self.frozen.len() {
-            let (Some(item), Some(key)) = (self.frozen.raw(place), self.key_at(place)) else {
+        let mut writer = ItemWriter::default();
+        let mut changed = self.changed.iter().peekable();
+        for place in 0..self.encoded.len() {
+            let (Some(item), Some(key)) = (self.encoded.raw(place), self.key_at(place)) else {
                 continue;
             };
-            while let Some(before) = own.next_if(|(own, _)| **own < key) {
+            while let Some(before) = changed.next_if(|(changed, _)| **changed < key) {
                 writer.add_new(&before);
             }
-            if own.peek().is_none_or(|(own, _)| **own != key) {
+            if changed.peek().is_none_or(|(changed, _)| **changed != key) {
                 writer.add(item);
             }
         }
-        own.for_each(|item| writer.add_new(&item));
+        changed.for_each(|item| writer.add_new(&item));
         writer.finish()
     }
 }
 
-/// Two sequences in order made one; of what is in both, what is own.
+/// Two sequences in order made one; of what is in both, what is changed.
 fn merged<'a, K: Ord + 'a, V: 'a>(
-    frozen: impl Iterator<Item = (&'a K, &'a V)>,
-    own: impl Iterator<Item = (&'a K, &'a V)>,
+    encoded: impl Iterator<Item = (&'a K, &'a V)>,
+    changed: impl Iterator<Item = (&'a K, &'a V)>,
 ) -> impl Iterator<Item = (&'a K, &'a V)> {
-    let (mut frozen, mut own) = (frozen.peekable(), own.peekable());
+    let (mut encoded, mut changed) = (encoded.peekable(), changed.peekable());
     std::iter::from_fn(move || {
-        let (Some((left, _)), Some((right, _))) = (frozen.peek(), own.peek()) else {
-            return frozen.next().or_else(|| own.next());
+        let (Some((left, _)), Some((right, _))) = (encoded.peek(), changed.peek()) else {
+            return encoded.next().or_else(|| changed.next());
         };
         match left.cmp(right) {
-            Ordering::Less => frozen.next(),
-            Ordering::Equal => frozen.next().and(own.next()),
-            Ordering::Greater => own.next(),
+            Ordering::Less => encoded.next(),
+            Ordering::Equal => encoded.next().and(changed.next()),
+            Ordering::Greater => changed.next(),
         }
     })
 }
 
 /// Writes tables and values one after the other, behind a digest of them all.
-pub(crate) struct Freezer(Vec<u8>);
+pub(crate) struct TableWriter(Vec<u8>);
 
 /// Finds what a disk or a crash does to bytes; whoever wants to change them can.
 type Checksum = u128;
@@ -355,7 +355,7 @@ fn checksum(parts: &[u8]) -> [u8; size_of::<Checksum>()] {
     xxh3_128(parts).to_le_bytes()
 }
 
-impl Freezer {
+impl TableWriter {
     pub(crate) fn new() -> Self {
         Self(vec![0; size_of::<Checksum>()])
     }
@@ -369,11 +369,11 @@ impl Freezer {
         self.part(&encode(value));
     }
 
-    pub(crate) fn list<T: Serialize + DeserializeOwned + Clone>(&mut self, list: &List<T>) {
+    pub(crate) fn list<T: Serialize + DeserializeOwned + Clone>(&mut self, list: &LazyList<T>) {
         self.part(&list.to_bytes());
     }
 
-    pub(crate) fn map<K, V>(&mut self, map: &Map<K, V>)
+    pub(crate) fn map<K, V>(&mut self, map: &LazyMap<K, V>)
     where
         K: Serialize + DeserializeOwned + Ord,
         V: Serialize + DeserializeOwned + Clone,
@@ -389,10 +389,10 @@ impl Freezer {
     }
 }
 
-/// Reads in the same order what a [`Freezer`] wrote; none where that is not there.
-pub(crate) struct Thawer(Bytes);
+/// Reads in the same order what a [`TableWriter`] wrote; none where that is not there.
+pub(crate) struct TableReader(Bytes);
 
-impl Thawer {
+impl TableReader {
     /// What stands behind its digest; none if that is another's.
     pub(crate) fn new(mut bytes: Bytes) -> Option<Self> {
         let (digest, parts) = bytes.split_first_chunk()?;
@@ -412,19 +412,19 @@ impl Thawer {
         postcard::from_bytes(&self.part()?).ok()
     }
 
-    pub(crate) fn list<T>(&mut self) -> Option<List<T>> {
-        Some(List {
-            frozen: Arc::new(Frozen::read(self.part()?)?),
-            own: Vec::new(),
+    pub(crate) fn list<T>(&mut self) -> Option<LazyList<T>> {
+        Some(LazyList {
+            encoded: Arc::new(EncodedItems::read(self.part()?)?),
+            changed: Vec::new(),
         })
     }
 
-    pub(crate) fn map<K, V>(&mut self) -> Option<Map<K, V>> {
-        let frozen = Frozen::read(self.part()?)?;
-        Some(Map {
-            len: frozen.len(),
-            frozen: Arc::new(frozen),
-            own: BTreeMap::new(),
+    pub(crate) fn map<K, V>(&mut self) -> Option<LazyMap<K, V>> {
+        let encoded = EncodedItems::read(self.part()?)?;
+        Some(LazyMap {
+            len: encoded.len(),
+            encoded: Arc::new(encoded),
+            changed: BTreeMap::new(),
         })
     }
 
@@ -439,59 +439,62 @@ mod tests {
 
     use super::*;
 
-    fn frozen_again<K, V>(map: &Map<K, V>) -> Map<K, V>
+    fn map_again<K, V>(map: &LazyMap<K, V>) -> LazyMap<K, V>
     where
         K: Serialize + DeserializeOwned + Ord,
         V: Serialize + DeserializeOwned + Clone,
     {
-        let mut freezer = Freezer::new();
-        freezer.map(map);
-        Thawer::new(freezer.finish().into()).unwrap().map().unwrap()
+        let mut writer = TableWriter::new();
+        writer.map(map);
+        TableReader::new(writer.finish().into())
+            .unwrap()
+            .map()
+            .unwrap()
     }
 
-    fn list_again(list: &List<String>) -> List<String> {
-        let mut freezer = Freezer::new();
-        freezer.list(list);
-        Thawer::new(freezer.finish().into())
+    fn list_again(list: &LazyList<String>) -> LazyList<String> {
+        let mut writer = TableWriter::new();
+        writer.list(list);
+        TableReader::new(writer.finish().into())
             .unwrap()
             .list()
             .unwrap()
     }
 
     #[derive(Debug, Clone)]
-    enum Deed {
+    enum Operation {
         Insert(u16, String),
         Append(u16, char),
-        Freeze,
+        Encode,
         Copy,
     }
 
-    fn deeds() -> impl Strategy<Value = Vec<Deed>> {
-        let deed = prop_oneof![
-            4 => (0..40u16, "[a-z]{0,3}").prop_map(|(key, value)| Deed::Insert(key, value)),
-            4 => (0..40u16, prop::char::range('a', 'z')).prop_map(|(key, letter)| Deed::Append(key, letter)),
-            1 => Just(Deed::Freeze),
-            1 => Just(Deed::Copy),
+    fn operations() -> impl Strategy<Value = Vec<Operation>> {
+        let operation = prop_oneof![
+            4 => (0..40u16, "[a-z]{0,3}").prop_map(|(key, value)| Operation::Insert(key, value)),
+            4 => (0..40u16, prop::char::range('a', 'z')).prop_map(|(key, letter)| Operation::Append(key, letter)),
+            1 => Just(Operation::Encode),
+            1 => Just(Operation::Copy),
         ];
-        prop::collection::vec(deed, 0..60)
+        prop::collection::vec(operation, 0..60)
     }
 
     proptest! {
         #[test]
-        fn a_map_is_as_if_it_had_never_been_bytes(deeds in deeds()) {
-            let (mut map, mut expected) = (Map::<u16, String>::default(), BTreeMap::<u16, String>::new());
-            for deed in deeds {
-                match deed {
-                    Deed::Insert(key, value) => {
+        fn a_map_is_as_if_it_had_never_been_bytes(operations in operations()) {
+            let (mut map, mut expected) = (LazyMap::<u16, String>::default(), BTreeMap::<u16, String>::new());
+            for operation in operations {
+                match operation {
+                    Operation::Insert(key, value) => {
                         map.insert(key, value.clone());
                         expected.insert(key, value);
                     }
-                    Deed::Append(key, letter) => {
+                    Operation::Append(key, letter) => {
                         map.or_default(key).push(letter);
                         expected.entry(key).or_default().push(letter);
                     }
-                    Deed::Freeze => map = frozen_again(&map),
-                    Deed::Copy => {
+                    Operation::Encode => map = map_again(&map),
+                    Operation::Copy => {
                         let copy = map.clone();
                         map.or_default(99).push('x');
                         map = copy;
@@ -506,12 +509,12 @@ mod tests {
                 prop_assert!(map.iter().eq(expected.iter()));
                 prop_assert!(map.values().eq(expected.values()));
             }
-            prop_assert_eq!(map.to_bytes(), frozen_again(&map).to_bytes());
+            prop_assert_eq!(map.to_bytes(), map_again(&map).to_bytes());
         }
 
         #[test]
         fn a_list_is_as_if_it_had_never_been_bytes(parts in prop::collection::vec(prop::collection::vec("[a-z]{0,3}", 0..5), 0..5)) {
-            let mut list = List::default();
+            let mut list = LazyList::default();
             for item in parts.iter().flat_map(|part| part.iter().map(Some).chain([None])) {
                 match item {
                     Some(item) => list.push(item.clone()),
@@ -528,14 +531,14 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>, key: u16) {
-            prop_assert!(Thawer::new(bytes.clone().into()).is_none());
+            prop_assert!(TableReader::new(bytes.clone().into()).is_none());
             let framed = [&(bytes.len() as u64).to_le_bytes(), bytes.as_slice()].concat();
             for bytes in [bytes, framed] {
-                let _ = Thawer(bytes.clone().into()).value::<Vec<String>>();
-                if let Some(map) = Thawer(bytes.clone().into()).map::<u16, String>() {
+                let _ = TableReader(bytes.clone().into()).value::<Vec<String>>();
+                if let Some(map) = TableReader(bytes.clone().into()).map::<u16, String>() {
                     let _ = (map.get(&key), map.key_after(&key), map.iter().count(), map.to_bytes());
                 }
-                if let Some(list) = Thawer(bytes.into()).list::<String>() {
+                if let Some(list) = TableReader(bytes.into()).list::<String>() {
                     let found = (0..list.len()).filter_map(|place| list.get(place)).count();
                     prop_assert!(found <= list.len() && list.to_bytes().len() >= LENGTH);
                 }
@@ -545,13 +548,13 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_for_is_decoded_and_only_once() {
-        let mut map = Map::<u16, String>::default();
+        let mut map = LazyMap::<u16, String>::default();
         (0..100).for_each(|key| map.insert(key, key.to_string()));
-        let map = frozen_again(&map);
+        let map = map_again(&map);
         let copy = map.clone();
         let first = map.get(&7).unwrap();
         assert!(std::ptr::eq(first, copy.get(&7).unwrap()));
-        let decoded = |place| map.frozen.slot(place).unwrap().get().is_some();
+        let decoded = |place| map.encoded.cell(place).unwrap().get().is_some();
         assert_eq!(
             (0..100).filter(|place| decoded(*place)).collect::<Vec<_>>(),
             [7]
@@ -560,7 +563,7 @@ mod tests {
 
     #[test]
     fn a_last_item_is_only_changed_where_it_is_new() {
-        let mut list = List::default();
+        let mut list = LazyList::default();
         list.push("a".to_owned());
         let mut copy = list.clone();
         copy.last_mut().unwrap().push('b');
@@ -573,8 +576,8 @@ mod tests {
 
     #[test]
     fn what_is_no_table_is_not_read() {
-        let two =
-            Frozen::<u8>::read(vec![5, 6, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0].into()).unwrap();
+        let two = EncodedItems::<u8>::read(vec![5, 6, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0].into())
+            .unwrap();
         assert_eq!(
             (two.len(), two.get(0), two.get(1), two.get(2)),
             (2, Some(&5), Some(&6), None)
@@ -591,11 +594,11 @@ mod tests {
         ];
         for bytes in bad {
             assert!(
-                Frozen::<u8>::read(bytes.to_vec().into()).is_none(),
+                EncodedItems::<u8>::read(bytes.to_vec().into()).is_none(),
                 "{bytes:?}"
             );
         }
         let longer = [[0xff; 8].as_slice(), b"x"].concat();
-        assert!(Thawer(longer.into()).list::<u8>().is_none());
+        assert!(TableReader(longer.into()).list::<u8>().is_none());
     }
 }
