@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Answer, Exit, Failure, Outcome};
+use crate::cli::{Answer, Exit, Failure, Reply};
 use crate::gate::Refusal;
 use crate::gate::clone::{
     PushTarget, StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates,
@@ -62,7 +62,7 @@ fn strange(line: StrangeLine) -> Failure {
 
 fn answer(judged: Result<(), Refusal>) -> Answer {
     let Err(refusal) = judged else {
-        return Outcome::new((), "");
+        return Reply::new((), "");
     };
     let hints = [refusal.help, refusal.next];
     let hints: Vec<_> = hints.into_iter().filter(|text| !text.is_empty()).collect();

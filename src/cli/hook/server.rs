@@ -3,7 +3,7 @@
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 
-use crate::cli::{Answer, Failure, Outcome, clean};
+use crate::cli::{Answer, Failure, Reply, clean};
 use crate::gate::commands::Push;
 use crate::gate::pkt_line::PacketError;
 use crate::gate::pre_receive::judge_early;
@@ -14,10 +14,10 @@ use crate::gate::push::{ServerRepository, receive};
 pub fn pre_receive() -> Answer {
     let push = Push::read(std::io::stdin().lock()).map_err(unavailable)?;
     match judge_early(&server(), &push) {
-        Ok(()) => Outcome::new((), ""),
+        Ok(()) => Reply::new((), ""),
         Err(messages) => {
             print(&messages);
-            Err(Failure::told())
+            Err(Failure::silent())
         }
     }
 }
@@ -29,7 +29,7 @@ pub fn proc_receive() -> Answer {
     let mut output = BufWriter::new(std::io::stdout().lock());
     let messages = converse(&mut input, &mut output, |push| receive(&server, push));
     print(&messages.map_err(unavailable)?);
-    Outcome::new((), "")
+    Reply::new((), "")
 }
 
 /// The repository that Git starts the hook in. Git names it relative to that folder.
