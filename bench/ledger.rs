@@ -155,6 +155,7 @@ fn append_once(author: &mut Author, repo: &git_quorum::repo::Repo, loaded: &mut 
             loaded,
             (charter, &parents),
             vec![Statement::Review(review)],
+            git_quorum::store::now(),
             |_| vec![],
         )
         .unwrap();

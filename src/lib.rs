@@ -13,6 +13,7 @@
 pub mod audit;
 pub mod charter;
 pub mod cli;
+pub mod client;
 pub mod consensus;
 pub mod doctor;
 pub mod fault;

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::charter_file::{CharterFile, to_toml};
 use super::identity::WriteArgs;
-use super::propose::approve;
+use super::legacy::approve;
 use super::session::{Session, Writer};
 use super::style::Text;
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
 use crate::consensus::{Content, State, own_tips};
 use crate::id::EntryId;
@@ -98,7 +98,7 @@ fn show(args: ShowCharterArgs) -> Answer {
         "id": id, "in_force": id == in_force, "base": node.base, "charter": node.charter,
         "n": t.n, "f": t.f, "q": t.q, "warnings": super::init::warnings(&node.charter),
     });
-    Outcome::new(data, text)
+    Reply::new(data, text)
 }
 
 fn describe(id: EntryId, charter: &Charter, in_force: bool) -> String {
@@ -176,7 +176,7 @@ fn propose(args: ProposeCharterArgs) -> Answer {
     let view = writer.session.view(id)?;
     let data = json!({"id": id, "existing": existing.is_some(), "entries": writer.appended, "proposal": view});
     let notes = writer.session.notes.clone().into_iter().chain(warnings);
-    Ok(Outcome::new(data, Text::lines([Text::from("proposed"), view.text()]))?.with_notes(notes))
+    Ok(Reply::new(data, Text::lines([Text::from("proposed"), view.text()]))?.with_notes(notes))
 }
 
 fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {
@@ -239,5 +239,5 @@ pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {
     };
     let lines: Vec<_> = signers.iter().map(line).collect();
     let text = lines.join("\n");
-    Outcome::new(json!({"allowed_signers": lines}), text)
+    Reply::new(json!({"allowed_signers": lines}), text)
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::faults::{describe_said, fault_json, proof_failure};
-use super::output::tell;
+use super::output::print_line;
 use super::style::{Role, Text};
 use super::view::{describe_fault, names};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::audit::proof::{KNOWING_BYTES, PROOF_BYTES, Proof, check_within};
 use crate::charter::PublicKey;
 use crate::consensus::Fault;
@@ -50,10 +50,10 @@ pub fn run(args: CheckProofArgs, json: bool) -> Answer {
     let data = to_json(&proof, asked.is_some());
     let text = Text::lines(lines(&proof, asked.is_some()));
     if asked.is_some() {
-        return Outcome::new(data, text);
+        return Reply::new(data, text);
     }
     if !json {
-        tell(text).map_err(|e| Failure::new("IO", e.to_string()))?;
+        print_line(text).map_err(|e| Failure::new("IO", e.to_string()))?;
     }
     let message =
         format!("it fits ledger {ledger}, but nothing says that this is the right ledger");

@@ -4,7 +4,7 @@ use clap::Command;
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::{Answer, Outcome};
+use super::{Answer, Reply};
 
 /// What the completion of Git itself calls for `git quorum` in bash. It has cut the line into `words`, of which
 /// `git` may have options of its own before `quorum`.
@@ -65,7 +65,7 @@ pub fn run(args: CompletionsArgs) -> Answer {
         ),
         ShellName::Fish => ("fish", generate(Shell::Fish) + FISH_GLUE),
     };
-    Outcome::new(json!({"shell": name, "script": script}), script)
+    Reply::new(json!({"shell": name, "script": script}), script)
 }
 
 fn generate(shell: Shell) -> String {

@@ -1,9 +1,9 @@
 //! `git quorum doctor`: tries whether the gate holds.
 
-use super::output::tell;
+use super::output::print_line;
 use super::session::{choose_remote, open_repo};
 use super::style::{Role as Colour, Text};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::doctor::{Diagnosis, Finding, Role, Standing, Weight, examine_clone, examine_server};
 
 /// Try whether the gate of this repository holds.
@@ -22,10 +22,10 @@ pub fn run(_: DoctorArgs, json: bool) -> Answer {
         false => examine_clone(&repo, choose_remote(&repo, None)?.as_deref())?,
     };
     if diagnosis.is_sound() {
-        return Outcome::new(&diagnosis, text(&diagnosis));
+        return Reply::new(&diagnosis, text(&diagnosis));
     }
     if !json {
-        tell(text(&diagnosis)).map_err(|e| Failure::new("IO", e.to_string()))?;
+        print_line(text(&diagnosis)).map_err(|e| Failure::new("IO", e.to_string()))?;
     }
     let missing: Vec<_> = diagnosis.findings.iter().filter(|f| is_hole(f)).collect();
     let mend = missing

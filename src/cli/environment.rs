@@ -29,8 +29,13 @@ pub fn passphrases() -> PassphraseSource {
 
 /// Returns a signer with the key `public` in the ssh-agent that `SSH_AUTH_SOCK` names.
 pub fn agent_signer(public: [u8; 32]) -> Result<Signer, SignerError> {
-    let socket = variable("SSH_AUTH_SOCK").ok_or(SignerError::NoAgent)?;
-    Signer::from_agent(Path::new(&socket), public)
+    let socket = agent_socket().ok_or(SignerError::NoAgent)?;
+    Signer::from_agent(&socket, public)
+}
+
+/// The socket of the ssh-agent, if `SSH_AUTH_SOCK` names one.
+pub fn agent_socket() -> Option<PathBuf> {
+    variable("SSH_AUTH_SOCK").map(PathBuf::from)
 }
 
 /// Returns the directory of the sign states that `GIT_QUORUM_STATE`, `XDG_STATE_HOME` and `HOME`
@@ -55,6 +60,7 @@ fn ask(key: &Path) -> io::Result<Option<Secret>> {
     if !has_terminal() {
         return Ok(None);
     }
+    super::progress::clear();
     let prompt = format!("Passphrase for {}: ", key.display());
     let typed = rpassword::prompt_password(prompt)?;
     Ok(Some(typed.into_bytes().into()))

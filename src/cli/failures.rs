@@ -14,30 +14,26 @@ impl From<RepoError> for Failure {
                 .hint("run it inside a clone, or with -C DIR"),
             RepoError::ObjectFormat { .. } => Failure::new("OBJECT_FORMAT", error.to_string())
                 .hint("work in a SHA-1 repository: git init --object-format=sha1"),
-            RepoError::Git(GitError::Locked { .. }) => locked(error.to_string()),
+            RepoError::Git(GitError::Locked { .. }) => locked(error.to_string(), error.remedy()),
             RepoError::Settings { source, .. }
                 if source.kind() == std::io::ErrorKind::AlreadyExists =>
             {
-                locked(error.to_string())
+                locked(error.to_string(), error.remedy())
             }
-            _ => git_failed(error.to_string()),
+            _ => git_failed(&error),
         }
     }
 }
 
 /// Git failed; if it could not write, that is what must be mended.
-fn git_failed(message: String) -> Failure {
-    let words = [
-        "No space left on device",
-        "Disk quota exceeded",
-        "File too large",
-        "Read-only file system",
-        "Permission denied",
-        "couldn't write",
-        "unable to write",
-    ];
-    if !words.iter().any(|words| message.contains(words)) {
-        return Failure::new("GIT", message);
+fn git_failed(error: &RepoError) -> Failure {
+    let message = error.to_string();
+    if !error.cannot_write() {
+        let failure = Failure::new("GIT", message);
+        return match error.remedy() {
+            Some(remedy) => failure.hint(remedy),
+            None => failure,
+        };
     }
     Failure::new("CANNOT_WRITE", message).hint(
         "make room there or correct the permissions, and run the command again; what was signed is kept and published then",
@@ -45,20 +41,26 @@ fn git_failed(message: String) -> Failure {
 }
 
 /// Somebody else is at work here, or was killed in the middle of it.
-fn locked(message: String) -> Failure {
+fn locked(message: String, remedy: Option<String>) -> Failure {
+    let again = "run the command again; what was signed is kept and published then";
+    let hint = match remedy {
+        Some(remedy) => format!("{remedy}; {again}"),
+        None => again.to_owned(),
+    };
     Failure::new("LOCKED", message)
         .exit(Exit::Conflict)
-        .hint("run the command again; what was signed is kept and published then")
+        .hint(hint)
 }
 
 impl From<RefError> for Failure {
     fn from(error: RefError) -> Self {
         let message = error.to_string();
+        let remedy = error.remedy();
         match error {
             RefError::Conflict { .. } => Failure::new("REF_MOVED", message)
                 .exit(Exit::Conflict)
                 .hint("something else moved the ref: run the command again"),
-            RefError::Locked { .. } => locked(message),
+            RefError::Locked { .. } => locked(message, remedy),
             RefError::Refused { .. } => Failure::new("REF_REFUSED", message).exit(Exit::No),
             RefError::Other(error) => error.into(),
         }

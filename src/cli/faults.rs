@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::legacy::{SHOWN, first};
 use super::log::known_author;
-use super::output::tell;
+use super::output::print_line;
 use super::session::{Session, check_whole, describe_event, open_repo};
 use super::style::{Role, Text};
-use super::sync::{SHOWN, first};
 use super::view::{describe_fault, names};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::audit::proof::{ProofError, prove};
 use crate::charter::MemberName;
 use crate::consensus::{BrokenSlot, Fault, VoteRef, own_tips};
@@ -206,10 +206,10 @@ fn report(session: &Session, found: &Found, (asked, json): (Option<&str>, bool))
     let data = to_json(session, found, asked);
     let text = Text::lines(lines(found, asked));
     if found.is_clean() {
-        return Ok(Outcome::new(data, text)?.with_notes(session.notes.clone()));
+        return Ok(Reply::new(data, text)?.with_notes(session.notes.clone()));
     }
     if !json {
-        tell(text).map_err(|e| Failure::new("IO", e.to_string()))?;
+        print_line(text).map_err(|e| Failure::new("IO", e.to_string()))?;
     }
     let convicted = found.convicted();
     let message = match convicted.is_empty() {
@@ -330,7 +330,7 @@ fn write_proof(session: &Session, typed: &str, file: &Path) -> Answer {
     );
     let data =
         json!({"file": file, "bytes": proof.len(), "ledger": ledger, "fault": fault_json(fault)});
-    Ok(Outcome::new(data, text)?.with_notes(session.notes.clone()))
+    Ok(Reply::new(data, text)?.with_notes(session.notes.clone()))
 }
 
 /// Puts a new file there, whole or not at all.

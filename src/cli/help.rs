@@ -3,7 +3,7 @@
 
 use clap::Command;
 
-use super::output::STATUSES;
+use crate::client::Exit;
 
 /// A thing and what it is for.
 pub type Row = (&'static str, &'static str);
@@ -474,9 +474,9 @@ fn with_examples(command: Command, path: &str) -> Command {
 
 /// Every exit status as text, and its meaning.
 pub fn statuses() -> Vec<(String, &'static str)> {
-    STATUSES
+    Exit::ALL
         .iter()
-        .map(|(status, meaning)| (status.to_string(), *meaning))
+        .map(|exit| (exit.number().to_string(), exit.meaning()))
         .collect()
 }
 

@@ -8,7 +8,7 @@ use super::charter_file::{CharterFile, RulesInput, assemble, parse_pattern};
 use super::identity::{parse_name, public_key};
 use super::join::remember;
 use super::session::{choose_remote, open_repo};
-use super::{Answer, Exit, Failure, Outcome, environment};
+use super::{Answer, Exit, Failure, Reply, environment};
 use crate::charter::{Charter, FORMAT_VERSION, Member, MemberName, PublicKey};
 use crate::id::EntryId;
 use crate::ledger::{GenesisPayload, LedgerRefs, encode_genesis};
@@ -89,11 +89,9 @@ pub fn run(args: InitArgs) -> Answer {
     };
     remember(&repo, ledger, Some((&founder, &args.key, args.agent)))?;
     let pushed = publish(&repo, ledger, &args).map_err(|failure| {
-        let message = format!(
-            "ledger {ledger} is founded here but was not pushed: {}",
-            failure.message
-        );
-        Failure { message, ..failure }
+        failure.with_prefix(&format!(
+            "ledger {ledger} is founded here but was not pushed: "
+        ))
     })?;
     report(&charter, (ledger, !here.is_empty()), &key, pushed)
 }
@@ -288,7 +286,7 @@ fn report(
         "ledger": ledger, "existing": existing, "n": t.n, "f": t.f, "q": t.q, "protect": protect,
         "key": key, "pushed_to": pushed, "warnings": warnings,
     });
-    Ok(Outcome::new(data, text)?.with_notes(warnings))
+    Ok(Reply::new(data, text)?.with_notes(warnings))
 }
 
 /// What everyone should know about the electorate, in plain words.

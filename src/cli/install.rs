@@ -1,7 +1,7 @@
 //! `git quorum install`: puts the gate into a repository.
 
 use super::session::{choose_remote, open_repo};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::id::EntryId;
 use crate::install::{
     CloneOptions, InstallError, Installed, InstalledClone, Manner, ServerOptions, install_clone,
@@ -81,7 +81,7 @@ fn clone_answer(installed: &InstalledClone) -> Answer {
     };
     let tail = "They keep you from mistakes; what others may do is up to the server's gate.\n";
     let text = format!("{head}{}{fetch}{tail}", change_lines(&installed.changes));
-    Ok(Outcome::new(installed, text)?.with_notes(installed.notes.clone()))
+    Ok(Reply::new(installed, text)?.with_notes(installed.notes.clone()))
 }
 
 fn server_answer(installed: &Installed) -> Answer {
@@ -91,7 +91,7 @@ fn server_answer(installed: &Installed) -> Answer {
             vec!["the genesis is not here yet: nothing is protected until it is pushed".to_owned()]
         }
     };
-    Ok(Outcome::new(installed, text(installed))?.with_notes(notes))
+    Ok(Reply::new(installed, text(installed))?.with_notes(notes))
 }
 
 fn text(installed: &Installed) -> String {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::identity::{Identity, WriteArgs};
 use super::session::{Session, absolute, choose_remote, open_repo, pinned_ledger};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::repo::Repo;
@@ -79,7 +79,7 @@ fn finish(
     }
     let data =
         json!({"ledger": ledger, "pinned": how, "member": member, "n": t.n, "f": t.f, "q": t.q});
-    Ok(Outcome::new(data, text)?.with_notes(notes))
+    Ok(Reply::new(data, text)?.with_notes(notes))
 }
 
 /// The ledger to pin, fetched if it is not here, and how it was chosen.

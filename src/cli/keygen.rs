@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::identity::parse_name;
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Failure, Reply};
+use crate::client::Code;
 use crate::signer::{SignerError, keygen};
 
 /// Make a key pair for a member.
@@ -27,16 +28,10 @@ pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
     let dir = args.dir.clone();
     let pair = keygen(&dir, name.as_str(), None).map_err(|error| {
-        let exists = matches!(error, SignerError::Exists(_));
-        let failure = Failure::from(error);
-        if exists {
-            Failure {
-                code: "KEY_EXISTS",
-                ..failure.exit(Exit::Conflict)
-            }
-            .hint(WHAT_IS_THERE)
+        if matches!(error, SignerError::Exists(_)) {
+            Failure::of_code(Code::KeyExists, error.to_string()).hint(WHAT_IS_THERE)
         } else {
-            failure
+            Failure::from(error)
         }
     })?;
     let text = format!(
@@ -45,5 +40,5 @@ pub fn run(args: KeygenArgs) -> Answer {
         pair.public.display()
     );
     let data = json!({"private": pair.private, "public": pair.public, "key": pair.openssh_public});
-    Outcome::new(data, text)
+    Reply::new(data, text)
 }

@@ -8,7 +8,7 @@ use super::graph::{self, Node};
 use super::session::Session;
 use super::status::{entry_json, proposal_of, rfc3339, statement_text};
 use super::style::{Role, Text};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::ledger::{Dag, Entry, EntryIndex};
@@ -82,7 +82,7 @@ pub fn run(args: LogArgs) -> Answer {
         .map(|(index, entry)| entry_json(&session, *index, entry))
         .collect();
     Ok(
-        Outcome::new(json!({"entries": data, "more": more}), Text::lines(lines))?
+        Reply::new(json!({"entries": data, "more": more}), Text::lines(lines))?
             .with_notes(session.notes.clone()),
     )
 }

@@ -10,7 +10,7 @@ use roff::{Roff, bold, roman};
 use serde_json::json;
 
 use super::help::{self, Row};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 
 /// The section of commands that users run.
 const SECTION: &str = "1";
@@ -60,7 +60,7 @@ pub fn run(args: ManArgs) -> Answer {
                 .exit(Exit::NotFound)
                 .hint("git quorum help lists the commands")
         })?;
-    Outcome::new(json!({"page": page.name, "roff": page.roff}), page.roff)
+    Reply::new(json!({"page": page.name, "roff": page.roff}), page.roff)
 }
 
 /// The folder that belongs to where this program lies.
@@ -112,10 +112,7 @@ fn install(pages: &[Page], dir: &Path) -> Answer {
     } else {
         text
     };
-    Ok(
-        Outcome::new(json!({"dir": dir, "pages": names, "found": is_found}), text)?
-            .with_notes(note),
-    )
+    Ok(Reply::new(json!({"dir": dir, "pages": names, "found": is_found}), text)?.with_notes(note))
 }
 
 /// Where `man` finds the page, if it does.

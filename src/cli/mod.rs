@@ -11,6 +11,7 @@ mod failures;
 mod faults;
 mod graph;
 mod help;
+mod hints;
 mod hook;
 mod identity;
 mod init;
@@ -18,15 +19,19 @@ mod install;
 mod join;
 mod keygen;
 mod land;
+mod legacy;
 mod log;
 mod man;
+mod notes;
 mod output;
-mod party;
 mod patience;
 mod progress;
+mod proposal_text;
 mod propose;
+mod reply;
 mod review;
 mod session;
+mod shell;
 mod status;
 mod style;
 mod sync;
@@ -40,7 +45,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-pub use output::{Answer, Exit, Failure, Outcome, clean};
+pub use crate::client::Exit;
+pub use output::{Answer, Failure, Reply, clean};
 
 /// Byzantine-fault-tolerant agreement on what goes into a protected Git ref, kept inside Git.
 #[derive(Debug, Parser)]

@@ -1,21 +1,18 @@
 //! `git quorum review` and `git quorum withdraw`: judgements on a proposal.
 
-use serde_json::json;
-
-use super::identity::WriteArgs;
-use super::session::Writer;
-use super::{Answer, Exit, Failure, Outcome};
-use crate::charter::ProposedCharter;
-use crate::consensus::{Content, State};
-use crate::id::EntryId;
-use crate::ledger::{Review, Statement, Verdict, Withdraw};
-use crate::store::{BindingError, check_binding};
+use super::reply::{never, reply};
+use super::shell::{self, WriteArgs};
+use super::{Answer, proposal_text};
+use crate::client::Writer;
+use crate::client::actions::ProposalAnswer;
+use crate::client::actions::review::{review, withdraw as withdraw_proposal};
+use crate::ledger::{Review, Verdict};
 
 /// Approve or reject a proposal, or abstain, and push.
 ///
-/// Votes that become due are cast at once. An approval is given only when all that the proposal binds is here and is what the proposal says,
-/// and no other proposal was decided in its place.
-/// The same review again adds nothing.
+/// Votes that become due are cast at once. An approval needs all commits of the proposal in this clone,
+/// and they must be what the proposal says. It is refused when another proposal was decided in its
+/// place. The same review again adds nothing.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("verdict").required(true).args(["approve", "reject", "abstain"]))]
 pub struct ReviewArgs {
@@ -44,9 +41,9 @@ pub struct ReviewArgs {
     write: WriteArgs,
 }
 
-/// Say that you no longer stand behind a proposal of yours.
+/// Withdraw a proposal of yours.
 ///
-/// A view, as a rejection is: other members may still decide it.
+/// Like a rejection, this is an opinion: other members may still decide the proposal.
 #[derive(Debug, clap::Args)]
 pub struct WithdrawArgs {
     /// The proposal's id; the first digits are enough.
@@ -56,126 +53,34 @@ pub struct WithdrawArgs {
 }
 
 pub fn run(args: ReviewArgs) -> Answer {
-    let verdict = match (args.approve, args.reject) {
-        (true, _) => Verdict::Approve,
-        (_, true) => Verdict::Reject,
-        _ => Verdict::Abstain,
+    let verdict = if args.approve {
+        Verdict::Approve
+    } else if args.reject {
+        Verdict::Reject
+    } else {
+        Verdict::Abstain
     };
-    let text = super::text_input(args.text.clone(), args.file.as_deref())?;
-    let mut writer = Writer::open(&args.write)?;
-    let id = writer.session.proposal(&args.id)?;
-    let review = Review {
+    let text = super::text_input(args.text, args.file.as_deref())?;
+    let context = shell::context();
+    let session = shell::open_session(&context)?;
+    let mut writer = Writer::open(session, &context, &args.write.into())?;
+    let request = Review {
         evidence: args.evidence,
-        proposal: id,
+        proposal: writer.session().proposal(&args.id)?,
         text,
         verdict,
     };
-    if !is_said(&writer, &review)? {
-        if verdict == Verdict::Approve {
-            check_not_superseded(&writer, id)?;
-            check_whole(&writer, id)?;
-        }
-        writer.say(vec![Statement::Review(review)], |_| Vec::new())?;
-    }
-    writer.finish(&[])?;
-    report(&writer, id)
-}
-
-/// Whether the member has said just this, under the charter in force, and nothing else since.
-fn is_said(writer: &Writer, review: &Review) -> Result<bool, Failure> {
-    let tally = &writer.session.loaded.tally;
-    let (charter, _) = writer.session.charter()?;
-    let last = tally
-        .opinions(review.proposal)
-        .into_iter()
-        .find(|o| o.member == *writer.member());
-    let Some(entry) = last
-        .and_then(|o| tally.dag().find(o.entry))
-        .map(|e| tally.dag().entry(e))
-    else {
-        return Ok(false);
-    };
-    let same = entry
-        .statements
-        .iter()
-        .any(|s| matches!(s, Statement::Review(old) if old == review));
-    Ok(same && entry.charter == charter)
-}
-
-/// An approval of what has lost to another proposal would be of no use, and its objects may be gone from the remote.
-fn check_not_superseded(writer: &Writer, id: EntryId) -> Result<(), Failure> {
-    let tally = &writer.session.loaded.tally;
-    let Some(slot) = tally
-        .proposal(id)
-        .map(|p| &p.slot)
-        .filter(|_| tally.state(id) == Some(State::Superseded))
-    else {
-        return Ok(());
-    };
-    let winner = tally
-        .decided_in(slot)
-        .first()
-        .map(|winner| winner.short())
-        .unwrap_or_default();
-    Err(Failure::new(
-        "SUPERSEDED",
-        format!("{winner} was decided in its place, so an approval would have no effect"),
-    )
-    .exit(Exit::No)
-    .hint(format!(
-        "git quorum status {winner}; what is still wanted must be proposed again"
-    )))
-}
-
-/// Tools approve only what they hold whole.
-fn check_whole(writer: &Writer, id: EntryId) -> Result<(), Failure> {
-    let loaded = &writer.session.loaded;
-    let Some(proposal) = loaded.tally.proposal(id) else {
-        return Ok(());
-    };
-    match loaded.tally.content(proposal) {
-        Content::Charter(change) => match &change.charter {
-            ProposedCharter::Known(_) => Ok(()),
-            ProposedCharter::Newer { version, .. } => {
-                let message =
-                    format!("the proposed charter is of format version {version}, which this git-quorum cannot read");
-                Err(Failure::new("UPGRADE_NEEDED", message)
-                    .exit(Exit::Unverified)
-                    .hint("install a newer git-quorum to judge it"))
-            }
-        },
-        Content::Ref(change) => check_binding(&loaded.tally, loaded.objects(), change).map_err(|error| match error {
-            BindingError::Objects(error) => Failure::new(
-                "INCOMPLETE",
-                format!("the proposed commits are not here whole, so they cannot be approved: {error}"),
-            )
-            .exit(Exit::Conflict)
-            .hint("git quorum sync; git fetch"),
-            BindingError::Differs(what) => Failure::new(
-                "FALSE_PROPOSAL",
-                format!("the proposal's {what} is not what its commits say: its proposer lies or is broken"),
-            )
-            .exit(Exit::No)
-            .hint(format!("git quorum review {} --reject -m \"{what} is false\"", id.short())),
-        }),
-    }
+    reply(review(&mut writer, request)?, text_of, never)
 }
 
 pub fn withdraw(args: WithdrawArgs) -> Answer {
-    let mut writer = Writer::open(&args.write)?;
-    let id = writer.session.proposal(&args.id)?;
-    if writer.session.view(id)?.state != "withdrawn" {
-        writer.say(vec![Statement::Withdraw(Withdraw { proposal: id })], |_| {
-            Vec::new()
-        })?;
-    }
-    writer.finish(&[])?;
-    report(&writer, id)
+    let context = shell::context();
+    let session = shell::open_session(&context)?;
+    let mut writer = Writer::open(session, &context, &args.write.into())?;
+    let id = writer.session().proposal(&args.id)?;
+    reply(withdraw_proposal(&mut writer, id)?, text_of, never)
 }
 
-fn report(writer: &Writer, id: EntryId) -> Answer {
-    let view = writer.session.view(id)?;
-    let text = view.text();
-    let data = json!({"id": id, "entries": writer.appended, "proposal": view});
-    Ok(Outcome::new(data, text)?.with_notes(writer.session.notes.clone()))
+fn text_of(answer: &ProposalAnswer) -> super::style::Text {
+    proposal_text::lines(&answer.proposal)
 }

@@ -401,7 +401,7 @@ impl Writer {
         Ok(self.author.restore_proposal_refs(
             &self.session.repo,
             &mut self.session.loaded,
-            &self.remote_refs,
+            &|name| self.remote_refs.contains_key(name),
         )?)
     }
 
@@ -480,9 +480,14 @@ impl Writer {
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<EntryId, Failure> {
         let Session { repo, loaded, .. } = &mut self.session;
-        let index = self
-            .author
-            .append(repo, loaded, (charter, parents), statements, edits)?;
+        let index = self.author.append(
+            repo,
+            loaded,
+            (charter, parents),
+            statements,
+            crate::store::now(),
+            edits,
+        )?;
         let id = loaded.tally.dag().entry(index).id;
         self.appended.push(id);
         Ok(id)

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
+use super::legacy::{SHOWN, first, open_proposals};
 use super::session::{Session, pinned_ledger};
 use super::style::{Role, Text};
-use super::sync::{SHOWN, first, open_proposals};
 use super::view::{ProposalView, evidence_of, fault_lines, names};
-use super::{Answer, Failure, Outcome};
+use super::{Answer, Failure, Reply};
 use crate::consensus::landing::{landed_count, ref_moves};
 use crate::consensus::{Content, ProposalReport, Subject, own_tips};
 use crate::id::EntryId;
@@ -50,7 +50,7 @@ fn status_of(session: &Session, id: EntryId) -> Answer {
         "id": id, "state": view.state, "proposal": view, "charter": report.charter,
         "rounds": report.rounds, "opinions": report.opinions, "discounted": discounted(session, Some(id)),
     });
-    Ok(Outcome::new(data, text)?.with_notes(session.notes.clone()))
+    Ok(Reply::new(data, text)?.with_notes(session.notes.clone()))
 }
 
 fn votes_text(report: &ProposalReport) -> String {
@@ -170,7 +170,7 @@ fn overview(session: &Session, count: usize) -> Answer {
         .iter()
         .cloned()
         .chain(super::init::warnings(electorate));
-    Ok(Outcome::new(data, Text::lines(lines))?.with_notes(notes))
+    Ok(Reply::new(data, Text::lines(lines))?.with_notes(notes))
 }
 
 fn forks(session: &Session) -> Vec<(String, usize)> {
@@ -247,7 +247,7 @@ pub fn show(args: ShowArgs) -> Answer {
             data.extend(about);
         }
     }
-    Ok(Outcome::new(data, text)?.with_notes(session.notes.clone()))
+    Ok(Reply::new(data, text)?.with_notes(session.notes.clone()))
 }
 
 fn decision_json(session: &Session, id: EntryId) -> Value {

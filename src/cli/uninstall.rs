@@ -2,7 +2,7 @@
 
 use super::install::{change_lines, failure};
 use super::session::open_repo;
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::install::{uninstall_clone, uninstall_server};
 
 /// Take the hooks out of this repository, and put back what was there before.
@@ -49,5 +49,5 @@ pub fn run(args: UninstallArgs) -> Answer {
         "The {what} of git-quorum: out of {}.\n",
         uninstalled.repository.display()
     );
-    Outcome::new(&uninstalled, head + &change_lines(&uninstalled.changes))
+    Reply::new(&uninstalled, head + &change_lines(&uninstalled.changes))
 }

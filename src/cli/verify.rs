@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::faults::fault_json;
+use super::legacy::SHOWN;
 use super::session::{Session, choose_remote, open_repo, pinned_ledger};
 use super::style::Text;
-use super::sync::SHOWN;
 use super::view::{evidence_of, fault_lines, names};
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use crate::audit::{
     Backing, DecisionAudit, Place, Policy, RefAudit, Verification, Violation, audit_ref,
     known_values, missing_entry, values_of, verify,
@@ -108,7 +108,7 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
         let [name] = args.refs.as_slice() else {
             return Err(Failure::new("USAGE", "--at goes with one ref").exit(Exit::Usage));
         };
-        let name = super::propose::choose_ref(session, Some(name))?;
+        let name = super::legacy::choose_ref(session, Some(name))?;
         let value = session.repo.resolve(commit)?;
         let value = value.ok_or_else(|| {
             Failure::new("NOT_FOUND", format!("{commit:?} names no commit here"))
@@ -126,7 +126,7 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
         values = known;
     } else {
         for asked in &args.refs {
-            let name = super::propose::choose_ref(session, Some(asked))?;
+            let name = super::legacy::choose_ref(session, Some(asked))?;
             values.extend(values_of(&known, &name));
         }
     }
@@ -189,7 +189,7 @@ fn report(session: &Session, found: &Verification, pinned: bool) -> Answer {
             tally.dag().entries().len()
         ),
     );
-    Ok(Outcome::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
+    Ok(Reply::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
 }
 
 fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Failure;
+use super::legacy::{SHOWN, first};
 use super::session::Session;
 use super::style::{Role, Text};
-use super::sync::{SHOWN, first};
 use crate::charter::MemberName;
 use crate::consensus::landing::{landed_count, path, ref_moves};
 use crate::consensus::{Content, Evidence, Fault, ProposalReport, State, Subject};

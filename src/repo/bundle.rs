@@ -1,6 +1,8 @@
-//! Git bundles that hold commits and nothing else: written by `git pack-objects`, read here without it. What is read
-//! comes from strangers, so nothing in such a bundle is compressed: it unfolds to no more bytes than it has. Knows
-//! nothing of what the commits say.
+//! Writes and reads Git bundles that contain commits and nothing else.
+//!
+//! `git pack-objects` writes a bundle, and this module reads it without git. Bundles come from
+//! strangers, so nothing in them is compressed: reading never needs more memory than the bundle has
+//! bytes. Knows nothing of what the commits mean.
 
 use std::collections::BTreeMap;
 
@@ -9,59 +11,63 @@ use crate::id::Oid;
 
 /// The first line of a bundle of version 2.
 const HEAD: &[u8] = b"# v2 git bundle\n";
-/// Bytes of the header: a few refs.
+/// The most bytes of the header, which is enough for a few refs.
 const HEADER_BYTES: usize = 1 << 12;
-/// Bytes of one object.
+/// The most bytes of one object.
 const OBJECT_BYTES: usize = 1 << 18;
-/// Bytes of the checksum at the end of a pack, which Git checks and the ids of the objects make needless.
+/// The bytes of the checksum at the end of a pack. This module does not check it, because the
+/// caller checks the ids of the objects.
 const TRAILER_BYTES: usize = 20;
 
-/// Why bytes are no bundle of ours.
+/// Why bytes cannot be read as a bundle. The messages continue a sentence such as "the bundle is
+/// refused: ...".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
-    /// It begins otherwise.
-    #[error("it is no Git bundle of version 2")]
+    /// The first line is wrong.
+    #[error("it is not a Git bundle of version 2")]
     NotABundle,
-    /// The header cannot be read.
-    #[error("its header is not as Git writes it, or too long")]
+    /// The header does not parse.
+    #[error("its header is malformed or too long")]
     Header,
-    /// It builds on objects that are elsewhere.
-    #[error("it needs objects that it does not hold")]
+    /// The bundle depends on objects that it does not contain.
+    #[error("it needs objects that it does not contain")]
     Prerequisites,
-    /// It ends too soon.
-    #[error("it ends too soon: it was cut off")]
+    /// The bundle ends too early.
+    #[error("it is cut off")]
     Cut,
-    /// There is more than the pack.
-    #[error("something follows its pack")]
+    /// There are bytes after the pack.
+    #[error("it has bytes after its pack")]
     Trailing,
-    /// The pack is not of the version that all Gits read.
-    #[error("its pack is not of version 2")]
+    /// The pack does not have version 2, which every Git reads.
+    #[error("its pack does not have version 2")]
     Pack,
-    /// There is something else than commits and the empty tree.
-    #[error("it holds something else than commits, or deltas")]
+    /// An object is neither a commit nor the empty tree.
+    #[error("it contains objects other than commits, or deltas")]
     Kind,
     /// An object is too large.
-    #[error("an object in it has more than {OBJECT_BYTES} bytes")]
+    #[error("it contains an object with more than {OBJECT_BYTES} bytes")]
     TooLarge,
     /// An object is compressed.
-    #[error("an object in it is compressed, which a proof is not: it was packed anew")]
+    #[error("it contains a compressed object, so another program has repacked it")]
     Compressed,
-    /// The bytes of an object are not as they were written.
-    #[error("an object in it is damaged")]
+    /// The bytes of an object are damaged.
+    #[error("it contains a damaged object")]
     Damaged,
 }
 
-/// A bundle, read.
+/// The content of a bundle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bundle {
-    /// Its refs.
+    /// The refs, by name.
     pub refs: BTreeMap<String, Oid>,
-    /// The raw bytes of its commits, as they stand in it.
+    /// The raw bytes of the commits, in the order of the bundle.
     pub commits: Vec<Vec<u8>>,
 }
 
 impl Repo {
-    /// A bundle of these refs and objects, without deltas and not compressed: the same bytes whenever it is made.
+    /// Returns a bundle of these refs and objects, without deltas and without compression.
+    ///
+    /// The same refs and objects always give the same bytes.
     pub fn bundle(
         &self,
         refs: &[(String, Oid)],
@@ -93,7 +99,7 @@ impl Repo {
 }
 
 impl Bundle {
-    /// Reads a bundle. Takes time and memory in proportion to its bytes, whatever they are.
+    /// Parses a bundle. Time and memory are proportional to the number of bytes, whatever they are.
     pub fn read(bytes: &[u8]) -> Result<Bundle, BundleError> {
         let rest = bytes.strip_prefix(HEAD).ok_or(BundleError::NotABundle)?;
         let (refs, pack) = read_header(rest)?;
@@ -104,7 +110,7 @@ impl Bundle {
     }
 }
 
-/// The refs, and what follows the empty line after them.
+/// Parses the refs. Returns them and the bytes after the empty line that ends them.
 fn read_header(bytes: &[u8]) -> Result<(BTreeMap<String, Oid>, &[u8]), BundleError> {
     let mut refs = BTreeMap::new();
     let mut rest = bytes;
@@ -130,7 +136,7 @@ fn read_header(bytes: &[u8]) -> Result<(BTreeMap<String, Oid>, &[u8]), BundleErr
     }
 }
 
-/// Bytes that are read from the front.
+/// Reads bytes from the front.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -149,6 +155,7 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Parses a pack. Returns the raw bytes of its commits.
 fn read_pack(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
     let mut reader = Reader(bytes);
     if reader.take(8)? != b"PACK\0\0\0\x02" {
@@ -172,7 +179,10 @@ fn read_pack(bytes: &[u8]) -> Result<Vec<Vec<u8>>, BundleError> {
     }
 }
 
-/// An object: its kind and size in a few bytes of seven bits (the first has four of the size), then its bytes.
+/// Parses an object of a pack: a header with its kind and size, then its bytes.
+///
+/// Each byte of the header has seven bits of the size, and the first byte has four. The highest bit
+/// of a byte says whether another one follows.
 fn read_object(reader: &mut Reader<'_>) -> Result<(ObjectKind, Vec<u8>), BundleError> {
     let first = reader.byte()?;
     let kind = match (first >> 4) & 7 {
@@ -180,13 +190,15 @@ fn read_object(reader: &mut Reader<'_>) -> Result<(ObjectKind, Vec<u8>), BundleE
         2 => ObjectKind::Tree,
         _ => return Err(BundleError::Kind),
     };
-    let (mut size, mut shift, mut more) = (usize::from(first & 15), 4u32, first & 0x80 != 0);
+    let mut size = usize::from(first & 15);
+    let mut shift = 4u32;
+    let mut more = first & 0x80 != 0;
     while more {
         let byte = reader.byte()?;
-        size |= usize::from(byte & 0x7f)
-            .checked_shl(shift)
-            .unwrap_or(usize::MAX);
-        (shift, more) = (shift.saturating_add(7), byte & 0x80 != 0);
+        let bits = usize::from(byte & 0x7f).checked_shl(shift);
+        size |= bits.unwrap_or(usize::MAX);
+        shift = shift.saturating_add(7);
+        more = byte & 0x80 != 0;
         if size > OBJECT_BYTES || shift > 32 {
             return Err(BundleError::TooLarge);
         }
@@ -195,7 +207,7 @@ fn read_object(reader: &mut Reader<'_>) -> Result<(ObjectKind, Vec<u8>), BundleE
     Ok((kind, raw))
 }
 
-/// A zlib stream (RFC 1950, RFC 1951) of so many bytes that are stored as they are.
+/// Parses a zlib stream (RFC 1950, RFC 1951) of `size` bytes that are stored without compression.
 fn read_stored(reader: &mut Reader<'_>, size: usize) -> Result<Vec<u8>, BundleError> {
     let [method, flags] = reader.array()?;
     let is_zlib =
@@ -209,13 +221,11 @@ fn read_stored(reader: &mut Reader<'_>, size: usize) -> Result<Vec<u8>, BundleEr
         match block {
             0 | 1 => {}
             _ if block & 6 != 0 => return Err(BundleError::Compressed),
-            // The other bits say nothing, and are not used to say something.
+            // The other bits have no meaning. They must be zero, so that they carry no data.
             _ => return Err(BundleError::Damaged),
         }
-        let (length, inverse) = (
-            u16::from_le_bytes(reader.array()?),
-            u16::from_le_bytes(reader.array()?),
-        );
+        let length = u16::from_le_bytes(reader.array()?);
+        let inverse = u16::from_le_bytes(reader.array()?);
         if length != !inverse || raw.len().saturating_add(usize::from(length)) > size {
             return Err(BundleError::Damaged);
         }
@@ -232,7 +242,7 @@ fn read_stored(reader: &mut Reader<'_>, size: usize) -> Result<Vec<u8>, BundleEr
     }
 }
 
-/// The checksum of RFC 1950.
+/// Returns the Adler-32 checksum of RFC 1950.
 fn adler32(bytes: &[u8]) -> u32 {
     let step = |(a, b): (u32, u32), byte: &u8| {
         let a = (a + u32::from(*byte)) % 65_521;
@@ -247,7 +257,7 @@ mod tests {
     use super::*;
     use crate::repo::testing::Sandbox;
 
-    /// A bundle of a line of commits with the empty tree, one of which is long.
+    /// Returns a repository, its line of four commits (one of them long), and their bundle.
     fn line() -> (Sandbox, Repo, Vec<Oid>, Vec<u8>) {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
@@ -273,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn git_reads_what_is_written_and_so_do_we() {
+    fn git_and_this_module_read_a_written_bundle() {
         let (sandbox, repo, oids, bundle) = line();
         let file = sandbox.path().join("b");
         std::fs::write(&file, &bundle).unwrap();
@@ -298,7 +308,7 @@ mod tests {
         found.sort();
         expected.sort();
         assert_eq!(found, expected);
-        // However the objects are kept here, the bytes are the same.
+        // The bytes do not depend on how the repository stores the objects.
         sandbox.git(
             repo.git_dir(),
             &["update-ref", "refs/heads/main", &oids[3].to_string()],
@@ -316,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bundle_of_ours_is_refused_by_name() {
+    fn each_kind_of_malformed_bundle_is_refused_with_its_reason() {
         let (sandbox, repo, oids, bundle) = line();
         let check = |bytes: &[u8], error| assert_eq!(Bundle::read(bytes), Err(error));
         check(b"", BundleError::NotABundle);
@@ -356,7 +366,7 @@ mod tests {
                 "{cut}"
             );
         }
-        // What stock Git packs is compressed.
+        // Stock Git compresses objects.
         sandbox.git(
             repo.git_dir(),
             &["update-ref", "refs/heads/main", &oids[3].to_string()],
@@ -371,7 +381,7 @@ mod tests {
             matches!(stock, Err(BundleError::Compressed | BundleError::Kind)),
             "{stock:?}"
         );
-        // A blob; a tree that has something in it.
+        // A tree that is not empty.
         let commit = sandbox.commit_text(&repo, &[], &[("f", "1")]);
         let tree: Oid = sandbox
             .git(
@@ -395,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_goes_on_for_ever_is_too_large() {
+    fn an_endless_size_is_too_large() {
         let object =
             |bytes: &[u8]| [b"# v2 git bundle\n\nPACK\0\0\0\x02\0\0\0\x01", bytes].concat();
         for bytes in [
@@ -404,7 +414,7 @@ mod tests {
         ] {
             assert_eq!(Bundle::read(&object(bytes)), Err(BundleError::TooLarge));
         }
-        // The largest number of objects, and none of them there.
+        // The pack announces the largest number of objects and contains none.
         assert_eq!(
             Bundle::read(b"# v2 git bundle\n\nPACK\0\0\0\x02\xff\xff\xff\xff"),
             Err(BundleError::Cut)
@@ -412,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_changed_is_noticed_or_changes_an_id() {
+    fn a_changed_byte_is_noticed_or_changes_an_id() {
         let (_sandbox, _, _, bundle) = line();
         let whole = Bundle::read(&bundle).unwrap();
         for at in (0..bundle.len() - TRAILER_BYTES).step_by(97).chain(0..400) {

@@ -1,6 +1,8 @@
-//! What differs between two commits, as a listing and as a digest that does not lean on SHA-1,
-//! and whether one descends from the other. Reads raw objects only: no replace refs, grafts,
-//! commit graphs or shallow boundaries have a say. Knows nothing of why it is asked.
+//! Compares two commits: the changed paths, a digest of the change that does not depend on SHA-1,
+//! and ancestry.
+//!
+//! Reads raw objects only. Ignores replace refs, grafts, commit graphs and shallow boundaries.
+//! Knows nothing of what the comparison is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,67 +13,73 @@ use super::objects::{ObjectKind, Objects};
 use super::tree::{self, Entry, Links};
 use crate::id::{Digest, Oid};
 
-/// The most components that a path may have.
+/// The most components of a path.
 pub const MAX_DEPTH: usize = 128;
-/// The most paths that one change may touch, and the most pairs of folders that are compared to find them.
-/// (Fewer in this crate's own tests, which would take long to get there.)
+/// The most paths that one change may touch, and the most pairs of folders to compare in order to
+/// find them. The limit is lower in this crate's own tests, so that they reach it soon.
 pub const MAX_PATHS: usize = if cfg!(test) { 4_000 } else { 4_000_000 };
-/// The most bytes that all paths of one change may have together.
+/// The most bytes of all paths of one change together.
 pub const MAX_PATH_BYTES: usize = if cfg!(test) { 1 << 22 } else { 1 << 30 };
 
-/// The first line of what a state digest is taken over.
+/// The first line of the bytes that a state digest covers.
 const STATE_HEADER: &str = "git-quorum state v1\n";
 
-/// A file, symbolic link or submodule at a path, on one side.
+/// A file, symbolic link or submodule on one side of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Item {
     mode: u32,
     oid: Oid,
 }
 
-/// A path that differs, with both sides.
+/// A changed path, with both sides. A side is `None` if the path does not exist there.
 struct Change<'a> {
     path: &'a [u8],
     old: Option<Item>,
     new: Option<Item>,
 }
 
-/// How many annotated tags may stand between a ref and its commit.
+/// The most annotated tags between a ref and its commit.
 const MAX_TAGS: usize = 8;
 
 impl Objects {
-    /// SHA-256 over a line for each path that differs between the trees of two commits, sorted by
-    /// the bytes of the path: path, NUL, old mode, space, new mode, space, SHA-256 of the old
-    /// content, space, SHA-256 of the new content, line feed. Modes have six octal digits; an
-    /// absent side has mode `000000` and 64 zeros. The content of a submodule is its commit id in
-    /// hexadecimal. An absent commit has an empty tree. What cannot be read is an error.
+    /// Returns the digest of the change between the trees of two commits.
+    ///
+    /// The digest is the SHA-256 of one line for each changed path, sorted by the bytes of the
+    /// path: path, NUL, old mode, space, new mode, space, SHA-256 of the old content, space,
+    /// SHA-256 of the new content, line feed. A mode has six octal digits. An absent side has mode
+    /// `000000` and 64 zeros. The content of a submodule is its commit id in hexadecimal. `None`
+    /// stands for an empty tree.
+    ///
+    /// # Errors
+    /// If an object cannot be read, or the change exceeds a limit.
     pub fn change_digest(&self, from: Option<Oid>, to: Option<Oid>) -> Result<Digest, RepoError> {
         let mut hash = Sha256::new();
         let mut contents = Contents {
             objects: self,
-            known: BTreeMap::new(),
+            digests: BTreeMap::new(),
         };
         self.each_change(from, to, &mut |change| {
             hash.update(change.path);
             hash.update(b"\0");
             hash.update(format!("{} {} ", mode(change.old), mode(change.new)));
-            hash.update(format!(
-                "{} {}\n",
-                contents.digest(change.old)?,
-                contents.digest(change.new)?
-            ));
+            let old = contents.digest(change.old)?;
+            let new = contents.digest(change.new)?;
+            hash.update(format!("{old} {new}\n"));
             Ok(())
         })?;
         Ok(Digest::new(hash.finalize().into()))
     }
 
-    /// The change digest from nothing to a commit: a digest of all that it holds.
+    /// Returns the digest of the change from nothing to a commit, which covers all its files.
     pub fn state_root(&self, commit: Option<Oid>) -> Result<Digest, RepoError> {
         self.change_digest(None, commit)
     }
 
-    /// SHA-256 over a fixed first line, the previous state and the change in hexadecimal, a line
-    /// each, and the raw bytes of the commit or annotated tag that the change leads to, if any.
+    /// Returns the digest of the state that a change leads to.
+    ///
+    /// The digest is the SHA-256 of these parts: a fixed first line, a line with the previous state
+    /// and a line with the change, both in hexadecimal, and the raw bytes of the commit or
+    /// annotated tag `to`, if there is one.
     pub fn state_digest(
         &self,
         previous: Digest,
@@ -81,14 +89,15 @@ impl Objects {
         let mut hash = Sha256::new();
         hash.update(format!("{STATE_HEADER}{previous}\n{change}\n"));
         if let Some(value) = to {
-            // What it leads to is looked at as well: a tag of something that is no commit has no state.
+            // A tag of anything but a commit has no state, so this is an error then.
             self.peel(value)?;
             hash.update(self.read_whole(value)?.data);
         }
         Ok(Digest::new(hash.finalize().into()))
     }
 
-    /// The paths that differ between two commits, sorted by their bytes.
+    /// Returns the changed paths between two commits, sorted by their bytes. `None` stands for an
+    /// empty tree.
     pub fn changed_paths(
         &self,
         from: Option<Oid>,
@@ -102,7 +111,7 @@ impl Objects {
         Ok(paths)
     }
 
-    /// The commit that an object is, or that an annotated tag leads to.
+    /// Returns the commit that `value` is, or that the annotated tag `value` names.
     pub fn peel(&self, value: Oid) -> Result<Oid, RepoError> {
         let mut oid = value;
         for _ in 0..MAX_TAGS {
@@ -116,19 +125,21 @@ impl Objects {
                 _ => {
                     return Err(RepoError::Malformed {
                         oid,
-                        why: "it is neither a commit nor a tag of one",
+                        why: "it is neither a commit nor a tag of a commit",
                     });
                 }
             }
         }
         Err(RepoError::Malformed {
             oid: value,
-            why: "too many tags lead to each other",
+            why: "its chain of annotated tags is too long",
         })
     }
 
-    /// Whether `ancestor` is `commit` or lies in its history; tags stand for what they tag. Where
-    /// part of the history is not here and could hold the answer, that is an error.
+    /// Whether `ancestor` is `commit` itself or one of its ancestors. Tags are peeled.
+    ///
+    /// # Errors
+    /// If a part of the history is missing that could contain `ancestor`.
     pub fn is_ancestor(&self, ancestor: Oid, commit: Oid) -> Result<bool, RepoError> {
         let (ancestor, commit) = (self.peel(ancestor)?, self.peel(commit)?);
         self.links(ancestor)?;
@@ -140,43 +151,52 @@ impl Objects {
                 return Ok(true);
             }
             match self.links(next) {
-                Ok(links) => open.extend(links.parents.into_iter().filter(|p| seen.insert(*p))),
+                Ok(links) => {
+                    for parent in links.parents {
+                        if seen.insert(parent) {
+                            open.push(parent);
+                        }
+                    }
+                }
+                // The rest of the history may still contain the ancestor.
                 Err(error) => unread = unread.or(Some(error)),
             }
         }
         unread.map_or(Ok(false), Err)
     }
 
-    /// The parents of a commit, from its raw bytes.
+    /// Returns the parents of a commit, from its raw bytes.
     pub fn parents(&self, commit: Oid) -> Result<Vec<Oid>, RepoError> {
         Ok(self.links(commit)?.parents)
     }
 
-    /// The tree of a commit, from its raw bytes.
+    /// Returns the tree of a commit, from its raw bytes.
     pub fn tree_of(&self, commit: Oid) -> Result<Oid, RepoError> {
         Ok(self.links(commit)?.tree)
     }
 
     fn links(&self, commit: Oid) -> Result<Links, RepoError> {
-        let raw = self
-            .expect(commit, ObjectKind::Commit)
-            .map_err(|error| match error {
-                RepoError::Missing(oid) if self.repo().is_shallow() => RepoError::Shallow(oid),
-                error => error,
-            })?;
+        let read = self.expect(commit, ObjectKind::Commit);
+        let raw = read.map_err(|error| match error {
+            RepoError::Missing(oid) if self.repo().is_shallow() => RepoError::Shallow(oid),
+            error => error,
+        })?;
         tree::parse_commit(&raw).map_err(|why| RepoError::Malformed { oid: commit, why })
     }
 
+    /// Calls `sink` for each changed path between two commits, sorted by the bytes of the path.
     fn each_change(
         &self,
         from: Option<Oid>,
         to: Option<Oid>,
         sink: Sink<'_>,
     ) -> Result<(), RepoError> {
-        let tree =
-            |commit: Option<Oid>| commit.map(|oid| self.tree_of(self.peel(oid)?)).transpose();
+        let tree = |commit: Option<Oid>| match commit {
+            Some(oid) => self.tree_of(self.peel(oid)?).map(Some),
+            None => Ok(None),
+        };
         let (old, new) = (tree(from)?, tree(to)?);
-        Walk {
+        let mut walk = Walk {
             objects: self,
             sink,
             path: Vec::new(),
@@ -184,24 +204,30 @@ impl Objects {
             paths: 0,
             bytes: 0,
             folders: 0,
-        }
-        .trees(old, new)
+        };
+        walk.trees(old, new)
     }
 }
 
-/// What a changed path is handed to.
+/// A function that receives changed paths.
 type Sink<'a> = &'a mut dyn FnMut(Change<'_>) -> Result<(), RepoError>;
 
-/// A walk through two trees at once. Git orders a folder's name as if a slash followed it, so the
-/// paths come out in the order of their bytes.
+/// A walk through two trees at once.
+///
+/// Git sorts a folder as if its name ended with a slash, so the walk visits paths in the order of
+/// their bytes.
 struct Walk<'a> {
     objects: &'a Objects,
     sink: Sink<'a>,
+    /// The current path.
     path: Vec<u8>,
     depth: usize,
+    /// How many changed paths there were so far.
     paths: usize,
+    /// How many bytes the changed paths had so far.
     bytes: usize,
-    /// A few trees that contain each other many times, without a file, are more folders than can be walked.
+    /// How many pairs of folders were compared so far. The number is limited, because a few trees
+    /// that contain each other many times make more folders than anybody can walk.
     folders: usize,
 }
 
@@ -212,7 +238,7 @@ impl Walk<'_> {
         }
         self.folders += 1;
         let oid = new.or(old).unwrap_or(Oid::EMPTY_TREE);
-        self.limit(oid, self.folders <= MAX_PATHS, MAX_PATHS, "changed folders")?;
+        check_limit(oid, self.folders, MAX_PATHS, "changed folders")?;
         let (old_raw, new_raw) = (self.raw(old)?, self.raw(new)?);
         let old_entries = parse(old, &old_raw)?;
         let new_entries = parse(new, &new_raw)?;
@@ -233,7 +259,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Two entries with one name, both folders or neither, or one of the two alone.
+    /// Compares two entries with the same name and kind, or handles one entry without a partner.
     fn pair(&mut self, old: Option<Entry<'_>>, new: Option<Entry<'_>>) -> Result<(), RepoError> {
         let Some(entry) = new.or(old) else {
             return Ok(());
@@ -245,18 +271,9 @@ impl Walk<'_> {
         } else if old.map(item) != new.map(item) {
             self.paths += 1;
             self.bytes = self.bytes.saturating_add(self.path.len());
-            self.limit(
-                entry.oid,
-                self.paths <= MAX_PATHS,
-                MAX_PATHS,
-                "changed paths",
-            )?;
-            self.limit(
-                entry.oid,
-                self.bytes <= MAX_PATH_BYTES,
-                MAX_PATH_BYTES,
-                "bytes of changed paths",
-            )?;
+            check_limit(entry.oid, self.paths, MAX_PATHS, "changed paths")?;
+            let unit = "bytes of changed paths";
+            check_limit(entry.oid, self.bytes, MAX_PATH_BYTES, unit)?;
             (self.sink)(Change {
                 path: &self.path,
                 old: old.map(item),
@@ -270,32 +287,31 @@ impl Walk<'_> {
     fn folder(&mut self, oid: Oid, old: Option<Oid>, new: Option<Oid>) -> Result<(), RepoError> {
         self.path.push(b'/');
         self.depth += 1;
-        self.limit(
-            oid,
-            self.depth < MAX_DEPTH,
-            MAX_DEPTH,
-            "components in a path",
-        )?;
+        // A folder has at least one more component below it.
+        check_limit(oid, self.depth + 1, MAX_DEPTH, "components in a path")?;
         self.trees(old, new)?;
         self.depth -= 1;
         Ok(())
     }
 
-    fn limit(&self, oid: Oid, within: bool, most: usize, what: &str) -> Result<(), RepoError> {
-        let over = || RepoError::TooLarge {
-            oid,
-            what: format!("at most {most} {what}"),
-        };
-        within.then_some(()).ok_or_else(over)
-    }
-
     fn raw(&self, tree: Option<Oid>) -> Result<Vec<u8>, RepoError> {
         match tree {
-            // Git knows the empty tree without storing it.
+            // Git need not store the empty tree.
             None | Some(Oid::EMPTY_TREE) => Ok(Vec::new()),
             Some(oid) => self.objects.expect(oid, ObjectKind::Tree),
         }
     }
+}
+
+/// Refuses a count above the limit, at the object where it was exceeded.
+fn check_limit(oid: Oid, count: usize, limit: usize, unit: &str) -> Result<(), RepoError> {
+    if count <= limit {
+        return Ok(());
+    }
+    Err(RepoError::TooLarge {
+        oid,
+        what: format!("at most {limit} {unit}"),
+    })
 }
 
 fn parse(oid: Option<Oid>, raw: &[u8]) -> Result<Vec<Entry<'_>>, RepoError> {
@@ -314,14 +330,14 @@ fn mode(item: Option<Item>) -> String {
     format!("{:06o}", item.map_or(0, |item| item.mode))
 }
 
-/// The digests of contents met so far.
+/// A cache of the digests of contents.
 struct Contents<'a> {
     objects: &'a Objects,
-    known: BTreeMap<Oid, Digest>,
+    digests: BTreeMap<Oid, Digest>,
 }
 
 impl Contents<'_> {
-    /// The digest of the content of one side.
+    /// Returns the digest of the content of one side of a change.
     fn digest(&mut self, item: Option<Item>) -> Result<Digest, RepoError> {
         let Some(Item { mode, oid }) = item else {
             return Ok(Digest::new([0; 32]));
@@ -329,11 +345,11 @@ impl Contents<'_> {
         if mode == tree::GITLINK {
             return Ok(Digest::of(oid.to_string().as_bytes()));
         }
-        if let Some(digest) = self.known.get(&oid) {
+        if let Some(digest) = self.digests.get(&oid) {
             return Ok(*digest);
         }
         let digest = self.objects.blob_digest(oid)?;
-        self.known.insert(oid, digest);
+        self.digests.insert(oid, digest);
         Ok(digest)
     }
 }
@@ -477,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_of_one_file_is_what_the_rule_says() {
+    fn the_digest_of_one_file_follows_the_documented_rule() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let commit = sandbox.commit(&repo, &[], &[(b"d/f", "100755", b"hi")]);
@@ -531,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_malformed_or_of_the_wrong_kind_is_an_error() {
+    fn an_object_that_is_missing_malformed_or_of_the_wrong_kind_is_an_error() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let objects = repo.objects().unwrap();
@@ -615,7 +631,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_trees_that_contain_each_other_many_times_are_refused_in_time() {
+    fn a_few_trees_that_contain_each_other_many_times_are_refused_soon() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let objects = repo.objects().unwrap();
@@ -712,7 +728,7 @@ mod tests {
     }
 
     #[test]
-    fn an_annotated_tag_stands_for_its_commit_and_other_objects_for_nothing() {
+    fn an_annotated_tag_is_peeled_to_its_commit_and_other_objects_are_refused() {
         let sandbox = Sandbox::new();
         let repo = sandbox.with_worktree("tags");
         let dir = repo.work_dir();

@@ -1,11 +1,11 @@
-//! Finds a repository and checks that it is one that can be read. Knows nothing of its content.
+//! Finds a repository and checks that this program can read it. Knows nothing of its content.
 
 use std::path::{Path, PathBuf};
 
 use super::git::{self, Environment, GitCommand};
 use super::{Repo, RepoError};
 
-/// Asks git about the repository that `rev_parse` runs in.
+/// Returns the repository that the command `rev_parse` runs in.
 pub(super) fn repo(
     rev_parse: GitCommand,
     start: &Path,
@@ -68,8 +68,10 @@ fn path(bytes: &[u8]) -> Result<PathBuf, RepoError> {
     Ok(PathBuf::from(text))
 }
 
-/// The folder to run commands in: the top of the working tree where it can be told from the git
-/// directory (a linked worktree, an ordinary clone), else the git directory.
+/// Returns the folder to run commands in.
+///
+/// The folder is the top of the working tree if the git directory shows where that is, as in an
+/// ordinary clone or a linked worktree. Otherwise the folder is the git directory itself.
 fn work_dir(own_dir: &Path) -> PathBuf {
     let linked = std::fs::read_to_string(own_dir.join("gitdir")).ok();
     let dot_git = match &linked {

@@ -1,14 +1,14 @@
-//! Runs the `git` program with an environment of our own choosing. Knows nothing of what the
-//! commands are for.
+//! Runs the `git` program with a controlled environment. Knows nothing of what the commands are
+//! for.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 use super::watch::{Sieve, Watcher};
 
-/// Variables of the caller that `git` needs to authenticate and to be traced.
+/// The caller's variables that `git` needs to authenticate and to write traces.
 const KEPT: &[&str] = &[
     "GIT_ALLOW_PROTOCOL",
     "GIT_ASKPASS",
@@ -16,7 +16,7 @@ const KEPT: &[&str] = &[
     "GIT_CONFIG_NOSYSTEM",
     "GIT_CONFIG_SYSTEM",
     "GIT_EXEC_PATH",
-    // Kept so that git itself goes on to refuse ref updates inside a hook's quarantine.
+    // With this variable git itself refuses to update refs inside a hook's quarantine.
     "GIT_QUARANTINE_PATH",
     "GIT_SSH",
     "GIT_SSH_COMMAND",
@@ -24,7 +24,7 @@ const KEPT: &[&str] = &[
     "GIT_TERMINAL_PROMPT",
 ];
 
-/// Families of such variables, by prefix.
+/// The prefixes of more such variables.
 const KEPT_PREFIXES: &[&str] = &[
     "GIT_HTTP_",
     "GIT_PROTOCOL",
@@ -33,46 +33,98 @@ const KEPT_PREFIXES: &[&str] = &[
     "GIT_TRACE",
 ];
 
-/// A command that could not be run, or that did not succeed.
+/// Why a git command did not succeed.
+///
+/// `Display` says what happened and why. [`GitError::remedy`] says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// The program is missing or could not be started.
-    #[error("could not start `git {command}`: {source}; check that git is installed and on PATH")]
+    #[error("could not start `git {command}`: {source}")]
     Start {
         /// The subcommand.
         command: &'static str,
-        /// What the system said.
-        source: std::io::Error,
+        /// The system's error.
+        source: io::Error,
     },
-    /// It ran and reported a failure.
+    /// The command failed.
     #[error("`git {command}` failed ({status}): {message}")]
     Failed {
         /// The subcommand.
         command: &'static str,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
-        /// Its standard error, cleaned.
+        /// Its standard error, without unprintable characters.
         message: String,
     },
-    /// It met a lock file.
+    /// The command found a lock file of another process.
     #[error(
-        "{file} is there: another git process is at work in this repository, or one was killed and left it; if none \
-         is, remove that file"
+        "the lock file {file} exists: another git process is working in this repository, or a \
+         killed process left the file behind"
     )]
     Locked {
         /// The file.
         file: String,
     },
-    /// It succeeded and printed what we cannot read.
-    #[error(
-        "`git {command}` answered in a form that this program does not know: {answer:?}; check `git --version` (2.38 or newer)"
-    )]
+    /// The command succeeded, but its output has an unknown form.
+    #[error("`git {command}` printed output that this program does not understand: {answer:?}")]
     Answer {
         /// The subcommand.
         command: &'static str,
-        /// The start of the answer, cleaned.
+        /// The start of the output, without unprintable characters.
         answer: String,
     },
+}
+
+impl GitError {
+    /// Returns what the user can do next. `None` if the error itself says all there is to say.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Start { .. } => Some("check that git is installed and on PATH".to_owned()),
+            Self::Failed { .. } => None,
+            Self::Locked { file } => Some(format!(
+                "wait for the other git process; if there is none, remove {file}"
+            )),
+            Self::Answer { .. } => {
+                Some("check that git is version 2.38 or newer: git --version".to_owned())
+            }
+        }
+    }
+
+    /// Whether the system refused to write: the disk is full, or permissions forbid it.
+    pub(super) fn cannot_write(&self) -> bool {
+        match self {
+            Self::Start { source, .. } => is_failed_write(source),
+            Self::Failed { message, .. } => reports_failed_write(message),
+            Self::Locked { .. } | Self::Answer { .. } => false,
+        }
+    }
+}
+
+/// Whether an error of the system means that a file cannot be written.
+pub(super) fn is_failed_write(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::PermissionDenied
+    )
+}
+
+/// Whether a message of Git or libgit2 means that a file cannot be written. Git reports the cause
+/// in words only.
+pub(super) fn reports_failed_write(message: &str) -> bool {
+    let phrases = [
+        "No space left on device",
+        "Disk quota exceeded",
+        "File too large",
+        "Read-only file system",
+        "Permission denied",
+        "couldn't write",
+        "unable to write",
+    ];
+    phrases.iter().any(|phrase| message.contains(phrase))
 }
 
 /// The environment variables that commands run with: those of the caller, without those that could
@@ -92,7 +144,7 @@ impl Environment {
     /// of the process. A caller that has other inputs uses [`Environment::scrubbed`].
     pub fn of_process() -> Self {
         let mut env = Self::scrubbed(std::env::vars_os());
-        if !std::io::stdin().is_terminal() {
+        if !io::stdin().is_terminal() {
             env.set("GIT_TERMINAL_PROMPT", "0");
         }
         env
@@ -160,7 +212,9 @@ impl Environment {
     }
 }
 
-/// Whether the system would start it: Git ignores a hook that is not. Where there are no run bits, any file counts.
+/// Whether the system would run this file. Git ignores a hook that is not executable.
+///
+/// Every regular file counts on systems without executable bits.
 #[cfg(unix)]
 pub fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
@@ -194,25 +248,25 @@ fn is_kept(name: &OsStr) -> bool {
     KEPT.contains(&name.as_str()) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// What a finished command left.
+/// The result of a command that ended.
 #[derive(Debug)]
 pub struct Output {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// Its standard output.
+    /// The standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error.
+    /// The standard error, without progress reports.
     pub stderr: Vec<u8>,
 }
 
 impl Output {
-    /// Standard error as text, cleaned.
+    /// Returns standard error as text, without unprintable characters.
     pub fn message(&self) -> String {
         clean_text(String::from_utf8_lossy(&self.stderr).trim())
     }
 }
 
-/// One `git` command, to be built up and run.
+/// Builds and runs one `git` command.
 #[derive(Debug)]
 pub struct GitCommand {
     name: &'static str,
@@ -226,7 +280,7 @@ pub struct GitCommand {
 }
 
 impl GitCommand {
-    /// `git -C dir name`, which looks for the repository from `dir` upwards.
+    /// Returns `git -C dir name`, which looks for the repository from `dir` upwards.
     pub fn new(env: &Environment, dir: &Path, name: &'static str) -> Self {
         Self {
             name,
@@ -240,22 +294,22 @@ impl GitCommand {
         }
     }
 
-    /// Takes this repository, without looking for one.
+    /// Makes the command use this repository, without looking for one.
     pub fn git_dir(mut self, git_dir: &Path) -> Self {
-        // A path below a file cannot exist, so there never is a graft file.
+        // A path below a file cannot exist, so git never finds a graft file.
         self.env
             .set("GIT_GRAFT_FILE", git_dir.join("config").join("no-grafts"));
         self.git_dir = Some(git_dir.to_owned());
         self
     }
 
-    /// Takes no repository at all.
+    /// Makes the command use no repository.
     pub fn without_repository(mut self) -> Self {
         self.git_dir = None;
         self
     }
 
-    /// Runs in the git directory, as if there were no working tree: no file in one has a say.
+    /// Makes the command run in the git directory, so that no file of a working tree affects it.
     pub fn without_work_tree(mut self) -> Self {
         if let Some(git_dir) = &self.git_dir {
             self.dir.clone_from(git_dir);
@@ -287,13 +341,13 @@ impl GitCommand {
         self
     }
 
-    /// Bytes for its standard input, which is empty otherwise.
+    /// Sets the bytes of standard input, which is empty by default.
     pub fn input(mut self, bytes: Vec<u8>) -> Self {
         self.input = Some(bytes);
         self
     }
 
-    /// Has it say how far it is, and tells that to the watcher; without one it says nothing of it.
+    /// Reports the progress of the command to `watcher`, if somebody watches.
     pub fn watched(self, watcher: &Watcher) -> Self {
         let flag = if watcher.is_some() {
             "--progress"
@@ -306,14 +360,14 @@ impl GitCommand {
         }
     }
 
-    /// Runs it; a failure of the command is no error here.
+    /// Runs the command and returns its output, even if the command failed.
     pub fn output(self) -> Result<Output, GitError> {
         let command = self.name;
         self.finish()
             .map_err(|source| GitError::Start { command, source })
     }
 
-    /// Runs it; anything but exit status 0 is an error.
+    /// Runs the command. Every exit status but 0 is an error.
     pub fn run(self) -> Result<Output, GitError> {
         let command = self.name;
         let output = self.output()?;
@@ -324,7 +378,7 @@ impl GitCommand {
         }
     }
 
-    /// Starts it with pipes to and from it.
+    /// Starts the command with pipes for standard input, output and error.
     pub fn start(self) -> Result<Child, GitError> {
         self.command(true)
             .spawn()
@@ -334,21 +388,22 @@ impl GitCommand {
             })
     }
 
-    fn finish(mut self) -> std::io::Result<Output> {
+    fn finish(mut self) -> io::Result<Output> {
         let input = self.input.take();
         let mut child = self.command(input.is_some()).spawn()?;
         let writer = feed(&mut child, input);
-        let listener = self
-            .watcher
-            .is_some()
-            .then(|| listen(&mut child, self.watcher.clone()))
-            .flatten();
+        let listener = if self.watcher.is_some() {
+            listen(&mut child, self.watcher.clone())
+        } else {
+            None
+        };
         let mut output = child.wait_with_output()?;
         if let Some(listener) = listener {
             output.stderr = listener.join().unwrap_or_default();
         }
         if let Some(writer) = writer {
-            // A child that exits without reading all of its input is judged by its status.
+            // A child that exits without reading all of its input is no error: its exit status
+            // decides.
             let _ = writer.join();
         }
         Ok(Output {
@@ -383,7 +438,8 @@ impl GitCommand {
     }
 }
 
-/// Writes the input from a thread of its own, so that neither side waits for the other.
+/// Writes the input in a separate thread. Otherwise the child could wait for its output to be read
+/// while this process waits for its input to be read.
 fn feed(child: &mut Child, input: Option<Vec<u8>>) -> Option<std::thread::JoinHandle<()>> {
     let (mut stdin, input) = (child.stdin.take()?, input?);
     Some(std::thread::spawn(move || match stdin.write_all(&input) {
@@ -392,7 +448,8 @@ fn feed(child: &mut Child, input: Option<Vec<u8>>) -> Option<std::thread::JoinHa
     }))
 }
 
-/// Reads standard error from a thread of its own, tells the watcher what is progress, and returns the rest.
+/// Reads standard error in a separate thread. Reports progress lines to the watcher and returns
+/// the rest.
 fn listen(child: &mut Child, watcher: Watcher) -> Option<std::thread::JoinHandle<Vec<u8>>> {
     let mut stderr: ChildStderr = child.stderr.take()?;
     Some(std::thread::spawn(move || {
@@ -402,14 +459,14 @@ fn listen(child: &mut Child, watcher: Watcher) -> Option<std::thread::JoinHandle
                 Ok(0) => return sieve.finish(),
                 Ok(count) => sieve.take(buffer.get(..count).unwrap_or_default(), &watcher),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // What cannot be read is not there; the command is judged by its status.
+                // A failed read only loses text for a message: the exit status decides.
                 Err(_) => return sieve.finish(),
             }
         }
     }))
 }
 
-/// The error of a command that ended with a failure.
+/// Returns the error for a command that failed.
 pub(super) fn failed(command: &'static str, output: &Output) -> GitError {
     let message = output.message();
     match lock_file(&message) {
@@ -422,22 +479,20 @@ pub(super) fn failed(command: &'static str, output: &Output) -> GitError {
     }
 }
 
-/// The lock file that was in the way, by git's words.
+/// Returns the lock file that git's message names as the obstacle. `None` if it names none.
 pub(super) fn lock_file(message: &str) -> Option<String> {
     let (before, _) = message.split_once(": File exists")?;
-    let ref_lock = before
-        .rsplit_once("Unable to create '")
-        .and_then(|(_, path)| path.strip_suffix('\''));
-    let config_lock = before
-        .rsplit_once("could not lock config file ")
-        .map(|(_, path)| format!("{path}.lock"));
-    ref_lock
-        .filter(|path| path.ends_with(".lock"))
-        .map(str::to_owned)
-        .or(config_lock)
+    if let Some((_, rest)) = before.rsplit_once("Unable to create '")
+        && let Some(path) = rest.strip_suffix('\'')
+        && path.ends_with(".lock")
+    {
+        return Some(path.to_owned());
+    }
+    let (_, config_file) = before.rsplit_once("could not lock config file ")?;
+    Some(format!("{config_file}.lock"))
 }
 
-/// The error of an answer that cannot be read.
+/// Returns the error for output that cannot be parsed.
 pub(super) fn unreadable(command: &'static str, answer: &[u8]) -> GitError {
     let text: String = String::from_utf8_lossy(answer).chars().take(200).collect();
     GitError::Answer {
@@ -446,15 +501,17 @@ pub(super) fn unreadable(command: &'static str, answer: &[u8]) -> GitError {
     }
 }
 
-/// Text that is safe to print: without control, bidirectional and invisible formatting
-/// characters, apart from line ends and tabs.
+/// Returns the text without characters that are unsafe to print. Keeps line feeds and tabs.
+///
+/// See [`is_unprintable`].
 pub fn clean_text(text: &str) -> String {
     text.chars()
         .filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c))
         .collect()
 }
 
-/// Control characters, and those that reorder, break or hide text: none of them may reach a terminal.
+/// Whether a character must not reach a terminal: a control character, or a character that
+/// reorders, breaks or hides text.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -540,7 +597,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_command_and_says_what_git_said() {
+    fn a_failure_names_the_command_and_quotes_git() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let command =

@@ -1,5 +1,7 @@
-//! Ref transactions that are prepared and never committed: they lock their refs, run the
-//! `reference-transaction` hook, and change nothing. Knows nothing of what they are for.
+//! Prepares ref transactions that are never committed. Such a transaction locks its refs and runs
+//! the `reference-transaction` hook, and changes nothing.
+//!
+//! Knows nothing of what the transactions are for.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdin};
@@ -8,7 +10,7 @@ use super::Repo;
 use super::git::Output;
 use super::refs::{RefEdit, RefError, preparation};
 
-/// The locks of a prepared transaction. Dropping it aborts.
+/// The locks of a prepared transaction. Dropping the value aborts the transaction.
 #[derive(Debug)]
 pub struct Held {
     child: Child,
@@ -16,8 +18,9 @@ pub struct Held {
 }
 
 impl Repo {
-    /// Prepares a transaction of these edits. No ref moves, now or later; until the result is dropped
-    /// nobody else can move them either.
+    /// Prepares a transaction of these edits, and never moves a ref.
+    ///
+    /// No other process can move these refs until the result is dropped.
     pub fn hold(&self, edits: &[RefEdit]) -> Result<Held, RefError> {
         let input = preparation(edits)?;
         let mut child = self
@@ -25,10 +28,10 @@ impl Repo {
             .args(["--no-deref", "--stdin", "-z"])
             .start()?;
         let mut stdin = child.stdin.take();
-        // A git that has given up already says why below.
-        let _ = stdin
-            .as_mut()
-            .map(|stdin| stdin.write_all(&input).and_then(|()| stdin.flush()));
+        if let Some(stdin) = &mut stdin {
+            // If git has given up already, its messages below say why.
+            let _ = stdin.write_all(&input).and_then(|()| stdin.flush());
+        }
         let mut answers = child.stdout.take().map(BufReader::new);
         let mut stdout = Vec::new();
         while let Some(answers) = &mut answers {
@@ -42,23 +45,20 @@ impl Repo {
         }
         drop(stdin);
         let mut stderr = Vec::new();
-        // What cannot be read is left out of a message that is an error anyhow.
-        let _ = child
-            .stderr
-            .take()
-            .map(|mut pipe| pipe.read_to_end(&mut stderr));
+        if let Some(mut pipe) = child.stderr.take() {
+            // A failed read only shortens the message of an error.
+            let _ = pipe.read_to_end(&mut stderr);
+        }
         let status = child.wait().map_err(|source| super::git::GitError::Start {
             command: "update-ref",
             source,
         })?;
-        Err(self.why_refused(
-            edits,
-            &Output {
-                status,
-                stdout,
-                stderr,
-            },
-        )?)
+        let output = Output {
+            status,
+            stdout,
+            stderr,
+        };
+        Err(self.why_refused(edits, &output)?)
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use crate::repo::{Expect, RefEdit, RefError};
 
     #[test]
-    fn a_held_ref_moves_for_nobody_and_is_free_afterwards() {
+    fn nobody_can_move_a_held_ref_until_it_is_released() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_prepared_says_why() {
+    fn a_transaction_that_cannot_be_prepared_reports_why() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);

@@ -1,4 +1,4 @@
-//! Where Git looks for hooks. Knows nothing of what they do.
+//! Finds out where Git looks for hooks. Knows nothing of what the hooks do.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use super::git::{self, GitCommand};
 use super::{Repo, RepoError};
 
-/// The setting that leads Git to another folder of hooks.
+/// The setting that names another folder for hooks.
 pub const HOOKS_PATH: &str = "core.hooksPath";
 
-/// The exit status of `git config` when a setting has no value.
+/// The exit status of `git config` if a setting has no value.
 const NO_VALUE: i32 = 1;
 
 impl Repo {
-    /// Whether the Git that runs here takes hooks from its settings, as 2.54 and newer do. It is tried, because versions
-    /// are numbered as their makers like.
+    /// Whether the installed Git supports hooks in its settings, as Git 2.54 and newer do.
+    ///
+    /// Tries the feature instead of comparing version numbers: vendors number their own builds.
     pub fn has_config_hooks(&self) -> Result<bool, RepoError> {
         let probe = self
             .git("hook")
@@ -23,29 +24,31 @@ impl Repo {
             .config("hook.git-quorum-probe.command", "true")
             .args(["list", "pre-push"])
             .output()?;
-        // Also where it would be disabled: then it says so.
-        Ok(output.status.success()
-            && names(&output.stdout).any(|name| name.ends_with("git-quorum-probe")))
+        // A disabled hook is listed with a word before its name, hence `ends_with`.
+        let mut listed = names(&output.stdout);
+        Ok(output.status.success() && listed.any(|name| name.ends_with("git-quorum-probe")))
     }
 
-    /// The hooks that Git takes from its settings at an event, in the caller's own environment, without those that are disabled.
+    /// Returns the hooks that Git's settings define for an event, as the caller's own git sees
+    /// them. A disabled hook has a word and a tab before its name.
     pub fn config_hooks(&self, event: &str) -> Result<Vec<String>, RepoError> {
         let mut command = self.git("hook").args(["list", event]);
         for (name, value) in self.env.dropped_settings() {
             command = command.env(name, value);
         }
-        // Status 1: there are none.
-        Ok(names(&command.output()?.stdout)
-            .map(str::to_owned)
-            .collect())
+        // Git exits with status 1 if there are no hooks.
+        let output = command.output()?;
+        Ok(names(&output.stdout).map(str::to_owned).collect())
     }
 
-    /// All values of `core.hooksPath` for this working tree, as paths, in Git's order: the last one counts.
+    /// Returns all values of `core.hooksPath` for this working tree. Git uses the last one.
     pub fn hooks_paths(&self) -> Result<Vec<PathBuf>, RepoError> {
         paths(self.git("config"))
     }
 
-    /// The value of `core.hooksPath` that counts in each working tree, in the caller's own environment.
+    /// Returns the value of `core.hooksPath` that the caller's own git uses in each working tree.
+    ///
+    /// Each item is the git directory of a working tree and its value, if the setting has one.
     pub fn hooks_path_in_worktrees(&self) -> Result<Vec<(PathBuf, Option<PathBuf>)>, RepoError> {
         let mut found = Vec::new();
         for git_dir in self.worktrees() {
@@ -59,20 +62,17 @@ impl Repo {
         Ok(found)
     }
 
-    /// The git directories of all working trees.
+    /// Returns the git directories of all working trees, the main one first.
     fn worktrees(&self) -> Vec<PathBuf> {
-        let linked = std::fs::read_dir(self.git_dir().join("worktrees"));
-        let mut linked: Vec<_> = linked
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
+        // Without the folder there are no linked working trees.
+        let entries = std::fs::read_dir(self.git_dir().join("worktrees"));
+        let entries = entries.into_iter().flatten().flatten();
+        let mut linked: Vec<_> = entries.map(|entry| entry.path()).collect();
         linked.retain(|path| path.join("HEAD").exists());
         linked.sort();
-        std::iter::once(self.git_dir().to_owned())
-            .chain(linked)
-            .collect()
+        let mut all = vec![self.git_dir().to_owned()];
+        all.extend(linked);
+        all
     }
 }
 
@@ -81,13 +81,10 @@ fn paths(command: GitCommand) -> Result<Vec<PathBuf>, RepoError> {
         .args(["--null", "--type=path", "--get-all", HOOKS_PATH])
         .output()?;
     match output.status.code() {
-        Some(0) => Ok(output
-            .stdout
-            .strip_suffix(b"\0")
-            .unwrap_or_default()
-            .split(|b| *b == 0)
-            .map(path)
-            .collect()),
+        Some(0) => {
+            let values = output.stdout.strip_suffix(b"\0").unwrap_or_default();
+            Ok(values.split(|b| *b == 0).map(path).collect())
+        }
         Some(NO_VALUE) => Ok(Vec::new()),
         _ => Err(git::failed("config", &output).into()),
     }
@@ -104,7 +101,8 @@ fn path(bytes: &[u8]) -> PathBuf {
     Path::new(OsStr::new(&*String::from_utf8_lossy(bytes))).to_owned()
 }
 
-/// The hooks in an answer of `git hook list`; those that are disabled stand behind a word and a tab.
+/// Returns the hooks in the output of `git hook list`. A disabled hook has a word and a tab before
+/// its name.
 fn names(answer: &[u8]) -> impl Iterator<Item = &str> {
     answer
         .split(|b| *b == b'\n')
@@ -145,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_changed_whole_and_a_lock_is_respected() {
+    fn settings_change_as_a_whole_and_a_lock_is_respected() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let file = repo.git_dir().join("config");

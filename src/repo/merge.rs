@@ -1,11 +1,13 @@
-//! Merges two commits in one fixed way, touching neither working tree nor index nor refs. Knows
-//! nothing of what is merged.
+//! Merges two commits with fixed settings. Changes neither the working tree, nor the index, nor refs.
+//!
+//! Knows nothing of what is merged.
 
 use super::git::{self, GitCommand, Output};
 use super::{Repo, RepoError, parse_oid};
 use crate::id::Oid;
 
-/// Settings that would change the result of a merge, at git's own defaults.
+/// The settings that affect the result of a merge, with git's own defaults. They are pinned, so that
+/// the user's settings do not change the result.
 const PINNED: [(&str, &str); 10] = [
     ("core.attributesFile", ""),
     ("core.commitGraph", "false"),
@@ -19,30 +21,31 @@ const PINNED: [(&str, &str); 10] = [
     ("merge.default", "text"),
 ];
 
-/// Who makes a commit, and when.
+/// The author and committer of a commit, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ident {
     /// The name.
     pub name: String,
     /// The e-mail address.
     pub email: String,
-    /// Seconds since 1970, in UTC.
+    /// The time in seconds since 1970, in UTC.
     pub seconds: u64,
 }
 
-/// How a merge went.
+/// The result of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MergeOutcome {
     /// The merge commit.
     Commit(Oid),
-    /// The paths that need a person.
+    /// The paths with conflicts, without unprintable characters.
     Conflict(Vec<String>),
 }
 
 impl Repo {
-    /// A commit that merges `theirs` into `ours`, unsigned. Where the merge is clean, it is made
-    /// even if one of the two descends from the other. Attributes of files (`merge=union`, merge
-    /// drivers) have no say, since which of them git would read depends on what is checked out.
+    /// Stores an unsigned commit that merges `theirs` into `ours`, if there is no conflict.
+    ///
+    /// Stores it even if one of the commits descends from the other. Ignores file attributes
+    /// (`merge=union`, merge drivers), because git would read them from what is checked out.
     pub fn merge(
         &self,
         ours: Oid,
@@ -57,23 +60,17 @@ impl Repo {
             .output()?;
         match output.status.code() {
             Some(0) => {
-                let tree = parse_oid(
-                    "merge-tree",
-                    output.stdout.strip_suffix(b"\0").unwrap_or_default(),
-                )?;
-                Ok(MergeOutcome::Commit(self.commit_tree(
-                    tree,
-                    &[ours, theirs],
-                    message,
-                    by,
-                )?))
+                let printed = output.stdout.strip_suffix(b"\0").unwrap_or_default();
+                let tree = parse_oid("merge-tree", printed)?;
+                let commit = self.commit_tree(tree, &[ours, theirs], message, by)?;
+                Ok(MergeOutcome::Commit(commit))
             }
             Some(1) => conflict(&output).map(MergeOutcome::Conflict),
             _ => Err(git::failed("merge-tree", &output).into()),
         }
     }
 
-    /// Stores a commit of this tree, unsigned.
+    /// Stores an unsigned commit with the given tree, and returns its id.
     pub fn commit_tree(
         &self,
         tree: Oid,
@@ -119,7 +116,7 @@ fn identified(command: GitCommand, by: &Ident) -> GitCommand {
         })
 }
 
-/// The paths after the tree in the answer to a merge with conflicts.
+/// Returns the paths with conflicts in the output of `git merge-tree`. They follow the tree's id.
 fn conflict(output: &Output) -> Result<Vec<String>, RepoError> {
     let mut parts = output.stdout.split(|b| *b == 0);
     parse_oid("merge-tree", parts.next().unwrap_or_default())?;
@@ -196,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_checked_out_has_no_say() {
+    fn the_checked_out_files_do_not_affect_a_merge() {
         let sandbox = Sandbox::new();
         let repo = sandbox.with_worktree("r");
         let rule = (".gitattributes", "a merge=union\n");

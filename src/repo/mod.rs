@@ -1,5 +1,7 @@
-//! Git itself: the only room that starts `git` or opens an object database. Knows nothing of
-//! entries, charters or deciding.
+//! Access to Git repositories: objects, refs, settings, remotes. Only this module starts `git` or
+//! opens an object database.
+//!
+//! Knows nothing of entries, charters or consensus.
 
 mod bundle;
 pub mod change;
@@ -19,6 +21,7 @@ pub mod transport;
 mod tree;
 mod watch;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub use bundle::{Bundle, BundleError};
@@ -36,89 +39,129 @@ use crate::id::Oid;
 use git::GitCommand;
 
 /// Why a repository could not be opened, read or written.
+///
+/// `Display` says what happened and why. [`RepoError::remedy`] says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum RepoError {
-    /// There is no repository there.
-    #[error("no Git repository at {}: {message}; run this inside a repository, or name one", .dir.display())]
+    /// There is no repository at the path.
+    #[error("there is no Git repository at {}: {message}", .dir.display())]
     NotARepository {
-        /// Where it was looked for.
+        /// The path.
         dir: PathBuf,
-        /// What git said.
+        /// Git's message.
         message: String,
     },
-    /// Its object format is not SHA-1.
-    #[error("the repository {} uses the object format {format:?}, which cannot be read yet; use a SHA-1 repository (`git init --object-format=sha1`)", .dir.display())]
+    /// The object format of the repository is not SHA-1.
+    #[error(
+        "the repository {} uses the object format {format:?}, but only SHA-1 is supported",
+        .dir.display()
+    )]
     ObjectFormat {
         /// The repository.
         dir: PathBuf,
-        /// The format that it says it has.
+        /// Its object format.
         format: String,
     },
-    /// The path cannot be handed to the object database.
-    #[error("the path {} is not UTF-8, which the object database needs; move the repository", .0.display())]
+    /// The path of the repository is not UTF-8.
+    #[error("the path {} is not UTF-8, but the object database needs UTF-8", .0.display())]
     Path(PathBuf),
     /// A git command failed.
     #[error(transparent)]
     Git(#[from] GitError),
     /// The object database reported an error.
-    #[error("the object database could not {action}: {message}; `git fsck` may say more")]
+    #[error("the object database could not {action}: {message}")]
     Database {
-        /// What was tried.
+        /// The operation, as in "read 1234...".
         action: String,
-        /// What it said.
+        /// The message of the object database.
         message: String,
     },
-    /// An object that is needed is not here.
-    #[error("object {0} is missing here; fetch it, or work in a complete clone")]
+    /// A needed object is not in the repository.
+    #[error("object {0} is missing in this repository")]
     Missing(Oid),
-    /// The history that is needed is cut off here.
-    #[error(
-        "commit {0} is beyond the boundary of this shallow clone; run `git fetch --unshallow` first"
-    )]
+    /// A needed commit is beyond the boundary of a shallow clone.
+    #[error("commit {0} is beyond the boundary of this shallow clone")]
     Shallow(Oid),
-    /// An object does not have the form that it must have.
-    #[error("object {oid} cannot be used: {why}; `git fsck` may say more")]
+    /// An object is malformed or has the wrong kind.
+    #[error("object {oid} cannot be used: {why}")]
     Malformed {
         /// The object.
         oid: Oid,
         /// What is wrong with it.
         why: &'static str,
     },
-    /// A change goes over a limit.
-    #[error("object {oid} goes over a limit: {what}; split the change")]
+    /// An object or a change exceeds a limit.
+    #[error("object {oid} exceeds a limit: {what}")]
     TooLarge {
-        /// The object at which the limit was met.
+        /// The object that exceeds the limit.
         oid: Oid,
-        /// The limit.
+        /// The limit, as in "at most 128 components in a path".
         what: String,
     },
-    /// A name that Git or this program cannot take.
-    #[error("{what} {name:?} is not allowed; choose another one")]
+    /// A name is invalid, or could be taken for an option.
+    #[error("{what} {name:?} is not allowed")]
     Name {
-        /// What kind of name it is.
+        /// What the name is for, as in "the remote".
         what: &'static str,
-        /// The name, cleaned.
+        /// The name, without unprintable characters.
         name: String,
     },
     /// A file of the repository could not be read.
     #[error("could not read {}: {source}", .path.display())]
     Io {
-        /// The file.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// The system's error.
+        source: io::Error,
     },
-    /// The settings of the repository could not be written.
-    #[error("could not change {}: {source}; if no other git command is running, remove {}.lock", .path.display(), .path.display())]
+    /// The configuration file of the repository could not be changed.
+    #[error("could not change {}: {source}", .path.display())]
     Settings {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// The system's error. `AlreadyExists` if another process kept the lock.
+        source: io::Error,
     },
 }
 
-/// A Git repository, found and checked.
+impl RepoError {
+    /// Returns what the user can do next. `None` if the error itself says all there is to say.
+    pub fn remedy(&self) -> Option<String> {
+        let remedy = match self {
+            Self::NotARepository { .. } => "run it inside a repository, or name one".to_owned(),
+            Self::ObjectFormat { .. } => {
+                "use a SHA-1 repository: git init --object-format=sha1".to_owned()
+            }
+            Self::Path(_) => "move the repository to a path in UTF-8".to_owned(),
+            Self::Git(error) => return error.remedy(),
+            Self::Database { .. } | Self::Malformed { .. } => {
+                "check the repository: git fsck".to_owned()
+            }
+            Self::Missing(_) => "fetch the object, or work in a complete clone".to_owned(),
+            Self::Shallow(_) => "complete the clone: git fetch --unshallow".to_owned(),
+            Self::TooLarge { .. } => "split the change".to_owned(),
+            Self::Name { .. } => "choose another name".to_owned(),
+            Self::Io { .. } => return None,
+            Self::Settings { path, .. } => format!(
+                "if no other git command is running, remove {}.lock",
+                path.display()
+            ),
+        };
+        Some(remedy)
+    }
+
+    /// Whether the system refused to write: the disk is full, or permissions forbid it.
+    pub fn cannot_write(&self) -> bool {
+        match self {
+            Self::Git(error) => error.cannot_write(),
+            Self::Database { message, .. } => git::reports_failed_write(message),
+            Self::Io { source, .. } | Self::Settings { source, .. } => git::is_failed_write(source),
+            _ => false,
+        }
+    }
+}
+
+/// A Git repository that was found and checked. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct Repo {
     common_dir: PathBuf,
@@ -131,23 +174,31 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// The repository that `start` lies in, found as git finds it: from a subfolder, from a linked
-    /// worktree, in a bare repository. `GIT_DIR` has no say.
+    /// Finds the repository that contains `start`, as git finds it: from a subfolder, from a linked
+    /// worktree, in a bare repository. `GIT_DIR` is ignored.
+    ///
+    /// Commands run with the environment of this process.
     pub fn discover(start: &Path) -> Result<Repo, RepoError> {
         Self::discover_with(start, Environment::of_process())
     }
 
-    /// The repository whose git directory this is.
+    /// Opens the repository with the given git directory.
+    ///
+    /// Commands run with the environment of this process.
     pub fn open(git_dir: &Path) -> Result<Repo, RepoError> {
         Self::open_with(git_dir, Environment::of_process())
     }
 
-    /// As [`Repo::discover`], with an environment for all that is run in it.
+    /// Finds a repository as [`Repo::discover`] does. Commands run with the given environment.
+    ///
+    /// A relative `start` is resolved against the working directory of the process.
     pub fn discover_with(start: &Path, env: Environment) -> Result<Repo, RepoError> {
         discover::repo(GitCommand::new(&env, start, "rev-parse"), start, env)
     }
 
-    /// As [`Repo::open`], with an environment for all that is run in it.
+    /// Opens a repository as [`Repo::open`] does. Commands run with the given environment.
+    ///
+    /// A relative `git_dir` is resolved against the working directory of the process.
     pub fn open_with(git_dir: &Path, env: Environment) -> Result<Repo, RepoError> {
         let absolute = std::path::absolute(git_dir).map_err(|source| RepoError::Io {
             path: git_dir.to_owned(),
@@ -157,60 +208,65 @@ impl Repo {
         discover::repo(command, &absolute, env)
     }
 
-    /// The git directory that all worktrees share.
+    /// Returns the git directory that all worktrees share.
     pub fn git_dir(&self) -> &Path {
         &self.common_dir
     }
 
-    /// The git directory of this worktree, where its `HEAD` is.
+    /// Returns the git directory of this worktree, which contains its `HEAD`.
     pub fn worktree_git_dir(&self) -> &Path {
         &self.own_dir
     }
 
-    /// The top folder of the working tree; the git directory where there is none.
+    /// Returns the top folder of the working tree, or the git directory of a bare repository.
     pub fn work_dir(&self) -> &Path {
         &self.work_dir
     }
 
-    /// Whether it has no working tree.
+    /// Whether the repository has no working tree.
     pub fn is_bare(&self) -> bool {
         self.bare
     }
 
-    /// Whether its history is cut off.
+    /// Whether the repository is a shallow clone.
     pub fn is_shallow(&self) -> bool {
         self.common_dir.join("shallow").exists()
     }
 
-    /// The same repository, whose long work is told of.
+    /// Returns the same repository, whose long operations report their progress to `watcher`.
     pub fn watched(self, watcher: Watcher) -> Repo {
         Repo { watcher, ..self }
     }
 
-    /// Who wants to know how far long work in it is.
+    /// Returns the watcher that long operations report their progress to.
     pub fn watcher(&self) -> &Watcher {
         &self.watcher
     }
 
-    /// The environment that its commands run in.
+    /// Returns the environment of the commands that run in this repository.
     pub fn environment(&self) -> &Environment {
         &self.env
     }
 
-    /// Where a push that is being received keeps its objects, when we run inside its hook.
-    /// Refs cannot be updated then.
+    /// Returns the directory with the objects of the push whose hook this process is.
+    ///
+    /// Refs cannot be updated as long as the objects are there. `None` outside of such a hook.
     pub fn quarantine(&self) -> Option<PathBuf> {
         let path = PathBuf::from(self.env.get("GIT_QUARANTINE_PATH")?);
         let parent = path.parent()?.canonicalize().ok()?;
         (parent == self.common_dir.join("objects").canonicalize().ok()?).then_some(path)
     }
 
-    /// The commit that a revision names: a branch, a tag, an id, `HEAD~2`. `None` when it names none.
+    /// Returns the commit that a revision names: a branch, a tag, an id, `HEAD~2`.
+    ///
+    /// `None` if the revision does not name a commit.
     pub fn resolve(&self, rev: &str) -> Result<Option<Oid>, RepoError> {
         self.rev_parse(rev, "^{commit}")
     }
 
-    /// The commit or annotated tag that a revision names, a tag unpeeled.
+    /// Returns the commit or the annotated tag that a revision names. The tag is not peeled.
+    ///
+    /// `None` if the revision names neither.
     pub fn resolve_tag(&self, rev: &str) -> Result<Option<Oid>, RepoError> {
         Ok(self.resolve(rev)?.and(self.rev_parse(rev, "")?))
     }
@@ -231,8 +287,9 @@ impl Repo {
         }
     }
 
-    /// Runs the hooks of this name as Git would, without arguments and input; there may be none. A hook that
-    /// refuses gives what it said.
+    /// Runs the hooks of this name as Git would, without arguments and input. There may be no hook.
+    ///
+    /// The inner error is the message of a hook that refused.
     pub fn run_hook(&self, name: &str) -> Result<Result<(), String>, RepoError> {
         let output = self
             .git("hook")
@@ -245,7 +302,7 @@ impl Repo {
         })
     }
 
-    /// A git command in this repository.
+    /// Returns a git command in this repository.
     fn git(&self, name: &'static str) -> GitCommand {
         let command = GitCommand::new(&self.env, &self.work_dir, name).git_dir(&self.own_dir);
         match self.quarantine() {
@@ -255,7 +312,7 @@ impl Repo {
     }
 }
 
-/// A path for a list of paths, quoted so that a colon in it does not split it.
+/// Quotes a path for a list of paths, so that git does not split it at a colon.
 fn quoted(path: &Path) -> std::ffi::OsString {
     let text = path.to_string_lossy();
     if text.contains([':', '"', '\\', '\n']) {
@@ -268,7 +325,7 @@ fn quoted(path: &Path) -> std::ffi::OsString {
     path.into()
 }
 
-/// An object id in an answer of git.
+/// Parses an object id in the output of a git command.
 fn parse_oid(command: &'static str, text: &[u8]) -> Result<Oid, GitError> {
     let parsed = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
     parsed.ok_or_else(|| git::unreadable(command, text))
@@ -354,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_readable_repository_is_refused_with_the_reason() {
+    fn a_folder_without_a_readable_repository_is_refused_with_the_reason() {
         let sandbox = Sandbox::new();
         let nowhere = Repo::discover_with(&sandbox.path().join("home"), sandbox.env());
         assert!(matches!(nowhere, Err(RepoError::NotARepository { .. })));
@@ -369,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn revisions_resolve_to_commits_and_grafts_and_replacements_have_no_say() {
+    fn revisions_resolve_to_commits_and_ignore_grafts_and_replacements() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);

@@ -1,5 +1,6 @@
-//! Raw objects of a repository, read and written in process. Knows nothing of refs, and follows
-//! no replace refs, grafts or shallow boundaries.
+//! Reads and writes the raw objects of a repository within this process.
+//!
+//! Ignores replace refs, grafts and shallow boundaries. Knows nothing of refs.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -13,9 +14,9 @@ use super::{Repo, RepoError, parse_oid};
 use crate::fault;
 use crate::id::{Digest, Oid};
 
-/// The most bytes of an object that is held whole.
+/// The most bytes of an object that is read into memory as a whole.
 pub const MAX_BYTES: u64 = if cfg!(test) { 1 << 20 } else { 1 << 26 };
-/// A blob with more bytes is not held whole.
+/// A blob with more bytes is hashed in pieces.
 const LARGE_BLOB: u64 = if cfg!(test) { 1 << 12 } else { 1 << 24 };
 
 /// The four kinds of object.
@@ -31,17 +32,18 @@ pub enum ObjectKind {
     Tag,
 }
 
-/// An object as it is stored, without its header.
+/// An object, without the header that Git stores before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// Its kind.
+    /// The kind of the object.
     pub kind: ObjectKind,
-    /// Its raw bytes.
+    /// The raw bytes of the object.
     pub data: Vec<u8>,
 }
 
-/// The object database of a repository, with that of a push being received when we run inside
-/// its hook. What another process writes after the opening is found too.
+/// The object database of a repository. Inside the hook of a push, it includes the pushed objects.
+///
+/// It also finds objects that other processes write after it was opened.
 pub struct Objects {
     repo: Repo,
     reader: Odb<'static>,
@@ -58,13 +60,13 @@ impl std::fmt::Debug for Objects {
 }
 
 impl Repo {
-    /// Opens its object database.
+    /// Opens the object database of the repository.
     pub fn objects(&self) -> Result<Objects, RepoError> {
         Objects::open(self)
     }
 }
 
-/// The id that Git gives these bytes as a commit; nothing is stored.
+/// Returns the id of a commit with these raw bytes. Stores nothing.
 pub fn commit_id(raw: &[u8]) -> Result<Oid, RepoError> {
     from_git2(
         git2::Oid::hash_object(ObjectType::Commit, raw)
@@ -84,40 +86,46 @@ impl Objects {
         })
     }
 
-    /// The repository whose objects these are.
+    /// Returns the repository of this object database.
     pub fn repo(&self) -> &Repo {
         &self.repo
     }
 
-    /// The object with this id, `None` when it is not here. Its bytes are checked against the id.
+    /// Returns an object. `None` if it is not in the database.
+    ///
+    /// libgit2 checks the bytes against the id.
     pub fn read(&self, oid: Oid) -> Result<Option<Object>, RepoError> {
-        self.look("read", oid, |odb, id| {
+        let found = self.look("read", oid, |odb, id| {
             let object = odb.read(id)?;
             Ok((object.kind(), object.data().to_vec()))
-        })?
-        .map(|(kind, data)| {
-            Ok(Object {
-                kind: known(oid, kind)?,
-                data,
-            })
-        })
-        .transpose()
+        })?;
+        let Some((kind, data)) = found else {
+            return Ok(None);
+        };
+        let kind = known_kind(oid, kind)?;
+        Ok(Some(Object { kind, data }))
     }
 
-    /// The kind and size of an object, without loading it; `None` when it is not here.
+    /// Returns the kind of an object and its size in bytes, without loading the object.
+    ///
+    /// `None` if the object is not in the database.
     pub fn read_header(&self, oid: Oid) -> Result<Option<(ObjectKind, u64)>, RepoError> {
-        self.look("look at", oid, |odb, id| odb.read_header(id))?
-            .map(|(size, kind)| Ok((known(oid, kind)?, size as u64)))
-            .transpose()
+        let found = self.look("look at", oid, |odb, id| odb.read_header(id))?;
+        let Some((size, kind)) = found else {
+            return Ok(None);
+        };
+        Ok(Some((known_kind(oid, kind)?, size as u64)))
     }
 
-    /// Whether the object is here.
+    /// Whether the object is in the database.
     pub fn contains(&self, oid: Oid) -> Result<bool, RepoError> {
         Ok(self.read_header(oid)?.is_some())
     }
 
-    /// An object that must be here, and not larger than what is held whole: of a few pushed bytes Git can make as many as
-    /// it likes.
+    /// Returns an object that must be in the database and not exceed [`MAX_BYTES`].
+    ///
+    /// The limit protects the memory of this process: a few compressed bytes of a push can become
+    /// a huge object.
     pub fn read_whole(&self, oid: Oid) -> Result<Object, RepoError> {
         let (_, size) = self.read_header(oid)?.ok_or(RepoError::Missing(oid))?;
         if size > MAX_BYTES {
@@ -129,7 +137,7 @@ impl Objects {
         self.read(oid)?.ok_or(RepoError::Missing(oid))
     }
 
-    /// The SHA-256 of a blob. A large one is never held whole.
+    /// Returns the SHA-256 of a blob. Hashes a large blob in pieces.
     pub fn blob_digest(&self, oid: Oid) -> Result<Digest, RepoError> {
         match self.read_header(oid)?.ok_or(RepoError::Missing(oid))? {
             (ObjectKind::Blob, size) if size > LARGE_BLOB => self.digest_in_pieces(oid, size),
@@ -137,8 +145,11 @@ impl Objects {
         }
     }
 
-    /// Git hands it over piece by piece, which libgit2 does for loose objects only. Unlike libgit2, `cat-file` does not
-    /// look whether what it reads has the id that it was asked for.
+    /// Returns the SHA-256 of a blob that `git cat-file` writes in pieces. libgit2 can do that for
+    /// loose objects only.
+    ///
+    /// Unlike libgit2, `git cat-file` does not check the bytes against the id, so this function
+    /// does.
     fn digest_in_pieces(&self, oid: Oid, size: u64) -> Result<Digest, RepoError> {
         let command = self
             .repo
@@ -167,18 +178,19 @@ impl Objects {
         }
         let status = child.wait().map_err(|error| failed(error.to_string()))?;
         if !status.success() || total != size {
-            return Err(failed(format!("{total} of {size} bytes came")));
+            return Err(failed(format!("got {total} of {size} bytes")));
         }
         let id = id.try_finalize();
-        match !id.has_collision() && id.hash().as_slice() == oid.bytes() {
-            true => Ok(Digest::new(hash.finalize().into())),
-            false => Err(failed(
-                "what is stored under this id has another one".to_owned(),
-            )),
+        let is_the_named_blob = !id.has_collision() && id.hash().as_slice() == oid.bytes();
+        if is_the_named_blob {
+            Ok(Digest::new(hash.finalize().into()))
+        } else {
+            let why = "the stored bytes do not have this id";
+            Err(failed(why.to_owned()))
         }
     }
 
-    /// The raw bytes of an object that must be here and of this kind.
+    /// Returns the raw bytes of an object that must be in the database and have this kind.
     pub fn expect(&self, oid: Oid, kind: ObjectKind) -> Result<Vec<u8>, RepoError> {
         let object = self.read_whole(oid)?;
         if object.kind == kind {
@@ -190,7 +202,7 @@ impl Objects {
         })
     }
 
-    /// Stores these bytes as a commit, and the empty tree with it, and returns the id.
+    /// Stores a commit with these raw bytes, and the empty tree. Returns the commit's id.
     pub fn write_commit(&self, raw: &[u8]) -> Result<Oid, RepoError> {
         if self.has_empty_tree.get().is_none() {
             self.write(ObjectKind::Tree, b"")?;
@@ -207,15 +219,15 @@ impl Objects {
                 let written = repository
                     .odb()
                     .and_then(|odb| odb.write(raw_kind(kind), raw));
-                let action =
-                    || format!("write to {}", self.repo.git_dir().join("objects").display());
+                let folder = self.repo.git_dir().join("objects");
+                let action = || format!("write to {}", folder.display());
                 from_git2(written.map_err(|e| database(&action(), &e))?)
             }
             None => self.write_through_git(kind, raw),
         }
     }
 
-    /// For repositories that libgit2 does not open, such as those with reftable.
+    /// Stores an object in a repository that libgit2 cannot open, such as one with reftable.
     fn write_through_git(&self, kind: ObjectKind, raw: &[u8]) -> Result<Oid, RepoError> {
         let command = self.repo.git("hash-object").args([
             "-w",
@@ -228,8 +240,10 @@ impl Objects {
         Ok(parse_oid("hash-object", output.stdout.trim_ascii())?)
     }
 
-    /// Looks at an object. libgit2 looks for new packs by itself when it misses one; a pack that
-    /// was removed since makes it fail, so a failure is tried again on a database opened anew.
+    /// Looks up an object. `None` if it is not in the database.
+    ///
+    /// libgit2 looks for new packs by itself. It fails if a pack was removed meanwhile, so a
+    /// failure is retried with a newly opened database.
     fn look<T>(
         &self,
         action: &str,
@@ -250,8 +264,10 @@ impl Objects {
     }
 }
 
-/// A database to read from. Given as alternates, the folders need no configuration that libgit2
-/// would have to understand.
+/// Opens a database to read from.
+///
+/// The folders are added as alternates, so that libgit2 need not understand the configuration of
+/// the repository.
 fn reader(repo: &Repo) -> Result<Odb<'static>, RepoError> {
     let odb = Odb::new().map_err(|e| database("open", &e))?;
     let folders = std::iter::once(repo.git_dir().join("objects")).chain(repo.quarantine());
@@ -263,7 +279,7 @@ fn reader(repo: &Repo) -> Result<Odb<'static>, RepoError> {
     Ok(odb)
 }
 
-/// What to write through, where libgit2 can open the repository.
+/// Opens a database to write to. `None` if libgit2 cannot open the repository.
 fn writer(repo: &Repo) -> Option<Mutex<Repository>> {
     Repository::open(repo.git_dir()).ok().map(Mutex::new)
 }
@@ -293,7 +309,7 @@ fn from_git2(id: git2::Oid) -> Result<Oid, RepoError> {
     Ok(Oid::new(bytes))
 }
 
-fn known(oid: Oid, kind: ObjectType) -> Result<ObjectKind, RepoError> {
+fn known_kind(oid: Oid, kind: ObjectType) -> Result<ObjectKind, RepoError> {
     match kind {
         ObjectType::Blob => Ok(ObjectKind::Blob),
         ObjectType::Tree => Ok(ObjectKind::Tree),
@@ -326,10 +342,10 @@ fn git_name(kind: ObjectKind) -> &'static str {
 
 fn wanted(kind: ObjectKind) -> &'static str {
     match kind {
-        ObjectKind::Blob => "it must be a blob and is none",
-        ObjectKind::Tree => "it must be a tree and is none",
-        ObjectKind::Commit => "it must be a commit and is none",
-        ObjectKind::Tag => "it must be a tag and is none",
+        ObjectKind::Blob => "it is not a blob",
+        ObjectKind::Tree => "it is not a tree",
+        ObjectKind::Commit => "it is not a commit",
+        ObjectKind::Tag => "it is not a tag",
     }
 }
 
@@ -382,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_and_pack_is_found_by_an_open_database() {
+    fn an_open_database_finds_objects_that_others_write_and_pack() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let objects = repo.objects().unwrap();
@@ -402,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_is_not_the_same_as_broken() {
+    fn an_absent_object_is_none_and_a_broken_object_is_an_error() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let objects = repo.objects().unwrap();
@@ -436,9 +452,9 @@ mod tests {
         ));
     }
 
-    /// Two large files in each other's place: git streams what lies there, and says nothing.
+    /// Swaps the files of two large objects. Git streams the wrong bytes without an error.
     #[test]
-    fn a_large_blob_that_is_another_one_is_no_blob() {
+    fn a_large_blob_with_the_bytes_of_another_one_is_an_error() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let objects = repo.objects().unwrap();
@@ -463,6 +479,6 @@ mod tests {
         );
         assert_eq!(streamed, large(b'2'), "what would be taken for it");
         let error = objects.blob_digest(one).unwrap_err().to_string();
-        assert!(error.contains("has another one"), "{error}");
+        assert!(error.contains("do not have this id"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
-//! Refs in `packed-refs`. When Git packs refs it deletes the file of each one, which a hook sees as a deletion.
+//! Reads `packed-refs`. When Git packs a ref, it deletes the ref's own file, and a hook sees that as
+//! a deletion of the ref.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -7,20 +8,25 @@ use super::{Repo, RepoError};
 use crate::id::Oid;
 
 impl Repo {
-    /// Whether a ref still leads to this object when its own file goes: `packed-refs` holds it too, and nobody has that file
-    /// locked, as Git does from the start of a deletion that concerns it.
+    /// Whether a ref keeps the value `oid` if Git deletes the ref's own file.
+    ///
+    /// That is so if `packed-refs` has this value too and is not locked. Git locks the file at the
+    /// start of a real deletion.
     pub fn stays_packed(&self, name: &str, oid: Oid) -> Result<bool, RepoError> {
         let path = self.git_dir().join("packed-refs");
         let line = format!("{oid} {name}");
-        match read(&path)? {
-            Some(packed) if !self.git_dir().join("packed-refs.lock").exists() => Ok(packed
-                .split(|b| *b == b'\n')
-                .any(|packed| packed == line.as_bytes())),
-            _ => Ok(false),
+        let Some(packed) = read(&path)? else {
+            return Ok(false);
+        };
+        if self.git_dir().join("packed-refs.lock").exists() {
+            return Ok(false);
         }
+        let mut lines = packed.split(|b| *b == b'\n');
+        Ok(lines.any(|packed| packed == line.as_bytes()))
     }
 }
 
+/// Returns the content of a file. `None` if the file does not exist.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, RepoError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -37,7 +43,7 @@ mod tests {
     use crate::repo::testing::Sandbox;
 
     #[test]
-    fn only_what_is_packed_at_this_value_stays() {
+    fn a_ref_stays_only_if_it_is_packed_with_this_value() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);

@@ -1,5 +1,4 @@
-//! Refs: listing them, and moving several of them at once or not at all. Knows nothing of what a
-//! ref is for.
+//! Lists refs, and moves several refs in one transaction. Knows nothing of what a ref is for.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,36 +8,36 @@ use super::{GitError, Repo, RepoError, parse_oid};
 use crate::fault;
 use crate::id::Oid;
 
-/// Pauses between the tries of what meets a lock.
+/// Pauses between the attempts of an operation that finds a lock.
 pub(super) const PAUSES: [Duration; 3] = [
     Duration::from_millis(50),
     Duration::from_millis(150),
     Duration::from_millis(400),
 ];
 
-/// More refs than this are listed all together rather than by name.
+/// The most refs to ask git for by name. To look up more, all refs are listed.
 const BY_NAME: usize = 100;
 
-/// What stands for "no object" in the words of `git update-ref`.
+/// The id that means "no object" to `git update-ref`.
 const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 
-/// What a ref holds.
+/// The value of a ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefValue {
-    /// The object that it leads to, of any kind.
+    /// The object that the ref resolves to, of any kind.
     pub oid: Oid,
-    /// The ref that it stands for, if it is a symbolic one.
+    /// The target of a symbolic ref. `None` for other refs.
     pub symbolic: Option<String>,
 }
 
 /// The value that a ref must have before an edit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
-    /// Whatever it is.
+    /// Any value, or none.
     Any,
-    /// There must be no such ref.
+    /// The ref must not exist.
     Absent,
-    /// Exactly this object.
+    /// The ref must have exactly this value.
     Is(Oid),
 }
 
@@ -47,36 +46,52 @@ pub enum Expect {
 pub struct RefEdit {
     /// The full name of the ref.
     pub name: String,
-    /// The value before.
+    /// The expected value before the edit.
     pub old: Expect,
-    /// The value after; `None` deletes the ref.
+    /// The value after the edit. `None` deletes the ref.
     pub new: Option<Oid>,
 }
 
-/// Why a transaction did not happen. In every case no ref of it has moved.
+/// Why a transaction failed. No ref of the transaction was moved.
+///
+/// `Display` says what happened and why. [`RefError::remedy`] says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum RefError {
-    /// A ref does not have the value that was expected.
-    #[error("{name} is not at the expected value; read it again, then retry")]
+    /// A ref does not have the expected value.
+    #[error("{name} does not have the expected value")]
     Conflict {
         /// The ref.
         name: String,
     },
-    /// Another process holds a lock, and kept it through several tries.
+    /// Another process held a lock during several attempts.
     #[error("no ref was moved: {message}")]
     Locked {
-        /// Which lock it is, or what git said.
+        /// Which lock it is, or git's message.
         message: String,
     },
-    /// A hook, or git itself, does not allow it.
+    /// A hook or git itself refused the update.
     #[error("the ref update was refused: {message}")]
     Refused {
-        /// What git or the hook said.
+        /// The message of git or the hook.
         message: String,
     },
     /// Something else went wrong.
     #[error(transparent)]
     Other(#[from] RepoError),
+}
+
+impl RefError {
+    /// Returns what the user can do next. `None` if the error itself says all there is to say.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Conflict { .. } => Some("read the ref again and retry".to_owned()),
+            Self::Locked { .. } => Some(
+                "wait for the other git process; if there is none, remove its lock file".to_owned(),
+            ),
+            Self::Refused { .. } => None,
+            Self::Other(error) => error.remedy(),
+        }
+    }
 }
 
 impl From<GitError> for RefError {
@@ -86,18 +101,18 @@ impl From<GitError> for RefError {
 }
 
 impl Repo {
-    /// The refs that have one of these names or lie below it; all refs when there are none. Refs
-    /// whose name is not UTF-8 are left out. A broken ref is left out, as git does.
+    /// Lists the refs with the given names, and the refs below them. Lists all refs if no name is
+    /// given.
+    ///
+    /// Leaves out broken refs, as git does, and refs whose name is not UTF-8.
     pub fn list(&self, prefixes: &[&str]) -> Result<BTreeMap<String, Oid>, RepoError> {
-        let refs = self.list_values(prefixes)?;
-        Ok(refs
-            .into_iter()
-            .map(|(name, value)| (name, value.oid))
-            .collect())
+        let refs = self.list_values(prefixes)?.into_iter();
+        Ok(refs.map(|(name, value)| (name, value.oid)).collect())
     }
 
-    /// As [`Repo::list`] for these names, which may be many: then all refs are listed. Names that no ref can have are left
-    /// out, and without any other name nothing is listed.
+    /// Lists at least the refs with the given names. Lists all refs if there are many names.
+    ///
+    /// Ignores invalid names. Lists nothing if no valid name is left.
     pub fn list_at_least<'a>(
         &self,
         names: impl IntoIterator<Item = &'a str>,
@@ -113,36 +128,33 @@ impl Repo {
         }
     }
 
-    /// As [`Repo::list`], and says which refs are symbolic.
+    /// Lists refs as [`Repo::list`] does, with the targets of symbolic refs.
     pub fn list_values(&self, prefixes: &[&str]) -> Result<BTreeMap<String, RefValue>, RepoError> {
         let format = "--format=%(objectname) %(refname) %(symref)";
         let mut command = self.git("for-each-ref").args([format, "--"]);
         for prefix in prefixes {
             let name = prefix.strip_suffix('/').unwrap_or(prefix);
-            let whole = name == "refs" || valid_ref_name(name);
-            command = command.arg(if whole {
-                Ok(*prefix)
-            } else {
-                Err(bad_name(prefix))
-            }?);
+            let is_valid = name == "refs" || valid_ref_name(name);
+            if !is_valid {
+                return Err(bad_name(prefix));
+            }
+            command = command.arg(*prefix);
         }
         let output = command.run()?;
-        let lines = output
-            .stdout
-            .split(|b| *b == b'\n')
-            .filter(|line| !line.is_empty());
-        lines
-            .filter_map(|line| std::str::from_utf8(line).ok())
+        let lines = output.stdout.split(|b| *b == b'\n');
+        let text = lines.filter_map(|line| std::str::from_utf8(line).ok());
+        text.filter(|line| !line.is_empty())
             .map(parse_line)
             .collect()
     }
 
-    /// What one ref leads to, symbolic or not; `None` when there is no such ref.
+    /// Returns the object that a ref resolves to. `None` if there is no such ref.
     pub fn read(&self, name: &str) -> Result<Option<Oid>, RepoError> {
         Ok(self.read_value(name)?.map(|value| value.oid))
     }
 
-    /// As [`Repo::read`], and says whether the ref is symbolic.
+    /// Returns the value of a ref, with the target of a symbolic ref. `None` if there is no such
+    /// ref.
     pub fn read_value(&self, name: &str) -> Result<Option<RefValue>, RepoError> {
         if !valid_ref_name(name) {
             return Err(bad_name(name));
@@ -150,31 +162,27 @@ impl Repo {
         Ok(self.list_values(&[name])?.remove(name))
     }
 
-    /// The branch that `HEAD` of this worktree is on, whether it exists yet or not; `None` when it
-    /// is detached.
+    /// Returns the branch that `HEAD` of this worktree names, even if the branch does not exist
+    /// yet. `None` if `HEAD` is detached.
     pub fn head(&self) -> Result<Option<String>, RepoError> {
         let output = self
             .git("symbolic-ref")
             .args(["--quiet", "HEAD"])
             .output()?;
+        let branch = String::from_utf8_lossy(&output.stdout);
         match output.status.code() {
-            Some(0) => Ok(Some(
-                String::from_utf8_lossy(&output.stdout)
-                    .trim_end()
-                    .to_owned(),
-            )),
+            Some(0) => Ok(Some(branch.trim_end().to_owned())),
             Some(1) => Ok(None),
             _ => Err(git::failed("symbolic-ref", &output).into()),
         }
     }
 
-    /// Makes a ref stand for another one, which need not exist.
+    /// Makes `name` a symbolic ref with the given target, which need not exist.
     pub fn set_symbolic(&self, name: &str, target: &str) -> Result<(), RepoError> {
-        if let Some(bad) = [name, target]
-            .into_iter()
-            .find(|name| !valid_ref_name(name))
-        {
-            return Err(bad_name(bad));
+        for checked in [name, target] {
+            if !valid_ref_name(checked) {
+                return Err(bad_name(checked));
+            }
         }
         self.git("symbolic-ref")
             .args(["-m", "git-quorum", name, target])
@@ -182,7 +190,7 @@ impl Repo {
         Ok(())
     }
 
-    /// Removes a symbolic ref, and leaves what it stands for.
+    /// Deletes a symbolic ref, and keeps its target.
     pub fn delete_symbolic(&self, name: &str) -> Result<(), RepoError> {
         if !valid_ref_name(name) {
             return Err(bad_name(name));
@@ -191,8 +199,9 @@ impl Repo {
         Ok(())
     }
 
-    /// Makes all of these edits, or none. The values before are checked and the refs moved under
-    /// one set of locks; symbolic refs are not followed.
+    /// Applies all edits, or none. Symbolic refs are not followed.
+    ///
+    /// Git checks the old values and moves the refs under the same locks.
     pub fn transaction(&self, edits: &[RefEdit]) -> Result<(), RefError> {
         if edits.is_empty() {
             return Ok(());
@@ -217,13 +226,17 @@ impl Repo {
         if !output.status.success() {
             return Err(self.why_refused(edits, &output)?);
         }
-        match output.stdout.ends_with(b"commit: ok\n") {
-            true => Ok(()),
-            false => Err(git::unreadable("update-ref", &output.stdout).into()),
+        if output.stdout.ends_with(b"commit: ok\n") {
+            Ok(())
+        } else {
+            Err(git::unreadable("update-ref", &output.stdout).into())
         }
     }
 
-    /// The reason is first looked for in the refs themselves; git's words only tell the rest apart.
+    /// Returns why git refused these edits.
+    ///
+    /// Reads the refs to find a conflict, because git's messages are no interface. Only what the
+    /// refs do not show is taken from the message.
     pub(super) fn why_refused(
         &self,
         edits: &[RefEdit],
@@ -276,13 +289,13 @@ impl Expect {
     }
 }
 
-/// Whether another process was in the way, by git's words.
+/// Whether git's message means that another process held a lock.
 fn is_lock(message: &str) -> bool {
     let words = ["data is locked", "cannot lock references"];
     words.iter().any(|words| message.contains(words))
 }
 
-/// Whether a value differed, by git's words, although it no longer does.
+/// Whether git's message means that a value differed. By now the value may be the expected one.
 fn is_mismatch(message: &str) -> bool {
     let words = [
         "but expected",
@@ -292,7 +305,7 @@ fn is_mismatch(message: &str) -> bool {
     words.iter().any(|words| message.contains(words))
 }
 
-/// The edits in the language of `git update-ref --stdin -z`, up to where all locks are held.
+/// Returns the input for `git update-ref --stdin -z` that locks the refs of all edits.
 pub(super) fn preparation(edits: &[RefEdit]) -> Result<Vec<u8>, RepoError> {
     let mut input = "start\0".to_owned();
     for edit in edits {
@@ -317,7 +330,7 @@ fn command(edit: &RefEdit) -> String {
     }
 }
 
-/// One line of `git for-each-ref`.
+/// Parses one line of `git for-each-ref`.
 fn parse_line(line: &str) -> Result<(String, RefValue), RepoError> {
     let mut fields = line.splitn(3, ' ');
     let (Some(oid), Some(name), Some(symbolic)) = (fields.next(), fields.next(), fields.next())
@@ -336,7 +349,7 @@ fn bad_name(name: &str) -> RepoError {
     }
 }
 
-/// Whether this is the full name of a ref (`refs/...`) by the rules of `git check-ref-format`.
+/// Whether a name is a valid full ref name (`refs/...`) by the rules of `git check-ref-format`.
 pub fn valid_ref_name(name: &str) -> bool {
     let refused = |c: char| c.is_ascii_control() || " ~^:?*[\\".contains(c);
     let component =

@@ -1,5 +1,4 @@
-//! Git's configuration, and what it says about the repository. Knows nothing of what the
-//! settings mean to others.
+//! Reads and changes Git's configuration. Knows nothing of what the settings mean to other modules.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,16 +12,19 @@ use super::refs::PAUSES;
 use super::{GitError, Repo, RepoError};
 use crate::fault;
 
-/// The exit status of `git config` when there is nothing to unset.
+/// The exit status of `git config` if there is nothing to unset.
 const NOTHING_TO_UNSET: i32 = 5;
 
-/// How often, and after what time, a settings file that another process has locked is tried again.
+/// How often to retry a configuration file that another process has locked.
 const LOCK_TRIES: u32 = 20;
+/// The pause before each retry.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
-/// All settings with their values, in git's order, as they were first asked for: each command asks
-/// for several, and to start git costs more than all else that most commands do. A change by this
-/// program is seen; one by others while the repository is open is not.
+/// A cache of all settings and their values, in git's order.
+///
+/// Every command asks for several settings, and starting git costs more than everything else that
+/// most commands do. The cache notices changes by this program. It does not notice changes by
+/// others while the repository is open.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings(Arc<Mutex<Option<Arc<Listing>>>>);
 
@@ -48,110 +50,108 @@ impl Settings {
 }
 
 impl Repo {
-    /// The value of a setting, from all files that git reads; the last one where there are several.
+    /// Returns the value of a setting from all files that git reads, the last one if there are
+    /// several. `None` if the setting has no value.
     pub fn config(&self, key: &str) -> Result<Option<String>, RepoError> {
         Ok(self.config_all(key)?.pop())
     }
 
-    /// All values of a setting, in git's order.
+    /// Returns all values of a setting, in git's order.
     pub fn config_all(&self, key: &str) -> Result<Vec<String>, RepoError> {
         let key = canonical_key(checked(key)?);
         let text = |value: &[u8]| {
-            String::from_utf8(value.to_vec())
-                .map_err(|_| RepoError::from(git::unreadable("config", value)))
+            let text = String::from_utf8(value.to_vec());
+            text.map_err(|_| RepoError::from(git::unreadable("config", value)))
         };
-        self.settings()?
-            .iter()
-            .filter(|(name, _)| *name == key)
-            .map(|(_, value)| text(value))
-            .collect()
+        let settings = self.settings()?;
+        let values = settings.iter().filter(|(name, _)| *name == key);
+        values.map(|(_, value)| text(value)).collect()
     }
 
-    /// The value of a setting in this repository's own file, whatever others say.
+    /// Returns the value of a setting in the repository's own file. Ignores all other files.
+    ///
+    /// `None` if the file does not set it.
     pub fn local_config(&self, key: &str) -> Result<Option<String>, RepoError> {
         let output = self
             .git("config")
             .args(["--local", "--get", checked(key)?])
             .output()?;
+        let value = String::from_utf8_lossy(&output.stdout);
         match output.status.code() {
-            Some(0) => Ok(Some(
-                String::from_utf8_lossy(&output.stdout)
-                    .trim_end_matches('\n')
-                    .to_owned(),
-            )),
+            Some(0) => Ok(Some(value.trim_end_matches('\n').to_owned())),
             Some(1) => Ok(None),
             _ => Err(git::failed("config", &output).into()),
         }
     }
 
-    /// Whether a yes-or-no setting is on; what cannot be understood counts as on.
+    /// Whether a boolean setting is on. A value that is not a known form of "off" counts as on.
     pub fn is_on(&self, key: &str) -> Result<bool, RepoError> {
         let value = self.config(key)?.map(|value| value.to_ascii_lowercase());
         Ok(value.is_some_and(|value| !matches!(value.as_str(), "false" | "no" | "off" | "0")))
     }
 
-    /// Whether a remote of this name is set up.
+    /// Whether a remote of this name is configured.
     pub fn remote_exists(&self, name: &str) -> Result<bool, RepoError> {
         let of_remote = |key: &str| {
-            let rest = key
-                .strip_prefix("remote.")
-                .and_then(|rest| rest.strip_prefix(name));
-            rest.and_then(|rest| rest.strip_prefix('.'))
-                .is_some_and(|variable| !variable.contains('.'))
+            let after_section = key.strip_prefix("remote.");
+            let after_name = after_section.and_then(|rest| rest.strip_prefix(name));
+            let variable = after_name.and_then(|rest| rest.strip_prefix('.'));
+            variable.is_some_and(|variable| !variable.contains('.'))
         };
         Ok(self.settings()?.iter().any(|(key, _)| of_remote(key)))
     }
 
-    /// The remote that is meant when none is named: `origin`, or the only one.
+    /// Returns the remote to use if the user names none: `origin`, or the only remote.
+    ///
+    /// `None` if there is no remote, or if there are several and none is called `origin`.
     pub fn default_remote(&self) -> Result<Option<String>, RepoError> {
         if self.remote_exists("origin")? {
             return Ok(Some("origin".to_owned()));
         }
         let settings = self.settings()?;
         let name = |key: &str| {
-            key.strip_prefix("remote.")?
-                .strip_suffix(".url")
-                .map(str::to_owned)
+            let rest = key.strip_prefix("remote.")?;
+            rest.strip_suffix(".url").map(str::to_owned)
         };
         let names: BTreeSet<String> = settings.iter().filter_map(|(key, _)| name(key)).collect();
-        Ok(if names.len() == 1 {
-            names.into_iter().next()
-        } else {
-            None
-        })
+        if names.len() > 1 {
+            return Ok(None);
+        }
+        Ok(names.into_iter().next())
     }
 
-    /// Sets a setting of this repository, in place of all its values here.
+    /// Sets a setting in the repository's own file, and replaces all its values there.
     pub fn set_config(&self, key: &str, value: &str) -> Result<(), RepoError> {
         self.change_config(&["--replace-all", checked(key)?, value])
     }
 
-    /// Adds a value to a setting of this repository.
+    /// Adds a value to a setting in the repository's own file.
     pub fn add_config(&self, key: &str, value: &str) -> Result<(), RepoError> {
         self.change_config(&["--add", checked(key)?, value])
     }
 
-    /// Removes all values of a setting of this repository; there may be none.
+    /// Removes all values of a setting from the repository's own file. There may be none.
     pub fn unset_config(&self, key: &str) -> Result<(), RepoError> {
         self.change_config(&["--unset-all", checked(key)?])
     }
 
-    /// Removes one value of a setting of this repository; it may be absent.
+    /// Removes one value of a setting from the repository's own file. The value may be absent.
     pub fn remove_config(&self, key: &str, value: &str) -> Result<(), RepoError> {
         self.change_config(&["--fixed-value", "--unset-all", checked(key)?, value])
     }
 
-    /// Changes the text of this repository's settings file, under Git's own lock: the whole change is seen or none of
-    /// it. Says whether there was anything to change.
+    /// Changes the text of the repository's own configuration file, under Git's lock.
+    ///
+    /// Other processes see the whole change or none of it. Returns whether `edit` changed anything.
     pub fn edit_config(&self, edit: impl Fn(&[u8]) -> Vec<u8>) -> Result<bool, RepoError> {
         self.settings.forget();
         let named = self.git_dir().join("config");
-        // As Git does: a link stays one, and its target is changed.
+        // Git does the same: a symbolic link stays a link, and its target changes.
         let path = named.canonicalize().unwrap_or(named);
         replace_under_lock(&path, edit).map_err(|source| RepoError::Settings { path, source })
     }
 
-    /// Whether objects may be left on a remote until they are asked for.
+    /// Whether the repository is a partial clone, so that some objects may only be on a remote.
     pub fn is_partial(&self) -> Result<bool, RepoError> {
         let marks = |key: &str| {
             let of_remote = key.starts_with("remote.");
@@ -168,12 +168,9 @@ impl Repo {
     }
 
     fn has_promisor_pack(&self) -> bool {
-        let packs = std::fs::read_dir(self.git_dir().join("objects").join("pack"));
-        packs
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|file| file.path().extension().is_some_and(|e| e == "promisor"))
+        let packs = fs::read_dir(self.git_dir().join("objects").join("pack"));
+        let mut files = packs.into_iter().flatten().flatten();
+        files.any(|file| file.path().extension().is_some_and(|e| e == "promisor"))
     }
 
     fn change_config(&self, args: &[&str]) -> Result<(), RepoError> {
@@ -186,7 +183,7 @@ impl Repo {
             match output.status.code() {
                 Some(0 | NOTHING_TO_UNSET) => return Ok(()),
                 _ => match (git::failed("config", &output), pauses.next()) {
-                    // Unlike for refs, git does not wait for this lock by itself.
+                    // Git waits for a locked ref by itself, but not for this lock.
                     (GitError::Locked { .. }, Some(pause)) => std::thread::sleep(*pause),
                     (error, _) => return Err(error.into()),
                 },
@@ -212,22 +209,17 @@ fn replace_under_lock(path: &Path, edit: impl Fn(&[u8]) -> Vec<u8>) -> std::io::
 }
 
 fn lock(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
     for _ in 0..LOCK_TRIES {
-        match fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(path)
-        {
+        match options.open(path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 std::thread::sleep(LOCK_PAUSE)
             }
             result => return result,
         }
     }
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
+    options.open(path)
 }
 
 fn replace(
@@ -249,43 +241,35 @@ fn replace(
     Ok(true)
 }
 
-/// The settings in an answer of `git config --null --list`: a key and, after a line feed, its value,
-/// which a setting without `=` lacks.
+/// Parses the output of `git config --null --list`: keys, each with a line feed and a value. A
+/// setting without `=` has no value.
 fn listed(output: Output) -> Result<Listing, RepoError> {
     if !output.status.success() {
         return Err(git::failed("config", &output).into());
     }
-    let settings = output
-        .stdout
-        .strip_suffix(b"\0")
-        .unwrap_or_default()
-        .split(|b| *b == 0);
-    let setting = |setting: &[u8]| {
-        let (key, value) = setting.split_at(
-            setting
-                .iter()
-                .position(|b| *b == b'\n')
-                .unwrap_or(setting.len()),
-        );
-        (
-            String::from_utf8_lossy(key).into_owned(),
-            value.get(1..).unwrap_or_default().to_vec(),
-        )
+    let listed = output.stdout.strip_suffix(b"\0").unwrap_or_default();
+    let setting = |text: &[u8]| {
+        let line_feed = text.iter().position(|b| *b == b'\n');
+        let (key, value) = text.split_at(line_feed.unwrap_or(text.len()));
+        let key = String::from_utf8_lossy(key).into_owned();
+        (key, value.get(1..).unwrap_or_default().to_vec())
     };
-    Ok(settings.map(setting).collect())
+    Ok(listed.split(|b| *b == 0).map(setting).collect())
 }
 
-/// A key as git lists it: section and name in lower case, what stands between them as it is.
+/// Returns a key as git lists it: the section and the name in lower case, the subsection unchanged.
 fn canonical_key(key: &str) -> String {
     let (section, rest) = key.split_once('.').unwrap_or((key, ""));
     let section = section.to_ascii_lowercase();
     match rest.rsplit_once('.') {
-        Some((between, name)) => format!("{section}.{between}.{}", name.to_ascii_lowercase()),
+        Some((subsection, name)) => {
+            format!("{section}.{subsection}.{}", name.to_ascii_lowercase())
+        }
         None => format!("{section}.{}", rest.to_ascii_lowercase()),
     }
 }
 
-/// A key of the form `section.name` or `section.any text.name`.
+/// Refuses a key that is not of the form `section.name` or `section.subsection.name`.
 fn checked(key: &str) -> Result<&str, RepoError> {
     let word = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -340,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn without_origin_the_only_remote_is_meant() {
+    fn the_only_remote_is_the_default_if_there_is_no_origin() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         repo.set_config("remote.pushDefault", "x").unwrap();
@@ -369,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn shallow_and_partial_repositories_say_so() {
+    fn shallow_and_partial_repositories_are_recognised() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         assert!(!repo.is_shallow() && !repo.is_partial().unwrap());

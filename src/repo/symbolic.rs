@@ -1,5 +1,7 @@
-//! Symbolic refs, also those that lead nowhere yet: `git for-each-ref` leaves these out, and a push to one creates what it
-//! names. Knows nothing of what the refs are for.
+//! Finds symbolic refs, including those whose target does not exist yet. `git for-each-ref` leaves
+//! the latter out, but a push to one of them creates its target.
+//!
+//! Knows nothing of what the refs are for.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,17 +9,17 @@ use std::fs;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::git::{self};
+use super::git;
 use super::{Repo, RepoError, valid_ref_name};
 
-/// No name that Git follows is as long.
+/// The most bytes to read of a ref's file. Git follows no name that is as long.
 const MOST_BYTES: u64 = 1 << 16;
 
-/// What a symbolic ref names; none if it is nothing that can be followed with certainty.
+/// The target of a symbolic ref. `None` if the target cannot be followed with certainty.
 pub type Target = Option<String>;
 
 impl Repo {
-    /// Those of these refs that are symbolic, by name. Names need not be text.
+    /// Returns the symbolic refs among the given refs, with their targets. Names need not be UTF-8.
     pub fn symbolic_among<'a>(
         &self,
         names: impl IntoIterator<Item = &'a [u8]>,
@@ -27,26 +29,30 @@ impl Repo {
         let loose = self.refs_are_files()?;
         for raw in names {
             let name = String::from_utf8_lossy(raw).into_owned();
-            let target = match (name == "HEAD" || valid_ref_name(&name), loose) {
-                // Git refuses what is no name.
-                (false, _) => None,
-                (true, true) => self.read_loose(raw, &mut folders)?,
-                (true, false) => self.ask_for_target(raw)?,
+            let is_valid = name == "HEAD" || valid_ref_name(&name);
+            // Git refuses an invalid name, so it cannot be a symbolic ref.
+            let target = if !is_valid {
+                None
+            } else if loose {
+                self.read_loose(raw, &mut folders)?
+            } else {
+                self.ask_for_target(raw)?
             };
             found.extend(target.map(|target| (name, target)));
         }
         Ok(found)
     }
 
-    /// The symbolic refs below a folder of refs, which is given with its final slash. Where refs are no files, those that lead nowhere are
-    /// missing.
+    /// Returns the symbolic refs below a folder of refs, whose name ends with a slash.
+    ///
+    /// In a repository that does not store refs as files, leaves out symbolic refs whose target
+    /// does not exist.
     pub fn symbolic_below(&self, folder: &str) -> Result<BTreeMap<String, Target>, RepoError> {
         if !self.refs_are_files()? {
-            let listed = self.list_values(&[folder])?;
-            return Ok(listed
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, followed(&value.symbolic?))))
-                .collect());
+            let listed = self.list_values(&[folder])?.into_iter();
+            let symbolic =
+                listed.filter_map(|(name, value)| Some((name, followed(&value.symbolic?))));
+            return Ok(symbolic.collect());
         }
         let mut found = BTreeMap::new();
         let mut open = vec![folder.trim_end_matches('/').to_owned()];
@@ -58,10 +64,14 @@ impl Repo {
                     source,
                 })?;
                 let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
-                match entry.path().is_dir() {
-                    true if is_link(&entry.path()) => drop(found.insert(name, None)),
-                    true => open.push(name),
-                    false => found.extend(read_file(&entry.path())?.map(|target| (name, target))),
+                let path = entry.path();
+                if !path.is_dir() {
+                    found.extend(read_file(&path)?.map(|target| (name, target)));
+                } else if is_link(&path) {
+                    // A linked folder gives one file two names.
+                    found.insert(name, None);
+                } else {
+                    open.push(name);
                 }
             }
         }
@@ -69,12 +79,11 @@ impl Repo {
     }
 
     fn refs_are_files(&self) -> Result<bool, RepoError> {
-        Ok(self
-            .config("extensions.refStorage")?
-            .is_none_or(|storage| storage == "files"))
+        let storage = self.config("extensions.refStorage")?;
+        Ok(storage.is_none_or(|storage| storage == "files"))
     }
 
-    /// Where the file of a ref lies: those of a worktree lie with it.
+    /// Returns the path of a ref's file. The refs of one worktree are in its own git directory.
     fn loose_path(&self, name: &[u8]) -> PathBuf {
         let own: [&[u8]; 4] = [b"HEAD", b"refs/bisect", b"refs/worktree", b"refs/rewritten"];
         let is_own = own.iter().any(|own| {
@@ -98,7 +107,7 @@ impl Repo {
                 .saturating_sub(1),
         );
         if parents.into_iter().any(|folder| folders.is_link(folder)) {
-            // One file under two names.
+            // A linked folder gives one file two names.
             return Ok(Some(None));
         }
         read_file(&path)
@@ -110,19 +119,16 @@ impl Repo {
             .args(["--quiet", "--no-recurse"])
             .arg(os_string(name))
             .output()?;
+        let printed = std::str::from_utf8(output.stdout.trim_ascii_end()).ok();
         match output.status.code() {
-            Some(0) => Ok(Some(
-                std::str::from_utf8(output.stdout.trim_ascii_end())
-                    .ok()
-                    .and_then(followed),
-            )),
+            Some(0) => Ok(Some(printed.and_then(followed))),
             Some(1) => Ok(None),
             _ => Err(git::failed("symbolic-ref", &output).into()),
         }
     }
 }
 
-/// Folders that were looked at.
+/// A cache of which folders are symbolic links.
 #[derive(Default)]
 struct Folders(BTreeMap<PathBuf, bool>);
 
@@ -155,7 +161,7 @@ fn entries(
     }
 }
 
-/// Whether there is no ref of this name, by Git's own reading.
+/// Whether the error means to Git that there is no such ref.
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
@@ -166,14 +172,14 @@ fn is_absent(error: &std::io::Error) -> bool {
     )
 }
 
-/// What the file of a ref names, if it is symbolic, read as Git does.
+/// Reads the file of a ref as Git does. `None` if the ref is not symbolic or does not exist.
 fn read_file(path: &Path) -> Result<Option<Target>, RepoError> {
-    // The old form: a link that is never opened.
-    let link = fs::read_link(path)
-        .ok()
-        .and_then(|link| link.to_str().map(str::to_owned));
-    if let Some(name) = link.filter(|link| valid_ref_name(link)) {
-        return Ok(Some(Some(name)));
+    // An old form of symbolic ref is a symbolic link with the target's name. Git never opens it.
+    if let Ok(link) = fs::read_link(path)
+        && let Some(name) = link.to_str()
+        && valid_ref_name(name)
+    {
+        return Ok(Some(Some(name.to_owned())));
     }
     let failed = |source| RepoError::Io {
         path: path.to_owned(),
@@ -184,14 +190,15 @@ fn read_file(path: &Path) -> Result<Option<Target>, RepoError> {
         Err(error) if is_absent(&error) => return Ok(None),
         read => read.map_err(failed)?,
     };
-    let target = bytes
-        .trim_ascii_end()
-        .strip_prefix(b"ref:")
-        .map(<[u8]>::trim_ascii_start);
-    Ok(target.map(|target| std::str::from_utf8(target).ok().and_then(followed)))
+    let Some(target) = bytes.trim_ascii_end().strip_prefix(b"ref:") else {
+        return Ok(None);
+    };
+    let target = std::str::from_utf8(target.trim_ascii_start()).ok();
+    Ok(Some(target.and_then(followed)))
 }
 
-/// A target that is the name of a ref, and of one file only: Git takes `refs/heads/../heads/x`.
+/// Returns the target if it is a valid ref name. Git follows more, such as `refs/heads/../heads/x`,
+/// but those are second names for the same file.
 fn followed(target: &str) -> Target {
     (target == "HEAD" || valid_ref_name(target)).then(|| target.to_owned())
 }
@@ -218,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_takes_for_a_symbolic_ref_is_one_here() {
+    fn every_symbolic_ref_that_git_follows_is_found() {
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");
         let one = sandbox.commit_text(&repo, &[], &[("f", "1")]);
@@ -282,7 +289,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn links_of_the_file_system_are_symbolic_refs_too() {
+    fn symbolic_links_of_the_file_system_count_as_symbolic_refs() {
         use std::os::unix::fs::symlink;
         let sandbox = Sandbox::new();
         let repo = sandbox.bare("r");

@@ -1,4 +1,5 @@
-//! Real repositories for tests, apart from everything of the user's. Knows nothing of ledgers.
+//! Creates real repositories for tests, isolated from the user's own settings. Knows nothing of
+//! ledgers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use crate::id::Oid;
 /// A file for a commit: path, mode, content. The content of mode `160000` is a commit id.
 pub(crate) type File<'a> = (&'a [u8], &'a str, &'a [u8]);
 
-/// A folder for the repositories of one test, in memory where there is such a place.
+/// A folder for the repositories of one test. It is in memory if the system has such a place.
 pub(crate) struct Sandbox {
     dir: TempDir,
     env: Environment,
@@ -43,7 +44,7 @@ impl Sandbox {
         self.env.clone()
     }
 
-    /// A new bare repository.
+    /// Creates a bare repository.
     pub fn bare(&self, name: &str) -> Repo {
         let path = self.path().join(name);
         self.git(
@@ -59,7 +60,7 @@ impl Sandbox {
         Repo::open_with(&path, self.env()).unwrap()
     }
 
-    /// A new repository with a working tree.
+    /// Creates a repository with a working tree.
     pub fn with_worktree(&self, name: &str) -> Repo {
         let path = self.path().join(name);
         self.git(
@@ -74,7 +75,7 @@ impl Sandbox {
         Repo::discover_with(&path, self.env()).unwrap()
     }
 
-    /// Runs plain git, isolated, and returns what it printed, without the last line end.
+    /// Runs git in isolation, and returns its output without the last line end.
     pub fn git(&self, dir: &Path, args: &[&str]) -> String {
         String::from_utf8(self.git_bytes(dir, args, b""))
             .unwrap()
@@ -82,14 +83,14 @@ impl Sandbox {
             .to_owned()
     }
 
-    /// As [`Sandbox::git`], with bytes in and out.
+    /// Runs git as [`Sandbox::git`] does, with bytes as input and output.
     pub fn git_bytes(&self, dir: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
         use std::io::Write as _;
         let mut command = Command::new("git");
-        for (name, _) in
-            std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_"))
-        {
-            command.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("GIT_") {
+                command.env_remove(name);
+            }
         }
         command
             .envs(isolation(self.path()))
@@ -115,7 +116,7 @@ impl Sandbox {
         output.stdout
     }
 
-    /// A commit of exactly these files, on no branch.
+    /// Creates a commit with exactly these files, on no branch.
     pub fn commit(&self, repo: &Repo, parents: &[Oid], files: &[File<'_>]) -> Oid {
         let mut stream =
             b"commit refs/testing/import\nmark :1\ncommitter Test <test@example.org> 1700000000 +0000\ndata 4\ntest\n"

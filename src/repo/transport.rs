@@ -1,5 +1,7 @@
-//! Talks to remotes through `git`, with the user's own credentials and settings, and touches no
-//! ref that is not named. Knows nothing of what the refs are for.
+//! Fetches from remotes and pushes to them through `git`, with the user's own credentials and
+//! settings. Moves only the refs that the caller names.
+//!
+//! Knows nothing of what the refs are for.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +10,7 @@ use super::{GitError, Repo, RepoError, parse_oid};
 use crate::fault;
 use crate::id::Oid;
 
-/// Words of git that say that a remote could not be reached, or would not talk to us.
+/// Phrases in git's messages which mean that a remote cannot be reached or refuses the connection.
 const UNREACHABLE: &[&str] = &[
     "Could not read from remote repository",
     "does not appear to be a git repository",
@@ -29,36 +31,51 @@ const UNREACHABLE: &[&str] = &[
     "not available on this host",
 ];
 
-/// Why nothing, or not all, was exchanged with a remote.
+/// Why a fetch or a push failed, or failed in part.
+///
+/// `Display` says what happened and why. [`TransportError::remedy`] says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// The remote could not be reached, or the connection broke: what it did is unknown.
-    #[error("could not reach {remote}: {message}; check the address and the network, then retry")]
+    /// The remote cannot be reached, or the connection broke. What the remote did is unknown.
+    #[error("could not reach {remote}: {message}")]
     Unreachable {
         /// The remote.
         remote: String,
-        /// What git said.
+        /// Git's message.
         message: String,
     },
-    /// The fetch went through, and some refs here could not follow; the others did.
+    /// The fetch succeeded for some refs only.
     #[error("some refs could not be fetched from {remote}: {message}")]
     Rejected {
         /// The remote.
         remote: String,
-        /// What git said.
+        /// Git's message.
         message: String,
     },
-    /// A push was stopped on this side, by a hook or by git, before anything was sent.
-    #[error("the push to {remote} was stopped here: {message}")]
+    /// A hook of this repository or git itself stopped a push before anything was sent.
+    #[error("the push to {remote} was stopped in this repository: {message}")]
     Stopped {
         /// The remote.
         remote: String,
-        /// What git or the hook said.
+        /// The message of git or the hook.
         message: String,
     },
     /// Something else went wrong.
     #[error(transparent)]
     Other(#[from] RepoError),
+}
+
+impl TransportError {
+    /// Returns what the user can do next. `None` if the error itself says all there is to say.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => {
+                Some("check the address and the network, then retry".to_owned())
+            }
+            Self::Rejected { .. } | Self::Stopped { .. } => None,
+            Self::Other(error) => error.remedy(),
+        }
+    }
 }
 
 impl From<GitError> for TransportError {
@@ -67,32 +84,33 @@ impl From<GitError> for TransportError {
     }
 }
 
-/// What became of one ref of a push.
+/// The result of pushing one ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushStatus {
-    /// The remote took it.
+    /// The remote moved the ref.
     Ok,
-    /// It was there already.
+    /// The ref already had this value.
     UpToDate,
-    /// Git did not send it: it is no fast-forward, or another ref of an atomic push failed.
+    /// Git did not send the ref: the update is not a fast-forward, or another ref of an atomic
+    /// push failed. With git's reason.
     Rejected(String),
-    /// The remote refused it.
+    /// The remote refused the ref. With the remote's reason.
     RemoteRejected(String),
-    /// The remote did not say what became of it.
+    /// The remote did not report a result for the ref. With git's reason.
     Unreported(String),
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushReport {
-    /// What became of each ref, by its name on the remote.
+    /// The result for each ref, by its name on the remote.
     pub refs: BTreeMap<String, PushStatus>,
-    /// The lines that the remote printed, cleaned: what its hooks have to say.
+    /// The lines that the remote's hooks printed, without unprintable characters.
     pub remote_lines: Vec<String>,
 }
 
 impl PushReport {
-    /// Whether the remote now has every ref as it was pushed.
+    /// Whether every ref now has the pushed value on the remote.
     pub fn is_ok(&self) -> bool {
         self.refs
             .values()
@@ -101,7 +119,8 @@ impl PushReport {
 }
 
 impl Repo {
-    /// The refs of a remote, without peeled tags; those that match a pattern, if there are any.
+    /// Lists the refs of a remote that match one of the patterns, or all refs if there is no
+    /// pattern. Leaves out peeled tags.
     pub fn ls_remote(
         &self,
         remote: &str,
@@ -115,18 +134,15 @@ impl Repo {
         if !output.status.success() {
             return Err(failure("ls-remote", remote, &output));
         }
-        let lines = output
-            .stdout
-            .split(|b| *b == b'\n')
-            .filter(|line| !line.is_empty());
+        let lines = output.stdout.split(|b| *b == b'\n');
         let text = lines.filter_map(|line| std::str::from_utf8(line).ok());
-        text.filter(|line| !line.ends_with("^{}"))
-            .map(parse_remote_ref)
-            .collect()
+        let refs = text.filter(|line| !line.is_empty() && !line.ends_with("^{}"));
+        refs.map(parse_remote_ref).collect()
     }
 
-    /// Fetches by these refspecs, and moves no other ref. A ref that cannot follow does not hold
-    /// up the others.
+    /// Fetches the given refspecs, and moves no other ref.
+    ///
+    /// A ref that cannot be moved does not stop the others.
     pub fn fetch(&self, remote: &str, refspecs: &[String]) -> Result<(), TransportError> {
         if refspecs.is_empty() {
             return Ok(());
@@ -151,8 +167,10 @@ impl Repo {
         }
     }
 
-    /// Pushes these refspecs and nothing else; with `atomic`, all or none. The user's own
-    /// `pre-push` hooks run. That the remote refused is no error but part of the report.
+    /// Pushes the given refspecs and nothing else. With `atomic`, pushes all of them or none.
+    ///
+    /// The `pre-push` hooks of this repository run. A ref that the remote refuses is not an error
+    /// but part of the report.
     pub fn push(
         &self,
         remote: &str,
@@ -176,7 +194,8 @@ impl Repo {
         push_report(remote, &output)
     }
 
-    /// Pushes to a repository of this machine that this command receives for, without `pre-push` hooks.
+    /// Pushes to a repository on this machine, whose side runs the command `receive_pack`. Skips
+    /// the `pre-push` hooks.
     pub fn push_to(
         &self,
         path: &str,
@@ -193,8 +212,9 @@ impl Repo {
         push_report(path, &command.output()?)
     }
 
-    /// Goes through the motions of a push of one ref, with the `pre-push` hooks that it has, and sends nothing: the
-    /// remote need not be reachable, since an empty repository stands in for it.
+    /// Simulates a push of one ref: the `pre-push` hooks run, and nothing is sent.
+    ///
+    /// The remote need not be reachable, because an empty temporary repository takes its place.
     pub fn dry_push(&self, remote: &str, refspec: &str) -> Result<PushReport, TransportError> {
         let parent = self.env.temp_dir();
         let folder = tempfile::tempdir_in(&parent).map_err(|source| RepoError::Io {
@@ -210,16 +230,13 @@ impl Repo {
         for key in ["url", "pushurl"] {
             command = command.config(&format!("remote.{remote}.{key}"), &path);
         }
-        push_report(
-            remote,
-            &command
-                .args(["--dry-run", "--", remote, checked_refspec(refspec)?])
-                .output()?,
-        )
+        let command = command.args(["--dry-run", "--", remote, checked_refspec(refspec)?]);
+        push_report(remote, &command.output()?)
     }
 
     fn push_command(&self, remote: &str) -> Result<GitCommand, RepoError> {
         let mut command = plain(self.git("push"));
+        // A mirror setting would make git push every ref.
         let mirror = format!("remote.{remote}.mirror");
         if self.remote_exists(remote)? && self.config(&mirror)?.is_some() {
             command = command.config(&mirror, "false");
@@ -245,14 +262,14 @@ fn fetch_options(command: GitCommand) -> GitCommand {
         ])
 }
 
-/// Without colours, which settings can force on.
+/// Turns colours off, because settings can force them on.
 fn plain(command: GitCommand) -> GitCommand {
     let keys = ["color.ui", "color.push", "color.transport", "color.remote"];
     keys.iter()
         .fold(command, |command, key| command.config(key, "false"))
 }
 
-/// A remote's name or address that git does not take for an option.
+/// Refuses the name or address of a remote that git could take for an option.
 fn checked(remote: &str) -> Result<&str, RepoError> {
     if remote.is_empty() || remote.starts_with('-') || remote.contains(char::is_control) {
         return Err(RepoError::Name {
@@ -275,7 +292,7 @@ fn checked_refspec(refspec: &str) -> Result<&str, RepoError> {
 
 fn failure(command: &'static str, remote: &str, output: &Output) -> TransportError {
     let message = output.message();
-    // What the remote says about itself is no sign that it could not be reached.
+    // Lines of the remote do not count: a remote that prints a message was reached.
     let mut own = message.lines().filter(|line| !line.starts_with("remote: "));
     if own.any(|line| UNREACHABLE.iter().any(|words| line.contains(words))) {
         return TransportError::Unreachable {
@@ -293,8 +310,9 @@ fn parse_remote_ref(line: &str) -> Result<(String, Oid), TransportError> {
     Ok((name.to_owned(), parse_oid("ls-remote", oid.as_bytes())?))
 }
 
-/// Reads what `git push --porcelain` printed. Without a line for any ref nothing was sent, or the
-/// connection broke.
+/// Parses the output of `git push --porcelain`.
+///
+/// If the output has no line for any ref, nothing was sent or the connection broke.
 fn push_report(remote: &str, output: &Output) -> Result<PushReport, TransportError> {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let refs: BTreeMap<String, PushStatus> = stdout.lines().filter_map(parse_status).collect();
@@ -313,13 +331,14 @@ fn push_report(remote: &str, output: &Output) -> Result<PushReport, TransportErr
         refs,
         remote_lines: remote_lines(&output.stderr),
     };
-    match report.is_ok() && !output.status.success() {
-        true => Err(failure("push", remote, output)),
-        false => Ok(report),
+    // Git failed although every ref is reported as pushed: the report cannot be trusted.
+    if report.is_ok() && !output.status.success() {
+        return Err(failure("push", remote, output));
     }
+    Ok(report)
 }
 
-/// One line of the form `flag TAB from:to TAB summary (reason)`.
+/// Parses a line of the form `flag TAB from:to TAB summary (reason)`. `None` for other lines.
 fn parse_status(line: &str) -> Option<(String, PushStatus)> {
     let mut fields = line.splitn(3, '\t');
     let (flag, refs, summary) = (fields.next()?, fields.next()?, fields.next()?);
@@ -341,21 +360,22 @@ fn parse_status(line: &str) -> Option<(String, PushStatus)> {
     Some((name.to_owned(), status))
 }
 
+/// Returns the lines of the remote in what `git push` printed on standard error.
 fn remote_lines(stderr: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stderr);
-    // What stopped receive-pack before any hook ran comes in git's own words.
-    let unpack = |line: &&str| line.starts_with("remote unpack failed: ");
-    let said = |line| {
-        str::strip_prefix(line, "remote: ").or(str::strip_prefix(line, "error: ").filter(unpack))
+    text.lines().filter_map(remote_line).collect()
+}
+
+fn remote_line(line: &str) -> Option<String> {
+    let text = match line.strip_prefix("remote: ") {
+        Some(text) => text,
+        // If receive-pack fails before any hook runs, git reports that as an error of its own.
+        None => line
+            .strip_prefix("error: ")
+            .filter(|text| text.starts_with("remote unpack failed: "))?,
     };
-    let lines = text.lines().filter_map(said);
-    lines
-        .map(|line| {
-            clean_text(line.trim_end_matches("\u{1b}[K"))
-                .trim_end()
-                .to_owned()
-        })
-        .collect()
+    let text = clean_text(text.trim_end_matches("\u{1b}[K"));
+    Some(text.trim_end().to_owned())
 }
 
 #[cfg(test)]
@@ -400,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_says_what_became_of_each_ref() {
+    fn a_push_reports_the_result_of_each_ref() {
         let Pair {
             sandbox: _sandbox,
             here,
@@ -459,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_hook_of_the_remote_says_comes_back() {
+    fn a_push_reports_what_a_hook_of_the_remote_prints() {
         let Pair {
             sandbox,
             here,
@@ -506,7 +526,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_that_is_not_there_is_unreachable() {
+    fn a_remote_that_does_not_exist_is_unreachable() {
         let Pair {
             sandbox: _sandbox,
             here,
@@ -538,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn options_in_the_place_of_names_are_refused() {
+    fn a_name_that_git_could_take_for_an_option_is_refused() {
         let Pair {
             sandbox: _sandbox,
             here,
@@ -564,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fetch_touches_only_what_is_named() {
+    fn a_fetch_moves_only_the_named_refs() {
         let Pair {
             sandbox,
             here,
@@ -598,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ref_that_went_sideways_does_not_hold_up_the_others() {
+    fn a_ref_that_cannot_fast_forward_does_not_stop_the_others() {
         let Pair {
             sandbox,
             here,

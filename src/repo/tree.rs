@@ -1,4 +1,4 @@
-//! A small strict parser of raw trees and commits. Knows nothing of where they are stored.
+//! Parses raw trees, commits and tags strictly. Knows nothing of where they are stored.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ pub(super) const TREE: u32 = 0o040_000;
 /// The mode of a submodule's commit.
 pub(super) const GITLINK: u32 = 0o160_000;
 
-/// The modes that Git writes, or once wrote (0o100664), as they stand in a tree.
+/// The modes that Git writes into trees, and one that old versions wrote (0o100664).
 const MODES: [(&[u8], u32); 6] = [
     (b"100644", 0o100_644),
     (b"100755", 0o100_755),
@@ -19,7 +19,7 @@ const MODES: [(&[u8], u32); 6] = [
     (b"40000", TREE),
 ];
 
-/// One line of a tree.
+/// One entry of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry<'a> {
     pub name: &'a [u8],
@@ -32,7 +32,7 @@ impl Entry<'_> {
         self.mode == TREE
     }
 
-    /// Its place in the tree: a folder's name counts as if a slash followed.
+    /// Returns the bytes that Git sorts entries by: a folder's name counts as if a slash followed.
     pub fn key(&self) -> impl Iterator<Item = u8> + '_ {
         self.name
             .iter()
@@ -41,17 +41,20 @@ impl Entry<'_> {
     }
 }
 
-/// The lines of a tree: each mode one that Git writes, each name one that a file can have, in
-/// order, and none twice.
+/// Parses the entries of a tree.
+///
+/// # Errors
+/// If a mode is unknown, a file cannot have the name, or names are repeated or not in order.
 pub(super) fn parse_tree(mut raw: &[u8]) -> Result<Vec<Entry<'_>>, &'static str> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut names = BTreeSet::new();
     while !raw.is_empty() {
         let (entry, rest) = parse_entry(raw)?;
-        if entries
-            .last()
-            .is_some_and(|last| last.key().ge(entry.key()))
-        {
+        let in_order = match entries.last() {
+            Some(last) => last.key().lt(entry.key()),
+            None => true,
+        };
+        if !in_order {
             return Err("its entries are not in order");
         }
         if !names.insert(entry.name) {
@@ -85,20 +88,20 @@ fn parse_entry(raw: &[u8]) -> Result<(Entry<'_>, &[u8]), &'static str> {
     ))
 }
 
-/// What lies before and after the first `separator`.
+/// Returns the bytes before and after the first `separator`. `None` if there is no separator.
 fn split(raw: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = raw.iter().position(|b| *b == separator)?;
     Some((raw.get(..at)?, raw.get(at + 1..)?))
 }
 
-/// What a commit leads to.
+/// The objects that a commit names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Links {
     pub tree: Oid,
     pub parents: Vec<Oid>,
 }
 
-/// The tree and the parents of a commit: its first lines, up to the author.
+/// Parses the first lines of a commit, up to the author: its tree and its parents.
 pub(super) fn parse_commit(raw: &[u8]) -> Result<Links, &'static str> {
     let (tree, mut rest) = id_line(raw, b"tree ").ok_or("it does not begin with its tree")?;
     let mut parents = Vec::new();
@@ -106,21 +109,25 @@ pub(super) fn parse_commit(raw: &[u8]) -> Result<Links, &'static str> {
         parents.push(parent);
         rest = after;
     }
-    match rest.starts_with(b"author ") {
-        true => Ok(Links { tree, parents }),
-        false => Err("its author does not follow its parents"),
+    if rest.starts_with(b"author ") {
+        Ok(Links { tree, parents })
+    } else {
+        Err("its author does not follow its parents")
     }
 }
 
-/// What an annotated tag names.
+/// Parses the first lines of an annotated tag: the commit or tag that it names.
 pub(super) fn parse_tag(raw: &[u8]) -> Result<Oid, &'static str> {
-    let (target, rest) = id_line(raw, b"object ").ok_or("it does not begin with what it tags")?;
-    match rest.starts_with(b"type commit\n") || rest.starts_with(b"type tag\n") {
-        true => Ok(target),
-        false => Err("it tags no commit"),
+    let (target, rest) =
+        id_line(raw, b"object ").ok_or("it does not begin with the tagged object")?;
+    if rest.starts_with(b"type commit\n") || rest.starts_with(b"type tag\n") {
+        Ok(target)
+    } else {
+        Err("it does not tag a commit")
     }
 }
 
+/// Parses a line of `word` and an object id. Returns the id and the bytes after the line.
 fn id_line<'a>(raw: &'a [u8], word: &[u8]) -> Option<(Oid, &'a [u8])> {
     let (hex, rest) = raw.strip_prefix(word)?.split_first_chunk::<40>()?;
     let oid = std::str::from_utf8(hex).ok()?.parse().ok()?;
@@ -138,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_in_gits_order_is_taken() {
+    fn a_tree_in_gits_order_is_accepted() {
         let tree = raw(&[
             ("100644", b"a"),
             ("100755", b"a-b"),
@@ -151,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn a_tree_with_wrong_order_modes_or_names_is_refused() {
         let bad: [&[(&str, &[u8])]; 15] = [
             &[("100644", b"b"), ("100644", b"a")],
             &[("100644", b"a"), ("100644", b"a")],
@@ -179,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_links_of_a_commit_are_its_first_lines() {
+    fn the_tree_and_parents_are_read_from_the_first_lines_of_a_commit() {
         let (t, p, q) = ("11".repeat(20), "22".repeat(20), "33".repeat(20));
         let good = format!("tree {t}\nparent {p}\nparent {q}\nauthor a\n\nparent {t}\n");
         let links = parse_commit(good.as_bytes()).unwrap();

@@ -1,35 +1,35 @@
-//! Tells of long work while it goes on, to whoever wants to know. Knows nothing of how it is shown.
+//! Reports the progress of long operations to a watcher. Knows nothing of how it is shown.
 
 use std::sync::Arc;
 
 use super::git::clean_text;
 
-/// The most characters of what somebody else says is going on.
-const WORDS: usize = 40;
+/// The most bytes of an operation's name in a remote's progress line.
+const MAX_NAME: usize = 40;
 
-/// How far long work is.
+/// The progress of a long operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// What is going on, as in "Writing objects".
+    /// The operation, as in "Writing objects".
     pub what: String,
-    /// How much of it is done.
+    /// How many steps are done.
     pub done: u64,
-    /// How much there is, if that is known.
+    /// How many steps there are. `None` if that is unknown.
     pub of: Option<u64>,
 }
 
-/// Wants to know how far long work is. It is told often, so it should return soon.
+/// Receives progress reports. Reports are frequent, so the receiver should return soon.
 pub trait Watch: Send + Sync {
-    /// This far.
+    /// Receives a progress report.
     fn at(&self, progress: &Progress);
 }
 
-/// Somebody who watches, or nobody.
+/// The receiver of progress reports, or nobody.
 #[derive(Clone, Default)]
 pub struct Watcher(Option<Arc<dyn Watch>>);
 
 impl Watcher {
-    /// This one.
+    /// Returns a watcher that passes reports on to `watch`.
     pub fn new(watch: Arc<dyn Watch>) -> Self {
         Self(Some(watch))
     }
@@ -39,11 +39,11 @@ impl Watcher {
         self.0.is_some()
     }
 
-    /// Tells how far the work is.
+    /// Reports that `done` steps of an operation are done, out of `of` if that is known.
     pub fn at(&self, what: &str, done: usize, of: Option<usize>) {
         if self.is_some() {
             let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-            self.tell(&Progress {
+            self.report(&Progress {
                 what: what.to_owned(),
                 done: count(done),
                 of: of.map(count),
@@ -51,7 +51,7 @@ impl Watcher {
         }
     }
 
-    pub(super) fn tell(&self, progress: &Progress) {
+    pub(super) fn report(&self, progress: &Progress) {
         if let Some(watch) = &self.0 {
             watch.at(progress);
         }
@@ -64,17 +64,18 @@ impl std::fmt::Debug for Watcher {
     }
 }
 
-/// Takes the progress out of what a git command prints on standard error, and keeps the rest.
+/// Separates the progress lines in a git command's standard error from the rest.
 #[derive(Debug, Default)]
 pub(super) struct Sieve {
     line: Vec<u8>,
     /// Whether the last byte was a carriage return.
     returned: bool,
+    /// The lines that are not progress.
     kept: Vec<u8>,
 }
 
 impl Sieve {
-    /// Takes in what was printed next.
+    /// Processes the next bytes. Reports progress lines to `watcher` and keeps the other lines.
     pub fn take(&mut self, bytes: &[u8], watcher: &Watcher) {
         for byte in bytes {
             match (self.returned, byte) {
@@ -89,50 +90,56 @@ impl Sieve {
         }
     }
 
-    /// What was no progress.
+    /// Returns the bytes that are not progress.
     pub fn finish(mut self) -> Vec<u8> {
         self.kept.append(&mut self.line);
         self.kept
     }
 
-    /// A line that is to be written over is nothing but progress; of the others only the last of each kind.
-    fn end_line(&mut self, written_over: bool, watcher: &Watcher) {
+    /// Ends the current line, which is overwritten if a carriage return ended it.
+    ///
+    /// An overwritten line is never kept. Other lines are kept, except for the last progress line
+    /// of an operation.
+    fn end_line(&mut self, overwritten: bool, watcher: &Watcher) {
         let is_last = self.line.trim_ascii_end().ends_with(b", done.");
-        let progress = if written_over || is_last {
-            read(&self.line)
+        let progress = if overwritten || is_last {
+            parse(&self.line)
         } else {
             None
         };
-        match progress {
-            Some(progress) => watcher.tell(&progress),
-            None if written_over => {}
-            None => {
-                self.kept.extend(&self.line);
-                self.kept.push(b'\n');
-            }
+        if let Some(progress) = progress {
+            watcher.report(&progress);
+        } else if !overwritten {
+            self.kept.extend(&self.line);
+            self.kept.push(b'\n');
         }
         self.line.clear();
     }
 }
 
-/// Reads a line of the form `Writing objects:  42% (42/100), 1.2 MiB` or `Enumerating objects: 42, done.`
-fn read(line: &[u8]) -> Option<Progress> {
+/// Parses a progress line: `Writing objects:  42% (42/100), 1.2 MiB` or
+/// `Enumerating objects: 42, done.`. `None` for other lines.
+///
+/// The name is checked, because a remote can print anything.
+fn parse(line: &[u8]) -> Option<Progress> {
     let text = std::str::from_utf8(line).ok()?;
     let text = text.strip_prefix("remote: ").unwrap_or(text);
     let (what, rest) = text.split_once(": ")?;
-    let is_named = what.len() <= WORDS && what.chars().all(|c| c.is_ascii_alphabetic() || c == ' ');
-    let counts = match rest.split_once("% (") {
-        Some((_, rest)) => rest
-            .split_once(')')?
-            .0
-            .split_once('/')
-            .map(|(done, of)| (done, Some(of)))?,
+    let is_word = |c: char| c.is_ascii_alphabetic() || c == ' ';
+    if what.len() > MAX_NAME || !what.chars().all(is_word) {
+        return None;
+    }
+    let (done, of) = match rest.split_once("% (") {
+        Some((_, rest)) => {
+            let (counts, _) = rest.split_once(')')?;
+            let (done, of) = counts.split_once('/')?;
+            (done, Some(of.parse().ok()?))
+        }
         None => (rest.split(',').next()?.trim(), None),
     };
-    let of = counts.1.map(str::parse).transpose().ok()?;
-    is_named.then_some(Progress {
+    Some(Progress {
         what: clean_text(what),
-        done: counts.0.parse().ok()?,
+        done: done.parse().ok()?,
         of,
     })
 }
@@ -169,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_told_and_everything_else_is_kept() {
+    fn progress_is_reported_and_everything_else_is_kept() {
         let (told, kept) = sift(&[
             "remote: Enumerating objects: 5, done.        \n",
             "Writing obj",
@@ -196,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_remote_makes_up_is_taken_for_progress() {
+    fn a_line_that_a_remote_makes_up_is_not_progress() {
         for line in [
             "\u{1b}[2J: 1, done.",
             "a: b: 3, done.",

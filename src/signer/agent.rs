@@ -1,4 +1,4 @@
-//! Signing with a key that an ssh-agent holds. The private key never comes here.
+//! Signs with a key that an ssh-agent holds. The private key never enters this process.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use ssh_key::{Algorithm, Signature};
 
 use super::{SignerError, fingerprint, ssh_public};
 
-/// How long an agent may take: it may ask its user to confirm, but it must not hang us for ever.
+/// How long to wait for an agent. It may ask its user to confirm, but must not block forever.
 #[cfg(unix)]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// A key in an agent. Each signature connects anew, so that an agent may restart in between.
+/// A key in an agent. Every signature uses a new connection, so that the agent may restart.
 #[derive(Debug, Clone)]
 pub struct AgentKey {
     socket: PathBuf,
@@ -20,7 +20,7 @@ pub struct AgentKey {
 }
 
 impl AgentKey {
-    /// The key `public` in the agent at `socket`.
+    /// Returns the key `public` in the agent that listens on `socket`.
     pub(super) fn at(socket: &Path, public: [u8; 32]) -> Result<Self, SignerError> {
         let key = Self {
             socket: socket.to_owned(),
@@ -28,22 +28,22 @@ impl AgentKey {
         };
         let held = match key.connect()?.list_all_identities() {
             Ok(identities) => identities.iter().any(|identity| key.is(identity)),
-            // An agent locked by its user answers like this or with an empty list.
+            // A locked agent answers with a failure or with an empty list.
             Err(AgentError::RemoteFailure) => false,
             Err(AgentError::AgentCommunicationError(source)) => return Err(key.unreachable(source)),
-            // Somebody's exotic key that the client cannot parse must not keep us from ours: if
-            // the agent does not hold it, the first signature says so.
+            // The client cannot parse some other key in the agent. That must not keep this key from
+            // being used. If the agent does not hold it, the first signature fails.
             Err(_) => true,
         };
         if held { Ok(key) } else { Err(key.not_held()) }
     }
 
-    /// The public half.
+    /// Returns the public half.
     pub(super) fn public(&self) -> [u8; 32] {
         self.public
     }
 
-    /// The agent's signature over `data`, of the right kind but not verified.
+    /// Returns the agent's signature of `data`. The signature is not verified yet.
     pub(super) fn sign(&self, data: &[u8]) -> Result<[u8; 64], SignerError> {
         let reply = self.connect()?.sign(ssh_public(self.public), data);
         self.raw(&reply.map_err(|error| self.failed(error))?)
@@ -63,8 +63,8 @@ impl AgentKey {
     fn connect(&self) -> Result<Client, SignerError> {
         let connected = || -> io::Result<Client> {
             let stream = std::os::unix::net::UnixStream::connect(&self.socket)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(TIMEOUT))?;
+            stream.set_write_timeout(Some(TIMEOUT))?;
             Ok(Client::with_read_write(Box::new(stream)))
         };
         connected().map_err(|source| self.unreachable(source))
@@ -75,8 +75,8 @@ impl AgentKey {
         Client::connect(&self.socket).map_err(|error| self.unreachable(io::Error::other(error)))
     }
 
-    /// Whether an identity is this bare key. A certificate over it is another identity: an agent
-    /// that holds only that would refuse the bare key.
+    /// Whether an identity of the agent is this key. A certificate for the key does not count: an
+    /// agent that holds only the certificate refuses to sign with the key alone.
     fn is(&self, identity: &Identity<'_>) -> bool {
         match identity {
             Identity::PublicKey(key) => key.key_data() == ssh_public(self.public).key_data(),

@@ -1,5 +1,5 @@
-//! OpenSSH key files: the private key to sign with, and the public key of either half. Does not
-//! know where a passphrase comes from.
+//! Reads OpenSSH key files: private keys to sign with, and public keys. Does not know where a
+//! passphrase comes from.
 
 use std::fmt;
 use std::fs::File;
@@ -13,19 +13,19 @@ use zeroize::Zeroizing;
 
 use super::{PassphraseSource, SignerError, private_fs};
 
-/// Far more than any key file holds.
+/// The largest key file that is read, in bytes. Real key files are far smaller.
 const MAX_BYTES: u64 = 64 * 1024;
 
-/// A private key in memory. It is wiped when dropped.
+/// A private key in memory. Its memory is wiped when it is dropped.
 pub struct FileKey(SigningKey);
 
 impl FileKey {
-    /// The private key in the file `path`.
+    /// Reads the private key in the file `path`.
     pub(super) fn read(path: &Path, passphrase: &PassphraseSource) -> Result<Self, SignerError> {
         if path.extension().is_some_and(|extension| extension == "pub") {
             return Err(public_key_error(path));
         }
-        let (bytes, exposed) = read_limited(path)?;
+        let KeyFile { bytes, exposed } = read_limited(path)?;
         match Content::of(&bytes) {
             Content::Private => {}
             Content::Public => return Err(public_key_error(path)),
@@ -42,17 +42,17 @@ impl FileKey {
             });
         }
         let key = parse_private(path, &bytes)?;
-        // Before a passphrase is asked for a key that could not be used anyway.
+        // First, so that nobody types a passphrase for a key that cannot be used anyway.
         ed25519(path, key.public_key().key_data())?;
         signing_key(path, &decrypted(path, key, passphrase)?)
     }
 
-    /// The public half.
+    /// Returns the public half.
     pub(super) fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
     }
 
-    /// The signature over `data`.
+    /// Returns the signature of `data`.
     pub(super) fn sign(&self, data: &[u8]) -> [u8; 64] {
         self.0.sign(data).to_bytes()
     }
@@ -69,25 +69,28 @@ impl fmt::Debug for FileKey {
     }
 }
 
-/// The ed25519 public key in `path`: an OpenSSH `.pub` file, or a private key file, whose public
-/// half stands there in the clear even when it is encrypted.
+/// Reads the ed25519 public key in an OpenSSH key file.
+///
+/// The file may hold the public key or the private key. The public half of an encrypted private
+/// key is readable without the passphrase.
 ///
 /// # Errors
-/// When the file is missing, no OpenSSH key file, or its key is not ed25519.
+/// If the file is missing, is not an OpenSSH key file, or its key is not ed25519.
 pub fn read_public(path: &Path) -> Result<[u8; 32], SignerError> {
-    let (bytes, _) = read_limited(path)?;
+    let bytes = read_limited(path)?.bytes;
     let damaged = |source| SignerError::Damaged {
         path: path.to_owned(),
         source,
     };
     match Content::of(&bytes) {
-        Content::Private => ed25519(path, parse_private(path, &bytes)?.public_key().key_data()),
+        Content::Private => {
+            let key = parse_private(path, &bytes)?;
+            ed25519(path, key.public_key().key_data())
+        }
         Content::Public => {
             let line = std::str::from_utf8(&bytes).unwrap_or_default().trim();
-            ed25519(
-                path,
-                PublicKey::from_openssh(line).map_err(damaged)?.key_data(),
-            )
+            let key = PublicKey::from_openssh(line).map_err(damaged)?;
+            ed25519(path, key.key_data())
         }
         Content::Other => Err(SignerError::NotOpenSsh {
             path: path.to_owned(),
@@ -95,7 +98,7 @@ pub fn read_public(path: &Path) -> Result<[u8; 32], SignerError> {
     }
 }
 
-/// What a file holds, by how it begins.
+/// The kind of a file, judged by its first bytes.
 enum Content {
     Private,
     Public,
@@ -109,7 +112,8 @@ impl Content {
         if starts(&"-----BEGIN OPENSSH PRIVATE KEY-----") {
             return Self::Private;
         }
-        // Several lines are a list of keys, such as authorized_keys, of which none is meant.
+        // A file with several lines is a list of keys, such as authorized_keys. It names no single
+        // key.
         if ["ssh-", "ecdsa-", "sk-"].iter().any(starts) && !text.contains(&b'\n') {
             return Self::Public;
         }
@@ -117,16 +121,24 @@ impl Content {
     }
 }
 
-/// The content of `path`, and its mode if others can get at it.
-fn read_limited(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Option<u32>), SignerError> {
+/// The content of a key file.
+struct KeyFile {
+    bytes: Zeroizing<Vec<u8>>,
+    /// The permission bits, if other users can read or write the file.
+    exposed: Option<u32>,
+}
+
+/// Reads a file that is not larger than [`MAX_BYTES`].
+fn read_limited(path: &Path) -> Result<KeyFile, SignerError> {
     let failed = || SignerError::file("read the key file", path);
-    // Asked before opening: to open a named pipe would wait for its writer.
+    // Checked before the file is opened: opening a named pipe would wait for its writer.
     if !path.metadata().map_err(failed())?.is_file() {
         return Err(SignerError::NotAFile(path.to_owned()));
     }
     let file = File::open(path).map_err(failed())?;
     let metadata = file.metadata().map_err(failed())?;
-    // With room for all of it from the start, no copy is left behind by growing.
+    // The buffer has its full capacity from the start: growing it would leave a copy of the key
+    // behind in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
@@ -137,7 +149,8 @@ fn read_limited(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Option<u32>), Signer
             limit: MAX_BYTES,
         });
     }
-    Ok((bytes, private_fs::exposed(&metadata)))
+    let exposed = private_fs::exposed(&metadata);
+    Ok(KeyFile { bytes, exposed })
 }
 
 fn parse_private(path: &Path, bytes: &[u8]) -> Result<PrivateKey, SignerError> {
@@ -147,7 +160,7 @@ fn parse_private(path: &Path, bytes: &[u8]) -> Result<PrivateKey, SignerError> {
     })
 }
 
-/// The key, decrypted if need be.
+/// Returns the key, decrypted if it is encrypted.
 fn decrypted(
     path: &Path,
     key: PrivateKey,
@@ -177,14 +190,14 @@ fn signing_key(path: &Path, key: &PrivateKey) -> Result<FileKey, SignerError> {
     };
     let pair = key.key_data().ed25519().ok_or_else(damaged)?;
     let signing = SigningKey::from(&pair.private);
-    // A pair whose halves do not belong together would leak the private one by signing.
+    // To sign with a public half that does not belong to the private half leaks the private half.
     if signing.verifying_key().to_bytes() != pair.public.0 {
         return Err(damaged());
     }
     Ok(FileKey(signing))
 }
 
-/// The bytes of an ed25519 key, or an error that names the other kind.
+/// Returns the bytes of an ed25519 key. The error for another key names its type.
 fn ed25519(path: &Path, key: &KeyData) -> Result<[u8; 32], SignerError> {
     match key {
         KeyData::Ed25519(key) => Ok(key.0),
@@ -195,7 +208,7 @@ fn ed25519(path: &Path, key: &KeyData) -> Result<[u8; 32], SignerError> {
     }
 }
 
-/// That `path` is a public key; the private one has the same name without `.pub`.
+/// Returns the error for a public key file. The private key has the same name without `.pub`.
 fn public_key_error(path: &Path) -> SignerError {
     let is_pub = path.extension().is_some_and(|extension| extension == "pub");
     let private: Option<PathBuf> = is_pub.then(|| path.with_extension(""));

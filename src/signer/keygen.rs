@@ -1,4 +1,4 @@
-//! Making a new key pair in the files that OpenSSH itself would make. Never overwrites a file.
+//! Creates key pairs in the same files as OpenSSH. Never overwrites a file.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,33 +10,35 @@ use ssh_key::{Algorithm, LineEnding, PrivateKey};
 use super::{SignerError, private_fs};
 use crate::fault;
 
-/// The longest name of a key.
+/// The most characters of a key's name.
 const MAX_NAME: usize = 64;
 
-/// A key pair that was made.
+/// A new key pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPair {
     /// The file with the private key.
     pub private: PathBuf,
     /// The file with the public key.
     pub public: PathBuf,
-    /// The public key as one line of text, without a newline: `ssh-ed25519 AAAA... name`.
+    /// The public key as a line of text without a newline: `ssh-ed25519 AAAA... name`.
     pub openssh_public: String,
 }
 
-/// Makes an ed25519 key pair in `dir` (which is made if it is missing): `name`, for its owner
-/// only and encrypted if a passphrase is given, and `name.pub`.
+/// Creates an ed25519 key pair in the files `name` and `name.pub` of the directory `dir`, which is
+/// created if it is missing.
+///
+/// Only the owner can read the private key, which is encrypted if a passphrase is given.
 ///
 /// # Errors
-/// When one of the two files exists, the name is no plain file name, the passphrase is empty, or
-/// a file cannot be written. Then nothing is left behind.
+/// If one of the two files exists, the name is not a plain file name, the passphrase is empty, or
+/// a file cannot be written. Then no file is left behind.
 pub fn keygen(dir: &Path, name: &str, passphrase: Option<&str>) -> Result<KeyPair, SignerError> {
     check_name(name)?;
     let (private, public) = (dir.join(name), dir.join(format!("{name}.pub")));
     refuse_existing(&private)?;
     refuse_existing(&public)?;
     let key = new_key(name)?;
-    // From the plain key: an encrypted one does not show its comment.
+    // Taken from the plain key, because an encrypted key does not show its comment.
     let openssh_public = key.public_key().to_openssh().map_err(SignerError::Keygen)?;
     let key = protected(key, passphrase)?;
     let pem = key
@@ -47,7 +49,7 @@ pub fn keygen(dir: &Path, name: &str, passphrase: Option<&str>) -> Result<KeyPai
         public,
         openssh_public,
     };
-    private_fs::create_dir(dir).map_err(SignerError::file("make the directory", dir))?;
+    private_fs::create_dir(dir).map_err(SignerError::file("create the directory", dir))?;
     write_pair(&pair, pem.as_bytes())?;
     private_fs::sync_dir(dir).map_err(SignerError::file("sync the directory", dir))?;
     Ok(pair)
@@ -59,7 +61,7 @@ fn check_name(name: &str) -> Result<(), SignerError> {
         .next()
         .is_some_and(|byte| byte.is_ascii_alphanumeric());
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    // A private key named `x.pub` would be taken for a public one.
+    // A private key in a file `x.pub` would look like a public key.
     let good =
         first && name.len() <= MAX_NAME && name.bytes().all(allowed) && !name.ends_with(".pub");
     if good {
@@ -70,7 +72,7 @@ fn check_name(name: &str) -> Result<(), SignerError> {
 }
 
 fn refuse_existing(path: &Path) -> Result<(), SignerError> {
-    // Not `exists`: a dangling symbolic link is something that is there, too.
+    // `exists` would overlook a dangling symbolic link.
     match path.symlink_metadata() {
         Ok(_) => Err(SignerError::Exists(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -93,18 +95,18 @@ fn protected(key: PrivateKey, passphrase: Option<&str>) -> Result<PrivateKey, Si
     }
 }
 
-/// Writes both files, or none.
+/// Writes both files, or neither.
 fn write_pair(pair: &KeyPair, pem: &[u8]) -> Result<(), SignerError> {
     write_new(&pair.private, private_fs::OWNER_ONLY, pem)?;
     fault::point("keygen.private");
     let line = format!("{}\n", pair.openssh_public);
     write_new(&pair.public, private_fs::READABLE, line.as_bytes()).inspect_err(|_| {
-        // Ours, made a moment ago. The error that led here is the one to tell.
+        // This function created the file a moment ago. Only the first error is reported.
         let _ = fs::remove_file(&pair.private);
     })
 }
 
-/// Writes a file that was not there before. It appears whole or not at all.
+/// Writes a new file. Other processes see the whole file or no file.
 fn write_new(path: &Path, mode: u32, content: &[u8]) -> Result<(), SignerError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let written = private_fs::temporary(folder, mode).and_then(|mut file| {
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn either_file_there_refuses_and_changes_nothing() {
+    fn keygen_refuses_and_changes_nothing_if_one_of_the_files_exists() {
         for taken in ["alice", "alice.pub"] {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join(taken), "mine").unwrap();
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_file_that_fails_takes_the_first_with_it() {
+    fn the_private_key_is_removed_if_the_public_key_cannot_be_written() {
         let dir = tempfile::tempdir().unwrap();
         let pair = KeyPair {
             private: dir.path().join("alice"),

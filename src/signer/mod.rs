@@ -1,7 +1,7 @@
-//! Keys, signatures in the making, and the durable sign state.
+//! Signs with ed25519 keys, and durably records what was signed.
 //!
-//! Turns bytes that others have composed into ed25519 signatures, and remembers what was signed.
-//! Knows nothing of what an entry says, whether a vote is allowed, or where a signature goes.
+//! Knows nothing of what an entry means, whether a vote is allowed, or where a signature goes. Does
+//! not read the environment of the process: sockets, paths and passphrases are values.
 
 mod agent;
 mod error;
@@ -28,28 +28,31 @@ pub use key_file::{FileKey, read_public};
 pub use keygen::{KeyPair, keygen};
 pub use passphrase::{PassphraseSource, Secret};
 
-/// The SSHSIG namespace in which Git signs, and so every entry too.
+/// The SSHSIG namespace that Git signs commits in. Entries are commits.
 const NAMESPACE: &str = "git";
 
-/// How DSSE pre-authentication bytes begin.
+/// The first bytes of a DSSE pre-authentication encoding.
 const PAE_PREFIX: &[u8] = b"DSSEv1 ";
 
-/// Something that signs with one ed25519 key, for the two purposes that there are. It offers no
-/// "sign these bytes": the two kinds of signed data begin differently (`SSHSIG`, `DSSEv1 `), so a
-/// signature for the one can never pass as a signature for the other.
+/// Signs entries and agreements with one ed25519 key.
+///
+/// A signer never signs arbitrary bytes. The signed data of the two purposes begins differently
+/// (`SSHSIG`, `DSSEv1 `), so a signature for one purpose is never valid for the other.
 pub enum Signer {
-    /// With a private key read from an OpenSSH key file.
+    /// Signs with a private key from an OpenSSH key file.
     File(FileKey),
-    /// With a key that a running ssh-agent holds.
+    /// Signs with a key that a running ssh-agent holds.
     Agent(AgentKey),
 }
 
 impl Signer {
-    /// A signer with the private key in the OpenSSH key file `path`; `passphrase` is asked only
-    /// when the key is encrypted.
+    /// Returns a signer with the private key in the OpenSSH key file `path`.
+    ///
+    /// Uses `passphrase` only if the key is encrypted.
     ///
     /// # Errors
-    /// When the file is missing, no ed25519 private key, readable by others, or does not open.
+    /// If the file is missing, is not an ed25519 private key, can be read by other users, or cannot
+    /// be decrypted.
     pub fn from_file(path: &Path, passphrase: &PassphraseSource) -> Result<Self, SignerError> {
         FileKey::read(path, passphrase).map(Self::File)
     }
@@ -62,7 +65,7 @@ impl Signer {
         AgentKey::at(socket, public).map(Self::Agent)
     }
 
-    /// The public key that its signatures verify with.
+    /// Returns the public key of this signer.
     pub fn public(&self) -> [u8; 32] {
         match self {
             Self::File(key) => key.public(),
@@ -70,21 +73,21 @@ impl Signer {
         }
     }
 
-    /// The raw ed25519 signature inside the SSHSIG (namespace `git`, SHA-512) of an entry whose
-    /// signed bytes these are.
+    /// Signs an entry. Returns the raw ed25519 signature of its SSHSIG (namespace `git`, SHA-512).
     ///
     /// # Errors
-    /// When the agent refuses or fails, or the signature does not verify.
+    /// If the agent refuses or fails, or the signature does not verify.
     pub fn sign_entry(&self, signed_bytes: &[u8]) -> Result<[u8; 64], SignerError> {
         let data = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, signed_bytes)
             .map_err(SignerError::Encoding)?;
         self.sign_and_check(&data)
     }
 
-    /// The raw ed25519 signature over the DSSE pre-authentication bytes `pae`.
+    /// Signs an agreement. Returns the raw ed25519 signature of its DSSE pre-authentication
+    /// encoding `pae`.
     ///
     /// # Errors
-    /// When `pae` is no such encoding, the agent refuses or fails, or the signature does not
+    /// If `pae` is not such an encoding, the agent refuses or fails, or the signature does not
     /// verify.
     pub fn sign_agreement(&self, pae: &[u8]) -> Result<[u8; 64], SignerError> {
         if !pae.starts_with(PAE_PREFIX) {
@@ -93,18 +96,20 @@ impl Signer {
         self.sign_and_check(pae)
     }
 
-    /// Signs, and checks with the rule that every verifier applies: a broken agent or a fault in
-    /// memory must not put a signature into the ledger that others then refuse.
+    /// Signs, and verifies the signature with the rule that every verifier applies.
+    ///
+    /// A broken agent or a memory fault must not put a signature into the ledger that others
+    /// refuse.
     fn sign_and_check(&self, data: &[u8]) -> Result<[u8; 64], SignerError> {
         let signature = match self {
             Self::File(key) => key.sign(data),
             Self::Agent(key) => key.sign(data)?,
         };
-        VerifyingKey::from_bytes(&self.public())
-            .and_then(|key| key.verify_strict(data, &Signature::from_bytes(&signature)))
-            .map_err(|_| SignerError::BadSignature {
-                key: fingerprint(self.public()),
-            })?;
+        let verified = VerifyingKey::from_bytes(&self.public())
+            .and_then(|key| key.verify_strict(data, &Signature::from_bytes(&signature)));
+        verified.map_err(|_| SignerError::BadSignature {
+            key: fingerprint(self.public()),
+        })?;
         Ok(signature)
     }
 }
@@ -119,12 +124,12 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// The key as the `ssh-key` crate has it.
+/// Converts a public key to the type of the `ssh-key` crate.
 fn ssh_public(public: [u8; 32]) -> PublicKey {
     PublicKey::from(Ed25519PublicKey(public))
 }
 
-/// The fingerprint of a key, as `ssh-add -l` and `ssh-keygen -l` print it.
+/// Returns the fingerprint of a key, as `ssh-add -l` and `ssh-keygen -l` print it.
 fn fingerprint(public: [u8; 32]) -> Fingerprint {
     ssh_public(public).fingerprint(HashAlg::Sha256)
 }
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agreement_signature_covers_exactly_the_pae_and_nothing_else_is_signed() {
+    fn an_agreement_signature_covers_exactly_the_pae_and_other_bytes_are_refused() {
         let pae = b"DSSEv1 28 application/vnd.in-toto+json 2 {}";
         let signature = Signature::from_bytes(&signer().sign_agreement(pae).unwrap());
         let key = VerifyingKey::from_bytes(&signer().public()).unwrap();
@@ -180,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_the_fingerprint_only() {
+    fn debug_output_shows_the_fingerprint_and_not_the_key() {
         let shown = format!("{:?}", signer());
         assert!(shown.starts_with("Signer::File(SHA256:"), "{shown}");
         assert!(!shown.contains("7, 7"), "{shown}");

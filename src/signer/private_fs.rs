@@ -1,5 +1,6 @@
-//! Files and directories for their owner's eyes only. Where there are no Unix permissions, the
-//! system's own defaults for the user's folders hold.
+//! Creates files and directories that only their owner can use.
+//!
+//! On a system without Unix permissions, the system's defaults for the user's folders apply.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -7,12 +8,12 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// Mode of what only the owner may read and write.
+/// The mode of a file that only its owner may read and write.
 pub(super) const OWNER_ONLY: u32 = 0o600;
-/// Mode of what everybody may read.
+/// The mode of a file that everybody may read.
 pub(super) const READABLE: u32 = 0o644;
 
-/// The permission bits, if they let anybody but the owner in.
+/// Returns the permission bits if they give anybody but the owner access. `None` otherwise.
 pub(super) fn exposed(metadata: &Metadata) -> Option<u32> {
     mode_of(metadata).filter(|mode| mode & 0o077 != 0)
 }
@@ -28,7 +29,7 @@ fn mode_of(_: &Metadata) -> Option<u32> {
     None
 }
 
-/// Makes `dir` and what is missing above it, for the owner only.
+/// Creates `dir` and its missing parents for the owner only.
 pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -37,7 +38,7 @@ pub(super) fn create_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// Takes away from `dir` what others may do with it.
+/// Removes the permissions of other users on `dir`.
 pub(super) fn close_dir(dir: &Path) -> io::Result<()> {
     if exposed(&dir.metadata()?).is_none() {
         return Ok(());
@@ -50,7 +51,7 @@ pub(super) fn close_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// `options`, with the mode that a new file gets.
+/// Sets the mode that a new file gets.
 pub(super) fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, mode);
@@ -59,7 +60,7 @@ pub(super) fn with_mode(options: &mut OpenOptions, mode: u32) -> &mut OpenOption
     options
 }
 
-/// A file in `dir` that goes with its value, with the mode that it gets.
+/// Creates a temporary file in `dir` with the given mode. Dropping the value deletes the file.
 pub(super) fn temporary(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -69,8 +70,8 @@ pub(super) fn temporary(dir: &Path, mode: u32) -> io::Result<NamedTempFile> {
     builder.tempfile_in(dir)
 }
 
-/// Makes the names in `dir` durable, as far as the system can: a new file is safe only once its
-/// directory is.
+/// Syncs the names in `dir` to disk, if the system can do that. A new file survives a crash only
+/// after its directory is synced.
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(dir)?.sync_all()?;

@@ -1,11 +1,11 @@
-//! What several tests of this room need: stock OpenSSH tools, run apart from the user's own
-//! home, keys and agent.
+//! Runs stock OpenSSH tools for the tests of this module, isolated from the user's own home, keys
+//! and agent.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A temporary home with stock OpenSSH at work in it.
+/// A temporary home for stock OpenSSH tools.
 pub(super) struct Stock {
     home: tempfile::TempDir,
 }
@@ -52,7 +52,7 @@ impl Stock {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    /// Has `ssh-keygen` make a key of this type.
+    /// Creates a key of the given type with `ssh-keygen`.
     pub(super) fn new_key(&self, name: &str, kind: &str, passphrase: &str) -> PathBuf {
         self.keygen(&[
             "-q",
@@ -68,7 +68,7 @@ impl Stock {
         self.path(name)
     }
 
-    /// An agent of its own with these keys in it.
+    /// Starts an agent with these keys.
     pub(super) fn agent(&self, keys: &[&Path]) -> Agent {
         let socket = self.path("agent.sock");
         let mut command = self.command("ssh-agent");
@@ -103,7 +103,7 @@ impl Stock {
     }
 }
 
-/// A running ssh-agent; it ends with the test.
+/// A running ssh-agent. It ends when the value is dropped.
 pub(super) struct Agent {
     child: Child,
     pub(super) socket: PathBuf,
@@ -136,7 +136,7 @@ pub(super) fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o7777
 }
 
-/// How many files there are in `dir`.
+/// Returns the number of files in `dir`.
 pub(super) fn files_in(dir: &Path) -> usize {
     std::fs::read_dir(dir).unwrap().count()
 }

@@ -1,13 +1,11 @@
 //! Appending to one's own lane: sign above everything that was ever signed, remember it durably,
 //! then publish. In this order: what is remembered can be published again, never the other way round.
 
-use std::collections::BTreeMap;
-
 use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::consensus::own_tips;
 use crate::fault;
-use crate::id::{EntryId, Oid};
+use crate::id::EntryId;
 use crate::ledger::{EntryIndex, Payload, Reject, Statement, encode, parse};
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, commit_id};
 use crate::signer::state::{SignState, SignedRecord, StateError};
@@ -142,14 +140,14 @@ impl Author {
         Ok(move_refs(repo, loaded, edits)?)
     }
 
-    /// Gives each of the member's own proposals that can still be decided, and that the remote does not show,
-    /// its ref, if its commit is here: without it a gate takes the lane in no further. A run that was killed
+    /// Gives each of the member's own proposals that can still be decided, and that the remote does not show
+    /// (`is_shown`), its ref, if its commit is here: without it a gate takes the lane in no further. A run that was killed
     /// before it moved the refs, and a restored clone, have the entry and not the ref.
     pub fn restore_proposal_refs(
         &self,
         repo: &Repo,
         loaded: &mut Loaded,
-        shown: &BTreeMap<String, Oid>,
+        is_shown: &dyn Fn(&str) -> bool,
     ) -> Result<(), AppendError> {
         let tally = &loaded.tally;
         let open = tally
@@ -161,7 +159,7 @@ impl Author {
                 continue;
             };
             let name = loaded.refs.proposal(proposal.id);
-            let kept = loaded.tips.contains_key(&name) || shown.contains_key(&name);
+            let kept = loaded.tips.contains_key(&name) || is_shown(&name);
             if !kept && loaded.objects().contains(to)? {
                 edits.push(RefEdit {
                     name,
@@ -181,9 +179,10 @@ impl Author {
         loaded: &mut Loaded,
         (charter, parents): (EntryId, &[EntryIndex]),
         statements: Vec<Statement>,
+        time: u64,
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<EntryIndex, AppendError> {
-        let record = self.sign(loaded, (charter, parents), statements)?;
+        let record = self.sign(loaded, (charter, parents), statements, time)?;
         // Nothing that is no entry in its place is remembered, or leaves.
         let index = loaded.tally.insert(parse(&record.raw)?, record.oid)?;
         fault::point("append.signed");
@@ -204,6 +203,7 @@ impl Author {
         loaded: &Loaded,
         (charter, parents): (EntryId, &[EntryIndex]),
         statements: Vec<Statement>,
+        time: u64,
     ) -> Result<SignedRecord, AppendError> {
         let dag = loaded.tally.dag();
         let cited = || parents.iter().map(|p| dag.entry(*p));
@@ -219,7 +219,7 @@ impl Author {
             v: FORMAT_VERSION,
         };
         let oids: Vec<_> = cited().map(|e| e.oid).collect();
-        let unsigned = encode(&payload, &oids, crate::store::now())?;
+        let unsigned = encode(&payload, &oids, time)?;
         let signature = self.signer.sign_entry(&unsigned.signed_bytes)?;
         let raw = unsigned.with_signature(&self.key, &signature)?;
         Ok(SignedRecord {

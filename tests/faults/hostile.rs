@@ -66,7 +66,7 @@ fn a_file_that_is_cut_or_changed_anywhere_convicts_of_nothing_else() {
         }
     }
     assert_eq!(accepted, 20, "only the checksum of the pack says nothing");
-    refused(&[bytes, b"\n".to_vec()].concat(), "follows its pack");
+    refused(&[bytes, b"\n".to_vec()].concat(), "bytes after its pack");
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn what_is_no_proof_is_refused_by_what_is_wrong_with_it() {
         "what is changed below is good as it is"
     );
 
-    refused(b"", "no Git bundle");
-    refused(b"git quorum", "no Git bundle");
+    refused(b"", "not a Git bundle");
+    refused(b"git quorum", "not a Git bundle");
     refused(&vec![b'#'; PROOF_BYTES + 1], "at most");
     refused(&shelf.bundle(&refs[..2], &all), "refs are not");
     refused(&shelf.bundle(&refs[2..], &all), "refs are not");

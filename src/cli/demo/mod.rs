@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Exit, Failure, Outcome};
+use super::{Answer, Exit, Failure, Reply};
 use janitor::Janitor;
 use play::Play;
 use stage::Stage;
@@ -37,7 +37,7 @@ pub fn run(args: DemoArgs, json: bool) -> Answer {
     if let Some(folder) = &args.sweep {
         janitor::sweep(folder)
             .map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
-        return Outcome::new((), "");
+        return Reply::new((), "");
     }
     let start = Instant::now();
     let cannot = |e: std::io::Error| failed(format!("no temporary folder: {e}"));
@@ -76,7 +76,7 @@ pub fn run(args: DemoArgs, json: bool) -> Answer {
         None => failure.data(&data),
     })?;
     add_ending(&mut data, &ending, start);
-    Outcome::new(&data, closing(&ending, play.steps.len(), start, &explore))
+    Reply::new(&data, closing(&ending, play.steps.len(), start, &explore))
 }
 
 fn perform(play: &mut Play) -> Result<Ending, Failure> {

@@ -40,7 +40,8 @@ impl Play {
         if self.silent {
             return Ok(());
         }
-        output::tell(wrap(first, rest, text)).map_err(|e| failed(format!("cannot print: {e}")))
+        output::print_line(wrap(first, rest, text))
+            .map_err(|e| failed(format!("cannot print: {e}")))
     }
 
     /// Begins a step.

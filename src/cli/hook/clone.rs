@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Answer, Exit, Failure, Outcome};
+use crate::cli::{Answer, Exit, Failure, Reply};
 use crate::gate::Refusal;
 use crate::gate::clone::{
     StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates,
@@ -51,7 +51,7 @@ fn strange(line: StrangeLine) -> Failure {
 
 fn verdict(judged: Result<(), Refusal>) -> Answer {
     match judged {
-        Ok(()) => Outcome::new((), ""),
+        Ok(()) => Reply::new((), ""),
         Err(Refusal {
             code,
             reason,

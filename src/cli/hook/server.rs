@@ -3,7 +3,7 @@
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 
-use crate::cli::{Answer, Failure, Outcome, clean};
+use crate::cli::{Answer, Failure, Reply, clean};
 use crate::gate::commands::Push;
 use crate::gate::pkt_line::PacketError;
 use crate::gate::pre_receive::judge_early;
@@ -14,10 +14,10 @@ use crate::gate::push::rule;
 pub fn pre_receive() -> Answer {
     let push = Push::read(std::io::stdin().lock()).map_err(unavailable)?;
     match judge_early(&git_dir(), &push) {
-        Ok(()) => Outcome::new((), ""),
+        Ok(()) => Reply::new((), ""),
         Err(says) => {
             tell(&says);
-            Err(Failure::told())
+            Err(Failure::silent())
         }
     }
 }
@@ -30,7 +30,7 @@ pub fn proc_receive() -> Answer {
     let says =
         converse(&mut input, &mut output, |push| rule(&git_dir, push)).map_err(unavailable)?;
     tell(&says);
-    Outcome::new((), "")
+    Reply::new((), "")
 }
 
 /// Git starts a hook in the repository and names it relative to there.

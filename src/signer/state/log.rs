@@ -1,4 +1,4 @@
-//! The log of signed entries: JSON lines in a file that only grows. Does not know about locks.
+//! The log of signed entries: a file of JSON lines that only grows. Does not know about locks.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -15,17 +15,17 @@ use crate::id::{EntryId, Oid};
 
 /// The version of a line's format.
 const VERSION: u32 = 1;
-/// No line is longer: a raw entry in base64, and room for the rest.
+/// The most bytes of a line: the largest entry in base64, and the other fields.
 const MAX_LINE: usize = MAX_RAW / 3 * 4 + 512;
-/// How much of the end of the log is checked when it is opened: always a whole line and more,
-/// and no more work for a long log than for a short one.
+/// The bytes at the end of the log that are read when it is opened. They contain at least one whole
+/// line, and a long log takes no more time than a short one.
 const WINDOW: u64 = 1024 * 1024;
-/// How many of the records in it are checked: enough to notice a file that was tampered with or rots,
-/// few enough for each command to do so.
+/// How many of the last records are checked when the log is opened. The number is high enough to
+/// notice a damaged file, and low enough for every command to check.
 const CHECKED: usize = 64;
 const _: () = assert!(WINDOW > MAX_LINE as u64 + 1);
 
-/// A record as it is written.
+/// A record as a line of the log.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -36,20 +36,21 @@ struct Line {
     raw: String,
 }
 
-/// The open log. `len` is where its last whole line ends.
+/// The open log.
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
     file: File,
+    /// Where the last whole line ends, in bytes.
     len: u64,
     last: Option<SignedRecord>,
-    /// Set when a failed write could not be taken back: what is in the file is unknown then.
+    /// Whether a failed write could not be undone, so that the content of the file is unknown.
     unknown: bool,
 }
 
 impl Log {
-    /// Opens the log, new if there is none; repairs what a crash left at its end, and checks the
-    /// records there.
+    /// Opens the log, or creates it. Repairs the traces of a crash at its end, and checks the last
+    /// records.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<Repair>), StateError> {
         let opened = || {
             let mut options = OpenOptions::new();
@@ -69,38 +70,33 @@ impl Log {
         let repair = log.repair()?;
         let (start, window) = log.window()?;
         let skipped = start_of_last(CHECKED, &window);
-        log.last = log
-            .parse_all(
-                start + skipped as u64,
-                window.get(skipped..).unwrap_or_default(),
-            )?
-            .pop();
+        let checked = window.get(skipped..).unwrap_or_default();
+        let mut records = log.parse_all(start + skipped as u64, checked)?;
+        log.last = records.pop();
         Ok((log, repair))
     }
 
-    /// The last record.
+    /// Returns the last record. `None` if the log is empty.
     pub(super) fn last(&self) -> Option<&SignedRecord> {
         self.last.as_ref()
     }
 
-    /// All records.
+    /// Returns all records, oldest first.
     pub(super) fn records(&self) -> Result<Vec<SignedRecord>, StateError> {
         self.parse_all(0, &self.read(0)?)
     }
 
-    /// Appends a record, whole and on disk, or not at all.
+    /// Appends a record and syncs it to disk, or leaves the log unchanged.
     pub(super) fn append(&mut self, record: &SignedRecord) -> Result<(), StateError> {
         check(record).map_err(StateError::Inconsistent)?;
         self.check_unchanged()?;
-        if let Some(last) = self
-            .last()
-            .map(|last| last.seq)
-            .filter(|last| record.seq <= *last)
+        if let Some(last) = self.last()
+            && record.seq <= last.seq
         {
             return Err(StateError::NotNewer {
                 path: self.path.clone(),
                 seq: record.seq,
-                last,
+                last: last.seq,
             });
         }
         let line = encode(record).map_err(|error| StateError::Inconsistent(error.to_string()))?;
@@ -114,20 +110,18 @@ impl Log {
         Ok(())
     }
 
-    /// Cuts off or completes a last line without its newline.
+    /// Completes or removes a last line that has no newline.
     fn repair(&mut self) -> Result<Option<Repair>, StateError> {
         let (start, window) = self.window()?;
-        let whole = window
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let last_newline = window.iter().rposition(|byte| *byte == b'\n');
+        let whole = last_newline.map_or(0, |at| at + 1);
         let tail = window.get(whole..).unwrap_or_default();
         let from = start + whole as u64;
         if tail.is_empty() {
             return Ok(None);
         }
         if tail.len() > MAX_LINE {
-            return Err(self.corrupt(from, "no record is as long as this".to_owned()));
+            return Err(self.corrupt(from, "it is longer than any record".to_owned()));
         }
         if parse(tail).is_ok() {
             let ended = append_whole(&mut self.file, self.len, b"\n");
@@ -141,7 +135,8 @@ impl Log {
         Ok(Some(Repair::Cut(tail.len() as u64)))
     }
 
-    /// The end of the log, from the start of a line on, and where that is.
+    /// Returns the last part of the log, and the offset where it begins. It begins with a whole
+    /// line.
     fn window(&self) -> Result<(u64, Vec<u8>), StateError> {
         let start = self.len.saturating_sub(WINDOW);
         let bytes = self.read(start)?;
@@ -149,13 +144,13 @@ impl Log {
             return Ok((0, bytes));
         }
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-            return Err(self.corrupt(start, "no record is as long as this".to_owned()));
+            return Err(self.corrupt(start, "it is longer than any record".to_owned()));
         };
         let rest = bytes.get(end + 1..).unwrap_or_default().to_vec();
         Ok((start + end as u64 + 1, rest))
     }
 
-    /// From `start` to the end of the last whole line.
+    /// Reads the log from `start` to the end of the last whole line.
     fn read(&self, start: u64) -> Result<Vec<u8>, StateError> {
         let read = || {
             let mut file = &self.file;
@@ -168,7 +163,8 @@ impl Log {
         read().map_err(StateError::io("read", &self.path))
     }
 
-    /// The records in `bytes`, which begin at `start`. Their sequence numbers must rise.
+    /// Parses the records in `bytes`, which begin at the offset `start`. The sequence numbers must
+    /// rise.
     fn parse_all(&self, start: u64, bytes: &[u8]) -> Result<Vec<SignedRecord>, StateError> {
         let mut records: Vec<SignedRecord> = Vec::new();
         let mut at = start;
@@ -185,30 +181,25 @@ impl Log {
         Ok(records)
     }
 
-    /// That nobody wrote behind the lock.
+    /// Checks that nobody else wrote to the log in spite of the lock.
     fn check_unchanged(&self) -> Result<(), StateError> {
         let changed = |problem| StateError::Changed {
             path: self.path.clone(),
             problem,
         };
         if self.unknown {
-            return Err(changed(
-                "an earlier write failed and could not be taken back",
-            ));
+            return Err(changed("an earlier write failed and could not be undone"));
         }
-        let now = self
-            .file
-            .metadata()
-            .map_err(StateError::io("look at", &self.path))?
-            .len();
-        if now == self.len {
+        let metadata = self.file.metadata();
+        let metadata = metadata.map_err(StateError::io("look at", &self.path))?;
+        if metadata.len() == self.len {
             Ok(())
         } else {
-            Err(changed("its length is another one"))
+            Err(changed("its length is different"))
         }
     }
 
-    /// The error for the line that begins at `offset`.
+    /// Returns the error for the line that begins at `offset`.
     fn corrupt(&self, offset: u64, problem: String) -> StateError {
         let line = self.lines_before(offset).unwrap_or_default() + 1;
         StateError::Corrupt {
@@ -218,7 +209,7 @@ impl Log {
         }
     }
 
-    /// Counted only when there is an error to report: it reads all of the log.
+    /// Counts the lines before `offset`. Reads the whole log, so it is for error messages only.
     fn lines_before(&self, offset: u64) -> io::Result<u64> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
@@ -231,37 +222,34 @@ impl Log {
     }
 }
 
-/// Where the last `count` lines begin.
+/// Returns the offset where the last `count` lines begin.
 fn start_of_last(count: usize, bytes: &[u8]) -> usize {
-    let ends = bytes
-        .iter()
-        .enumerate()
-        .rev()
-        .filter(|(_, byte)| **byte == b'\n')
-        .map(|(at, _)| at + 1);
-    ends.skip(1).nth(count - 1).unwrap_or(0)
+    let newlines = bytes.iter().enumerate().rev();
+    let newlines = newlines.filter(|(_, byte)| **byte == b'\n');
+    // The line that ends with the newline number n from the end begins after newline number n + 1.
+    let before = newlines.skip(1).nth(count - 1);
+    before.map_or(0, |(at, _)| at + 1)
 }
 
-/// What is wrong with a record, if anything. The id is the SHA-256 of the signed bytes, so this
-/// also finds any bit that was flipped in them since.
+/// Returns what is wrong with a record, as an error.
+///
+/// The id is the SHA-256 of the signed bytes, so the check also finds a flipped bit.
 fn check(record: &SignedRecord) -> Result<(), String> {
     if record.raw.len() > MAX_RAW {
-        return Err(format!(
-            "its {} bytes are more than {MAX_RAW}",
-            record.raw.len()
-        ));
+        let bytes = record.raw.len();
+        return Err(format!("it has {bytes} bytes, more than {MAX_RAW}"));
     }
-    let signed = signed_bytes(&record.raw).ok_or("its bytes are no commit with one signature")?;
+    let signed = signed_bytes(&record.raw);
+    let signed = signed.ok_or("its bytes are not a commit with exactly one signature")?;
     if EntryId::of(&signed) != record.id {
-        return Err(format!(
-            "its id {} is not that of its bytes",
-            record.id.short()
-        ));
+        let id = record.id.short();
+        return Err(format!("its id {id} is not the id of its bytes"));
     }
     Ok(())
 }
 
-/// A raw commit without its one signature header; `None` when there is none, or another one.
+/// Returns a raw commit without its signature header. `None` if there is not exactly one such
+/// header.
 fn signed_bytes(raw: &[u8]) -> Option<Vec<u8>> {
     let mut signed = Vec::with_capacity(raw.len());
     let (mut headers, mut in_signature, mut signatures) = (true, false, 0);
@@ -279,16 +267,16 @@ fn signed_bytes(raw: &[u8]) -> Option<Vec<u8>> {
 
 fn parse(line: &[u8]) -> Result<SignedRecord, String> {
     let line: Line =
-        serde_json::from_slice(line).map_err(|error| format!("no record ({error})"))?;
+        serde_json::from_slice(line).map_err(|error| format!("it is not a record: {error}"))?;
     if line.v != VERSION {
         return Err(format!(
-            "format version {} is not known, use a newer git-quorum",
+            "it has the unknown format version {}; a newer git-quorum may know it",
             line.v
         ));
     }
     let raw = STANDARD
         .decode(&line.raw)
-        .map_err(|error| format!("no base64 ({error})"))?;
+        .map_err(|error| format!("its entry is not base64: {error}"))?;
     let record = SignedRecord {
         seq: line.seq,
         id: line.id,
@@ -317,13 +305,13 @@ fn encode(record: &SignedRecord) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// What a log is written to: a file, or in tests one that fails.
+/// The target of writes to the log: a file, or in tests a file that fails.
 pub(super) trait Sink {
     /// Writes `bytes` at `offset`.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
-    /// Cuts off what is after `len`.
+    /// Removes all bytes after `len`.
     fn cut(&mut self, len: u64) -> io::Result<()>;
-    /// Makes everything durable.
+    /// Syncs everything to disk.
     fn sync(&mut self) -> io::Result<()>;
 }
 
@@ -344,20 +332,21 @@ impl Sink for File {
     }
 }
 
-/// A write that failed, and whether nothing of it is left.
+/// A failed write.
 #[derive(Debug)]
 pub(super) struct Failed {
+    /// The system's error.
     pub(super) error: io::Error,
+    /// Whether nothing of the write is left in the file.
     pub(super) undone: bool,
 }
 
-/// Appends `line` at `len` and makes it durable. If either fails, the old length is restored:
-/// after a failed sync, too, what is on disk is anybody's guess.
+/// Appends `line` at the offset `len` and syncs it to disk. Restores the old length if either fails:
+/// after a failed sync nobody knows what is on disk.
 pub(super) fn append_whole(sink: &mut impl Sink, len: u64, line: &[u8]) -> Result<(), Failed> {
-    sink.write_at(len, line)
-        .and_then(|()| sink.sync())
-        .map_err(|error| {
-            let undone = sink.cut(len).and_then(|()| sink.sync()).is_ok();
-            Failed { error, undone }
-        })
+    let written = sink.write_at(len, line).and_then(|()| sink.sync());
+    written.map_err(|error| {
+        let undone = sink.cut(len).and_then(|()| sink.sync()).is_ok();
+        Failed { error, undone }
+    })
 }

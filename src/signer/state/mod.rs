@@ -1,10 +1,14 @@
-//! The durable sign state: what one key has signed for one ledger on this machine, kept outside
-//! any clone, so that a clone that was lost or rolled back cannot make its owner sign twice.
+//! Durably records what one key has signed for one ledger on this machine.
 //!
-//! Two guarantees. Nobody else signs with this key on this machine while a [`SignState`] is
-//! alive; and what [`SignState::record`] was given is on disk when it returns, so an entry that
-//! is published only afterwards is never forgotten. It does not know what an entry says, nor
-//! which entry would be wrong to sign: its caller compares.
+//! The record is outside of any clone. So a clone that was lost or restored from an old copy cannot
+//! make its owner sign a second, contradicting entry. There are two guarantees:
+//!
+//! - While a [`SignState`] exists, no other process on this machine signs with this key.
+//! - When [`SignState::record`] returns, the record is on disk. An entry that is published only
+//!   after that is never forgotten.
+//!
+//! Does not know what an entry means, nor which entry would be wrong to sign. The caller decides
+//! that.
 
 mod error;
 mod log;
@@ -21,37 +25,37 @@ use crate::id::{Digest, EntryId, Oid};
 pub use error::StateError;
 use log::Log;
 
-/// The largest raw entry that is recorded.
+/// The largest raw entry that can be recorded, in bytes.
 pub const MAX_RAW: usize = 512 * 1024;
 
-/// How often a lock that another process holds is tried again.
-const RETRY: Duration = Duration::from_millis(20);
+/// The pause before another attempt to lock.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// One signed entry, whole: what has to be published again when a first try was lost.
+/// A signed entry. It contains all bytes, so that the entry can be published again if the first
+/// attempt was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRecord {
-    /// Its sequence number.
+    /// The sequence number of the entry.
     pub seq: u64,
-    /// Its id.
+    /// The id of the entry.
     pub id: EntryId,
-    /// Its commit.
+    /// The id of the entry's commit.
     pub oid: Oid,
-    /// The commit's bytes, signature included.
+    /// The raw bytes of the commit, including the signature.
     pub raw: Vec<u8>,
 }
 
-/// What a crash in the middle of an append had left at the end of the log, and what became of
-/// it when it was opened. To be told, not hidden.
+/// How opening the log repaired the traces of a crash during an append. Callers report it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repair {
-    /// Part of a record, of so many bytes, was cut off. Its signature never left this machine.
+    /// An incomplete record with this many bytes was removed. Its signature was never published.
     Cut(u64),
-    /// A record that was whole but for the newline after it was kept: to remember an entry that
-    /// may not have left is safe, to forget one that may have is not.
+    /// A complete record without its newline was kept. To remember an entry that was not published
+    /// is safe, and to forget an entry that was published is not.
     Kept,
 }
 
-/// The sign state of one key for one ledger. It holds the lock as long as it lives.
+/// The sign state of one key for one ledger. The value holds the lock until it is dropped.
 #[derive(Debug)]
 pub struct SignState {
     log: Log,
@@ -60,12 +64,12 @@ pub struct SignState {
 }
 
 impl SignState {
-    /// Opens the state of the key `public` for `ledger` under `root`, new if there is none, and
-    /// waits up to `wait` for another process that has it open.
+    /// Opens the sign state of the key `public` for `ledger` in the directory `root`, or creates
+    /// it. Waits up to `wait` for another process that has it open.
     ///
     /// # Errors
-    /// When another process keeps the lock, the log is damaged, or a file cannot be used. Then
-    /// nothing must be signed.
+    /// If another process keeps the lock, the log is damaged, or a file cannot be used. The caller
+    /// must not sign then.
     pub fn open(
         root: &Path,
         ledger: EntryId,
@@ -73,7 +77,7 @@ impl SignState {
         wait: Duration,
     ) -> Result<Self, StateError> {
         let dir = root.join(dir_name(ledger, public));
-        private_fs::create_dir(&dir).map_err(StateError::io("make the directory", &dir))?;
+        private_fs::create_dir(&dir).map_err(StateError::io("create the directory", &dir))?;
         private_fs::close_dir(&dir).map_err(StateError::io("close to others", &dir))?;
         fault::point("state.made");
         let lock = lock(&dir.join("lock"), wait)?;
@@ -87,36 +91,37 @@ impl SignState {
         })
     }
 
-    /// What opening had to repair, if anything.
+    /// Returns what opening repaired. `None` if nothing was wrong.
     pub fn repair(&self) -> Option<Repair> {
         self.repair
     }
 
-    /// The latest record.
+    /// Returns the last record. `None` if nothing was signed yet.
     pub fn last(&self) -> Option<&SignedRecord> {
         self.log.last()
     }
 
-    /// All records, oldest first: what a restored clone is made whole with.
+    /// Returns all records, oldest first. A restored clone gets its missing entries from them.
     ///
     /// # Errors
-    /// When the log cannot be read or any record is damaged.
+    /// If the log cannot be read, or any record is damaged.
     pub fn records(&self) -> Result<Vec<SignedRecord>, StateError> {
         self.log.records()
     }
 
-    /// Adds a record. When this returns `Ok`, the record is on disk and its signature may leave.
+    /// Appends a record. When this returns `Ok`, the record is on disk and the entry may be
+    /// published.
     ///
     /// # Errors
-    /// When the record contradicts itself, its sequence number is not above the last one, or it
-    /// cannot be written. Then the signature must not leave.
+    /// If the record contradicts itself, its sequence number is not above the last one, or it
+    /// cannot be written. The entry must not be published then.
     pub fn record(&mut self, record: &SignedRecord) -> Result<(), StateError> {
         self.log.append(record)
     }
 }
 
-/// The directory of one key in one ledger. The key is hashed for no secrecy, but so that all
-/// names are alike.
+/// Returns the directory name for one key and one ledger. The key is hashed, so that both parts of
+/// the name look alike.
 fn dir_name(ledger: EntryId, public: [u8; 32]) -> String {
     let first_16 = |hex: String| hex.chars().take(16).collect::<String>();
     format!(
@@ -126,20 +131,22 @@ fn dir_name(ledger: EntryId, public: [u8; 32]) -> String {
     )
 }
 
-/// A lock that is held. It is let go in so many words: to close the file is not enough while a
-/// child process that another thread is just starting still has a copy of it.
+/// A held lock. It is released explicitly, because closing the file may not be enough: a child
+/// process that another thread starts can still have a copy of the file.
 #[derive(Debug)]
 struct Lock(File);
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Nothing to be done about a failure, and closing the file comes next anyway.
+        // A failure has no consequence that the caller could handle, and the file is closed next.
         let _ = self.0.unlock();
     }
 }
 
-/// The lock, taken within `wait`. It goes with its process, so a crash leaves none behind; the
-/// file stays, for to remove it would let two processes lock two files of one name.
+/// Takes the lock, and waits for it up to `wait`.
+///
+/// The system releases the lock when the process ends, so a crash leaves no lock behind. The file
+/// stays: removing it would let two processes lock two files of the same name.
 fn lock(path: &Path, wait: Duration) -> Result<Lock, StateError> {
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
@@ -157,18 +164,21 @@ fn lock(path: &Path, wait: Duration) -> Result<Lock, StateError> {
                     waited: wait,
                 });
             }
-            Err(TryLockError::WouldBlock) => thread::sleep(RETRY.min(wait)),
+            Err(TryLockError::WouldBlock) => thread::sleep(RETRY_PAUSE.min(wait)),
         }
     }
 }
 
-/// Makes the names of the state durable. Every time, for a crash may have come between the
-/// making and the syncing; it costs little when there is nothing to write.
+/// Syncs the directories of the sign state to disk.
+///
+/// This happens every time, because a crash may have come between the creation of a directory and
+/// its sync. It is cheap if there is nothing to write.
 fn sync_dirs(dir: &Path, root: &Path) -> Result<(), StateError> {
     for path in [dir, root] {
         private_fs::sync_dir(path).map_err(StateError::io("sync the directory", path))?;
     }
-    // What is above may be new as well, or not be ours to open: no reason to refuse.
+    // The directories above may be new as well. Others may own them, so a failure is no reason to
+    // refuse.
     for path in root.ancestors().skip(1).take(3) {
         let _ = private_fs::sync_dir(path);
     }

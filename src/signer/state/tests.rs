@@ -64,7 +64,7 @@ impl Place {
 }
 
 #[test]
-fn what_is_recorded_is_there_after_opening_again() {
+fn records_are_there_after_the_state_is_opened_again() {
     let place = Place::new();
     let mut state = place.open().unwrap();
     assert_eq!(state.last(), None);
@@ -83,7 +83,7 @@ fn what_is_recorded_is_there_after_opening_again() {
 }
 
 #[test]
-fn a_number_that_was_signed_is_never_signed_again() {
+fn a_recorded_sequence_number_is_never_recorded_again() {
     let place = Place::new();
     let mut state = place.open().unwrap();
     state.record(&record(5)).unwrap();
@@ -124,7 +124,7 @@ fn a_record_that_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn a_torn_tail_is_cut_off_and_said_wherever_it_was_torn() {
+fn an_incomplete_last_record_is_removed_and_reported_wherever_it_ends() {
     let first = line(&record(1));
     let second = line(&record(2));
     for cut in 1..second.len() - 1 {
@@ -141,7 +141,7 @@ fn a_torn_tail_is_cut_off_and_said_wherever_it_was_torn() {
 }
 
 #[test]
-fn a_torn_first_line_leaves_an_empty_log_and_zeros_are_torn_too() {
+fn an_incomplete_first_record_and_zero_bytes_leave_an_empty_log() {
     for tail in ["{\"v\":1", "\0\0\0\0"] {
         let place = Place::with(tail);
         let state = place.open().unwrap();
@@ -151,7 +151,7 @@ fn a_torn_first_line_leaves_an_empty_log_and_zeros_are_torn_too() {
 }
 
 #[test]
-fn a_whole_record_without_its_newline_is_remembered() {
+fn a_complete_record_without_its_newline_is_kept() {
     let place = Place::with(line(&record(3)).trim_end());
     let mut state = place.open().unwrap();
     assert_eq!(state.repair(), Some(Repair::Kept));
@@ -164,7 +164,7 @@ fn a_whole_record_without_its_newline_is_remembered() {
     assert_eq!(place.open().unwrap().repair(), None);
 }
 
-/// Opening a log of three lines, of which `bad` is the one with this number, names it.
+/// Checks that opening a log of three lines fails and names line `number`, which is `bad`.
 fn check_corrupt(number: usize, bad: &str) {
     let mut lines = [1, 2, 3].map(|seq| line(&record(seq)));
     lines[number - 1] = bad.to_owned();
@@ -179,7 +179,7 @@ fn check_corrupt(number: usize, bad: &str) {
 }
 
 #[test]
-fn a_corrupt_line_anywhere_refuses_and_stays_as_it_is() {
+fn a_corrupt_line_is_an_error_and_the_log_stays_unchanged() {
     let good = line(&record(2));
     let raw_at = good.find("\"raw\":\"").unwrap() + 20;
     let mut flipped = good.clone();
@@ -207,7 +207,7 @@ fn a_corrupt_line_anywhere_refuses_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_tail_too_long_for_a_record_is_no_torn_one() {
+fn a_last_line_longer_than_any_record_is_an_error() {
     for length in [MAX_RAW * 4 / 3 + 1024, 3 * 1024 * 1024] {
         let place = Place::with(&format!("{}{}", line(&record(1)), "x".repeat(length)));
         assert!(matches!(place.open(), Err(StateError::Corrupt { .. })));
@@ -215,7 +215,7 @@ fn a_tail_too_long_for_a_record_is_no_torn_one() {
 }
 
 #[test]
-fn the_largest_record_goes_in_and_comes_out() {
+fn the_largest_record_can_be_written_and_read() {
     let mut large = record(2);
     large.raw.resize(MAX_RAW, b'x');
     let text = String::from_utf8(large.raw.clone()).unwrap();
@@ -235,7 +235,7 @@ fn the_largest_record_goes_in_and_comes_out() {
 }
 
 #[test]
-fn the_last_of_thousands_is_found_from_the_tail_alone() {
+fn opening_reads_only_the_end_of_a_long_log() {
     let mut lines: Vec<String> = (1..=5000).map(|seq| line(&record(seq))).collect();
     lines[2] = "damaged, long ago\n".to_owned();
     let place = Place::with(&lines.concat());
@@ -251,7 +251,7 @@ fn the_last_of_thousands_is_found_from_the_tail_alone() {
 }
 
 #[test]
-fn a_second_handle_waits_and_then_says_who_is_in_the_way() {
+fn a_second_process_waits_for_the_lock_and_then_reports_it() {
     let place = Place::new();
     let root = place.0.path().join("state");
     let open = |wait| SignState::open(&root, LEDGER, PUBLIC, Duration::from_millis(wait));
@@ -265,7 +265,7 @@ fn a_second_handle_waits_and_then_says_who_is_in_the_way() {
             .contains("another git-quorum of this member is running"),
         "{error}"
     );
-    // Another key, and another ledger, are other states.
+    // Another key or another ledger has its own state.
     assert!(SignState::open(&root, LEDGER, [2; 32], Duration::ZERO).is_ok());
     assert!(SignState::open(&root, EntryId::new([3; 32]), PUBLIC, Duration::ZERO).is_ok());
     let release = thread::spawn(move || {
@@ -277,12 +277,12 @@ fn a_second_handle_waits_and_then_says_who_is_in_the_way() {
 }
 
 #[test]
-fn a_write_behind_the_lock_is_noticed() {
+fn a_write_in_spite_of_the_lock_is_noticed() {
     let place = Place::new();
     let mut state = place.open().unwrap();
     state.record(&record(1)).unwrap();
     fs::write(place.log(), "").unwrap();
-    // The last record is gone, so the length is what gives it away.
+    // The last record is gone. Only the length shows that.
     assert!(matches!(
         state.record(&record(2)),
         Err(StateError::Changed { .. })
@@ -328,7 +328,7 @@ impl Sink for FullDisk {
 }
 
 #[test]
-fn a_write_that_fails_half_way_leaves_nothing() {
+fn a_failed_write_leaves_nothing_behind() {
     let disk = |room, cut_fails, syncs| FullDisk {
         content: b"old\n".to_vec(),
         room,
@@ -375,7 +375,7 @@ fn the_chosen_root_comes_first_then_the_state_directory_then_the_home() {
 
 #[cfg(unix)]
 #[test]
-fn only_the_owner_gets_in_even_where_others_could() {
+fn only_the_owner_has_access_even_if_others_had_it_before() {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     let place = Place::new();

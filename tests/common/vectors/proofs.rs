@@ -609,25 +609,25 @@ fn of_other_form() -> Vec<Proof> {
         ),
         bad(
             "compressed",
-            "is compressed",
+            "compressed object",
             "the empty tree is compressed, as Git would do",
             repacked(objects.len() - 1, Packed::Empty),
         ),
         bad(
             "delta",
-            "something else than commits, or deltas",
+            "objects other than commits, or deltas",
             "dave's vote is kept as a delta to the commit before it",
             repacked(2, Packed::Delta),
         ),
         bad(
             "damaged",
-            "is damaged",
+            "damaged object",
             "the checksum of the first commit's stream is another",
             repacked(0, Packed::Damaged),
         ),
         bad(
             "trailing",
-            "follows its pack",
+            "bytes after its pack",
             "a byte follows the pack",
             [&whole[..], b"\n"].concat(),
         ),
@@ -639,7 +639,7 @@ fn of_other_form() -> Vec<Proof> {
         ),
         bad(
             "version-3",
-            "no Git bundle of version 2",
+            "not a Git bundle of version 2",
             "a bundle of version 3",
             replaced(
                 b"# v2 git bundle\n",
@@ -648,13 +648,13 @@ fn of_other_form() -> Vec<Proof> {
         ),
         bad(
             "pack-version-3",
-            "pack is not of version 2",
+            "pack does not have version 2",
             "its pack is of version 3",
             replaced(b"PACK\0\0\0\x02", b"PACK\0\0\0\x03"),
         ),
         bad(
             "prerequisite",
-            "objects that it does not hold",
+            "objects that it does not contain",
             "it needs a commit that is elsewhere",
             replaced(b"# v2 git bundle\n", needed.as_bytes()),
         ),
@@ -672,13 +672,13 @@ fn of_other_form() -> Vec<Proof> {
         ),
         bad(
             "tree",
-            "something else than commits",
+            "objects other than commits",
             "a tree that is not empty",
             with_objects(&[&objects, &[Object::tree(&tree)]]),
         ),
         bad(
             "blob",
-            "something else than commits",
+            "objects other than commits",
             "a blob",
             with_objects(&[&objects, &[Object::blob(b"dave did it\n")]]),
         ),
@@ -700,6 +700,6 @@ fn of_other_form() -> Vec<Proof> {
             "there is a `3`",
             with_refs(&[("1", 0), ("2", 0), ("3", 0), ("genesis", 1)]),
         ),
-        bad("empty", "no Git bundle", "a file without a byte", vec![]),
+        bad("empty", "not a Git bundle", "a file without a byte", vec![]),
     ]
 }
