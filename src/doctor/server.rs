@@ -3,10 +3,10 @@
 use super::settings::{examine_permissions, examine_receiving, examine_repository, not_examined};
 use super::trial::{Alias, Attempt, Outcome, RECEIVE_PACK, Trial};
 use super::{Diagnosis, Findings, Role, Standing, Weight, targets, throw_away};
-use crate::audit::{Backing, audit_ref};
+use crate::audit::{Backing, Place, audit_ref};
 use crate::charter::{Charter, RefName};
-use crate::gate::push::LEDGER_KEY;
-use crate::gate::rules::{is_ledger_name, is_protected};
+use crate::gate::settings::LEDGER_KEY;
+use crate::gate::{is_ledger_name, is_protected};
 use crate::id::{EntryId, Oid};
 use crate::ledger::LaneRef;
 use crate::repo::{Repo, RepoError, is_executable};
@@ -383,7 +383,12 @@ impl Ground<'_> {
             .iter()
             .filter(|name| self.charter.protects(name))
             .filter_map(|name| {
-                audit_ref(tally, name, "here", self.refs.get(name.as_str()).copied())
+                audit_ref(
+                    tally,
+                    name,
+                    Place::Here,
+                    self.refs.get(name.as_str()).copied(),
+                )
             });
         let unbacked = audits
             .filter(|audit| matches!(audit.backing, Backing::NotBacked | Backing::AgreementBroken));

@@ -11,7 +11,7 @@ use super::standing::{self, hook_name};
 use super::{InstallError, block, relay, script, uninstall};
 use crate::charter::RefPattern;
 use crate::gate::clone::lines_of;
-use crate::gate::push::LEDGER_KEY;
+use crate::gate::settings::LEDGER_KEY;
 use crate::id::EntryId;
 use crate::ledger::LedgerRefs;
 use crate::repo::{Repo, is_executable};

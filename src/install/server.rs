@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::slot::Slot;
 use super::uninstall::{self, Uninstalled};
 use super::{InstallError, relay, script};
-use crate::gate::push::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
+use crate::gate::settings::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 use crate::id::EntryId;
 use crate::ledger::LedgerRefs;
 use crate::repo::{HOOKS_PATH, Repo, is_executable};
