@@ -26,3 +26,4 @@ pub mod mutation;
 pub mod repo;
 pub mod signer;
 pub mod store;
+pub mod wording;

@@ -20,6 +20,7 @@ use crate::consensus::{BrokenSlot, Fault, VoteRef, own_tips};
 use crate::id::EntryId;
 use crate::ledger::LedgerRefs;
 use crate::store::{LaneEvent, lane_regressions};
+use crate::wording::{broken_slot, fault_sentence};
 
 /// List what members did that no honest tool does, and prove it to others.
 ///
@@ -248,7 +249,7 @@ fn to_json(session: &Session, found: &Found, asked: Option<&str>) -> Value {
 pub fn fault_json(fault: &Fault) -> Value {
     let mut value = json!(fault);
     if let Value::Object(fields) = &mut value {
-        fields.insert("text".to_owned(), fault.sentence().into());
+        fields.insert("text".to_owned(), fault_sentence(fault).into());
     }
     value
 }
@@ -257,7 +258,7 @@ fn lines(found: &Found, asked: Option<&str>) -> Vec<Text> {
     let mut lines: Vec<Text> = found
         .broken
         .iter()
-        .map(describe_broken)
+        .map(broken_slot)
         .map(|l| Text::of(Role::Bad, l))
         .collect();
     let (shown, more) = first(&found.faults, SHOWN);
@@ -295,22 +296,6 @@ fn lines(found: &Found, asked: Option<&str>) -> Vec<Text> {
     let unasked = "no remote was asked what it shows now: git quorum faults --remote NAME";
     lines.extend(asked.is_none().then(|| Text::of(Role::Faint, unasked)));
     lines
-}
-
-/// A broken slot in a line.
-pub fn describe_broken(slot: &BrokenSlot) -> String {
-    let decisions: Vec<_> = slot.decisions.iter().map(EntryId::short).collect();
-    format!(
-        "{}: {} decisions for one slot ({}): agreement is broken; n = {}, q = {}, so at least {} members voted against \
-         the rules; convicted of it: {}",
-        slot.subject,
-        decisions.len(),
-        decisions.join(", "),
-        slot.n,
-        slot.quorum,
-        slot.least,
-        names(&slot.convicted)
-    )
 }
 
 /// A vote that convicts, and where it stands.

@@ -451,7 +451,10 @@ impl Writer {
                 };
                 Failure::new(
                     "WOULD_NOT_COUNT",
-                    format!("this would not count: {}{detail}", why.reason.meaning()),
+                    format!(
+                        "this would not count: {}{detail}",
+                        crate::wording::discount_reason(why.reason)
+                    ),
                 )
                 .exit(Exit::No)
             })?;

@@ -104,7 +104,7 @@ fn discounted(session: &Session, about: Option<EntryId>) -> Vec<Value> {
         wanted.then(|| {
             json!({
                 "entry": entry.id, "statement": d.place.statement, "member": entry.member,
-                "code": d.discount.reason.code(), "reason": d.discount.reason.meaning(), "detail": d.discount.detail,
+                "code": d.discount.reason.code(), "reason": crate::wording::discount_reason(d.discount.reason), "detail": d.discount.detail,
             })
         })
     });
@@ -321,7 +321,10 @@ fn entry_text(session: &Session, index: EntryIndex, entry: &Entry) -> String {
             .iter()
             .find(|d| d.place.entry == index && d.place.statement == number);
         let verdict = discount.map_or(String::new(), |d| {
-            format!("  (does not count: {})", d.discount.reason.meaning())
+            format!(
+                "  (does not count: {})",
+                crate::wording::discount_reason(d.discount.reason)
+            )
         });
         text.push_str(&format!("\n  {}{verdict}", statement_text(statement)));
     }

@@ -4,33 +4,19 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::faults::{describe_broken, fault_json};
+use super::faults::fault_json;
 use super::legacy::SHOWN;
 use super::session::{Session, choose_remote, open_repo, pinned_ledger};
 use super::style::Text;
 use super::view::{evidence_of, fault_lines, names};
 use super::{Answer, Exit, Failure, Reply};
-use crate::audit::{Backing, DecisionAudit, RefAudit, audit_decisions, audit_ref};
-use crate::charter::RefName;
-use crate::consensus::{Content, Fault, Subject};
-use crate::id::{EntryId, Oid};
-
-/// Where a value of this clone's own stands.
-const HERE: &str = "here";
-/// Where Git puts what it fetches.
-const TRACKING: &str = "refs/remotes/";
-
-/// A protected ref, where a value of it stands, and the value.
-type Value = (RefName, String, Option<Oid>);
-
-/// What the caller asks of the values.
-#[derive(Debug, Clone, Copy)]
-struct Wanted {
-    /// The refs were named.
-    named: bool,
-    /// Each must be backed.
-    backed: bool,
-}
+use crate::audit::{
+    Backing, DecisionAudit, Place, Policy, RefAudit, Verification, Violation, audit_ref,
+    known_values, missing_entry, values_of, verify,
+};
+use crate::consensus::Fault;
+use crate::id::EntryId;
+use crate::wording::broken_slot;
 
 /// Verify that protected refs hold what was decided.
 ///
@@ -84,36 +70,35 @@ pub fn run(args: VerifyArgs) -> Answer {
         .as_ref()
         .is_some_and(|asked| *asked == ledger.to_string());
     let refs = audit_refs(&session, &args)?;
-    let decisions = decisions_of(&session, &refs);
-    report(
-        &session,
-        (
-            &refs,
-            Wanted {
-                named: !args.refs.is_empty(),
-                backed: args.backed,
-            },
-        ),
-        &decisions,
-        pin.is_some() || whole_id,
-    )
+    let policy = Policy {
+        refs_named: !args.refs.is_empty(),
+        all_backed: args.backed,
+    };
+    let progress = |done, of| {
+        session
+            .repo
+            .watcher()
+            .at("Auditing decisions", done, Some(of))
+    };
+    let loaded = &session.loaded;
+    let found = verify(&loaded.tally, loaded.objects(), refs, policy, progress);
+    report(&session, &found, pin.is_some() || whole_id)
 }
 
-/// Git never stores a ref without what it leads to, so an entry that is missing was lost here. Without it a decision
-/// could look as if it had never been made.
+/// Refuses to certify anything while an entry is missing.
 fn refuse_incomplete(session: &Session) -> Result<(), Failure> {
-    for problem in &session.loaded.problems {
-        if !session.loaded.objects().contains(problem.culprit)? {
-            let message = format!(
-                "{} leads to object {}, which is missing: nothing is certified",
-                problem.name, problem.culprit
-            );
-            return Err(Failure::new("INCOMPLETE_CLONE", message)
-                .exit(Exit::Unverified)
-                .hint("git fsck shows what else is missing; clone again, or fetch it from where it still is"));
-        }
-    }
-    Ok(())
+    let Some(problem) = missing_entry(&session.loaded)? else {
+        return Ok(());
+    };
+    let message = format!(
+        "{} leads to object {}, which is missing: nothing is certified",
+        problem.name, problem.culprit
+    );
+    Err(Failure::new("INCOMPLETE_CLONE", message)
+        .exit(Exit::Unverified)
+        .hint(
+            "git fsck shows what else is missing; clone again, or fetch it from where it still is",
+        ))
 }
 
 /// The values to check: of the named refs, or of all protected ones that are known.
@@ -129,174 +114,39 @@ fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Fai
             Failure::new("NOT_FOUND", format!("{commit:?} names no commit here"))
                 .exit(Exit::NotFound)
         })?;
-        return Ok(audit_ref(tally, &name, commit, Some(value))
+        let place = Place::Named(commit.clone());
+        return Ok(audit_ref(tally, &name, place, Some(value))
             .into_iter()
             .collect());
     }
-    let known = known_values(session)?;
+    let remote = choose_remote(&session.repo, None)?;
+    let known = known_values(&session.loaded, remote.as_deref())?;
+    let mut values = Vec::new();
     if args.refs.is_empty() {
-        return Ok(known
-            .into_iter()
-            .filter_map(|(name, place, value)| audit_ref(tally, &name, &place, value))
-            .collect());
-    }
-    let mut audits = Vec::new();
-    for asked in &args.refs {
-        let name = super::legacy::choose_ref(session, Some(asked))?;
-        let mut values: Vec<_> = known
-            .iter()
-            .filter(|(n, _, _)| *n == name)
-            .cloned()
-            .collect();
-        if values.is_empty() {
-            values.push((name, HERE.to_owned(), None));
-        }
-        audits.extend(
-            values
-                .iter()
-                .filter_map(|(name, place, value)| audit_ref(tally, name, place, *value)),
-        );
-    }
-    Ok(audits)
-}
-
-/// Every value of a protected ref that is known: here, and as remotes showed it last.
-fn known_values(session: &Session) -> Result<Vec<Value>, Failure> {
-    let (_, charter) = session.charter()?;
-    let mut found = Vec::new();
-    for (full, oid) in session.repo.list(&["refs/"])? {
-        let seen = session.loaded.refs.read_incoming(&full);
-        let (place, name) = seen.unwrap_or_else(|| (HERE.to_owned(), full));
-        if let Some(name) = name.parse::<RefName>().ok().filter(|n| charter.protects(n)) {
-            found.push((name, place, Some(oid)));
+        values = known;
+    } else {
+        for asked in &args.refs {
+            let name = super::legacy::choose_ref(session, Some(asked))?;
+            values.extend(values_of(&known, &name));
         }
     }
-    let fetched = fetched_since(session, &found)?;
-    found.extend(fetched);
-    found.extend(gone_values(session, &found)?);
-    Ok(found)
-}
-
-/// Refs that have decisions and are gone, from the remote or everywhere: to delete one needs a decision too.
-fn gone_values(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failure> {
-    let place = shown_remote(session)?.unwrap_or_else(|| HERE.to_owned());
-    let is_there = |name: &RefName| {
-        known
-            .iter()
-            .any(|(n, at, _)| n == name && (place == HERE || *at == place))
-    };
-    let decided = session
-        .loaded
-        .tally
-        .proposals()
-        .filter(|p| session.loaded.tally.is_decided(p.id));
-    let names: BTreeSet<_> = decided
-        .filter_map(|proposal| match &proposal.slot.subject {
-            Subject::Ref(name) => Some(name.clone()),
-            Subject::Charter => None,
-        })
-        .collect();
-    Ok(names
+    let audits = values
         .into_iter()
-        .filter(|name| !is_there(name))
-        .map(|name| (name, place.clone(), None))
-        .collect())
+        .filter_map(|found| audit_ref(tally, &found.name, found.place, found.value));
+    Ok(audits.collect())
 }
 
-/// The remote that this clone exchanges with, as a place, if it has shown anything.
-fn shown_remote(session: &Session) -> Result<Option<String>, Failure> {
-    let Some(remote) = choose_remote(&session.repo, None)? else {
-        return Ok(None);
-    };
-    let prefix = session.loaded.refs.incoming_prefix(&remote);
-    let has_shown = !session.repo.list(&[&prefix])?.is_empty();
-    let place = prefix
-        .trim_end_matches('/')
-        .rsplit('/')
-        .next()
-        .map(str::to_owned);
-    Ok(place.filter(|_| has_shown))
-}
-
-/// Branches of the remotes as Git itself fetched them after the ledger was: their values are no work of this
-/// clone's. What lies behind the value that the remote showed was fetched before.
-fn fetched_since(session: &Session, known: &[Value]) -> Result<Vec<Value>, Failure> {
-    let objects = session.loaded.objects();
-    let mut found = Vec::new();
-    for (name, place, shown) in known.iter().filter(|(_, place, _)| place != HERE) {
-        let Some(branch) = name.as_str().strip_prefix("refs/heads/") else {
-            continue;
-        };
-        let tracking = format!("{TRACKING}{place}/{branch}");
-        let Some(value) = session.repo.read(&tracking)? else {
-            continue;
-        };
-        let is_old = shown.is_some_and(|shown| objects.is_ancestor(value, shown).unwrap_or(false));
-        if !is_old {
-            found.push((name.clone(), tracking, Some(value)));
-        }
-    }
-    Ok(found)
-}
-
-/// All decisions, those of the charter and of these refs first.
-fn decisions_of(session: &Session, refs: &[RefAudit]) -> Vec<DecisionAudit> {
-    let names: BTreeSet<_> = refs.iter().map(|r| r.name.clone()).collect();
-    let subjects: Vec<_> = std::iter::once(Subject::Charter)
-        .chain(names.into_iter().map(Subject::Ref))
-        .collect();
-    let tell = |done, of| {
-        session
-            .repo
-            .watcher()
-            .at("Auditing decisions", done, Some(of))
-    };
-    audit_decisions(
-        &session.loaded.tally,
-        session.loaded.objects(),
-        &subjects,
-        tell,
-    )
-}
-
-/// A value that nothing backs violates what was decided, but for a branch of this clone: that may be
-/// work that has not landed, as long as the remote's value is known and nobody asked for this one.
-fn is_violation(audit: &RefAudit, refs: &[RefAudit], Wanted { named, backed }: Wanted) -> bool {
-    let elsewhere = || {
-        refs.iter()
-            .any(|other| other.name == audit.name && other.place != HERE)
-    };
-    let own_work = audit.place == HERE && !named && elsewhere();
-    let lacks = audit.backing == Backing::NotBacked || (backed && audit.backing != Backing::Backed);
-    lacks && !own_work
-}
-
-fn report(
-    session: &Session,
-    (refs, wanted): (&[RefAudit], Wanted),
-    decisions: &[DecisionAudit],
-    pinned: bool,
-) -> Answer {
+fn report(session: &Session, found: &Verification, pinned: bool) -> Answer {
+    let Verification {
+        refs,
+        decisions,
+        faults,
+        violations,
+    } = found;
     let tally = &session.loaded.tally;
     let ledger = tally.dag().ledger();
-    let faults = tally.faults();
-    let evidence = evidence_of(&faults);
-    let mut violations: Vec<String> = refs
-        .iter()
-        .filter(|r| is_violation(r, refs, wanted))
-        .map(describe_violation)
-        .collect();
-    violations.extend(decisions.iter().filter_map(|d| {
-        d.problem
-            .as_ref()
-            .map(|p| format!("decision {}: {p}", d.proposal.short()))
-    }));
-    violations.extend(
-        decisions
-            .iter()
-            .filter_map(|d| describe_unchecked(session, refs, d)),
-    );
-    violations.extend(tally.broken(&faults).iter().map(describe_broken));
+    let evidence = evidence_of(faults);
+    let violations: Vec<_> = violations.iter().map(describe_violation).collect();
     let mut lines: Vec<_> = refs.iter().map(describe).collect();
     let earlier = decisions.len().saturating_sub(SHOWN);
     lines.extend(
@@ -304,7 +154,7 @@ fn report(
             .then(|| format!("  {earlier} more decisions, checked too; --json lists them")),
     );
     lines.extend(decisions.iter().skip(earlier).map(describe_decision));
-    lines.extend(fault_lines(&faults, SHOWN).iter().map(Text::plain));
+    lines.extend(fault_lines(faults, SHOWN).iter().map(Text::plain));
     let data = json!({
         "ledger": ledger, "pinned": pinned, "refs": refs, "decisions": decisions, "evidence": evidence,
         "faults": faults.iter().map(fault_json).collect::<Vec<_>>(),
@@ -318,7 +168,7 @@ fn report(
         let message = format!("{}\n{}", violations.join("\n"), lines.join("\n"));
         return Err(Failure::new("VERIFICATION_FAILED", message)
             .exit(Exit::Unverified)
-            .hint(hint(refs, &faults))
+            .hint(hint(refs, faults))
             .data(data));
     }
     if !pinned {
@@ -343,7 +193,9 @@ fn report(
 }
 
 fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {
-    let fetched = |r: &RefAudit| r.place.starts_with(TRACKING) && r.backing == Backing::NotBacked;
+    let fetched = |r: &RefAudit| {
+        r.place.to_string().starts_with("refs/remotes/") && r.backing == Backing::NotBacked
+    };
     if refs.iter().any(fetched) {
         return "the decision may have come since: git fetch, git quorum sync, then git quorum verify".to_owned();
     }
@@ -354,36 +206,21 @@ fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {
     }
 }
 
-fn describe_violation(audit: &RefAudit) -> String {
-    let value = audit
-        .value
-        .map_or("absent".to_owned(), |oid| oid.to_string());
-    format!(
-        "{} ({}) is {value}, which no decision backs",
-        audit.name, audit.place
-    )
-}
-
-/// That the commits of a ref's last decision are not all here. Of an earlier one they may be gone, after a rewrite; those
-/// of the value itself Git keeps.
-fn describe_unchecked(
-    session: &Session,
-    refs: &[RefAudit],
-    decision: &DecisionAudit,
-) -> Option<String> {
-    let why = decision.unchecked.as_ref()?;
-    let tally = &session.loaded.tally;
-    let rewrites = match tally.content(tally.proposal(decision.proposal)?) {
-        Content::Ref(change) => change.rewrite || change.to.is_none(),
-        Content::Charter(_) => false,
-    };
-    let is_value = refs.iter().any(|r| r.decision == Some(decision.proposal));
-    (is_value && !rewrites).then(|| {
-        format!(
+fn describe_violation(violation: &Violation) -> String {
+    match violation {
+        Violation::NotBacked { name, place, value } => {
+            let value = value.map_or("absent".to_owned(), |oid| oid.to_string());
+            format!("{name} ({place}) is {value}, which no decision backs")
+        }
+        Violation::DecisionDiffers { proposal, problem } => {
+            format!("decision {}: {problem}", proposal.short())
+        }
+        Violation::DecisionUnreadable { proposal, why } => format!(
             "decision {}: its commits cannot be read: {why}",
-            decision.proposal.short()
-        )
-    })
+            proposal.short()
+        ),
+        Violation::AgreementBroken(slot) => broken_slot(slot),
+    }
 }
 
 fn describe(audit: &RefAudit) -> String {

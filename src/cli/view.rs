@@ -13,6 +13,7 @@ use crate::consensus::landing::{landed_count, path, ref_moves};
 use crate::consensus::{Content, Evidence, Fault, ProposalReport, State, Subject};
 use crate::id::{EntryId, Oid};
 use crate::ledger::Verdict;
+use crate::wording::{fault_kind, fault_rule, fault_sentence};
 
 /// A proposal in a line or two.
 #[derive(Debug, Clone, Serialize)]
@@ -289,9 +290,9 @@ pub fn describe_fault(fault: &Fault) -> Text {
         .with(Role::Id, fault.id.short())
         .with(
             Role::Bad,
-            format!("  {} ({})", fault.kind, fault.rule_name()),
+            format!("  {} ({})", fault_kind(fault.kind), fault_rule(fault)),
         )
-        .with(Role::Plain, format!("  {}", fault.sentence()))
+        .with(Role::Plain, format!("  {}", fault_sentence(fault)))
 }
 
 #[cfg(test)]

@@ -289,6 +289,9 @@ fn would_not_count(why: Discount) -> Error {
     } else {
         format!(" ({})", why.detail)
     };
-    let message = format!("This would not count: {}{detail}.", why.reason.meaning());
+    let message = format!(
+        "This would not count: {}{detail}.",
+        crate::wording::discount_reason(why.reason)
+    );
     Error::new(Code::WouldNotCount, message)
 }

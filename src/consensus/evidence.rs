@@ -21,15 +21,6 @@ pub enum EvidenceRule {
 }
 
 impl EvidenceRule {
-    /// What was done, in a word or two.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Equivocation => "equivocation",
-            Self::LockViolation => "lock violation",
-            Self::FreezeViolation => "freeze violation",
-        }
-    }
-
     /// The rule's number in `ledger-spec/deciding.md`.
     pub fn number(self) -> &'static str {
         match self {

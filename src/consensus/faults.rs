@@ -3,7 +3,6 @@
 //! or output; a fault changes no verdict.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde::{Serialize, Serializer};
 
@@ -96,12 +95,6 @@ impl From<EvidenceRule> for FaultKind {
             EvidenceRule::LockViolation => Self::LockViolation,
             EvidenceRule::FreezeViolation => Self::FreezeViolation,
         }
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.code().replace('-', " "))
     }
 }
 
@@ -392,52 +385,6 @@ fn word(phase: Phase) -> &'static str {
 }
 
 impl Fault {
-    /// What was done, in a sentence; holds no free text of members.
-    pub fn sentence(&self) -> String {
-        let subject = self
-            .subject
-            .as_ref()
-            .map_or("no proposal that it knows".to_owned(), ToString::to_string);
-        let did = |said: &VoteRef| match said.phase {
-            Phase::Prevote => format!("prevoted {} in round {}", said.proposal.short(), said.round),
-            Phase::Precommit => format!(
-                "precommitted {} in round {}",
-                said.proposal.short(),
-                said.round
-            ),
-        };
-        let votes: Vec<_> = self.votes.iter().map(did).collect();
-        let (first, last) = (
-            votes.first().cloned().unwrap_or_default(),
-            votes.last().cloned().unwrap_or_default(),
-        );
-        let why = match self.kind {
-            FaultKind::Equivocation => format!("and {last}"),
-            FaultKind::LockViolation => {
-                format!("and {last}, to which no quorum of prevotes had released it")
-            }
-            FaultKind::FreezeViolation => {
-                format!("which changes the charter, and beside that, under the old one, {last}")
-            }
-            _ => format!("though {}", self.code.map_or("", DiscountReason::meaning)),
-        };
-        let comma = if self.kind == FaultKind::Equivocation {
-            " "
-        } else {
-            ", "
-        };
-        format!("{subject}: {} {first}{comma}{why}", self.member)
-    }
-
-    /// The rule that was broken, as people name it.
-    pub fn rule_name(&self) -> String {
-        if self.rule.starts_with("section") {
-            self.rule.to_owned()
-        } else {
-            format!("rule {}", self.rule)
-        }
-    }
-
     /// The same as [`Tally::evidence`] gives it, if it is a pair.
     pub fn evidence(&self) -> Option<Evidence> {
         let (rule, slot) = self.kind.pair_rule().zip(self.slot)?;

@@ -245,7 +245,7 @@ impl Tally {
         if !electorate.votes(member) {
             return Err(DiscountReason::NotAVoter.into());
         }
-        let is_charter_slot = slot.subject == Subject::Charter;
+        let is_charter_slot = slot.subject.is_charter();
         if !is_charter_slot && !Mutation::Freeze.is_active() && self.is_frozen(member, charter, at)
         {
             return Err(DiscountReason::Frozen.into());
@@ -273,7 +273,7 @@ impl Tally {
     /// belongs to the charter that it would change.
     fn check_base(&self, charter: EntryId, proposal: &Proposal, at: Place) -> Result<(), Discount> {
         let base = proposal.slot.base;
-        if proposal.slot.subject == Subject::Charter {
+        if proposal.slot.subject.is_charter() {
             return if base == charter {
                 Ok(())
             } else {

@@ -4,8 +4,9 @@
 
 use std::ops::Range;
 
-use super::tally::{Content, Tally};
+use super::tally::Tally;
 use crate::id::{EntryId, Oid};
+use crate::ledger::RefProposal;
 
 /// The values that one decision moves its ref from and to. `None` stands for an absent ref.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,14 +19,12 @@ pub struct RefMove {
 
 /// Returns the move of each decided proposal, in the given order. Proposals of a charter have none.
 pub fn ref_moves(tally: &Tally, decided: &[EntryId]) -> Vec<RefMove> {
-    let ref_move = |id: &EntryId| match tally.content(tally.proposal(*id)?) {
-        Content::Ref(change) => Some(RefMove {
-            from: change.from,
-            to: change.to,
-        }),
-        Content::Charter(_) => None,
+    let changes = decided.iter().filter_map(|id| tally.ref_change(*id));
+    let ref_move = |change: &RefProposal| RefMove {
+        from: change.from,
+        to: change.to,
     };
-    decided.iter().filter_map(ref_move).collect()
+    changes.map(ref_move).collect()
 }
 
 /// Returns how many decisions of the chain have landed when the ref has this value: all up to the last

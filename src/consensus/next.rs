@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::discount::Discount;
 use super::judge::Inheritance;
-use super::slot::{Slot, Subject};
+use super::slot::Slot;
 use super::tally::{Phase, Proposal, Signatures, Tally};
 use crate::charter::{MemberName, Threshold};
 use crate::id::EntryId;
@@ -243,7 +243,7 @@ impl Draft {
             .map(|chain| chain.next);
         let is_frozen = tally.is_frozen(&self.member, self.charter, self.place());
         next.filter(|slot| tally.rivals(slot).next().is_some())
-            .filter(|slot| !is_frozen || slot.subject == Subject::Charter)
+            .filter(|slot| !is_frozen || slot.subject.is_charter())
             .collect()
     }
 

@@ -17,6 +17,27 @@ pub enum Subject {
     Ref(RefName),
 }
 
+impl Subject {
+    /// Returns the ref that decisions about this subject move, or `None` for the charter.
+    pub fn ref_name(&self) -> Option<&RefName> {
+        match self {
+            Self::Ref(name) => Some(name),
+            Self::Charter => None,
+        }
+    }
+
+    /// Returns whether decisions about this subject change the charter.
+    pub fn is_charter(&self) -> bool {
+        matches!(self, Self::Charter)
+    }
+}
+
+impl From<RefName> for Subject {
+    fn from(name: RefName) -> Self {
+        Self::Ref(name)
+    }
+}
+
 /// A place in the chain of a subject's decisions: proposals for one slot compete, at most one is decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {

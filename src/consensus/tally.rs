@@ -53,6 +53,40 @@ pub enum Content<'a> {
     Charter(&'a CharterProposal),
 }
 
+impl<'a> Content<'a> {
+    /// Returns the proposal's title.
+    pub fn title(self) -> &'a str {
+        match self {
+            Self::Ref(change) => &change.title,
+            Self::Charter(change) => &change.title,
+        }
+    }
+
+    /// Returns the proposal's description.
+    pub fn text(self) -> &'a str {
+        match self {
+            Self::Ref(change) => &change.text,
+            Self::Charter(change) => &change.text,
+        }
+    }
+
+    /// Returns the proposed move of a ref, or `None` if the proposal changes something else.
+    pub fn as_ref_change(self) -> Option<&'a RefProposal> {
+        match self {
+            Self::Ref(change) => Some(change),
+            Self::Charter(_) => None,
+        }
+    }
+
+    /// Returns the proposed charter, or `None` if the proposal changes something else.
+    pub fn as_charter_change(self) -> Option<&'a CharterProposal> {
+        match self {
+            Self::Charter(change) => Some(change),
+            Self::Ref(_) => None,
+        }
+    }
+}
+
 /// What a member thinks of a proposal. Of several words the one of the highest rank is the last.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LatestReview {
@@ -527,6 +561,23 @@ impl Tally {
         }
     }
 
+    /// Returns the content of the valid proposal with this id.
+    pub fn content_of(&self, id: EntryId) -> Option<Content<'_>> {
+        self.proposal(id).map(|proposal| self.content(proposal))
+    }
+
+    /// Returns the ref move that the valid proposal with this id proposes. Returns `None` if there is
+    /// no such proposal, or if it changes something else.
+    pub fn ref_change(&self, id: EntryId) -> Option<&RefProposal> {
+        self.content_of(id)?.as_ref_change()
+    }
+
+    /// Returns the charter that the valid proposal with this id proposes. Returns `None` if there is
+    /// no such proposal, or if it changes something else.
+    pub fn charter_change(&self, id: EntryId) -> Option<&CharterProposal> {
+        self.content_of(id)?.as_charter_change()
+    }
+
     /// Statements that do not count, in the order in which they were taken in.
     pub fn discounted(&self) -> &LazyList<Discounted> {
         &self.discounted
@@ -735,17 +786,14 @@ impl Tally {
     /// The format version that a decided charter asks for, if it is one that this program does not
     /// know: then no verdict may be given (UPGRADE_NEEDED).
     pub fn upgrade_needed(&self) -> Option<u64> {
-        let asked = |id: &EntryId| match self.content(self.proposals.get(id)?) {
-            Content::Charter(CharterProposal {
-                charter: ProposedCharter::Newer { version, .. },
-                ..
-            }) => Some(*version),
-            _ => None,
+        let asked = |id: &EntryId| match &self.charter_change(*id)?.charter {
+            ProposedCharter::Newer { version, .. } => Some(*version),
+            ProposedCharter::Known(_) => None,
         };
         let slots = self
             .by_slot
             .iter()
-            .take_while(|(slot, _)| slot.subject == Subject::Charter);
+            .take_while(|(slot, _)| slot.subject.is_charter());
         slots
             .flat_map(|(_, rivals)| rivals)
             .filter(|id| self.is_decided(**id))

@@ -3,10 +3,10 @@
 
 use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
-use crate::consensus::{Content, own_tips};
+use crate::consensus::own_tips;
 use crate::fault;
 use crate::id::EntryId;
-use crate::ledger::{EntryIndex, Payload, RefProposal, Reject, Statement, encode, parse};
+use crate::ledger::{EntryIndex, Payload, Reject, Statement, encode, parse};
 use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, commit_id};
 use crate::signer::state::{SignState, SignedRecord, StateError};
 use crate::signer::{Signer, SignerError};
@@ -155,16 +155,16 @@ impl Author {
             .filter(|p| p.proposer == self.member && tally.decided_in(&p.slot).is_empty());
         let mut edits = Vec::new();
         for proposal in open {
-            let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else {
+            let Some(to) = tally.ref_change(proposal.id).and_then(|change| change.to) else {
                 continue;
             };
             let name = loaded.refs.proposal(proposal.id);
             let kept = loaded.tips.contains_key(&name) || is_shown(&name);
-            if !kept && loaded.objects().contains(*to)? {
+            if !kept && loaded.objects().contains(to)? {
                 edits.push(RefEdit {
                     name,
                     old: Expect::Absent,
-                    new: Some(*to),
+                    new: Some(to),
                 });
             }
         }

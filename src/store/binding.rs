@@ -1,7 +1,7 @@
 //! What a proposal binds, computed from the objects, and the check that an entry says the same.
 
 use crate::charter::RefName;
-use crate::consensus::{Content, Tally};
+use crate::consensus::Tally;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::RefProposal;
 use crate::repo::{Objects, RepoError};
@@ -37,10 +37,12 @@ pub fn compute_binding(
     (from, to): (Option<Oid>, Option<Oid>),
 ) -> Result<Binding, RepoError> {
     let change = objects.change_digest(from, to)?;
-    let base = tally.proposal(base).map(|p| tally.content(p));
+    let base = tally
+        .ref_change(base)
+        .filter(|before| before.name == *name && before.to == from);
     let previous = match base {
-        Some(Content::Ref(before)) if before.name == *name && before.to == from => before.state,
-        _ => objects.state_root(from)?,
+        Some(before) => before.state,
+        None => objects.state_root(from)?,
     };
     let state = objects.state_digest(previous, change, to)?;
     let rewrite = match (from, to) {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::load::{LaneProblem, Loaded, find_ledgers};
 use crate::charter::{MemberName, RefPattern};
-use crate::consensus::{Admission, Content, own_tips};
+use crate::consensus::{Admission, own_tips};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, LaneRef, LedgerRefs, RefProposal};
+use crate::ledger::{EntryIndex, LaneRef, LedgerRefs};
 use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
 
 /// Why lanes were not exchanged.
@@ -530,15 +530,15 @@ fn others_on_remote(
         .proposals()
         .filter(|p| p.proposer != *member && tally.decided_in(&p.slot).is_empty())
     {
-        let Content::Ref(RefProposal { to: Some(to), .. }) = tally.content(proposal) else {
+        let Some(to) = tally.ref_change(proposal.id).and_then(|change| change.to) else {
             continue;
         };
         let name = loaded.refs.proposal(proposal.id);
         let is_known = dag
             .find(proposal.id)
             .is_some_and(|entry| leads_to(&ends, entry));
-        if is_known && !remote_refs.contains_key(&name) && loaded.objects().contains(*to)? {
-            lacking.insert(name, *to);
+        if is_known && !remote_refs.contains_key(&name) && loaded.objects().contains(to)? {
+            lacking.insert(name, to);
         }
     }
     Ok(lacking)

@@ -519,7 +519,7 @@ fn a_member_that_precommits_what_releases_its_lock_is_not_led_into_a_fault() {
         assert!(
             faults.is_empty(),
             "proposals {number}: the tool's own votes convict it: {}",
-            faults[0].sentence()
+            git_quorum::wording::fault_sentence(&faults[0])
         );
     }
     assert!(offered >= 8, "it precommits in every case: {offered}");

@@ -453,7 +453,8 @@ fn a_fault_is_the_same_in_every_part_that_holds_its_votes() {
                 "{found:?}"
             );
             assert!(
-                fault.sentence().contains(fault.member.as_str()) && !fault.rule_name().is_empty()
+                git_quorum::wording::fault_sentence(fault).contains(fault.member.as_str())
+                    && !git_quorum::wording::fault_rule(fault).is_empty()
             );
         }
         let ids: BTreeSet<_> = whole.iter().map(|fault| fault.id).collect();

@@ -79,7 +79,11 @@ fn nobody_honest_is_convicted(world: &World, evidence: &[Evidence]) -> Result<()
             let entries = e.entries.map(|id| world.archive.number(id));
             Err(Violation::new(
                 "no honest conviction",
-                format!("{}: {} by e{entries:?}", e.member, e.rule.name()),
+                format!(
+                    "{}: {} by e{entries:?}",
+                    e.member,
+                    git_quorum::wording::fault_kind(e.rule.into())
+                ),
             ))
         }
         None => Ok(()),
