@@ -9,8 +9,7 @@ use git_quorum::consensus::{Admission, Tally};
 use git_quorum::gate::clone::{NewValue, Update, pushes, updates};
 use git_quorum::gate::commands::Push;
 use git_quorum::gate::links::Links;
-use git_quorum::gate::rules::is_ledger_name;
-use git_quorum::gate::{PushedRef, Scene, Verdict};
+use git_quorum::gate::{CheckedProposals, PushedRef, Ruling, Scene, is_ledger_name, judge};
 use git_quorum::id::Oid;
 use git_quorum::ledger::LedgerRefs;
 
@@ -132,26 +131,26 @@ impl Gate {
     fn judge(&self, push: &Push) {
         let twice = push.named_twice();
         let scene = Scene {
-            before: Some(self.charter()),
+            charter_before: Some(self.charter()),
             broken_before: &BTreeSet::new(),
             tally: &self.tally,
-            admission: &Admission::of(&self.tally),
+            admission: Admission::of(&self.tally),
             refs: &self.refs,
             values: &self.values,
             pushed: &push.refs,
             links: &self.links,
-            twice: &twice,
-            taken: &BTreeMap::new(),
-            check: &|_, _| Ok(()),
+            named_twice: &twice,
+            lane_tips: &BTreeMap::new(),
+            checked: &CheckedProposals::default(),
         };
-        let verdicts = scene.judge();
-        assert_eq!(verdicts.len(), push.refs.len());
-        for (place, (pushed, verdict)) in push.refs.iter().zip(&verdicts).enumerate() {
-            self.check_verdict(pushed, verdict, twice.contains(&place));
+        let rulings = judge(&scene).rulings;
+        assert_eq!(rulings.len(), push.refs.len());
+        for (place, (pushed, ruling)) in push.refs.iter().zip(&rulings).enumerate() {
+            self.check_ruling(pushed, ruling, twice.contains(&place));
         }
     }
 
-    fn check_verdict(&self, pushed: &PushedRef, verdict: &Verdict, twice: bool) {
+    fn check_ruling(&self, pushed: &PushedRef, ruling: &Ruling, twice: bool) {
         let protects = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
             Some(prefix) => name.len() > prefix.len() && name.starts_with(prefix),
             None => name == pattern,
@@ -162,9 +161,9 @@ impl Gate {
         let lower = pushed.name.to_ascii_lowercase();
         let folds = pushed.new.is_some()
             && patterns().any(|pattern| protects(&pattern.to_ascii_lowercase(), &lower));
-        match verdict {
-            Verdict::Refuse(_) => {}
-            Verdict::FallThrough => {
+        match ruling {
+            Ruling::Refuse(_) => {}
+            Ruling::FallThrough => {
                 assert!(
                     !protected && !folds && !is_ledger_name(&pushed.name),
                     "{pushed:?} goes past the gate"
@@ -174,7 +173,7 @@ impl Gate {
                     "{pushed:?} goes past the gate"
                 );
             }
-            Verdict::Allow => assert!(self.may_move(pushed) && !twice, "{pushed:?} is let through"),
+            Ruling::Allow => assert!(self.may_move(pushed) && !twice, "{pushed:?} is let through"),
         }
     }
 

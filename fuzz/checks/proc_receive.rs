@@ -5,7 +5,7 @@ use std::io::Read;
 
 use git_quorum::gate::commands::Push;
 use git_quorum::gate::pkt_line::{self, Packet};
-use git_quorum::gate::proc_receive::{Answer, Ruling, converse};
+use git_quorum::gate::proc_receive::{ReceiveReport, RefReport, converse};
 
 /// However the bytes arrive, the same is said: an answer to each ref, in order and under the name that came, or no
 /// report at all.
@@ -36,22 +36,22 @@ fn talk(input: &mut impl Read) -> (Vec<u8>, Option<Push>) {
     let (mut output, mut asked) = (Vec::new(), None);
     let told = converse(input, &mut output, |push| {
         asked = Some(push.clone());
-        Ruling {
-            answers: answers(push),
-            says: Vec::new(),
+        ReceiveReport {
+            refs: reports(push),
+            messages: Vec::new(),
         }
     });
     (output, asked.filter(|_| told.is_ok()))
 }
 
-/// Every kind of answer, and one too few.
-fn answers(push: &Push) -> Vec<Answer> {
-    let answer = |(place, pushed): (usize, &git_quorum::gate::PushedRef)| match place % 3 {
-        0 => Answer::Refused(format!("no: {}\u{1b}[2J", pushed.name)),
-        1 => Answer::Moved,
-        _ => Answer::FallThrough,
+/// Every kind of report, and one too few.
+fn reports(push: &Push) -> Vec<RefReport> {
+    let report = |(place, pushed): (usize, &git_quorum::gate::PushedRef)| match place % 3 {
+        0 => RefReport::Refused(format!("no: {}\u{1b}[2J", pushed.name)),
+        1 => RefReport::Moved,
+        _ => RefReport::FallThrough,
     };
-    push.refs.iter().enumerate().map(answer).take(4).collect()
+    push.refs.iter().enumerate().map(report).take(4).collect()
 }
 
 fn check_said(said: &[u8], push: Option<&Push>) {

@@ -39,9 +39,18 @@ impl Hint {
 
 /// What to do after an error.
 pub fn after(error: &Error) -> Hint {
-    match &error.next {
-        Some(next) => step(next),
-        None => usual(error.code),
+    if let Some(next) = &error.next {
+        return step(next);
+    }
+    let usual = usual(error.code);
+    match &error.remedy {
+        // Only after the remedy can the command run again.
+        Some(remedy) if error.code == Code::Locked => Hint {
+            text: format!("{remedy}\n{}", usual.text),
+            ..usual
+        },
+        Some(remedy) => Hint::words(remedy),
+        None => usual,
     }
 }
 

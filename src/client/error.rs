@@ -20,6 +20,9 @@ pub struct Error {
     pub message: String,
     /// What to do next. `None` means what is usual for the code.
     pub next: Option<NextStep>,
+    /// What the user can do about a file, a key, an ssh-agent or git, in words. `None` if the
+    /// cause does not say.
+    pub remedy: Option<String>,
     /// What was found, where a program needs more than the message.
     pub details: Option<Value>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -35,6 +38,7 @@ impl Error {
             code,
             message: message.into(),
             next: None,
+            remedy: None,
             details: None,
             source: None,
         }
@@ -83,6 +87,10 @@ impl Error {
         }
     }
 
+    fn remedied(self, remedy: Option<String>) -> Self {
+        Self { remedy, ..self }
+    }
+
     fn of(code: Code, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::new(code, source.to_string()).caused_by(source)
     }
@@ -112,25 +120,16 @@ impl From<RepoError> for Error {
             {
                 Code::Locked
             }
-            _ if is_write_failure(&error.to_string()) => Code::CannotWrite,
+            error if error.cannot_write() => Code::CannotWrite,
             _ => Code::Git,
         };
-        Error::of(code, error)
+        // For the other codes, the usual next step says more.
+        let remedy = match code {
+            Code::Locked | Code::Git => error.remedy(),
+            _ => None,
+        };
+        Error::of(code, error).remedied(remedy)
     }
-}
-
-/// Whether git's message says that it could not write. Git has no other way to tell.
-fn is_write_failure(message: &str) -> bool {
-    let signs = [
-        "No space left on device",
-        "Disk quota exceeded",
-        "File too large",
-        "Read-only file system",
-        "Permission denied",
-        "couldn't write",
-        "unable to write",
-    ];
-    signs.iter().any(|sign| message.contains(sign))
 }
 
 impl From<RefError> for Error {
@@ -143,6 +142,10 @@ impl From<RefError> for Error {
         };
         match error {
             RefError::Other(error) => error.into(),
+            RefError::Locked { .. } => {
+                let remedy = error.remedy();
+                Error::of(code, error).remedied(remedy)
+            }
             error => Error::of(code, error),
         }
     }
@@ -186,13 +189,15 @@ impl From<LoadError> for Error {
 
 impl From<SignerError> for Error {
     fn from(error: SignerError) -> Self {
-        Error::of(Code::Key, error)
+        let remedy = error.remedy();
+        Error::of(Code::Key, error).remedied(remedy)
     }
 }
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
-        Error::of(Code::SignState, error)
+        let remedy = error.remedy();
+        Error::of(Code::SignState, error).remedied(remedy)
     }
 }
 

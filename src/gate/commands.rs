@@ -1,30 +1,46 @@
-//! The commands of a push, as receive-pack tells its hooks of them. Knows nothing of the rules.
+//! The ref updates that a push asks for, as receive-pack lists them to its hooks. Knows no rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use super::pkt_line::PacketError;
-use super::rules::PushedRef;
 use crate::id::Oid;
 
-/// The most refs that a push may name.
+/// The most refs that one push may name.
 pub const MAX_COMMANDS: usize = 250_000;
-/// The most bytes of the commands of a push.
+/// The most bytes that the commands of one push may have.
 const MAX_BYTES: u64 = 1 << 27;
 
-/// A push, as receive-pack tells of it.
+/// One ref of a push: the value that the pusher expects, and the value that it should get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedRef {
+    /// The full name.
+    pub name: String,
+    /// The value that the pusher expects. `None` if the push creates the ref.
+    pub old: Option<Oid>,
+    /// The value after the push. `None` if the push deletes the ref.
+    pub new: Option<Oid>,
+}
+
+/// A push, as receive-pack describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
-    /// Its refs.
+    /// The refs, in the order in which Git lists them.
     pub refs: Vec<PushedRef>,
-    /// Whether all or none are to move. Only `proc-receive` is told.
+    /// Whether all refs must move or none. Git says this to `proc-receive` only.
     pub atomic: bool,
-    /// The names as they came, which need not be text.
+    /// The names as bytes. They need not be UTF-8.
     names: Vec<Vec<u8>>,
 }
 
+/// One command, parsed.
+struct Command {
+    pushed: PushedRef,
+    name: Vec<u8>,
+}
+
 impl Push {
-    /// A push of these refs.
+    /// Creates a push of these refs.
     pub fn new(refs: Vec<PushedRef>, atomic: bool) -> Self {
         let names = refs.iter().map(|r| r.name.clone().into_bytes()).collect();
         Self {
@@ -34,20 +50,18 @@ impl Push {
         }
     }
 
-    /// The push that these lines, `old SP new SP name`, tell of.
+    /// Parses lines of the form `old SP new SP name`.
     pub fn parse(lines: &[Vec<u8>], atomic: bool) -> Result<Self, PacketError> {
-        let commands = lines
-            .iter()
-            .map(|line| command(line).ok_or(PacketError::Form("a command that is none")));
-        let (refs, names) = commands.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        Ok(Self {
-            refs,
-            atomic,
-            names,
-        })
+        let mut push = Self::new(Vec::new(), atomic);
+        for line in lines {
+            let command = parse_command(line).ok_or(PacketError::Form("a malformed command"))?;
+            push.refs.push(command.pushed);
+            push.names.push(command.name);
+        }
+        Ok(push)
     }
 
-    /// Reads what `pre-receive` gets: a line for each command.
+    /// Reads the input of `pre-receive`: one line for each command.
     pub fn read(input: impl Read) -> Result<Self, PacketError> {
         let mut text = Vec::new();
         input.take(MAX_BYTES).read_to_end(&mut text)?;
@@ -58,7 +72,7 @@ impl Push {
             return if text.is_empty() {
                 Self::parse(&[], false)
             } else {
-                Err(PacketError::Form("half a line"))
+                Err(PacketError::Form("an incomplete last line"))
             };
         };
         let lines: Vec<_> = body.split(|b| *b == b'\n').map(<[u8]>::to_vec).collect();
@@ -68,19 +82,19 @@ impl Push {
         Self::parse(&lines, false)
     }
 
-    /// The names as they came.
+    /// Iterates over the names as bytes, as Git sent them.
     pub fn raw_names(&self) -> impl Iterator<Item = &[u8]> {
         self.names.iter().map(Vec::as_slice)
     }
 
-    /// Whether the name of this ref is text.
+    /// Whether the name of the ref at this position is valid UTF-8.
     pub fn is_text(&self, place: usize) -> bool {
         self.names
             .get(place)
             .is_some_and(|name| std::str::from_utf8(name).is_ok())
     }
 
-    /// The places of the refs that are named more than once.
+    /// Returns the positions of all refs whose name occurs more than once.
     pub fn named_twice(&self) -> BTreeSet<usize> {
         let mut by_name: BTreeMap<&[u8], Vec<usize>> = BTreeMap::new();
         for (place, name) in self.raw_names().enumerate() {
@@ -94,29 +108,34 @@ impl Push {
     }
 }
 
-/// `old SP new SP name`.
-fn command(line: &[u8]) -> Option<(PushedRef, Vec<u8>)> {
+/// Parses `old SP new SP name`. Returns `None` if the line has another form.
+fn parse_command(line: &[u8]) -> Option<Command> {
     let mut parts = line.splitn(3, |b| *b == b' ');
-    let (old, new, name) = (value(parts.next()?)?, value(parts.next()?)?, parts.next()?);
+    let old = parse_value(parts.next()?)?;
+    let new = parse_value(parts.next()?)?;
+    let name = parts.next()?;
     if !name.starts_with(b"refs/") {
         return None;
     }
-    // A name that is no text is judged by the text in it: what begins like a protected ref counts as one.
+    // A name that is not UTF-8 is judged by the text in it. So it counts as protected if it begins
+    // like a protected name.
     let text = String::from_utf8_lossy(name).into_owned();
-    Some((
-        PushedRef {
-            name: text,
-            old,
-            new,
-        },
-        name.to_vec(),
-    ))
+    let pushed = PushedRef {
+        name: text,
+        old,
+        new,
+    };
+    Some(Command {
+        pushed,
+        name: name.to_vec(),
+    })
 }
 
-/// An object id; zeros mean none.
-fn value(text: &[u8]) -> Option<Option<Oid>> {
+/// Parses an object id. The outer `None` means malformed, the inner `None` means all zeros.
+fn parse_value(text: &[u8]) -> Option<Option<Oid>> {
     let oid: Oid = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some((oid != Oid::new([0; 20])).then_some(oid))
+    let is_zero = oid == Oid::new([0; 20]);
+    Some((!is_zero).then_some(oid))
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
-//! Which names are one name to a file system that ignores case, Unicode form or invisible characters, as those of macOS and
-//! Windows do. Coarser than any of them: what one of them takes for the same must be the same here.
+//! Folds names that a file system may treat as one name.
+//!
+//! The file systems of macOS and Windows ignore case, Unicode form or invisible characters. The
+//! folding here is coarser than any of them: two names that one of them confuses fold to the same.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::canonical_combining_class;
 
-/// A name of which all that such a file system ignores is gone.
+/// Removes from a name everything that such a file system ignores.
 pub(super) fn fold(name: &str) -> String {
     let mut folded = fold_once(name);
-    // Hardly ever more than one round: what a compatibility form stands for can have a case itself.
+    // A second round is rare: the expansion of a compatibility form can have a case itself.
     for _ in 0..4 {
         let again = fold_once(&folded);
         if again == folded {
@@ -18,9 +20,9 @@ pub(super) fn fold(name: &str) -> String {
     folded
 }
 
-/// As [`fold`], for the start of names: what folds like a name that begins so begins with this.
+/// Folds the start of a name. Every name with this start folds to a name with the folded start.
 pub(super) fn fold_prefix(prefix: &str) -> String {
-    // A mark at the end can change places with one that follows.
+    // A combining mark at the end can change places with a mark that follows.
     let folded = fold(prefix);
     folded
         .trim_end_matches(|c| canonical_combining_class(c) != 0)
@@ -31,9 +33,10 @@ fn fold_once(name: &str) -> String {
     if name.is_ascii() {
         return without_dots(&name.to_ascii_lowercase());
     }
-    let seen = name.nfkd().filter(|c| !is_ignored(*c));
-    // There and back: some letters meet only in one of the cases (ſ and s, ß and ẞ).
-    let lower = seen.flat_map(char::to_lowercase);
+    let visible = name.nfkd().filter(|c| !is_ignored(*c));
+    // To lower case, to upper case, and back: some letters are equal in one of the cases only (ſ
+    // and s, ß and ẞ).
+    let lower = visible.flat_map(char::to_lowercase);
     let folded = lower
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase);
@@ -45,7 +48,7 @@ fn fold_once(name: &str) -> String {
     )
 }
 
-/// Windows drops dots at the end of the name of a file or folder.
+/// Removes dots at the end of each part, as Windows does for files and folders.
 fn without_dots(name: &str) -> String {
     let parts: Vec<_> = name
         .split('/')
@@ -54,8 +57,8 @@ fn without_dots(name: &str) -> String {
     parts.join("/")
 }
 
-/// Characters that Unicode tells programs to ignore when they cannot show them (`Default_Ignorable_Code_Point`), and what
-/// stands for bytes that are no text.
+/// Whether a character is one that Unicode lets programs ignore (`Default_Ignorable_Code_Point`),
+/// or the replacement character, which stands for bytes that are not UTF-8.
 fn is_ignored(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
@@ -69,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_file_system_takes_for_one_name_folds_to_one() {
+    fn names_that_a_file_system_confuses_fold_to_one_name() {
         let main = fold("refs/heads/main");
         for alias in [
             "refs/heads/MAIN",
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folded_start_is_the_start_of_what_folds_alike() {
+    fn a_folded_start_is_the_start_of_every_name_that_folds_alike() {
         for (prefix, name) in [
             ("refs/heads/re", "refs/heads/RElease"),
             ("a\u{301}", "a\u{323}\u{301}"),
@@ -128,7 +131,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_case_and_no_form_makes_a_difference(name: String) {
+        fn case_and_unicode_form_make_no_difference(name: String) {
             let folded = fold(&name);
             proptest::prop_assert_eq!(fold(&folded), folded.clone());
             let forms: [String; 4] = [name.nfc().collect(), name.nfd().collect(), name.nfkc().collect(), name.nfkd().collect()];

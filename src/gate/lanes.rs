@@ -1,45 +1,47 @@
-//! What lets a lane or a proposal ref move.
+//! When a lane or a proposal ref may move. Pure, and knows nothing of objects.
 
+use super::commands::PushedRef;
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{PushedRef, Scene, status};
+use super::scene::{Scene, status_command};
 use crate::charter::MemberName;
 use crate::consensus::State;
 use crate::id::{EntryId, Oid};
-use crate::ledger::{Entry, EntryIndex, RefProposal};
+use crate::ledger::{Entry, EntryIndex};
 use crate::store::LaneProblem;
 
+/// Judges a push to a lane. Returns the new proposals in it whose objects must match, in order.
 pub(super) fn judge_lane(
     scene: &Scene<'_>,
     pushed: &PushedRef,
     owner: &MemberName,
-) -> Result<(), Refusal> {
+) -> Result<Vec<EntryId>, Refusal> {
     if pushed.new.is_none() {
+        let reason = format!("the lane of {owner} is never deleted");
         let help =
             "a lane is the record of what its member said; it is kept, a removed member's too";
-        return Err(Refusal::new(
-            RefusalCode::LaneDeleted,
-            format!("the lane of {owner} is never deleted"),
-            help,
-        ));
+        return Err(Refusal::new(RefusalCode::LaneDeleted, reason, help));
     }
-    let tip = tip(scene, pushed)?;
-    let old = scene
-        .value(&pushed.name)
-        .map(|oid| held_entry(scene, &pushed.name, oid))
-        .transpose()?;
-    goes_forward(scene, owner, old, tip)?;
-    has_a_lane(scene, owner, tip)?;
+    let tip = pushed_tip(scene, pushed)?;
+    let held = match scene.value(&pushed.name) {
+        Some(oid) => Some(held_entry(scene, &pushed.name, oid)?),
+        None => None,
+    };
+    check_forward(scene, owner, held, tip)?;
+    check_owner(scene, owner, tip)?;
     let dag = scene.tally.dag();
-    let new = dag
-        .added(tip, old)
-        .into_iter()
-        .map(|index| dag.entry(index));
-    new.filter(|entry| entry.member == *owner)
-        .try_for_each(|entry| can_be_reviewed(scene, entry))
+    let mut proposals = Vec::new();
+    for index in dag.added(tip, held) {
+        let entry = dag.entry(index);
+        if entry.member == *owner && needs_review(scene, entry) {
+            check_commit_is_here(scene, entry.id)?;
+            proposals.push(entry.id);
+        }
+    }
+    Ok(proposals)
 }
 
-fn tip(scene: &Scene<'_>, pushed: &PushedRef) -> Result<EntryIndex, Refusal> {
-    match scene.taken.get(&pushed.name) {
+fn pushed_tip(scene: &Scene<'_>, pushed: &PushedRef) -> Result<EntryIndex, Refusal> {
+    match scene.lane_tips.get(&pushed.name) {
         Some(Ok(index)) => Ok(*index),
         Some(Err(problem)) => Err(bad_entry(problem)),
         None => Err(Refusal::new(
@@ -59,30 +61,30 @@ fn bad_entry(problem: &LaneProblem) -> Refusal {
     Refusal::new(RefusalCode::BadEntry, problem.reject.to_string(), help)
 }
 
-/// The entry that a lane of the server holds.
+/// Returns the entry that a lane of the server holds at present.
 fn held_entry(scene: &Scene<'_>, name: &str, oid: Oid) -> Result<EntryIndex, Refusal> {
-    scene.tally.dag().find_oid(oid).ok_or_else(|| {
+    let held = scene.tally.dag().find_oid(oid);
+    held.ok_or_else(|| {
         let reason = format!("{name} on the server does not hold a well-formed entry");
-        Refusal::new(
-            RefusalCode::Unavailable,
-            reason,
-            "whoever runs the server must repair it",
-        )
-        .then("git quorum verify (on the server)")
+        let help = "whoever runs the server must repair it";
+        Refusal::unavailable(reason, help).then("git quorum verify (on the server)")
     })
 }
 
-fn goes_forward(
+/// Refuses a tip that does not build on the entry that the lane holds. Compares entry ids, because
+/// Git's own ancestry would rest on SHA-1.
+fn check_forward(
     scene: &Scene<'_>,
     owner: &MemberName,
-    old: Option<EntryIndex>,
+    held: Option<EntryIndex>,
     tip: EntryIndex,
 ) -> Result<(), Refusal> {
     let dag = scene.tally.dag();
-    let Some(old) = old.filter(|old| *old == tip || !dag.reaches(*old, tip)) else {
+    let left_behind = held.filter(|held| *held == tip || !dag.reaches(*held, tip));
+    let Some(left_behind) = left_behind else {
         return Ok(());
     };
-    let (held, offered) = (dag.entry(old), dag.entry(tip));
+    let (held, offered) = (dag.entry(left_behind), dag.entry(tip));
     let reason = format!(
         "the lane of {owner} would leave entry {} (number {}) for {} (number {}), which does not build on it",
         held.id.short(),
@@ -94,118 +96,95 @@ fn goes_forward(
     Err(Refusal::new(RefusalCode::LaneWentBack, reason, help).then("git quorum sync"))
 }
 
-/// Whether the charter in force lets the owner have this tip.
-fn has_a_lane(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<(), Refusal> {
+/// Refuses a tip that the charter in force does not let the owner have.
+fn check_owner(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result<(), Refusal> {
     let dag = scene.tally.dag();
     let entry = dag.entry(tip);
     if entry.id == dag.ledger() {
+        let reason = "the genesis is no entry of a lane";
         let help = "a lane begins with its member's first entry above it";
-        return Err(Refusal::new(
-            RefusalCode::BadEntry,
-            "the genesis is no entry of a lane",
-            help,
-        ));
+        return Err(Refusal::new(RefusalCode::BadEntry, reason, help));
     }
+    // Otherwise a member could propose a charter with a stranger in it, and the stranger would
+    // have a lane at once.
     if entry.charter != dag.ledger() && !scene.tally.is_decided(entry.charter) {
         let reason = format!(
             "the entry is made under charter {}, which is not decided",
             entry.charter.short()
         );
-        let refusal = Refusal::new(
-            RefusalCode::CharterNotDecided,
-            reason,
-            scene.standing(entry.charter),
-        );
-        return Err(refusal.then(status(entry.charter)));
+        let help = scene.approvals(entry.charter);
+        return Err(Refusal::new(RefusalCode::CharterNotDecided, reason, help)
+            .then(status_command(entry.charter)));
     }
-    let signed_by = dag
-        .charter(entry.charter)
+    let signed_under = dag.charter(entry.charter);
+    let signed_by = signed_under
         .and_then(|node| node.charter.member(owner))
         .map(|member| &member.key);
-    let charter = scene.charter();
-    if signed_by.is_some()
-        && charter
-            .and_then(|c| c.member(owner))
-            .map(|member| &member.key)
-            == signed_by
-    {
+    let in_force = scene.charter_in_force();
+    let present_key = in_force
+        .and_then(|charter| charter.member(owner))
+        .map(|member| &member.key);
+    if signed_by.is_some() && present_key == signed_by {
         return Ok(());
     }
-    let removal = charter.and_then(|c| {
-        c.removed()
+    let removal = in_force.and_then(|charter| {
+        charter
+            .removed()
             .iter()
-            .find(|r| r.name == *owner && Some(&r.key) == signed_by)
+            .find(|removal| removal.name == *owner && Some(&removal.key) == signed_by)
     });
     let Some(removal) = removal else {
         let reason =
             format!("{owner} is no member under the charter in force, with the key that signed");
-        return Err(Refusal::new(
-            RefusalCode::NotAMember,
-            reason,
-            "a new member comes by a charter proposal",
-        ));
+        let help = "a new member comes by a charter proposal";
+        return Err(Refusal::new(RefusalCode::NotAMember, reason, help));
     };
     if scene.admission.admits(tip) {
         return Ok(());
     }
-    let upto = removal.last.map_or_else(
-        || "none of its entries".to_owned(),
-        |id| format!("entries up to {}", id.short()),
-    );
     let reason = format!("{owner} was removed, and its lane is taken in no further");
-    Err(Refusal::new(
-        RefusalCode::MemberRemoved,
-        reason,
-        format!("the charter in force takes {upto}"),
-    ))
+    let admitted = match removal.last {
+        Some(id) => format!("entries up to {}", id.short()),
+        None => "none of its entries".to_owned(),
+    };
+    let help = format!("the charter in force takes {admitted}");
+    Err(Refusal::new(RefusalCode::MemberRemoved, reason, help))
 }
 
-/// A new proposal must be one that others can fetch, and what it says must be so.
-fn can_be_reviewed(scene: &Scene<'_>, entry: &Entry) -> Result<(), Refusal> {
-    let valid = scene.tally.proposal(entry.id);
-    let (Some(proposal), Some(content)) = (valid, scene.ref_proposal(entry.id)) else {
+/// Whether an entry is a valid proposal about a ref that can still be decided.
+///
+/// Only valid proposals count: another one can never be decided, and a ref for it would stay for
+/// ever. A withdrawn one does not count: a member that lost the commit must be able to withdraw and
+/// go on.
+fn needs_review(scene: &Scene<'_>, entry: &Entry) -> bool {
+    let Some(proposal) = scene.tally.proposal(entry.id) else {
+        return false;
+    };
+    let is_about_a_ref = scene.ref_proposal(entry.id).is_some();
+    let is_withdrawn = scene.tally.state(entry.id) == Some(State::Withdrawn);
+    is_about_a_ref && !is_withdrawn && !scene.tally.has_decision(&proposal.slot)
+}
+
+/// Refuses a proposal whose commit is neither on the server nor in the push, since nobody could
+/// fetch and review it.
+fn check_commit_is_here(scene: &Scene<'_>, id: EntryId) -> Result<(), Refusal> {
+    let Some(to) = scene.ref_proposal(id).and_then(|proposal| proposal.to) else {
         return Ok(());
     };
-    // Whose commit is lost, with a clone say, must be able to withdraw the proposal and go on.
-    let is_over = scene.tally.state(entry.id) == Some(State::Withdrawn);
-    if is_over || scene.tally.has_decision(&proposal.slot) {
+    let name = scene.refs.proposal(id);
+    let there = scene.pushed_value(&name).or(scene.value(&name));
+    if there == Some(to) {
         return Ok(());
     }
-    let name = scene.refs.proposal(entry.id);
-    let pushed = scene
-        .pushed
-        .iter()
-        .find(|p| p.name == name)
-        .and_then(|p| p.new);
-    let there = pushed.or(scene.value(&name));
-    if content.to.is_some() && there != content.to {
-        let reason = format!(
-            "the commit of proposal {} does not come with it",
-            entry.id.short()
-        );
-        let to = content.to.map(|to| to.to_string()).unwrap_or_default();
-        let help = format!("push it together with the lane: {to}:{name}");
-        return Err(Refusal::new(RefusalCode::ProposalMissing, reason, help));
-    }
-    matches_objects(scene, entry.id, content)
+    let reason = format!(
+        "the commit of proposal {} does not come with it",
+        id.short()
+    );
+    let help = format!("push it together with the lane: {to}:{name}");
+    Err(Refusal::new(RefusalCode::ProposalMissing, reason, help))
 }
 
-pub(super) fn matches_objects(
-    scene: &Scene<'_>,
-    id: EntryId,
-    proposal: &RefProposal,
-) -> Result<(), Refusal> {
-    (scene.check)(id, proposal).map_err(|why| {
-        let reason = format!("proposal {}: {why}", id.short());
-        Refusal::new(
-            RefusalCode::ProposalDiffers,
-            reason,
-            "propose again from a complete clone",
-        )
-        .then("git quorum propose")
-    })
-}
-
+/// Judges a push to a proposal ref. Such a ref is created at the proposed commit and never moves.
 pub(super) fn judge_proposal(
     scene: &Scene<'_>,
     pushed: &PushedRef,
@@ -223,13 +202,13 @@ pub(super) fn judge_proposal(
         let help = "push it together with the lane of the member that made the proposal";
         return Err(Refusal::new(RefusalCode::ProposalUnknown, reason, help));
     };
-    if proposal.to != pushed.new {
-        let reason = format!("proposal {} is not about this commit", id.short());
-        let help = match proposal.to {
-            Some(to) => format!("the ref must hold {to}"),
-            None => "it deletes its ref, and has no commit".to_owned(),
-        };
-        return Err(Refusal::new(RefusalCode::ProposalDiffers, reason, help));
+    if proposal.to == pushed.new {
+        return Ok(());
     }
-    Ok(())
+    let reason = format!("proposal {} is not about this commit", id.short());
+    let help = match proposal.to {
+        Some(to) => format!("the ref must hold {to}"),
+        None => "it deletes its ref, and has no commit".to_owned(),
+    };
+    Err(Refusal::new(RefusalCode::ProposalDiffers, reason, help))
 }

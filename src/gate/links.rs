@@ -1,5 +1,7 @@
-//! Where the symbolic refs of a server lead: a push to one moves what it names, and one that stands at a protected name shows what another
-//! ref holds.
+//! The symbolic refs of a server, and where they lead.
+//!
+//! A push to a symbolic ref moves the ref that it names. A symbolic ref at a protected name shows
+//! what another ref holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +11,22 @@ use crate::repo::{Repo, RepoError, Target};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Links(BTreeMap<String, Target>);
 
-/// Where a symbolic ref leads.
+/// Where a symbolic ref leads, step by step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trail<'a> {
-    /// The names on the way, without its own.
+    /// The names that it leads to, without its own.
     pub names: Vec<&'a str>,
-    /// Whether the way is lost: in a circle, or at what is no ref.
+    /// Whether it leads to no ref: it runs in a circle, or ends at a name that is no ref name.
     pub lost: bool,
 }
 
 impl Links {
-    /// These links.
+    /// Wraps symbolic refs and their targets.
     pub fn new(links: BTreeMap<String, Target>) -> Self {
         Self(links)
     }
 
-    /// Those among these refs, and all that they lead to.
+    /// Reads which of these refs are symbolic, and follows them to their ends.
     pub fn among<'a>(
         repo: &Repo,
         names: impl IntoIterator<Item = &'a [u8]>,
@@ -34,12 +36,13 @@ impl Links {
         Ok(links)
     }
 
-    /// Adds these, and all that they lead to.
+    /// Adds symbolic refs, and follows them to their ends.
     pub fn add(&mut self, repo: &Repo, links: BTreeMap<String, Target>) -> Result<(), RepoError> {
         self.0.extend(links);
         self.complete(repo)
     }
 
+    /// Reads the targets that are symbolic refs themselves, until there is no new one.
     fn complete(&mut self, repo: &Repo) -> Result<(), RepoError> {
         let mut asked = BTreeSet::new();
         loop {
@@ -61,7 +64,7 @@ impl Links {
         }
     }
 
-    /// The names of all.
+    /// Iterates over the names of all symbolic refs.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -71,7 +74,7 @@ impl Links {
         self.0.contains_key(name)
     }
 
-    /// Where a ref leads, if it is symbolic.
+    /// Returns where a ref leads. `None` if the ref is not symbolic.
     pub(super) fn trail(&self, name: &str) -> Option<Trail<'_>> {
         let mut next = self.0.get(name)?;
         let mut names = Vec::new();

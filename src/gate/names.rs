@@ -1,36 +1,59 @@
-//! Names that stand for protected ones without being them: those that lead there, fold to them, or leave them no room. And the two
-//! families of refs that change what others mean. Pure: a name and what is known of the server decide.
+//! Names that stand for guarded names without being them, and names that the gate never takes.
+//!
+//! A name can lead to a guarded name, fold to it, or leave it no room. Two families of refs change
+//! what other refs mean. Pure: only the name and what is known of the server decide.
 
 use std::collections::BTreeMap;
 
 use super::fold::{fold, fold_prefix};
 use super::links::Links;
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{is_ledger_name, is_protected};
 use crate::charter::{Charter, RefPattern};
 
-/// Below it lie refs that make Git show another object in the place of one.
+/// Refs below this prefix make Git show another object in place of the real one.
 const REPLACE: &str = "refs/replace/";
-/// Below it lie whole repositories of their own, whose refs have other names to who pushes into one.
+/// Refs below this prefix belong to namespaces. Who pushes into a namespace sees other names.
 const NAMESPACES: &str = "refs/namespaces/";
 
-/// What names are judged by.
-pub(super) struct Names<'a> {
-    charters: Vec<&'a Charter>,
-    links: &'a Links,
-    /// What symbolic refs of the gate's concern lead to, with their names.
-    shown: BTreeMap<&'a str, &'a str>,
-    /// The protected patterns, folded, with their text.
-    folded: Vec<(String, &'a str)>,
+/// Whether a ref of this name lies where only ledgers may have refs.
+pub fn is_ledger_name(name: &str) -> bool {
+    name == "refs/quorum" || name.starts_with("refs/quorum/")
 }
 
-impl<'a> Names<'a> {
-    /// The names that these charters and the gate itself guard, on a server with these symbolic refs.
+/// Whether a charter protects a ref of this name, even if no decision could name the ref.
+pub fn is_protected(charter: &Charter, name: &str) -> bool {
+    charter
+        .protected()
+        .iter()
+        .any(|pattern| pattern.matches(name))
+}
+
+/// A protected pattern in its folded form.
+struct FoldedPattern<'a> {
+    folded: String,
+    text: &'a str,
+}
+
+/// The names that the gate guards.
+pub(super) struct GuardedNames<'a> {
+    charters: Vec<&'a Charter>,
+    links: &'a Links,
+    /// The targets of guarded symbolic refs, each with the name of the symbolic ref.
+    shown: BTreeMap<&'a str, &'a str>,
+    folded: Vec<FoldedPattern<'a>>,
+}
+
+impl<'a> GuardedNames<'a> {
+    /// Collects the names that these charters and the gate itself guard, on a server with these
+    /// symbolic refs.
     pub fn new(charters: impl IntoIterator<Item = &'a Charter>, links: &'a Links) -> Self {
         let charters: Vec<_> = charters.into_iter().collect();
         let patterns = charters.iter().flat_map(|charter| charter.protected());
         let folded = patterns
-            .map(|pattern| (folded(pattern), pattern.as_str()))
+            .map(|pattern| FoldedPattern {
+                folded: folded(pattern),
+                text: pattern.as_str(),
+            })
             .collect();
         let mut names = Self {
             charters,
@@ -50,18 +73,19 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Whether the gate alone says whether a ref of this name moves.
+    /// Whether the gate alone decides about a ref of this name.
     pub fn is_of_concern(&self, name: &str) -> bool {
         is_ledger_name(name) || self.is_protected(name)
     }
 
+    /// Whether one of the charters protects this name.
     pub fn is_protected(&self, name: &str) -> bool {
         self.charters
             .iter()
             .any(|charter| is_protected(charter, name))
     }
 
-    /// Refuses what would move another ref than the one that is named, or show through another.
+    /// Refuses a name through which another ref would move, or that shows through another ref.
     pub fn judge_link(&self, name: &str) -> Result<(), Refusal> {
         let code = RefusalCode::SymbolicRef;
         if let Some(alias) = self.shown.get(name) {
@@ -82,17 +106,14 @@ impl<'a> Names<'a> {
             let reason = format!("it is a symbolic ref to {target} on this server");
             return Err(Refusal::new(code, reason, format!("push to {target}")));
         }
-        match trail.lost {
-            true => Err(Refusal::new(
-                code,
-                "where it leads on this server cannot be told",
-                MAKE_OWN,
-            )),
-            false => Ok(()),
+        if trail.lost {
+            let reason = "where it leads on this server cannot be told";
+            return Err(Refusal::new(code, reason, MAKE_OWN));
         }
+        Ok(())
     }
 
-    /// Whether a push through another name must not reach this one.
+    /// Whether a push to a symbolic ref must not reach this name.
     fn is_guarded(&self, name: &str) -> bool {
         let reserved = [REPLACE, NAMESPACES]
             .iter()
@@ -100,7 +121,8 @@ impl<'a> Names<'a> {
         self.is_of_concern(name) || reserved || self.folds_to(name).is_some()
     }
 
-    /// Judges a name that is not of the gate's concern.
+    /// Refuses names that the gate never takes, and names too close to a guarded name. For refs
+    /// that the gate is not concerned with otherwise.
     pub fn judge_other(&self, name: &str, creates: bool, deletes: bool) -> Result<(), Refusal> {
         if name.starts_with(NAMESPACES) {
             let reason =
@@ -129,24 +151,18 @@ impl<'a> Names<'a> {
                 "choose another name",
             ));
         }
-        match self.folds_to(name) {
-            None => Ok(()),
-            Some(other) => {
-                let reason = format!(
-                    "the name is the same as {other} where case or Unicode form do not count"
-                );
-                Err(Refusal::new(
-                    RefusalCode::FoldedName,
-                    reason,
-                    "choose a name that differs in more than that",
-                ))
-            }
-        }
+        let Some(other) = self.folds_to(name) else {
+            return Ok(());
+        };
+        let reason =
+            format!("the name is the same as {other} where case or Unicode form do not count");
+        let help = "choose a name that differs in more than that";
+        Err(Refusal::new(RefusalCode::FoldedName, reason, help))
     }
 
-    /// The protected branch that Git would no longer mean by its short name if there were such a tag. One that is not there yet
-    /// counts if the charter names it.
-    pub fn shadowed(&self, name: &str, is_there: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+    /// Refuses a tag that would take a protected branch's short name. A branch that does not exist
+    /// yet counts only if the charter names it in full.
+    pub fn judge_tag(&self, name: &str, is_there: impl Fn(&str) -> bool) -> Result<(), Refusal> {
         let is_named = |branch: &str| {
             let mut patterns = self.charters.iter().flat_map(|charter| charter.protected());
             patterns.any(|pattern| pattern.as_str() == branch)
@@ -171,28 +187,30 @@ impl<'a> Names<'a> {
             .find(|pattern| blocks(name, pattern))
     }
 
-    /// What is guarded and is the same to a file system that folds names, or has no room beside it there.
+    /// Returns the guarded name that a file system that folds names would confuse with this name,
+    /// or could not store beside it.
     fn folds_to(&self, name: &str) -> Option<&str> {
         let folded = fold(name);
         let reserved = ["refs/quorum/", REPLACE, NAMESPACES];
         let exact =
             |reserved: &&&str| !name.starts_with(**reserved) && folded.starts_with(**reserved);
         let meets = |pattern: &str| covers(pattern, &folded) || blocks(&folded, pattern);
-        // What leaves no room by its very name is another matter.
+        // A name that leaves no room even without folding has a refusal of its own.
         let found = || {
             self.folded
                 .iter()
-                .find(|(pattern, text)| meets(pattern) && !blocks(name, text))
+                .find(|pattern| meets(&pattern.folded) && !blocks(name, pattern.text))
         };
         reserved
             .iter()
             .find(exact)
             .copied()
-            .or_else(|| found().map(|(_, text)| *text))
+            .or_else(|| found().map(|pattern| pattern.text))
     }
 }
 
-/// The branches whose short names a tag has too: their own, or those under which most clones have what they fetch.
+/// Returns the branches whose short name this tag would take: the branch of the same name, and for
+/// `origin/x` the branch `x`, since most clones fetch it under that name.
 pub(super) fn counterparts(name: &str) -> impl Iterator<Item = String> {
     let tag = name.strip_prefix("refs/tags/");
     let shorts = [tag, tag.and_then(|tag| tag.strip_prefix("origin/"))];
@@ -202,10 +220,10 @@ pub(super) fn counterparts(name: &str) -> impl Iterator<Item = String> {
         .map(|short| format!("refs/heads/{short}"))
 }
 
-/// What helps against a symbolic ref that should be none.
+/// The help where a symbolic ref must be replaced by an ordinary ref.
 pub(super) const MAKE_OWN: &str = "whoever runs the server must make it a ref of its own";
 
-/// The command that does.
+/// The command that removes a symbolic ref.
 pub(super) fn delete_link(name: &str) -> String {
     format!("git symbolic-ref --delete {name} (on the server)")
 }
@@ -241,6 +259,12 @@ fn blocks(name: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_names_below_refs_quorum_are_ledger_names() {
+        assert!(is_ledger_name("refs/quorum/x") && is_ledger_name("refs/quorum"));
+        assert!(!is_ledger_name("refs/quorumx/x") && !is_ledger_name("refs/heads/quorum"));
+    }
 
     #[test]
     fn a_name_blocks_what_could_not_stand_beside_it() {

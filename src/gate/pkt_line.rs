@@ -1,34 +1,36 @@
-//! Git's pkt-line framing: four hexadecimal digits of length, then so many bytes. Strict and bounded.
+//! Git's pkt-line framing: four hexadecimal digits of length, then that many bytes.
+//!
+//! Refuses every other form, and bounds what it reads. Knows nothing of what the lines mean.
 
 use std::io::{ErrorKind, Read, Write};
 
-/// The most bytes that a line carries.
+/// The most bytes that one line carries.
 pub const MAX_LINE: usize = 65_516;
 
-/// The most bytes that a part holds.
+/// The most bytes that one part holds in all its lines.
 const MAX_PART: usize = 1 << 27;
 
-/// A line, or the mark between two parts.
+/// A line, or the end of a part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
-    /// Bytes; a line end after them is taken off.
+    /// The bytes of a line, without a line feed at the end.
     Line(Vec<u8>),
     /// The end of a part.
     Flush,
 }
 
-/// Why there is no packet.
+/// Why a packet could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum PacketError {
-    /// The other side could not be read or written.
+    /// Reading or writing failed.
     #[error("the conversation with Git broke off: {0}")]
     Io(#[from] std::io::Error),
-    /// It is not in the form that Git writes.
-    #[error("what Git said is not in the form that it should have: {0}")]
+    /// The input has a form that Git does not write.
+    #[error("Git sent input in an unexpected form: {0}")]
     Form(&'static str),
 }
 
-/// Reads a packet.
+/// Reads one packet.
 pub fn read(input: &mut impl Read) -> Result<Packet, PacketError> {
     let mut head = [0; 4];
     input.read_exact(&mut head)?;
@@ -51,7 +53,7 @@ pub fn read(input: &mut impl Read) -> Result<Packet, PacketError> {
     }
 }
 
-/// Reads the lines up to the end of the part; at most so many.
+/// Reads the lines of one part, up to its end. Refuses more than `limit` lines.
 pub fn read_part(input: &mut impl Read, limit: usize) -> Result<Vec<Vec<u8>>, PacketError> {
     let (mut lines, mut bytes) = (Vec::new(), 0_usize);
     loop {
@@ -66,7 +68,7 @@ pub fn read_part(input: &mut impl Read, limit: usize) -> Result<Vec<Vec<u8>>, Pa
     }
 }
 
-/// Writes a line.
+/// Writes one line. An empty line is an error, because Git would read it as an end.
 pub fn write(output: &mut impl Write, line: &[u8]) -> Result<(), PacketError> {
     if line.is_empty() || line.len() > MAX_LINE {
         return Err(
@@ -77,7 +79,7 @@ pub fn write(output: &mut impl Write, line: &[u8]) -> Result<(), PacketError> {
     Ok(output.write_all(line)?)
 }
 
-/// Writes the end of a part.
+/// Writes the end of a part, and flushes.
 pub fn flush(output: &mut impl Write) -> Result<(), PacketError> {
     output.write_all(b"0000")?;
     Ok(output.flush()?)
@@ -88,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_packets_can_be_read_back() {
         let mut bytes = Vec::new();
         for line in [b"a".as_slice(), b"\0\xff", &[b'x'; MAX_LINE]] {
             write(&mut bytes, line).unwrap();
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_an_error() {
+    fn malformed_packets_are_errors() {
         for bad in [
             "", "0", "000", "0004", "0001", "0003", "+005a", "00 5a", "zzzz", "0006a", "fff1",
             "ffff",

@@ -1,25 +1,24 @@
-//! The early judgement, while what was pushed is still in quarantine: what would be refused anyway leaves no object behind. It holds
-//! nothing back that `proc-receive` would let through, and opens nothing by being absent.
-
-use std::path::Path;
+//! The early judgement, while the pushed objects are still in quarantine.
+//!
+//! A push of which nothing can move leaves no object behind. This hook refuses nothing that
+//! `proc-receive` would allow, and the gate holds without it.
 
 use super::commands::Push;
-use super::push::foresee;
-use super::rules::Verdict;
-use super::says;
+use super::messages;
+use super::push::{ServerRepository, foresee};
+use super::ruling::Ruling;
 
-/// Whether to let the push into the repository there come to `proc-receive`; if not, what to tell people.
-pub fn judge_early(git_dir: &Path, push: &Push) -> Result<(), Vec<String>> {
+/// Judges a push before its objects leave quarantine. Returns messages for the pusher if no ref of
+/// the push could move. Writes nothing.
+pub fn judge_early(server: &ServerRepository, push: &Push) -> Result<(), Vec<String>> {
     if push.refs.is_empty() {
         return Ok(());
     }
-    let verdicts = foresee(git_dir, push).map_err(|refusal| vec![says::whole(&refusal)])?;
-    // Whether the push is atomic is not told here, so one ref that could move lets the others come along.
-    match verdicts
-        .iter()
-        .all(|verdict| matches!(verdict, Verdict::Refuse(_)))
-    {
-        true => Err(says::refusals(push, &verdicts)),
-        false => Ok(()),
+    let rulings = foresee(server, push).map_err(|refusal| vec![messages::whole_push(&refusal)])?;
+    // Git does not say here whether the push is atomic. So one ref that could move lets all
+    // others come along.
+    if rulings.iter().all(Ruling::is_refusal) {
+        return Err(messages::refusals(push, &rulings));
     }
+    Ok(())
 }

@@ -1,5 +1,5 @@
-//! The conversation with receive-pack (gitprotocol of the `proc-receive` hook): the refs of a push come in, what
-//! became of each goes out. Knows nothing of the rules.
+//! The conversation between receive-pack and its `proc-receive` hook (gitprotocol): the refs of a push
+//! come in, and a report on each ref goes out. Knows no rules.
 
 use std::io::{Read, Write};
 
@@ -8,43 +8,50 @@ use super::pkt_line::{self, PacketError};
 use crate::fault;
 use crate::repo::clean_text;
 
-/// What became of a ref.
+/// The most characters of a refusal's reason that are sent to Git.
+const MAX_REASON: usize = 500;
+
+/// What happened to one ref.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// It has the pushed value.
+pub enum RefReport {
+    /// The ref has the pushed value.
     Moved,
-    /// Git is to move it.
+    /// Git must move the ref itself.
     FallThrough,
-    /// It did not move, for this reason.
+    /// The ref did not move, for this reason.
     Refused(String),
 }
 
-/// What became of the push.
+/// What happened to a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ruling {
-    /// What became of each ref, in order.
-    pub answers: Vec<Answer>,
-    /// What to tell people.
-    pub says: Vec<String>,
+pub struct ReceiveReport {
+    /// One report for each ref, in the order of the push.
+    pub refs: Vec<RefReport>,
+    /// Messages for the pusher.
+    pub messages: Vec<String>,
 }
 
-/// Holds the conversation; `rule` decides and moves. An error means that Git takes the whole push as refused.
+/// Holds the conversation. `receive` judges the push and moves refs. Returns its messages.
+///
+/// After an error Git takes the whole push as refused.
 pub fn converse(
     input: &mut impl Read,
     output: &mut impl Write,
-    rule: impl FnOnce(&Push) -> Ruling,
+    receive: impl FnOnce(&Push) -> ReceiveReport,
 ) -> Result<Vec<String>, PacketError> {
-    let atomic = greet(input, output)?;
-    let push = Push::parse(&pkt_line::read_part(input, MAX_COMMANDS)?, atomic)?;
-    let ruling = rule(&push);
+    let atomic = negotiate(input, output)?;
+    let lines = pkt_line::read_part(input, MAX_COMMANDS)?;
+    let push = Push::parse(&lines, atomic)?;
+    let report = receive(&push);
     fault::point("gate.ruled");
-    report(output, &push, &ruling)?;
+    write_report(output, &push, &report.refs)?;
     fault::point("gate.answered");
-    Ok(ruling.says)
+    Ok(report.messages)
 }
 
-/// Settles the version and features. Push options are not asked for, so that none come.
-fn greet(input: &mut impl Read, output: &mut impl Write) -> Result<bool, PacketError> {
+/// Agrees on version 1 and returns whether the push is atomic. Does not ask for push options, so
+/// Git sends none.
+fn negotiate(input: &mut impl Read, output: &mut impl Write) -> Result<bool, PacketError> {
     let lines = pkt_line::read_part(input, 1)?;
     let line = lines.first().ok_or(PacketError::Form("no version"))?;
     let mut parts = line.splitn(2, |b| *b == 0);
@@ -53,51 +60,54 @@ fn greet(input: &mut impl Read, output: &mut impl Write) -> Result<bool, PacketE
     }
     let mut features = parts.next().unwrap_or_default().split(|b| *b == b' ');
     let atomic = features.any(|feature| feature == b"atomic");
-    pkt_line::write(
-        output,
-        if atomic {
-            b"version=1\0atomic"
-        } else {
-            b"version=1"
-        },
-    )?;
+    let reply: &[u8] = if atomic {
+        b"version=1\0atomic"
+    } else {
+        b"version=1"
+    };
+    pkt_line::write(output, reply)?;
     pkt_line::flush(output)?;
     Ok(atomic)
 }
 
-fn report(output: &mut impl Write, push: &Push, ruling: &Ruling) -> Result<(), PacketError> {
+fn write_report(
+    output: &mut impl Write,
+    push: &Push,
+    reports: &[RefReport],
+) -> Result<(), PacketError> {
     for (place, name) in push.raw_names().enumerate() {
-        let line = |word: &str, rest: &str| [word.as_bytes(), b" ", name, rest.as_bytes()].concat();
-        match ruling.answers.get(place) {
-            Some(Answer::Moved) => pkt_line::write(output, &line("ok", ""))?,
-            Some(Answer::FallThrough) => {
-                pkt_line::write(output, &line("ok", ""))?;
+        match reports.get(place) {
+            Some(RefReport::Moved) => write_line(output, b"ok ", name, "")?,
+            Some(RefReport::FallThrough) => {
+                write_line(output, b"ok ", name, "")?;
                 pkt_line::write(output, b"option fall-through")?;
             }
-            Some(Answer::Refused(reason)) => {
-                pkt_line::write(output, &line("ng", &one_line(reason)))?
+            Some(RefReport::Refused(reason)) => {
+                write_line(output, b"ng ", name, &one_line(reason))?;
             }
-            None => pkt_line::write(output, &line("ng", " nothing was decided about it"))?,
+            // A ref without a report must not count as moved.
+            None => write_line(output, b"ng ", name, " nothing was decided about it")?,
         }
     }
     pkt_line::flush(output)
 }
 
-/// A reason as a part of a line.
+fn write_line(
+    output: &mut impl Write,
+    status: &[u8],
+    name: &[u8],
+    reason: &str,
+) -> Result<(), PacketError> {
+    let line = [status, name, reason.as_bytes()].concat();
+    pkt_line::write(output, &line)
+}
+
+/// Formats a reason as the end of a report line, without control characters.
 fn one_line(reason: &str) -> String {
-    let text: String = clean_text(reason)
-        .replace(['\n', '\t'], " ")
-        .chars()
-        .take(500)
-        .collect();
-    format!(
-        " {}",
-        if text.trim().is_empty() {
-            "refused"
-        } else {
-            text.trim()
-        }
-    )
+    let text = clean_text(reason).replace(['\n', '\t'], " ");
+    let text: String = text.chars().take(MAX_REASON).collect();
+    let text = text.trim();
+    format!(" {}", if text.is_empty() { "refused" } else { text })
 }
 
 #[cfg(test)]
@@ -108,9 +118,10 @@ mod tests {
     fn packets(lines: &[&[u8]]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for line in lines {
-            match line.is_empty() {
-                true => pkt_line::flush(&mut bytes).unwrap(),
-                false => pkt_line::write(&mut bytes, line).unwrap(),
+            if line.is_empty() {
+                pkt_line::flush(&mut bytes).unwrap();
+            } else {
+                pkt_line::write(&mut bytes, line).unwrap();
             }
         }
         bytes
@@ -121,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn each_ref_gets_its_answer_in_order_and_by_the_name_that_came() {
+    fn each_ref_is_reported_in_order_under_the_name_that_git_sent() {
         let create = [
             format!("{} {} ", oid(0), oid(1)).as_bytes(),
             b"refs/heads/\xff",
@@ -137,7 +148,7 @@ mod tests {
             b"",
         ]);
         let mut output = Vec::new();
-        let says = converse(&mut input.as_slice(), &mut output, |push| {
+        let messages = converse(&mut input.as_slice(), &mut output, |push| {
             assert!(push.atomic && !push.is_text(0) && push.is_text(1));
             assert_eq!(
                 (push.refs[0].old, push.refs[0].new),
@@ -147,17 +158,17 @@ mod tests {
                 (push.refs[1].name.as_str(), push.refs[1].new),
                 ("refs/heads/b c", None)
             );
-            let answers = vec![
-                Answer::Moved,
-                Answer::FallThrough,
-                Answer::Refused("a\nb\u{1b}".into()),
+            let refs = vec![
+                RefReport::Moved,
+                RefReport::FallThrough,
+                RefReport::Refused("a\nb\u{1b}".into()),
             ];
-            Ruling {
-                answers,
-                says: vec!["hello".into()],
+            ReceiveReport {
+                refs,
+                messages: vec!["hello".into()],
             }
         });
-        assert_eq!(says.unwrap(), ["hello"]);
+        assert_eq!(messages.unwrap(), ["hello"]);
         let expected: [&[u8]; 7] = [
             b"version=1\0atomic",
             b"",
@@ -171,20 +182,20 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_missing_is_a_refusal() {
+    fn a_ref_without_a_report_is_reported_as_refused() {
         let command = format!("{} {} refs/heads/a", oid(0), oid(1));
         let input = packets(&[b"version=1", b"", command.as_bytes(), b""]);
         let mut output = Vec::new();
         converse(&mut input.as_slice(), &mut output, |push| {
             assert!(!push.atomic);
-            Ruling::default()
+            ReceiveReport::default()
         })
         .unwrap();
         assert!(String::from_utf8_lossy(&output).contains("ng refs/heads/a nothing was decided"));
     }
 
     #[test]
-    fn anything_else_is_an_error_before_the_rules_are_asked() {
+    fn a_malformed_conversation_is_an_error_before_anything_is_judged() {
         let good = format!("{} {} refs/heads/a", oid(0), oid(1));
         let upper = good.replace("01", "AB");
         let bad: [&[&[u8]]; 9] = [
@@ -211,9 +222,9 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_input_panics(bytes: Vec<u8>) {
-            let _ = converse(&mut bytes.as_slice(), &mut Vec::new(), |_| Ruling::default());
+            let _ = converse(&mut bytes.as_slice(), &mut Vec::new(), |_| ReceiveReport::default());
             let framed = packets(&[b"version=1", b""]);
-            let _ = converse(&mut [framed, bytes].concat().as_slice(), &mut Vec::new(), |_| Ruling::default());
+            let _ = converse(&mut [framed, bytes].concat().as_slice(), &mut Vec::new(), |_| ReceiveReport::default());
         }
     }
 }

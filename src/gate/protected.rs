@@ -1,26 +1,30 @@
-//! What lets a protected ref move: its chain of decisions.
+//! When a protected ref may move: its chain of decisions must lead there. Pure, and knows nothing of
+//! objects.
 
-use super::lanes::matches_objects;
+use super::commands::PushedRef;
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{PushedRef, Scene, show, status};
+use super::scene::{RefChain, Scene, short_value, status_command};
 use crate::charter::RefName;
 use crate::consensus::landing::{RefMove, landed_count, path};
 use crate::consensus::{Chain, State};
 use crate::id::{EntryId, Oid};
 use crate::ledger::RefProposal;
 
-/// What the decisions of a chain move.
+/// Returns the moves that these decided proposals make, in order.
 pub(super) fn steps(proposals: &[&RefProposal]) -> Vec<RefMove> {
-    proposals
-        .iter()
-        .map(|p| RefMove {
-            from: p.from,
-            to: p.to,
-        })
-        .collect()
+    let step = |proposal: &&RefProposal| RefMove {
+        from: proposal.from,
+        to: proposal.to,
+    };
+    proposals.iter().map(step).collect()
 }
 
-pub(super) fn judge(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal> {
+/// Returns the decisions that lead a protected ref to its pushed value, in order. Their proposals
+/// must also match their objects.
+pub(super) fn backing_decisions(
+    scene: &Scene<'_>,
+    pushed: &PushedRef,
+) -> Result<Vec<EntryId>, Refusal> {
     let Ok(name) = pushed.name.parse::<RefName>() else {
         let reason = "the name is protected, and is one that no decision can name";
         return Err(Refusal::new(
@@ -29,82 +33,59 @@ pub(super) fn judge(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal
             "choose another name",
         ));
     };
-    let unprotected = || {
-        let reason = "it is protected until the entries of this push are taken in";
-        Refusal::new(
-            RefusalCode::UnprotectedNow,
-            reason,
-            "push the entries first, then the ref",
-        )
-    };
     let current = scene.value(&pushed.name);
-    let (ids, proposals) = scene.ahead(&name, current).ok_or_else(unprotected)?;
-    let Some(run) = path(&steps(&proposals), current, pushed.new) else {
-        let (chain, proposals) = scene.chain(&name).ok_or_else(unprotected)?;
-        return Err(not_backed(
-            scene,
-            &name,
-            (&chain, &proposals),
-            (current, pushed.new),
-        ));
+    let ahead = scene
+        .decisions_after(&name, current)
+        .ok_or_else(unprotected_now)?;
+    if let Some(run) = path(&steps(&ahead.proposals), current, pushed.new) {
+        return Ok(ahead.ids.get(run).unwrap_or_default().to_vec());
+    }
+    let chain = scene.chain(&name).ok_or_else(unprotected_now)?;
+    let moved = RefMove {
+        from: current,
+        to: pushed.new,
     };
-    let decisions = ids.iter().zip(&proposals).take(run.end).skip(run.start);
-    decisions
-        .into_iter()
-        .try_for_each(|(id, proposal)| matches_objects(scene, *id, proposal))
+    Err(not_backed(scene, &name, &chain, moved))
 }
 
-/// Says what is the matter with a move that no decision backs.
+fn unprotected_now() -> Refusal {
+    let reason = "it is protected until the entries of this push are taken in";
+    let help = "push the entries first, then the ref";
+    Refusal::new(RefusalCode::UnprotectedNow, reason, help)
+}
+
+/// Explains why no decision backs a move.
 pub(super) fn not_backed(
     scene: &Scene<'_>,
     name: &RefName,
-    (chain, proposals): (&Chain, &[&RefProposal]),
-    (current, new): (Option<Oid>, Option<Oid>),
+    RefChain { chain, proposals }: &RefChain<'_>,
+    RefMove {
+        from: current,
+        to: new,
+    }: RefMove,
 ) -> Refusal {
     if !chain.rivals.is_empty() {
-        return broken(scene, name, chain);
+        return agreement_broken(scene, name, chain);
     }
     let steps = steps(proposals);
-    let decided = steps.iter().rposition(|step| step.to == new);
-    let id = |place: usize| {
-        chain
-            .decided
-            .get(place)
-            .map(EntryId::short)
-            .unwrap_or_default()
+    let Some(place) = steps.iter().rposition(|step| step.to == new) else {
+        return undecided(scene, name, new);
     };
-    match decided {
-        Some(place) if place < landed_count(&steps, current) => {
-            let reason = format!(
-                "it only moves forward, and decision {} is behind it",
-                id(place)
-            );
-            Refusal::new(
-                RefusalCode::WentBack,
-                reason,
-                format!("to return to {}, propose it anew", show(new)),
-            )
-            .then("git quorum propose")
-        }
-        Some(place) => {
-            let from = steps.get(place).and_then(|step| step.from);
-            let reason = format!(
-                "decision {} moves it from {}, and it is at {}",
-                id(place),
-                show(from),
-                show(current)
-            );
-            let help = format!(
-                "no chain of decisions leads there; propose again from {}",
-                show(current)
-            );
-            Refusal::new(RefusalCode::WrongFrom, reason, help).then("git quorum propose")
-        }
-        None => undecided(scene, name, new),
+    let decision = chain.decided.get(place).map(EntryId::short);
+    let decision = decision.unwrap_or_default();
+    if place < landed_count(&steps, current) {
+        let reason = format!("it only moves forward, and decision {decision} is behind it");
+        let help = format!("to return to {}, propose it anew", short_value(new));
+        return Refusal::new(RefusalCode::WentBack, reason, help).then("git quorum propose");
     }
+    let from = steps.get(place).and_then(|step| step.from);
+    let (from, current) = (short_value(from), short_value(current));
+    let reason = format!("decision {decision} moves it from {from}, and it is at {current}");
+    let help = format!("no chain of decisions leads there; propose again from {current}");
+    Refusal::new(RefusalCode::WrongFrom, reason, help).then("git quorum propose")
 }
 
-fn broken(scene: &Scene<'_>, name: &RefName, chain: &Chain) -> Refusal {
+fn agreement_broken(scene: &Scene<'_>, name: &RefName, chain: &Chain) -> Refusal {
     let rivals: Vec<_> = chain.rivals.iter().map(EntryId::short).collect();
     let reason = format!(
         "agreement is broken: one place in the chain of {name} has decisions {}",
@@ -117,58 +98,60 @@ fn broken(scene: &Scene<'_>, name: &RefName, chain: &Chain) -> Refusal {
     Refusal::new(RefusalCode::AgreementBroken, reason, help).then("git quorum verify")
 }
 
-/// The refusal of a value that no decision names: by the most hopeful proposal that does.
+/// Explains why a value is not decided, by the proposal that is closest to a decision.
 fn undecided(scene: &Scene<'_>, name: &RefName, new: Option<Oid>) -> Refusal {
-    let about = |id: EntryId| {
+    let is_about_it = |id: &EntryId| {
         scene
-            .ref_proposal(id)
-            .is_some_and(|p| p.name == *name && p.to == new)
+            .ref_proposal(*id)
+            .is_some_and(|proposal| proposal.name == *name && proposal.to == new)
     };
-    let found = scene
-        .tally
-        .proposals()
-        .map(|p| p.id)
-        .filter(|id| about(*id));
-    let ranked = found.filter_map(|id| scene.tally.state(id).map(|state| (rank(state), state, id)));
+    let proposals = scene.tally.proposals().map(|proposal| proposal.id);
+    let ranked = proposals.filter(is_about_it).filter_map(|id| {
+        let state = scene.tally.state(id)?;
+        Some((rank(state), state, id))
+    });
     let Some((_, state, id)) = ranked.min() else {
-        let what = new.map_or_else(
-            || "delete it".to_owned(),
-            |oid| format!("move it to {}", oid.short()),
-        );
-        let reason = format!("it is protected, and there is no proposal to {what}");
-        let help = "if you have proposed it, push that first: git quorum sync";
-        return Refusal::new(RefusalCode::NoProposal, reason, help).then("git quorum propose");
+        return no_proposal(new);
     };
-    if state == State::Superseded {
-        let slot = scene
-            .tally
-            .proposal(id)
-            .map(|p| scene.tally.decided_in(&p.slot))
-            .unwrap_or_default();
-        let winner = slot.first().map(EntryId::short).unwrap_or_default();
-        let reason = format!(
-            "proposal {} lost to {winner}, which was decided",
-            id.short()
-        );
-        let help = "propose again, on top of what was decided";
-        return Refusal::new(RefusalCode::Superseded, reason, help)
-            .then(format!("git quorum status {winner}"));
-    }
     let reason = match state {
+        State::Superseded => return superseded(scene, id),
         State::Decided => format!(
             "{} was decided before the ref's decisions began anew",
-            scene.called(id)
+            scene.titled(id)
         ),
         State::Stale => format!(
             "{} stands in no place that can still be decided",
-            scene.called(id)
+            scene.titled(id)
         ),
-        _ => format!("{} is not decided", scene.called(id)),
+        _ => format!("{} is not decided", scene.titled(id)),
     };
-    Refusal::new(RefusalCode::NotDecided, reason, scene.standing(id)).then(status(id))
+    Refusal::new(RefusalCode::NotDecided, reason, scene.approvals(id)).then(status_command(id))
 }
 
-/// The most hopeful first.
+fn no_proposal(new: Option<Oid>) -> Refusal {
+    let what = match new {
+        Some(oid) => format!("move it to {}", oid.short()),
+        None => "delete it".to_owned(),
+    };
+    let reason = format!("it is protected, and there is no proposal to {what}");
+    let help = "if you have proposed it, push that first: git quorum sync";
+    Refusal::new(RefusalCode::NoProposal, reason, help).then("git quorum propose")
+}
+
+fn superseded(scene: &Scene<'_>, id: EntryId) -> Refusal {
+    let proposal = scene.tally.proposal(id);
+    let decided = proposal.map(|proposal| scene.tally.decided_in(&proposal.slot));
+    let winner = decided.and_then(|decided| decided.first().map(EntryId::short));
+    let winner = winner.unwrap_or_default();
+    let reason = format!(
+        "proposal {} lost to {winner}, which was decided",
+        id.short()
+    );
+    let help = "propose again, on top of what was decided";
+    Refusal::new(RefusalCode::Superseded, reason, help).then(format!("git quorum status {winner}"))
+}
+
+/// Orders states by how close they are to a decision, the closest first.
 fn rank(state: State) -> u8 {
     match state {
         State::Decided => 0,

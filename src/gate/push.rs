@@ -1,103 +1,114 @@
-//! Judges a push in a repository, and moves what may move. Everything that cannot be read or checked is refused.
+//! Receives a push on a server: judges it under the gate's lock, and moves what may move.
+//!
+//! Refuses whatever cannot be read or checked. Knows nothing of the conversation with Git.
 
-use std::fs::{File, TryLockError};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use super::bindings::Bindings;
+use super::checked_proposals::CheckedProposals;
 use super::commands::Push;
-use super::ground::{Ground, check_repository, read_ground, unavailable, unreadable, was_founded};
+use super::judge::{Judgement, check_current, judge};
 use super::links::Links;
-use super::names::Names;
+use super::lock::GateLock;
+use super::messages;
 use super::ordinary;
-use super::plan::{Plan, plan};
-use super::proc_receive::{Answer, Ruling};
+use super::plan::{AutoLanding, UpdatePlan, plan_updates};
+use super::proc_receive::{ReceiveReport, RefReport};
 use super::refusal::{Refusal, RefusalCode};
-use super::rules::{PushedRef, Scene, Verdict, is_ledger_name, named_twice, stray, together_with};
-use super::says;
+use super::ruling::{Ruling, refuse_all_if_any, refuse_allowed};
+use super::scene::{Scene, short_value};
+use super::server_state::{ServerState, check_repository, was_founded};
+use super::settings::{AUTO_LAND_KEY, FOUNDED_KEY};
+use super::unfounded::judge_unfounded;
 use crate::fault;
 use crate::id::EntryId;
-use crate::ledger::{LaneRef, LedgerRefs};
-use crate::repo::{Objects, RefEdit, RefError, Repo};
+use crate::ledger::LedgerRefs;
+use crate::repo::{RefEdit, RefError, Repo, RepoError};
 use crate::store::Trust;
 
-pub use super::ground::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
-
-/// The setting that says how many seconds a push waits for the one before it.
-pub const PATIENCE_KEY: &str = "quorum.gatePatience";
-
-/// How long it waits when nothing is set.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Judges the push in the repository there, moves what the gate moves, and says what became of each ref.
-pub fn rule(git_dir: &Path, push: &Push) -> Ruling {
-    let opened = Repo::open(git_dir).map_err(|e| unreadable(&e));
-    match opened.and_then(|repo| try_rule(&repo, push)) {
-        Ok(ruling) => ruling,
-        Err(refusal) => refuse_all(push, &refusal),
-    }
+/// The repository that Git runs a server hook in.
+#[derive(Debug, Clone)]
+pub struct ServerRepository {
+    /// The git directory.
+    pub git_dir: PathBuf,
+    /// The value of `GIT_NAMESPACE`, if it is set. The gate refuses pushes into a namespace.
+    pub namespace: Option<String>,
 }
 
-fn refuse_all(push: &Push, refusal: &Refusal) -> Ruling {
-    let answers = push.refs.iter().map(|_| refused(refusal)).collect();
-    Ruling {
-        answers,
-        says: vec![says::whole(refusal)],
-    }
-}
-
-/// What stands beside the ref: the code alone, for all else is told once.
-fn refused(refusal: &Refusal) -> Answer {
-    Answer::Refused(format!("gate: {}", refusal.code))
-}
-
-/// How often a push is judged again because others have moved the ledger meanwhile.
+/// How often a push is judged again because other pushes moved the ledger in the meantime.
 const ATTEMPTS: u32 = 5;
 
-/// So many bytes of entries that others have moved meanwhile are taken in under the lock; twice as many each time that
-/// the push comes again. About a thousand entries: what members say while a push is judged, and no flood.
-const UNDER_LOCK: usize = if cfg!(debug_assertions) {
+/// The most bytes of entries by other pushes that are taken in under the lock. Each further attempt
+/// takes in twice as many.
+///
+/// A megabyte is about a thousand entries: what members sign while a push is judged, and no flood.
+const MAX_BYTES_UNDER_LOCK: usize = if cfg!(debug_assertions) {
     1 << 16
 } else {
     1 << 20
 };
 
-fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
-    let ledger = check_repository(repo)?;
-    let links = links_of(repo, push)?;
-    let bindings = Bindings::default();
-    let read = || read_ground(repo, ledger, (push, &links), &bindings, Trust::Cache);
+/// Judges a push, moves what the gate moves, and reports what happened to each ref.
+pub fn receive(server: &ServerRepository, push: &Push) -> ReceiveReport {
+    match try_receive(server, push) {
+        Ok(report) => report,
+        Err(refusal) => refuse_all(push, &refusal),
+    }
+}
+
+/// Returns the rulings that a push would get now. Takes no lock and writes nothing.
+pub(super) fn foresee(server: &ServerRepository, push: &Push) -> Result<Vec<Ruling>, Refusal> {
+    let repo = open(server)?;
+    let ledger = check_repository(&repo, server.namespace.as_deref())?;
+    let links = links_among(&repo, push)?;
+    let state = ServerState::read(&repo, ledger, push, &links, Trust::CacheReadOnly)?;
+    let Some(state) = state else {
+        return Ok(judge_unfounded(push, ledger, &links));
+    };
+    let mut checked = CheckedProposals::default();
+    check_objects(&state, &mut checked, |scene| judge(scene).unchecked);
+    Ok(judge(&state.scene(&checked)).rulings)
+}
+
+fn try_receive(server: &ServerRepository, push: &Push) -> Result<ReceiveReport, Refusal> {
+    let repo = &open(server)?;
+    let ledger = check_repository(repo, server.namespace.as_deref())?;
+    let links = links_among(repo, push)?;
+    let mut checked = CheckedProposals::default();
     for attempt in 0..ATTEMPTS {
-        // What takes long is done before the lock, so that nobody need wait for it: signatures, and objects of proposals.
-        // Else anyone could hold the lock with a long line of entries, or with trees that nobody can walk.
-        bindings.open();
-        let foreseen = read()?;
-        if let Some(ground) = foreseen
-            .as_ref()
-            .filter(|ground| !ground.with_scene(|scene| can_move(repo, ground, scene)))
-        {
-            return ground
-                .with_scene(|scene| settle(repo, push, ground, scene))
-                .map(Option::unwrap_or_default);
+        // What takes long happens before the lock: signatures are verified, and proposals are
+        // compared with their objects. Otherwise one member could make all others wait, with a
+        // long lane, or with trees that take long to walk.
+        let before_lock = ServerState::read(repo, ledger, push, &links, Trust::Cache)?;
+        if let Some(state) = &before_lock {
+            state.save_cache();
+            check_objects_before_lock(repo, state, &mut checked);
+            let judgement = judge(&state.scene(&checked));
+            if !needs_lock(state, &judgement) {
+                return Ok(report_without_moves(push, judgement));
+            }
         }
         fault::point("gate.unlocked");
-        let lock = lock(repo)?;
+        let lock = GateLock::take(repo)?;
         fault::point("gate.locked");
-        bindings.close();
-        let ground = match foreseen {
-            Some(ground) => ground.renewed(repo, &links, UNDER_LOCK << attempt)?,
+        let max_bytes = MAX_BYTES_UNDER_LOCK << attempt;
+        let under_lock = match before_lock {
+            Some(state) => state.catch_up(repo, &links, max_bytes)?,
             None if was_founded(repo, &LedgerRefs::of(ledger))? => None,
-            None => return Ok(before_genesis(push, ledger, &links)),
+            None => return Ok(report_unfounded(push, ledger, &links)),
         };
-        // What came is too much to be judged while others wait: the lock goes back, and all is read again.
-        let Some(mut ground) = ground else { continue };
-        if let Some(ruling) = ground.with_scene(|scene| settle(repo, push, &ground, scene))? {
-            drop(lock);
-            if ruling.answers.contains(&Answer::Moved) {
-                ground.remember();
-            }
-            return Ok(ruling);
+        // Other pushes brought too much to judge while everybody waits. The lock is released, and
+        // all is read again.
+        let Some(mut state) = under_lock else {
+            continue;
+        };
+        let Some(report) = judge_and_move(repo, push, &state, &checked)? else {
+            continue;
+        };
+        drop(lock);
+        if report.refs.contains(&RefReport::Moved) {
+            state.save_snapshot_if_large();
         }
+        return Ok(report);
     }
     Err(Refusal::new(
         RefusalCode::Busy,
@@ -106,289 +117,198 @@ fn try_rule(repo: &Repo, push: &Push) -> Result<Ruling, Refusal> {
     ))
 }
 
-/// Whether there is something for the gate to move, as far as can be told before the lock is had. Looks at all objects
-/// that will be asked about under it.
-fn can_move(repo: &Repo, ground: &Ground<'_>, scene: &Scene<'_>) -> bool {
-    let verdicts = scene.judge();
-    // An entry that is none stays none whatever others push, and lanes stand or fall together.
-    if ground.has_bad_entries() {
-        return verdicts.contains(&Verdict::Allow);
-    }
-    let _ = plan(scene, &verdicts, lands_by_itself(repo).unwrap_or(true));
-    verdicts
-        .iter()
-        .any(|verdict| *verdict != Verdict::FallThrough)
+fn open(server: &ServerRepository) -> Result<Repo, Refusal> {
+    Repo::open(&server.git_dir).map_err(unreadable)
 }
 
-/// What a push would get if it were judged now, without waiting for others and without leaving a trace.
-pub(super) fn foresee(git_dir: &Path, push: &Push) -> Result<Vec<Verdict>, Refusal> {
-    let repo = Repo::open(git_dir).map_err(|e| unreadable(&e))?;
-    let ledger = check_repository(&repo)?;
-    let links = links_of(&repo, push)?;
-    let bindings = Bindings::default();
-    Ok(
-        match read_ground(
-            &repo,
-            ledger,
-            (push, &links),
-            &bindings,
-            Trust::CacheReadOnly,
-        )? {
-            Some(ground) => ground.with_scene(|scene| scene.judge()),
-            None => judge_unfounded(push, ledger, &links),
-        },
-    )
+fn links_among(repo: &Repo, push: &Push) -> Result<Links, Refusal> {
+    Links::among(repo, push.raw_names()).map_err(unreadable)
 }
 
-fn links_of(repo: &Repo, push: &Push) -> Result<Links, Refusal> {
-    Links::among(repo, push.raw_names()).map_err(|e| unreadable(&e))
+fn unreadable(error: RepoError) -> Refusal {
+    Refusal::unreadable(&error)
 }
 
-/// One push at a time: so that the second of two that together decide sees the first.
-fn lock(repo: &Repo) -> Result<File, Refusal> {
-    let failed = |error: std::io::Error| {
-        let help = "whoever runs the server must let its user write all of the repository";
-        unavailable(
-            format!("the gate's lock, quorum/gate.lock, cannot be had: {error}"),
-            help,
-        )
-    };
-    let folder = repo.git_dir().join("quorum");
-    std::fs::create_dir_all(&folder).map_err(failed)?;
-    let options = || {
-        File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(folder.join("gate.lock"))
-    };
-    let file = options().map_err(failed)?;
-    let patience = patience(repo)?;
-    let start = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if start.elapsed() < patience => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let reason = format!(
-                    "other pushes are being judged, and this one waited {} s",
-                    patience.as_secs()
-                );
-                return Err(Refusal::new(RefusalCode::Busy, reason, "push again"));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+/// Looks at the objects of every proposal that judging and landing under the lock will depend on.
+fn check_objects_before_lock(repo: &Repo, state: &ServerState<'_>, checked: &mut CheckedProposals) {
+    // If the setting cannot be read now, it may be readable under the lock.
+    let auto_land = lands_automatically(repo).unwrap_or(true);
+    let has_bad_entries = state.has_bad_entries();
+    check_objects(state, checked, |scene| {
+        let Judgement {
+            rulings,
+            mut unchecked,
+        } = judge(scene);
+        // A push with a malformed entry lands nothing.
+        if !has_bad_entries {
+            unchecked.extend(plan_updates(scene, &rulings, auto_land).unchecked);
         }
-    }
+        unchecked
+    });
 }
 
-fn patience(repo: &Repo) -> Result<Duration, Refusal> {
-    let Some(text) = repo.config(PATIENCE_KEY).map_err(|e| unreadable(&e))? else {
-        return Ok(PATIENCE);
-    };
-    let bad = |_| {
-        unavailable(
-            format!("{PATIENCE_KEY} is {text:?}, which is no number of seconds"),
-            "whoever runs the server must correct it",
-        )
-    };
-    text.parse().map(Duration::from_secs).map_err(bad)
-}
-
-fn before_genesis(push: &Push, ledger: EntryId, links: &Links) -> Ruling {
-    let mut verdicts = judge_unfounded(push, ledger, links);
-    if push.atomic {
-        all_or_none(&push.refs, &mut verdicts);
-    }
-    put_together(push, &verdicts, Vec::new())
-}
-
-/// Before the genesis is here nothing is protected, and nothing of the ledger is taken.
-fn judge_unfounded(push: &Push, ledger: EntryId, links: &Links) -> Vec<Verdict> {
-    let (refs, names, twice) = (
-        LedgerRefs::of(ledger),
-        Names::new([], links),
-        push.named_twice(),
-    );
-    let judge = |(place, pushed): (usize, &PushedRef)| match twice.contains(&place) {
-        true => Err(named_twice()),
-        false if is_ledger_name(&pushed.name) => Err(no_genesis(&refs, ledger, &pushed.name)),
-        false => names.judge_link(&pushed.name).and_then(|()| {
-            names.judge_other(&pushed.name, pushed.old.is_none(), pushed.new.is_none())
-        }),
-    };
-    push.refs
-        .iter()
-        .enumerate()
-        .map(|it| judge(it).map_or_else(Verdict::Refuse, |()| Verdict::FallThrough))
-        .collect()
-}
-
-fn no_genesis(refs: &LedgerRefs, ledger: EntryId, name: &str) -> Refusal {
-    match refs.read(name) {
-        Some(LaneRef::Genesis) => {
-            let reason = format!(
-                "it is not the genesis of ledger {}, which this server has pinned",
-                ledger.short()
-            );
-            Refusal::new(
-                RefusalCode::BadGenesis,
-                reason,
-                format!("push the genesis whose id is {ledger}"),
-            )
-        }
-        Some(LaneRef::Lane(_) | LaneRef::Proposal(_)) => {
-            let help = format!("push {} first, or with it", refs.genesis());
-            Refusal::new(
-                RefusalCode::NoGenesis,
-                "the ledger has no genesis here yet",
-                help,
-            )
-        }
-        _ => stray(refs, name),
-    }
-}
-
-/// Moves what may move, and puts the answers together. None if it hangs on proposals whose objects were not looked at: then
-/// nothing has moved.
-fn settle(
-    repo: &Repo,
-    push: &Push,
-    ground: &Ground<'_>,
-    scene: &Scene<'_>,
-) -> Result<Option<Ruling>, Refusal> {
-    let mut verdicts = scene.judge();
-    fault::point("gate.judged");
-    let mixed = push.atomic
-        && verdicts
-            .iter()
-            .any(|verdict| *verdict != Verdict::FallThrough);
-    if mixed {
-        take_others(repo, ground.objects(), push, scene, &mut verdicts);
-        all_or_none(&push.refs, &mut verdicts);
-    }
-    let mut says = Vec::new();
-    if verdicts.contains(&Verdict::Allow) {
-        match carry_out(repo, ground.bindings(), scene, &verdicts) {
-            Ok(Some(told)) => says.extend(told),
-            Ok(None) => return Ok(None),
-            Err(refusal) => refuse_allowed(&mut verdicts, &refusal),
-        }
-    }
-    Ok(Some(put_together(push, &verdicts, says)))
-}
-
-/// In an atomic push the gate moves the others as well, if Git would.
-fn take_others(
-    repo: &Repo,
-    objects: &Objects,
-    push: &Push,
-    scene: &Scene<'_>,
-    verdicts: &mut [Verdict],
+/// Looks at objects until `unchecked` names no further proposal, and records the findings.
+///
+/// A mismatch can settle the outcome, so `unchecked` is asked again after each one. That spares the
+/// objects of proposals that no longer matter.
+fn check_objects(
+    state: &ServerState<'_>,
+    checked: &mut CheckedProposals,
+    unchecked: impl Fn(&Scene<'_>) -> Vec<EntryId>,
 ) {
-    if verdicts
-        .iter()
-        .any(|verdict| matches!(verdict, Verdict::Refuse(_)))
-    {
+    loop {
+        let proposals = unchecked(&state.scene(checked));
+        if proposals.is_empty() {
+            return;
+        }
+        for id in proposals {
+            let finding = state.look_at_objects(id);
+            let is_mismatch = finding.is_err();
+            checked.record(id, finding);
+            if is_mismatch {
+                break;
+            }
+        }
+    }
+}
+
+/// Whether the gate might move a ref, so that the push must be judged under the lock.
+fn needs_lock(state: &ServerState<'_>, judgement: &Judgement) -> bool {
+    // A malformed entry stays malformed whatever others push, and lanes stand or fall together.
+    if state.has_bad_entries() {
+        return judgement.rulings.contains(&Ruling::Allow);
+    }
+    let mut rulings = judgement.rulings.iter();
+    rulings.any(|ruling| *ruling != Ruling::FallThrough)
+}
+
+fn report_without_moves(push: &Push, judgement: Judgement) -> ReceiveReport {
+    let mut rulings = judgement.rulings;
+    fault::point("gate.judged");
+    if push.atomic {
+        refuse_all_if_any(&push.refs, &mut rulings);
+    }
+    report(push, &rulings, Vec::new())
+}
+
+fn report_unfounded(push: &Push, ledger: EntryId, links: &Links) -> ReceiveReport {
+    let mut rulings = judge_unfounded(push, ledger, links);
+    if push.atomic {
+        refuse_all_if_any(&push.refs, &mut rulings);
+    }
+    report(push, &rulings, Vec::new())
+}
+
+/// Judges the push and moves what may move. The caller holds the lock.
+///
+/// Returns `None` if the outcome depends on proposals whose objects nobody has looked at. Then
+/// nothing has moved.
+fn judge_and_move(
+    repo: &Repo,
+    push: &Push,
+    state: &ServerState<'_>,
+    checked: &CheckedProposals,
+) -> Result<Option<ReceiveReport>, Refusal> {
+    let scene = &state.scene(checked);
+    let Judgement {
+        mut rulings,
+        unchecked,
+    } = judge(scene);
+    fault::point("gate.judged");
+    let concerns_gate = rulings.iter().any(|ruling| *ruling != Ruling::FallThrough);
+    if push.atomic && concerns_gate {
+        allow_ordinary_refs(repo, push, state, scene, &mut rulings);
+        refuse_all_if_any(&push.refs, &mut rulings);
+    }
+    if !rulings.contains(&Ruling::Allow) {
+        return Ok(Some(report(push, &rulings, Vec::new())));
+    }
+    let auto_land = lands_automatically(repo);
+    let plan = match &auto_land {
+        Ok(auto_land) => plan_updates(scene, &rulings, *auto_land),
+        Err(_) => UpdatePlan::default(),
+    };
+    if !unchecked.is_empty() || !plan.unchecked.is_empty() {
+        return Ok(None);
+    }
+    let moved = auto_land.and_then(|_| carry_out(repo, scene, &rulings, &plan));
+    let messages = moved.unwrap_or_else(|refusal| {
+        refuse_allowed(&mut rulings, &refusal);
+        Vec::new()
+    });
+    Ok(Some(report(push, &rulings, messages)))
+}
+
+/// Lets the gate move the ordinary refs of an atomic push too, where Git itself would move them.
+fn allow_ordinary_refs(
+    repo: &Repo,
+    push: &Push,
+    state: &ServerState<'_>,
+    scene: &Scene<'_>,
+    rulings: &mut [Ruling],
+) {
+    if rulings.iter().any(Ruling::is_refusal) {
         return;
     }
-    for (place, (pushed, verdict)) in push.refs.iter().zip(verdicts).enumerate() {
-        if *verdict == Verdict::FallThrough {
-            let checked = match push.is_text(place) {
-                // Git would move what it leads to.
-                true if scene.links.contains(&pushed.name) => {
-                    Err(by_itself("it is a symbolic ref here"))
-                }
-                true => scene
-                    .is_current(pushed)
-                    .and_then(|()| ordinary::check(repo, objects, pushed)),
-                false => Err(by_itself("the name is no text")),
-            };
-            *verdict = checked.map_or_else(Verdict::Refuse, |()| Verdict::Allow);
+    for (place, (pushed, ruling)) in push.refs.iter().zip(rulings).enumerate() {
+        if *ruling != Ruling::FallThrough {
+            continue;
         }
+        let checked = if !push.is_text(place) {
+            Err(push_by_itself("the name is no text"))
+        } else if scene.links.contains(&pushed.name) {
+            // Git would move the ref that it leads to.
+            Err(push_by_itself("it is a symbolic ref here"))
+        } else {
+            check_current(scene, pushed)
+                .and_then(|()| ordinary::check(repo, state.objects(), pushed))
+        };
+        *ruling = checked.map_or_else(Ruling::Refuse, |()| Ruling::Allow);
     }
 }
 
-fn by_itself(reason: &str) -> Refusal {
+fn push_by_itself(reason: &str) -> Refusal {
     Refusal::new(RefusalCode::ServerSetting, reason, "push it by itself")
 }
 
-fn all_or_none(pushed: &[PushedRef], verdicts: &mut [Verdict]) {
-    let refused = pushed
-        .iter()
-        .zip(verdicts.iter())
-        .find(|(_, verdict)| matches!(verdict, Verdict::Refuse(_)));
-    let Some(name) = refused.map(|(pushed, _)| &pushed.name) else {
-        return;
-    };
-    for verdict in verdicts
-        .iter_mut()
-        .filter(|verdict| !matches!(verdict, Verdict::Refuse(_)))
-    {
-        *verdict = Verdict::Refuse(together_with(name));
-    }
+fn lands_automatically(repo: &Repo) -> Result<bool, Refusal> {
+    let value = repo.config(AUTO_LAND_KEY).map_err(unreadable)?;
+    Ok(value.is_some_and(|value| value == "true"))
 }
 
-fn refuse_allowed(verdicts: &mut [Verdict], refusal: &Refusal) {
-    for verdict in verdicts
-        .iter_mut()
-        .filter(|verdict| **verdict == Verdict::Allow)
-    {
-        *verdict = Verdict::Refuse(refusal.clone());
-    }
-}
-
-fn lands_by_itself(repo: &Repo) -> Result<bool, Refusal> {
-    Ok(repo
-        .config(AUTO_LAND_KEY)
-        .map_err(|e| unreadable(&e))?
-        .is_some_and(|value| value == "true"))
-}
-
-/// Moves everything in one transaction, and says what moved by itself; none if objects were not looked at that count.
+/// Moves everything in one transaction. Returns messages about refs that moved by themselves.
 fn carry_out(
     repo: &Repo,
-    bindings: &Bindings,
     scene: &Scene<'_>,
-    verdicts: &[Verdict],
-) -> Result<Option<Vec<String>>, Refusal> {
-    let full = plan(scene, verdicts, lands_by_itself(repo)?);
-    if !bindings.suffice() {
-        return Ok(None);
-    }
+    rulings: &[Ruling],
+    plan: &UpdatePlan,
+) -> Result<Vec<String>, Refusal> {
     mark_founded(repo)?;
     fault::point("gate.marked");
-    match transact(repo, &full.edits) {
-        Ok(()) => Ok(Some(told(&full))),
-        Err(refusal) if full.landings.is_empty() => Err(refusal),
-        Err(first) => {
-            // A landing that fails must not hold up the entries that decided it.
-            transact(repo, &plan(scene, verdicts, false).edits)?;
-            let names: Vec<_> = full
-                .landings
-                .iter()
-                .map(|landing| landing.name.as_str())
-                .collect();
-            let said = format!(
-                "decided, but could not move {}: {}",
-                names.join(", "),
-                first.reason
-            );
-            Ok(Some(vec![says::fitted(&said)]))
-        }
+    let Err(failed) = transact(repo, &plan.edits) else {
+        return Ok(landing_messages(plan));
+    };
+    if plan.landings.is_empty() {
+        return Err(failed);
     }
+    // A landing that fails must not hold up the entries that decided it.
+    transact(repo, &plan_updates(scene, rulings, false).edits)?;
+    let names: Vec<_> = plan.landings.iter().map(|it| it.name.as_str()).collect();
+    let message = format!(
+        "decided, but could not move {}: {}",
+        names.join(", "),
+        failed.reason
+    );
+    Ok(vec![messages::fitted(&message)])
 }
 
-/// Remembers that there is a ledger, before there is: so that a genesis that is lost is missed.
+/// Records that this server holds a ledger, before it does. So a genesis that is lost later is
+/// noticed.
 fn mark_founded(repo: &Repo) -> Result<(), Refusal> {
-    match repo.config(FOUNDED_KEY) {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => repo
-            .set_config(FOUNDED_KEY, "true")
-            .map_err(|e| unreadable(&e)),
-        Err(error) => Err(unreadable(&error)),
+    if repo.config(FOUNDED_KEY).map_err(unreadable)?.is_some() {
+        return Ok(());
     }
+    repo.set_config(FOUNDED_KEY, "true").map_err(unreadable)
 }
 
 fn transact(repo: &Repo, edits: &[RefEdit]) -> Result<(), Refusal> {
@@ -402,38 +322,42 @@ fn transact(repo: &Repo, edits: &[RefEdit]) -> Result<(), Refusal> {
             Refusal::new(RefusalCode::Conflict, error.to_string(), "push again")
         }
         RefError::Refused { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
-        RefError::Other(error) => unreadable(&error),
+        RefError::Other(error) => Refusal::unreadable(&error),
     })
 }
 
-fn told(plan: &Plan) -> Vec<String> {
-    let landed = plan.landings.iter().map(|landing| {
-        let to = super::rules::show(landing.to);
-        format!(
-            "landed {} at {to}, by decision {}",
-            landing.name,
-            landing.decision.short()
-        )
-    });
-    let held_up = plan
-        .held_up
-        .iter()
-        .map(|what| format!("decided, but {what}"));
-    landed
-        .chain(held_up)
-        .map(|text| says::fitted(&text))
-        .collect()
+fn landing_messages(plan: &UpdatePlan) -> Vec<String> {
+    let landed = |landing: &AutoLanding| {
+        let (to, decision) = (short_value(landing.to), landing.decision.short());
+        format!("landed {} at {to}, by decision {decision}", landing.name)
+    };
+    let held_up = |why: &String| format!("decided, but {why}");
+    let landed = plan.landings.iter().map(landed);
+    let messages = landed.chain(plan.held_up.iter().map(held_up));
+    messages.map(|text| messages::fitted(&text)).collect()
 }
 
-fn put_together(push: &Push, verdicts: &[Verdict], mut says: Vec<String>) -> Ruling {
-    let answers = verdicts.iter().map(|verdict| match verdict {
-        Verdict::Allow => Answer::Moved,
-        Verdict::FallThrough => Answer::FallThrough,
-        Verdict::Refuse(refusal) => refused(refusal),
-    });
-    says.extend(says::refusals(push, verdicts));
-    Ruling {
-        answers: answers.collect(),
-        says,
+fn refuse_all(push: &Push, refusal: &Refusal) -> ReceiveReport {
+    ReceiveReport {
+        refs: push.refs.iter().map(|_| refused(refusal)).collect(),
+        messages: vec![messages::whole_push(refusal)],
+    }
+}
+
+/// Git shows this beside the ref. It is the code alone, because the messages explain the rest.
+fn refused(refusal: &Refusal) -> RefReport {
+    RefReport::Refused(format!("gate: {}", refusal.code))
+}
+
+fn report(push: &Push, rulings: &[Ruling], mut messages: Vec<String>) -> ReceiveReport {
+    let report = |ruling: &Ruling| match ruling {
+        Ruling::Allow => RefReport::Moved,
+        Ruling::FallThrough => RefReport::FallThrough,
+        Ruling::Refuse(refusal) => refused(refusal),
+    };
+    messages.extend(messages::refusals(push, rulings));
+    ReceiveReport {
+        refs: rulings.iter().map(report).collect(),
+        messages,
     }
 }

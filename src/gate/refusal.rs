@@ -1,8 +1,13 @@
-//! Why the gate refuses: a stable code, which `git push` shows beside the ref, the reason, what helps, and the next command.
+//! Why the gate refuses: a stable code, the reason, what helps, and the next command.
+//!
+//! `git push` shows the code beside the ref. Knows no rules.
 
 use std::fmt;
 
-/// A stable code (spec, "The gate").
+use crate::ledger::LedgerRefs;
+use crate::repo::RepoError;
+
+/// A stable code that names a kind of refusal (spec, "The gate").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "ledger-spec/gate.md says what each means")]
 pub enum RefusalCode {
@@ -46,7 +51,7 @@ pub enum RefusalCode {
 }
 
 impl RefusalCode {
-    /// The code as text.
+    /// Returns the code as text.
     pub fn code(self) -> &'static str {
         match self {
             Self::AgreementBroken => "AGREEMENT_BROKEN",
@@ -96,21 +101,21 @@ impl fmt::Display for RefusalCode {
     }
 }
 
-/// A refusal. The texts may quote what was pushed and are cleaned before they are printed.
+/// A refusal. Its texts may quote what was pushed, so they must be cleaned before they are printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The code.
+    /// The kind of refusal.
     pub code: RefusalCode,
     /// What is wrong.
     pub reason: String,
-    /// What helps, and more of what is known; line by line.
+    /// What helps, and what else is known. May have several lines, and may be empty.
     pub help: String,
-    /// The next command, if there is one.
+    /// The next command. Empty if there is none.
     pub next: String,
 }
 
 impl Refusal {
-    /// A refusal.
+    /// Creates a refusal without a next command.
     pub fn new(code: RefusalCode, reason: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             code,
@@ -120,12 +125,52 @@ impl Refusal {
         }
     }
 
-    /// The same with the next command.
+    /// Adds the next command.
     pub fn then(self, command: impl Into<String>) -> Self {
         Self {
             next: command.into(),
             ..self
         }
+    }
+
+    /// The gate cannot judge, so it refuses.
+    pub(super) fn unavailable(reason: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(RefusalCode::Unavailable, reason, help)
+    }
+
+    /// The server's repository cannot be read.
+    pub(super) fn unreadable(error: &RepoError) -> Self {
+        Self::unavailable(
+            error.to_string(),
+            "nothing is taken that cannot be checked; whoever runs the server must look into it",
+        )
+    }
+
+    /// A ref is refused only because another ref of the same push is.
+    pub(super) fn together_with(name: &str) -> Self {
+        let reason = format!("refused together with {name}");
+        Self::new(RefusalCode::OtherRefRefused, reason, "")
+    }
+
+    /// A push names the same ref more than once.
+    pub(super) fn named_twice() -> Self {
+        let reason = "the push names it more than once";
+        Self::new(RefusalCode::NamedTwice, reason, "push it once")
+    }
+
+    /// A name under `refs/quorum/` is not one that the pinned ledger has.
+    pub(super) fn stray_name(refs: &LedgerRefs, name: &str) -> Self {
+        let ours = refs.prefix();
+        if !name.starts_with(ours) && name.ends_with("/genesis") {
+            let reason =
+                format!("this server holds the ledger under {ours} and takes no second one");
+            let help = "join that ledger, or use another server; a successor is a charter proposal";
+            return Self::new(RefusalCode::SecondLedger, reason, help);
+        }
+        let reason = "no such name may stand under refs/quorum/";
+        let help =
+            format!("here go {ours}genesis, {ours}lane/<member> and {ours}proposal/<proposal id>");
+        Self::new(RefusalCode::StrayName, reason, help)
     }
 }
 

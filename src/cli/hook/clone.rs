@@ -1,34 +1,45 @@
-//! The hooks of a clone: lines from Git in, a verdict out.
+//! The hooks of a clone: reads what Git sends, and answers with a ruling.
 
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Answer, Exit, Failure, Reply};
 use crate::gate::Refusal;
 use crate::gate::clone::{
-    StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates,
+    PushTarget, StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates,
 };
 use crate::repo::Repo;
 
 pub fn reference_transaction() -> Answer {
     let updates = updates(&input()?).map_err(strange)?;
-    verdict(judge_transaction(&repo()?, &updates))
+    let reflog_action = std::env::var("GIT_REFLOG_ACTION").ok();
+    answer(judge_transaction(
+        &repo()?,
+        &updates,
+        reflog_action.as_deref(),
+    ))
 }
 
 pub fn pre_merge_commit() -> Answer {
-    verdict(judge_merge(&repo()?))
+    answer(judge_merge(&repo()?))
 }
 
 pub fn pre_push(args: &[std::ffi::OsString]) -> Answer {
     let arg = |place: usize| {
-        args.get(place)
-            .map(|arg| arg.to_string_lossy().into_owned())
-            .unwrap_or_default()
+        let arg = args
+            .get(place)
+            .map(|arg| arg.to_string_lossy().into_owned());
+        arg.unwrap_or_default()
+    };
+    let target = PushTarget {
+        remote: arg(0),
+        url: arg(1),
     };
     let pushed = pushes(&input()?).map_err(strange)?;
-    verdict(judge_push(&repo()?, (&arg(0), &arg(1)), &pushed))
+    answer(judge_push(&repo()?, &target, &pushed))
 }
 
-/// The repository that Git runs the hook for. It names it unless it can be found from where the hook runs.
+/// Opens the repository that Git runs the hook for. Git names it, unless it can be found from the
+/// folder in which the hook runs.
 fn repo() -> Result<Repo, Failure> {
     Ok(match std::env::var_os("GIT_DIR") {
         Some(git_dir) => Repo::open(&PathBuf::from(git_dir))?,
@@ -36,7 +47,7 @@ fn repo() -> Result<Repo, Failure> {
     })
 }
 
-/// What Git says on standard input.
+/// Reads what Git sends on standard input.
 fn input() -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes);
@@ -49,22 +60,13 @@ fn strange(line: StrangeLine) -> Failure {
         .hint("install a newer git-quorum; git quorum uninstall takes the hooks away")
 }
 
-fn verdict(judged: Result<(), Refusal>) -> Answer {
-    match judged {
-        Ok(()) => Reply::new((), ""),
-        Err(Refusal {
-            code,
-            reason,
-            help,
-            next,
-        }) => {
-            let lines: Vec<_> = [help, next]
-                .into_iter()
-                .filter(|text| !text.is_empty())
-                .collect();
-            Err(Failure::new(code.code(), reason)
-                .exit(Exit::No)
-                .hint(lines.join("\n")))
-        }
-    }
+fn answer(judged: Result<(), Refusal>) -> Answer {
+    let Err(refusal) = judged else {
+        return Reply::new((), "");
+    };
+    let hints = [refusal.help, refusal.next];
+    let hints: Vec<_> = hints.into_iter().filter(|text| !text.is_empty()).collect();
+    Err(Failure::new(refusal.code.code(), refusal.reason)
+        .exit(Exit::No)
+        .hint(hints.join("\n")))
 }

@@ -1,4 +1,4 @@
-//! The hooks of a server.
+//! The hooks of a server: reads what Git sends, and answers in the form that Git expects.
 
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
@@ -8,34 +8,38 @@ use crate::gate::commands::Push;
 use crate::gate::pkt_line::PacketError;
 use crate::gate::pre_receive::judge_early;
 use crate::gate::proc_receive::converse;
-use crate::gate::push::rule;
+use crate::gate::push::{ServerRepository, receive};
 
-/// The exit status is the answer; people read standard error.
+/// Answers by the exit status. People read standard error.
 pub fn pre_receive() -> Answer {
     let push = Push::read(std::io::stdin().lock()).map_err(unavailable)?;
-    match judge_early(&git_dir(), &push) {
+    match judge_early(&server(), &push) {
         Ok(()) => Reply::new((), ""),
-        Err(says) => {
-            tell(&says);
+        Err(messages) => {
+            print(&messages);
             Err(Failure::silent())
         }
     }
 }
 
-/// Standard output is the conversation with receive-pack; people read standard error.
+/// Holds the conversation with receive-pack on standard output. People read standard error.
 pub fn proc_receive() -> Answer {
-    let git_dir = git_dir();
+    let server = server();
     let mut input = BufReader::new(std::io::stdin().lock());
     let mut output = BufWriter::new(std::io::stdout().lock());
-    let says =
-        converse(&mut input, &mut output, |push| rule(&git_dir, push)).map_err(unavailable)?;
-    tell(&says);
+    let messages = converse(&mut input, &mut output, |push| receive(&server, push));
+    print(&messages.map_err(unavailable)?);
     Reply::new((), "")
 }
 
-/// Git starts a hook in the repository and names it relative to there.
-fn git_dir() -> PathBuf {
-    std::env::var_os("GIT_DIR").map_or_else(|| PathBuf::from("."), PathBuf::from)
+/// The repository that Git starts the hook in. Git names it relative to that folder.
+fn server() -> ServerRepository {
+    let git_dir = std::env::var_os("GIT_DIR");
+    let namespace = std::env::var_os("GIT_NAMESPACE");
+    ServerRepository {
+        git_dir: git_dir.map_or_else(|| PathBuf::from("."), PathBuf::from),
+        namespace: namespace.map(|name| name.to_string_lossy().into_owned()),
+    }
 }
 
 fn unavailable(error: PacketError) -> Failure {
@@ -43,6 +47,8 @@ fn unavailable(error: PacketError) -> Failure {
         .hint("nothing was taken; whoever runs the server must look into it")
 }
 
-fn tell(says: &[String]) {
-    says.iter().for_each(|text| eprintln!("{}", clean(text)));
+fn print(messages: &[String]) {
+    messages
+        .iter()
+        .for_each(|text| eprintln!("{}", clean(text)));
 }

@@ -1,91 +1,93 @@
-//! The three hooks of a clone: a ref transaction that is prepared, a merge about to be committed, a push about to be sent.
+//! The three hooks of a clone: a ref transaction is prepared, a merge is about to be committed, a push
+//! is about to be sent.
 
 use std::collections::BTreeMap;
 
-use super::known::{Known, Protected, may_be_protected, remote, tracking, unreadable, values};
-use super::{list, rule};
+use super::protected_list;
+use super::rule;
+use super::state::{
+    CloneState, Protected, ledger_remote, may_be_protected, read_and_update_list, read_values,
+    tracking, unreadable,
+};
+use super::transaction::{NewValue, Update};
 use crate::charter::RefName;
-use crate::gate::protected::{judge, not_backed, steps};
-use crate::gate::rules::show;
-use crate::gate::{PushedRef, Refusal, RefusalCode};
+use crate::consensus::landing::RefMove;
+use crate::gate::commands::PushedRef;
+use crate::gate::protected::{backing_decisions, not_backed, steps};
+use crate::gate::refusal::{Refusal, RefusalCode};
+use crate::gate::scene::{Scene, short_value};
 use crate::id::Oid;
 use crate::repo::Repo;
 
-/// A ref of a transaction, as Git tells of it.
+/// The repository that a push goes to, as Git names it to `pre-push`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
-    /// Its full name.
-    pub name: String,
-    /// The value that it must have before; Git shows none also when it does not matter.
-    pub old: Option<Oid>,
-    /// The value after.
-    pub new: NewValue,
+pub struct PushTarget {
+    /// The remote's name, or the URL again if the push names none.
+    pub remote: String,
+    /// The URL.
+    pub url: String,
 }
 
-/// What a transaction gives a ref.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NewValue {
-    /// This object.
-    Object(Oid),
-    /// Nothing: it is deleted.
-    Nothing,
-    /// The name of another ref.
-    Symbolic,
-}
-
-/// Judges a transaction before it happens: the first thing that keeps it from happening.
-pub fn judge_transaction(repo: &Repo, updates: &[Update]) -> Result<(), Refusal> {
-    let updates: Vec<&Update> = updates
+/// Judges a transaction that Git has prepared. Returns the first reason against it.
+///
+/// `reflog_action` is the value of `GIT_REFLOG_ACTION`, which names the Git command that runs.
+pub fn judge_transaction(
+    repo: &Repo,
+    updates: &[Update],
+    reflog_action: Option<&str>,
+) -> Result<(), Refusal> {
+    let candidates = updates
         .iter()
-        .filter(|update| may_be_protected(&update.name))
-        .collect();
-    let remote = remote(repo)?;
-    let names = updates
+        .filter(|update| may_be_protected(&update.name));
+    let candidates: Vec<&Update> = candidates.collect();
+    let remote = ledger_remote(repo)?;
+    let names = candidates
         .iter()
-        .flat_map(|u| [Some(u.name.clone()), tracking(&remote, &u.name)])
+        .flat_map(|update| [Some(update.name.clone()), tracking(&remote, &update.name)])
         .flatten()
         .collect();
-    let values = values(repo, &names)?;
+    let values = read_values(repo, &names)?;
     let mut moves = Vec::new();
-    for update in updates {
+    for update in candidates {
         if !leaves_as_is(repo, update, values.get(&update.name).copied())? {
             moves.push(update);
         }
     }
-    // Packing refs moves nothing, and needs no ledger, unless the list waits to be written.
-    if moves.is_empty() && list::read(repo).is_some() && list::stale_since(repo).is_none() {
+    // Packing refs moves nothing, so it needs no ledger, unless the list must be brought up to date.
+    if moves.is_empty() && protected_list::is_current(repo) {
         return Ok(());
     }
-    let known = Known::read(repo);
-    let protected = Protected::by(repo, &known);
+    let state = read_and_update_list(repo);
+    let protected = Protected::find(repo, &state);
     moves.retain(|update| protected.covers(&update.name));
-    match known {
-        Ok(known) => moves
-            .iter()
-            .try_for_each(|update| judge_update(&known, update, &remote, &values)),
-        Err(refusal) if !moves.is_empty() => Err(refusal),
-        Err(_) => Ok(()),
+    if moves.is_empty() {
+        return Ok(());
     }
+    let state = state?;
+    for update in moves {
+        let judged = judge_update(&state, update, &remote, &values);
+        judged.map_err(|refusal| with_undo_hint(refusal, reflog_action))?;
+    }
+    Ok(())
 }
 
-/// Whether the ref is what it was when all is done, as when Git packs refs or resets a branch to itself.
+/// Whether the ref will be what it was, as when Git packs refs or resets a branch to itself.
 fn leaves_as_is(repo: &Repo, update: &Update, current: Option<Oid>) -> Result<bool, Refusal> {
     match (update.new, current) {
         (NewValue::Object(new), current) => Ok(current == Some(new)),
         (NewValue::Symbolic, _) => Ok(false),
         (NewValue::Nothing, None) => Ok(true),
-        (NewValue::Nothing, Some(current)) => {
-            let packed = || {
-                repo.stays_packed(&update.name, current)
-                    .map_err(|error| unreadable(&error))
-            };
-            Ok(update.old == Some(current) && packed()?)
+        // Git shows a deletion when it packs refs: it writes the value to `packed-refs`, and then
+        // deletes the ref's own file.
+        (NewValue::Nothing, Some(current)) if update.old == Some(current) => {
+            repo.stays_packed(&update.name, current).map_err(unreadable)
         }
+        (NewValue::Nothing, Some(_)) => Ok(false),
     }
 }
 
 fn judge_update(
-    known: &Known,
+    state: &CloneState,
     update: &Update,
     remote: &str,
     values: &BTreeMap<String, Oid>,
@@ -96,11 +98,8 @@ fn judge_update(
         NewValue::Nothing => None,
         NewValue::Symbolic => {
             let reason = format!("{name} is protected: it cannot become another name for a ref");
-            return Err(Refusal::new(
-                RefusalCode::NoProposal,
-                reason,
-                "choose another name for the symbolic ref",
-            ));
+            let help = "choose another name for the symbolic ref";
+            return Err(Refusal::new(RefusalCode::NoProposal, reason, help));
         }
     };
     let moved = PushedRef {
@@ -108,47 +107,52 @@ fn judge_update(
         old: values.get(name).copied(),
         new,
     };
-    known.with_scene(std::slice::from_ref(&moved), values, |scene| {
-        let Some((parsed, (chain, proposals))) = name
-            .parse::<RefName>()
-            .ok()
-            .and_then(|n| Some((n.clone(), scene.chain(&n)?)))
-        else {
-            let reason =
-                format!("{name} is protected, and its name is one that no decision can name");
-            return Err(Refusal::new(
-                RefusalCode::NoProposal,
-                reason,
-                "choose another name",
-            ));
-        };
-        if rule::allows(
-            &steps(&proposals),
-            &known.seen(remote, name, values),
-            moved.old,
-            new,
-        ) {
-            return Ok(());
-        }
-        if chain.rivals.is_empty() && proposals.first().is_some_and(|first| first.from == new) {
-            let reason = format!(
-                "{name} only moves forward: decisions lead on from {}",
-                show(new)
-            );
-            let help = "to return to it, propose it anew: git quorum propose";
-            return Err(Refusal::new(RefusalCode::WentBack, reason, help));
-        }
-        let refusal = not_backed(scene, &parsed, (&chain, &proposals), (moved.old, new));
-        Err(for_a_clone(refusal, name, new))
+    let seen = state.seen(remote, name, values);
+    state.with_scene(std::slice::from_ref(&moved), values, |scene| {
+        judge_move(scene, &moved, &seen)
     })
 }
 
-/// What helps here, where the gate's own words are for who pushes.
+/// Judges a move of a protected ref by its chain of decisions.
+fn judge_move(scene: &Scene<'_>, moved: &PushedRef, seen: &[Oid]) -> Result<(), Refusal> {
+    let PushedRef { name, old, new } = moved;
+    let parsed = name.parse::<RefName>().ok();
+    let chain = parsed.as_ref().and_then(|parsed| scene.chain(parsed));
+    let (Some(parsed), Some(ref_chain)) = (&parsed, chain) else {
+        let reason = format!("{name} is protected, and its name is one that no decision can name");
+        return Err(Refusal::new(
+            RefusalCode::NoProposal,
+            reason,
+            "choose another name",
+        ));
+    };
+    let steps = steps(&ref_chain.proposals);
+    if rule::allows(&steps, seen, *old, *new) {
+        return Ok(());
+    }
+    let goes_to_start = steps.first().is_some_and(|first| first.from == *new);
+    if goes_to_start && ref_chain.chain.rivals.is_empty() {
+        let reason = format!(
+            "{name} only moves forward: decisions lead on from {}",
+            short_value(*new)
+        );
+        let help = "to return to it, propose it anew: git quorum propose";
+        return Err(Refusal::new(RefusalCode::WentBack, reason, help));
+    }
+    let ref_move = RefMove {
+        from: *old,
+        to: *new,
+    };
+    let refusal = not_backed(scene, parsed, &ref_chain, ref_move);
+    Err(for_a_clone(refusal, name, *new))
+}
+
+/// Replaces help that is meant for somebody who pushes with help for somebody who works here.
 fn for_a_clone(refusal: Refusal, name: &str, new: Option<Oid>) -> Refusal {
     let refusal = match (refusal.code, new) {
-        (RefusalCode::NoProposal, None) => helped_by(refusal, "propose it")
+        (RefusalCode::NoProposal, None) => with_help(refusal, "propose it")
             .then(format!("git quorum propose --delete --onto {name}")),
-        (RefusalCode::NoProposal, Some(_)) => helped_by(
+        (RefusalCode::NoProposal, Some(_)) => with_help(
             refusal,
             "keep it on a branch and propose it; what others decided comes with git fetch",
         )
@@ -157,12 +161,11 @@ fn for_a_clone(refusal: Refusal, name: &str, new: Option<Oid>) -> Refusal {
     };
     Refusal {
         reason: format!("{name}: {}", refusal.reason),
-        help: refusal.help + undo(),
         ..refusal
     }
 }
 
-fn helped_by(refusal: Refusal, help: &str) -> Refusal {
+fn with_help(refusal: Refusal, help: &str) -> Refusal {
     Refusal {
         help: help.to_owned(),
         next: String::new(),
@@ -170,25 +173,33 @@ fn helped_by(refusal: Refusal, help: &str) -> Refusal {
     }
 }
 
-/// Git changes the files of a merge before it asks.
-fn undo() -> &'static str {
-    let action = std::env::var("GIT_REFLOG_ACTION").unwrap_or_default();
-    match action.starts_with("merge") || action.starts_with("pull") {
-        true => "\nto put the files back: git reset --merge",
-        false => "",
+/// Adds how to put the files back, if Git has changed them already: a fast-forward changes the
+/// files before it asks the hook.
+fn with_undo_hint(refusal: Refusal, reflog_action: Option<&str>) -> Refusal {
+    let action = reflog_action.unwrap_or_default();
+    if !action.starts_with("merge") && !action.starts_with("pull") {
+        return refusal;
     }
+    let undo = "to put the files back: git reset --merge";
+    let help = if refusal.help.is_empty() {
+        undo.to_owned()
+    } else {
+        format!("{}\n{undo}", refusal.help)
+    };
+    Refusal { help, ..refusal }
 }
 
-/// Says early that a merge cannot be made on a protected branch.
+/// Refuses a merge commit on a protected branch before Git makes it: nobody can have decided on a
+/// commit that does not exist yet.
 pub fn judge_merge(repo: &Repo) -> Result<(), Refusal> {
-    let Some(branch) = repo.head().map_err(|error| unreadable(&error))? else {
+    let Some(branch) = repo.head().map_err(unreadable)? else {
         return Ok(());
     };
-    let known = Known::read(repo);
-    if !Protected::by(repo, &known).covers(&branch) {
+    let state = read_and_update_list(repo);
+    if !Protected::find(repo, &state).covers(&branch) {
         return Ok(());
     }
-    known?;
+    state?;
     let reason =
         format!("{branch} is protected: a merge made here is a commit that nobody has decided on");
     let help =
@@ -196,67 +207,63 @@ pub fn judge_merge(repo: &Repo) -> Result<(), Refusal> {
     Err(Refusal::new(RefusalCode::NoProposal, reason, help))
 }
 
-/// Says early that a push would be refused, by what is known here. Pushes to other remotes are none of the ledger's.
-pub fn judge_push(
-    repo: &Repo,
-    (name, url): (&str, &str),
-    pushed: &[PushedRef],
-) -> Result<(), Refusal> {
-    if !is_ledgers_remote(repo, name, url)? {
+/// Refuses a push that the server's gate would refuse, by what is known here. Allows every push to
+/// a remote that does not hold the ledger.
+pub fn judge_push(repo: &Repo, target: &PushTarget, pushed: &[PushedRef]) -> Result<(), Refusal> {
+    if !is_ledger_remote(repo, target)? {
         return Ok(());
     }
-    let known = Known::read(repo);
-    let protected = Protected::by(repo, &known);
-    let moves: Vec<_> = pushed
+    let state = read_and_update_list(repo);
+    let protected = Protected::find(repo, &state);
+    let moves = pushed
         .iter()
-        .filter(|p| p.old != p.new && protected.covers(&p.name))
-        .cloned()
-        .collect();
+        .filter(|pushed| pushed.old != pushed.new && protected.covers(&pushed.name));
+    let moves: Vec<_> = moves.cloned().collect();
     if moves.is_empty() {
         return Ok(());
     }
-    let known = known?;
-    let values = moves
-        .iter()
-        .filter_map(|p| Some((p.name.clone(), p.old?)))
-        .collect();
-    known.with_scene(&moves, &values, |scene| {
-        moves.iter().try_for_each(|moved| {
-            judge(scene, moved).map_err(|refusal| sync_first(refusal, &moved.name))
-        })
+    let state = state?;
+    let mut values = BTreeMap::new();
+    for moved in &moves {
+        values.extend(moved.old.map(|old| (moved.name.clone(), old)));
+    }
+    state.with_scene(&moves, &values, |scene| {
+        for moved in &moves {
+            let backed = backing_decisions(scene, moved);
+            backed.map_err(|refusal| sync_first(refusal, &moved.name))?;
+        }
+        Ok(())
     })
 }
 
-/// Others may know more.
+/// Adds that other members may know more than this clone does.
 fn sync_first(refusal: Refusal, name: &str) -> Refusal {
     let refusal = Refusal {
         reason: format!("{name}: {}", refusal.reason),
         ..refusal
     };
-    match refusal.code {
-        RefusalCode::NoProposal => helped_by(
-            refusal,
-            "propose it, if others have not: git quorum propose",
-        )
-        .then("git quorum sync"),
-        _ => Refusal {
-            help: format!("{}\nif others know more: git quorum sync", refusal.help),
-            ..refusal
-        },
+    if refusal.code == RefusalCode::NoProposal {
+        let help = "propose it, if others have not: git quorum propose";
+        return with_help(refusal, help).then("git quorum sync");
+    }
+    Refusal {
+        help: format!("{}\nif others know more: git quorum sync", refusal.help),
+        ..refusal
     }
 }
 
-fn is_ledgers_remote(repo: &Repo, name: &str, url: &str) -> Result<bool, Refusal> {
-    let remote = remote(repo)?;
-    if name == remote {
+/// Whether a push goes to the remote that holds the ledger, by its name or by one of its URLs.
+fn is_ledger_remote(repo: &Repo, target: &PushTarget) -> Result<bool, Refusal> {
+    let remote = ledger_remote(repo)?;
+    if target.remote == remote {
         return Ok(true);
     }
-    let plain = |url: &str| url.trim_end_matches('/').to_owned();
+    let without_slash = |url: &str| url.trim_end_matches('/').to_owned();
+    let wanted = without_slash(&target.url);
     for key in ["url", "pushurl"] {
-        let urls = repo
-            .config_all(&format!("remote.{remote}.{key}"))
-            .map_err(|error| unreadable(&error))?;
-        if urls.iter().any(|known| plain(known) == plain(url)) {
+        let urls = repo.config_all(&format!("remote.{remote}.{key}"));
+        let urls = urls.map_err(unreadable)?;
+        if urls.iter().any(|url| without_slash(url) == wanted) {
             return Ok(true);
         }
     }

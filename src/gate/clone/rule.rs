@@ -1,31 +1,35 @@
-//! Which moves of a protected ref a clone lets through. Arithmetic on values alone (spec, "Clones", section 1).
+//! Which moves of a protected ref a clone allows (spec, "Clones", section 1). Pure: only values count.
 
 use crate::consensus::landing::{RefMove, landed_count};
 use crate::id::Oid;
 
-/// Whether a clone's ref may move, by its chain of decisions and by the values that its remote was seen to hold.
+/// Whether a protected ref of a clone may move from `current` to `new`.
+///
+/// `chain` is the ref's decisions, and `seen` are the values that the remote was seen to hold.
 pub fn allows(chain: &[RefMove], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
     if new == current {
         return true;
     }
+    // Nothing is decided yet. A gated server cannot have moved the ref since the ledger began.
     let Some(first) = chain.first() else {
         return new.is_some_and(|new| seen.contains(&new));
     };
     let behind = landed_count(chain, current);
     let goes_forward = chain.iter().skip(behind).any(|step| step.to == new);
-    goes_forward || (behind == 0 && new == first.from)
+    let goes_to_start = behind == 0 && new == first.from;
+    goes_forward || goes_to_start
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A value: 0 is an absent ref.
+    /// Makes a value. 0 stands for an absent ref.
     fn value(n: u8) -> Option<Oid> {
         (n > 0).then(|| Oid::new([n; 20]))
     }
 
-    /// The rule as the spec words it, with decisions from 1.
+    /// The rule in the words of the spec, with decisions counted from 1.
     fn worded(chain: &[RefMove], seen: &[Oid], current: Option<Oid>, new: Option<Oid>) -> bool {
         let k = chain.len();
         let to = |i: usize| chain[i - 1].to;
@@ -69,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_is_what_the_words_say() {
+    fn the_rule_agrees_with_the_words_of_the_spec_on_every_short_chain() {
         grow(&mut Vec::new());
     }
 
     #[test]
-    fn forward_from_anywhere_and_never_back() {
+    fn a_ref_moves_forward_from_anywhere_and_never_back() {
         let step = |from, to| RefMove {
             from: value(from),
             to: value(to),

@@ -1,29 +1,59 @@
-//! What Git tells the hooks of a clone, line by line. Knows nothing of the rules, nor of where the lines come from.
+//! Parses what Git tells the hooks of a clone, line by line. Knows no rules, and not where the lines
+//! come from.
 
-use super::hooks::{NewValue, Update};
-use crate::gate::PushedRef;
+use crate::gate::commands::PushedRef;
 use crate::id::Oid;
 
-/// A line that is not in a form that Git is known to write; its beginning.
+/// One ref of a transaction that Git has prepared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// The full name.
+    pub name: String,
+    /// The value that the ref must have before. `None` if it must not exist, and also if Git does
+    /// not care.
+    pub old: Option<Oid>,
+    /// The value after.
+    pub new: NewValue,
+}
+
+/// The value that a transaction gives a ref.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewValue {
+    /// The ref will hold this object.
+    Object(Oid),
+    /// The ref will be deleted.
+    Nothing,
+    /// The ref will be symbolic.
+    Symbolic,
+}
+
+/// A line in a form that Git is not known to write. Holds the start of the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Git says {0:?}, which this program does not know")]
+#[error("Git sent the hook a line that this program does not know: {0:?}")]
 pub struct StrangeLine(String);
 
-/// What `reference-transaction` gets: a line `old new ref` for each ref.
+/// The most characters of a strange line that an error quotes.
+const MAX_QUOTED: usize = 200;
+
+/// Parses the input of `reference-transaction`: a line `old new ref` for each ref.
 pub fn updates(input: &[u8]) -> Result<Vec<Update>, StrangeLine> {
-    each_line(input, update)
+    parse_lines(input, update)
 }
 
-/// What `pre-push` gets: a line `local-ref local-value remote-ref remote-value` for each ref.
+/// Parses the input of `pre-push`: a line `local-ref local-value remote-ref remote-value` for each
+/// ref.
 pub fn pushes(input: &[u8]) -> Result<Vec<PushedRef>, StrangeLine> {
-    each_line(input, pushed)
+    parse_lines(input, pushed)
 }
 
-fn each_line<T>(input: &[u8], read: fn(&str) -> Option<T>) -> Result<Vec<T>, StrangeLine> {
-    // A name that is no text is no name of a ref that is known here, and so is refused where it is protected.
+fn parse_lines<T>(input: &[u8], parse: fn(&str) -> Option<T>) -> Result<Vec<T>, StrangeLine> {
+    // A name that is not UTF-8 matches no known ref. So it is refused where it is protected.
     let text = String::from_utf8_lossy(input);
-    let read = |line: &str| read(line).ok_or_else(|| StrangeLine(line.chars().take(200).collect()));
-    text.lines().map(read).collect()
+    let parse = |line: &str| {
+        let strange = || StrangeLine(line.chars().take(MAX_QUOTED).collect());
+        parse(line).ok_or_else(strange)
+    };
+    text.lines().map(parse).collect()
 }
 
 fn update(line: &str) -> Option<Update> {
@@ -31,14 +61,15 @@ fn update(line: &str) -> Option<Update> {
     let [old, new, name] = parts.as_slice() else {
         return None;
     };
-    let new = match new.strip_prefix("ref:") {
-        Some(_) => NewValue::Symbolic,
-        None => value(new)?.map_or(NewValue::Nothing, NewValue::Object),
-    };
     let old = if old.starts_with("ref:") {
         None
     } else {
         value(old)?
+    };
+    let new = if new.starts_with("ref:") {
+        NewValue::Symbolic
+    } else {
+        value(new)?.map_or(NewValue::Nothing, NewValue::Object)
     };
     Some(Update {
         name: (*name).to_owned(),
@@ -47,8 +78,8 @@ fn update(line: &str) -> Option<Update> {
     })
 }
 
-/// What stands first may hold blanks.
 fn pushed(line: &str) -> Option<PushedRef> {
+    // The local ref can contain spaces, so the line is split from its end.
     let parts: Vec<_> = line.rsplitn(4, ' ').collect();
     let [old, name, new, _] = parts.as_slice() else {
         return None;
@@ -60,7 +91,7 @@ fn pushed(line: &str) -> Option<PushedRef> {
     })
 }
 
-/// An object, or zeros for none.
+/// Parses an object id. The outer `None` means malformed, the inner `None` means all zeros.
 fn value(text: &str) -> Option<Option<Oid>> {
     if !text.is_empty() && text.bytes().all(|b| b == b'0') {
         return Some(None);
@@ -79,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_an_update_is_read() {
+    fn every_form_of_an_update_line_is_parsed() {
         let name = "refs/heads/main".to_owned();
         let read = |old: &str, new: &str| update(&format!("{old} {new} {name}")).unwrap();
         let expected = |old, new| Update {
@@ -114,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pushed_may_be_called_anything() {
+    fn the_local_name_in_a_push_line_can_be_anything() {
         let (old, new) = (oid(1), oid(2));
         let expected = PushedRef {
             name: "refs/heads/main".to_owned(),
