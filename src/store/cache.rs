@@ -190,7 +190,7 @@ mod tests {
         assert!(
             cache.contains(&digest(1))
                 && cache.contains(&digest(3))
-                && cache.kept().known.len() == 2
+                && cache.cached().known.len() == 2
         );
 
         let mut cache = VerifiedCache::open(folder.path(), Trust::CacheReadOnly);
@@ -200,7 +200,7 @@ mod tests {
         assert!(!VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(4)));
         assert!(
             VerifiedCache::open(folder.path(), Trust::Nothing)
-                .kept()
+                .cached()
                 .known
                 .is_empty()
         );
@@ -211,12 +211,12 @@ mod tests {
         cache.add(digest(5));
         cache.save();
         let cache = VerifiedCache::open(folder.path(), Trust::Cache);
-        assert!(cache.contains(&digest(5)) && cache.kept().known.len() == 1);
+        assert!(cache.contains(&digest(5)) && cache.cached().known.len() == 1);
 
         fs::write(&path, "rubbish").unwrap();
         assert!(
             VerifiedCache::open(folder.path(), Trust::Cache)
-                .kept()
+                .cached()
                 .known
                 .is_empty()
         );
