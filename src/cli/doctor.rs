@@ -4,7 +4,9 @@ use super::output::print_line;
 use super::session::{choose_remote, open_repo};
 use super::style::{Role as Colour, Text};
 use super::{Answer, Exit, Failure, Reply};
-use crate::doctor::{Diagnosis, Finding, Role, Standing, Weight, examine_clone, examine_server};
+use crate::doctor::{
+    Diagnosis, Finding, RepositoryKind, Status, Weight, examine_clone, examine_server,
+};
 
 /// Try whether the gate of this repository holds.
 ///
@@ -44,24 +46,24 @@ pub fn run(_: DoctorArgs, json: bool) -> Answer {
 }
 
 fn is_hole(finding: &Finding) -> bool {
-    finding.standing == Standing::Missing && finding.weight == Weight::Needed
+    finding.status == Status::Missing && finding.weight == Weight::Needed
 }
 
 fn text(diagnosis: &Diagnosis) -> Text {
-    let role = match diagnosis.role {
-        Role::Server => "server",
-        Role::Clone => "clone",
+    let role = match diagnosis.kind {
+        RepositoryKind::Server => "server",
+        RepositoryKind::Clone => "clone",
     };
     let head = Text::from(format!("{role} {}", diagnosis.repository.display()));
     Text::lines(std::iter::once(head).chain(diagnosis.findings.iter().map(line)))
 }
 
 fn line(finding: &Finding) -> Text {
-    let (colour, word) = match (finding.standing, finding.weight) {
-        (Standing::Proven, _) => (Colour::Good, "proven"),
-        (Standing::Missing, Weight::Needed) => (Colour::Bad, "missing"),
-        (Standing::Missing, Weight::Advised) => (Colour::Pending, "advice"),
-        (Standing::NotTestable, _) => (Colour::Faint, "not tried"),
+    let (colour, word) = match (finding.status, finding.weight) {
+        (Status::Proven, _) => (Colour::Good, "proven"),
+        (Status::Missing, Weight::Needed) => (Colour::Bad, "missing"),
+        (Status::Missing, Weight::Advised) => (Colour::Pending, "advice"),
+        (Status::NotTestable, _) => (Colour::Faint, "not tried"),
     };
     let mend = if finding.mend.is_empty() {
         String::new()

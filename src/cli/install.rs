@@ -4,8 +4,8 @@ use super::session::{choose_remote, open_repo};
 use super::{Answer, Exit, Failure, Reply};
 use crate::id::EntryId;
 use crate::install::{
-    CloneOptions, InstallError, Installed, InstalledClone, Manner, ServerOptions, install_clone,
-    install_server,
+    CloneOptions, InstallError, InstalledClone, InstalledServer, Manner, ServerOptions,
+    install_clone, install_server,
 };
 use crate::repo::Repo;
 
@@ -84,7 +84,7 @@ fn clone_answer(installed: &InstalledClone) -> Answer {
     Ok(Reply::new(installed, text)?.with_notes(installed.notes.clone()))
 }
 
-fn server_answer(installed: &Installed) -> Answer {
+fn server_answer(installed: &InstalledServer) -> Answer {
     let notes = match installed.founded {
         true => Vec::new(),
         false => {
@@ -94,7 +94,7 @@ fn server_answer(installed: &Installed) -> Answer {
     Ok(Reply::new(installed, text(installed))?.with_notes(notes))
 }
 
-fn text(installed: &Installed) -> String {
+fn text(installed: &InstalledServer) -> String {
     let landing = if installed.auto_land {
         "decided refs move by themselves"
     } else {

@@ -1,9 +1,10 @@
 //! The hooks of a clone, tried by ref transactions that are prepared and given up, and by pushes that send nothing.
 //! Whoever works in a clone can get past its hooks: they help, and are no boundary.
 
-use super::settings::{examine_repository, not_examined};
-use super::trial::{Attempt, Outcome, code_in, first_line};
-use super::{Diagnosis, Findings, Role, Standing, Weight, covered, targets, throw_away};
+use super::attempt::{Attempt, AttemptOutcome, code_in, first_line};
+use super::findings::{Diagnosis, Findings, RepositoryKind, Status, Weight, Wording};
+use super::settings::examine_repository;
+use super::targets::{covered, targets, throw_away};
 use crate::charter::Charter;
 use crate::gate::is_protected;
 use crate::gate::settings::LEDGER_KEY;
@@ -24,22 +25,22 @@ pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, Rep
     let pinned = repo
         .config(LEDGER_KEY)?
         .and_then(|text| text.parse::<EntryId>().ok());
-    let says = (
-        "the ledger is pinned",
-        "no ledger is pinned: another one could be shown in its place",
-    );
+    let wording = Wording {
+        holds: "the ledger is pinned",
+        missing: "no ledger is pinned: another one could be shown in its place",
+    };
     findings.judge(
         "pinned",
         Weight::Needed,
         pinned.is_some(),
-        says,
+        wording,
         "git quorum join --genesis ID",
     );
     if let Some(ledger) = pinned {
         examine_ledger(repo, ledger, remote, &mut findings)?;
     }
     Ok(Diagnosis {
-        role: Role::Clone,
+        kind: RepositoryKind::Clone,
         repository: repo.git_dir().to_owned(),
         ledger: pinned,
         findings: findings.0,
@@ -52,14 +53,17 @@ fn examine_installation(repo: &Repo, findings: &mut Findings) {
     match why_not_run(repo) {
         Ok(None) => {
             let here = is_installed(repo).unwrap_or(false);
-            let says = ("hooks are installed", "hooks were not installed here");
-            findings.judge(check, Weight::Needed, here, says, INSTALL);
+            let wording = Wording {
+                holds: "hooks are installed",
+                missing: "hooks were not installed here",
+            };
+            findings.judge(check, Weight::Needed, here, wording, INSTALL);
         }
-        Ok(Some(why)) => findings.add(check, Weight::Needed, Standing::Missing, why, INSTALL),
+        Ok(Some(why)) => findings.add(check, Weight::Needed, Status::Missing, why, INSTALL),
         Err(error) => findings.add(
             check,
             Weight::Needed,
-            Standing::NotTestable,
+            Status::NotTestable,
             error.to_string(),
             INSTALL,
         ),
@@ -67,7 +71,7 @@ fn examine_installation(repo: &Repo, findings: &mut Findings) {
 }
 
 /// What trials aim with and at.
-struct Ground<'a> {
+struct CloneTests<'a> {
     repo: &'a Repo,
     charter: &'a Charter,
     /// A commit that is here and that no decision names: the genesis.
@@ -86,7 +90,7 @@ fn examine_ledger(
             findings.add(
                 "ledger",
                 Weight::Needed,
-                Standing::Missing,
+                Status::Missing,
                 error.to_string(),
                 "git quorum sync",
             );
@@ -100,42 +104,43 @@ fn examine_ledger(
     ) else {
         return Ok(());
     };
-    let ground = Ground {
+    let tests = CloneTests {
         repo,
         charter: &node.charter,
         stray: dag.entry(genesis).oid,
     };
-    ground.try_branches(findings)?;
-    ground.try_ordinary(findings);
-    ground.try_merge(findings)?;
+    tests.try_branches(findings)?;
+    tests.try_ordinary(findings);
+    tests.try_merge(findings)?;
     match remote {
         Some(remote) => {
-            ground.try_push(remote, findings)?;
+            tests.try_push(remote, findings)?;
             examine_refspec(repo, ledger, remote, findings)
         }
         None => {
-            not_examined("pre-push", "there is no remote to push to", findings);
+            findings.not_tested("pre-push", "there is no remote to push to");
             Ok(())
         }
     }
 }
 
-impl Ground<'_> {
+impl CloneTests<'_> {
     /// A ref transaction that is prepared, so that hooks see it, and then given up.
-    fn prepare(&self, name: &str, new: Option<Oid>) -> Outcome {
+    fn prepare(&self, name: &str, new: Option<Oid>) -> AttemptOutcome {
         match self.repo.hold(&[RefEdit {
             name: name.to_owned(),
             old: Expect::Any,
             new,
         }]) {
-            Ok(_held) => Outcome::LetThrough,
+            Ok(_held) => AttemptOutcome::LetThrough,
             Err(RefError::Refused { message }) => match code_in(&message) {
-                Some(code) => Outcome::Refused(code),
-                None => {
-                    Outcome::Unclear(format!("another hook refused it: {}", first_line(&message)))
-                }
+                Some(code) => AttemptOutcome::Refused(code),
+                None => AttemptOutcome::Unclear(format!(
+                    "another hook refused it: {}",
+                    first_line(&message)
+                )),
             },
-            Err(error) => Outcome::Unclear(first_line(&error.to_string())),
+            Err(error) => AttemptOutcome::Unclear(first_line(&error.to_string())),
         }
     }
 
@@ -182,14 +187,15 @@ impl Ground<'_> {
             .head()?
             .filter(|name| is_protected(self.charter, name));
         let Some(name) = protected else {
-            not_examined(check, "no protected branch is checked out", findings);
+            findings.not_tested(check, "no protected branch is checked out");
             return Ok(());
         };
         let outcome = match self.repo.run_hook(check)? {
-            Ok(()) => Outcome::LetThrough,
-            Err(message) => {
-                code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused)
-            }
+            Ok(()) => AttemptOutcome::LetThrough,
+            Err(message) => code_in(&message).map_or(
+                AttemptOutcome::Unclear(first_line(&message)),
+                AttemptOutcome::Refused,
+            ),
         };
         let what = format!("to merge into {name}");
         findings.should_be_refused(
@@ -212,11 +218,12 @@ impl Ground<'_> {
             .repo
             .dry_push(remote, &format!("{}:{target}", self.stray))
         {
-            Ok(_) => Outcome::LetThrough,
-            Err(TransportError::Stopped { message, .. }) => {
-                code_in(&message).map_or(Outcome::Unclear(first_line(&message)), Outcome::Refused)
-            }
-            Err(error) => Outcome::Unclear(first_line(&error.to_string())),
+            Ok(_) => AttemptOutcome::LetThrough,
+            Err(TransportError::Stopped { message, .. }) => code_in(&message).map_or(
+                AttemptOutcome::Unclear(first_line(&message)),
+                AttemptOutcome::Refused,
+            ),
+            Err(error) => AttemptOutcome::Unclear(first_line(&error.to_string())),
         };
         let what = format!("to push an undecided commit to {target}");
         findings.should_be_refused(
@@ -243,10 +250,10 @@ fn examine_refspec(
     let brings = specs
         .iter()
         .any(|spec| spec.trim_start_matches('+').starts_with(&prefix));
-    let says = (
-        "git fetch and git pull bring the lanes",
-        "git fetch and git pull do not bring the lanes",
-    );
-    findings.judge("fetch-lanes", Weight::Advised, brings, says, INSTALL);
+    let wording = Wording {
+        holds: "git fetch and git pull bring the lanes",
+        missing: "git fetch and git pull do not bring the lanes",
+    };
+    findings.judge("fetch-lanes", Weight::Advised, brings, wording, INSTALL);
     Ok(())
 }

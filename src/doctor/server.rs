@@ -1,8 +1,9 @@
 //! The gate of a server, tried by real pushes from the repository to itself.
 
-use super::settings::{examine_permissions, examine_receiving, examine_repository, not_examined};
-use super::trial::{Alias, Attempt, Outcome, RECEIVE_PACK, Trial};
-use super::{Diagnosis, Findings, Role, Standing, Weight, targets, throw_away};
+use super::attempt::{Alias, Attempt, AttemptOutcome, RECEIVE_PACK, TestPush};
+use super::findings::{Diagnosis, Findings, RepositoryKind, Status, Weight, Wording};
+use super::settings::{examine_permissions, examine_receiving, examine_repository};
+use super::targets::{targets, throw_away};
 use crate::audit::{Backing, Place, audit_ref};
 use crate::charter::{Charter, RefName};
 use crate::gate::settings::LEDGER_KEY;
@@ -15,7 +16,7 @@ use crate::store::{Loaded, Trust, load};
 const INSTALL: &str = "git quorum install --server";
 
 /// What trials aim with and at.
-struct Ground<'a> {
+struct ServerTests<'a> {
     repo: &'a Repo,
     loaded: &'a Loaded,
     charter: &'a Charter,
@@ -32,11 +33,11 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
     let pinned = repo
         .config(LEDGER_KEY)?
         .and_then(|text| text.parse::<EntryId>().ok());
-    let says = (
-        "a ledger is pinned",
-        "no ledger is pinned: the gate refuses everything, or is not there",
-    );
-    findings.judge("pinned", Weight::Needed, pinned.is_some(), says, INSTALL);
+    let wording = Wording {
+        holds: "a ledger is pinned",
+        missing: "no ledger is pinned: the gate refuses everything, or is not there",
+    };
+    findings.judge("pinned", Weight::Needed, pinned.is_some(), wording, INSTALL);
     if let Some(ledger) = pinned {
         examine_ledger(repo, ledger, &mut findings)?;
     }
@@ -48,7 +49,7 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
         &mut findings,
     );
     Ok(Diagnosis {
-        role: Role::Server,
+        kind: RepositoryKind::Server,
         repository: repo.git_dir().to_owned(),
         ledger: pinned,
         findings: findings.0,
@@ -58,42 +59,42 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
 /// What Git looks at before it runs the hook. The trials prove more; this says why they fail.
 fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
     let hook = repo.git_dir().join("hooks").join("proc-receive");
-    let says = (
-        "proc-receive is there and executable",
-        "proc-receive is missing or not executable",
-    );
+    let wording = Wording {
+        holds: "proc-receive is there and executable",
+        missing: "proc-receive is missing or not executable",
+    };
     findings.judge(
         "proc-receive",
         Weight::Needed,
         is_executable(&hook),
-        says,
+        wording,
         INSTALL,
     );
     let early = repo.git_dir().join("hooks").join("pre-receive");
-    let says = (
-        "pre-receive refuses early",
-        "pre-receive is missing or not executable: refused pushes leave their objects",
-    );
+    let wording = Wording {
+        holds: "pre-receive refuses early",
+        missing: "pre-receive is missing or not executable: refused pushes leave their objects",
+    };
     findings.judge(
         "pre-receive",
         Weight::Advised,
         is_executable(&early),
-        says,
+        wording,
         INSTALL,
     );
     let asks = repo
         .config_all("receive.procReceiveRefs")?
         .iter()
         .any(|value| value == "refs");
-    let says = (
-        "Git asks it about every ref",
-        "receive.procReceiveRefs does not name refs: Git asks it about some or none",
-    );
+    let wording = Wording {
+        holds: "Git asks it about every ref",
+        missing: "receive.procReceiveRefs does not name refs: Git asks it about some or none",
+    };
     findings.judge(
         "receive.procReceiveRefs",
         Weight::Needed,
         asks,
-        says,
+        wording,
         INSTALL,
     );
     let elsewhere = match repo.config("core.hooksPath")? {
@@ -103,15 +104,15 @@ fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
         }
         None => false,
     };
-    let says = (
-        "Git looks for hooks where the gate is",
-        "core.hooksPath leads elsewhere: Git does not run the gate",
-    );
+    let wording = Wording {
+        holds: "Git looks for hooks where the gate is",
+        missing: "core.hooksPath leads elsewhere: Git does not run the gate",
+    };
     findings.judge(
         "core.hooksPath",
         Weight::Needed,
         !elsewhere,
-        says,
+        wording,
         "git config --unset core.hooksPath",
     );
     Ok(())
@@ -125,7 +126,7 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
             findings.add(
                 "ledger",
                 Weight::Needed,
-                Standing::Missing,
+                Status::Missing,
                 error.to_string(),
                 mend,
             );
@@ -146,7 +147,10 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
         "ledger",
         Weight::Needed,
         damaged.is_empty(),
-        ("the ledger is whole", &found),
+        Wording {
+            holds: "the ledger is whole",
+            missing: &found,
+        },
         mend,
     );
     let Some(node) = loaded.tally.dag().charter(loaded.tally.charter_in_force()) else {
@@ -159,25 +163,25 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
         .find(ledger)
         .map(|genesis| loaded.tally.dag().entry(genesis).oid);
     let Some(stray) = stray else { return Ok(()) };
-    let ground = Ground {
+    let tests = ServerTests {
         repo,
         loaded: &loaded,
         charter: &node.charter,
         refs,
         stray,
     };
-    ground.try_protected(findings);
-    ground.try_lanes(findings);
-    ground.try_ways_round(findings)?;
-    ground.try_ordinary(findings);
-    ground.try_each_hook_alone(findings)?;
-    ground.examine_values(findings);
+    tests.try_protected(findings);
+    tests.try_lanes(findings);
+    tests.try_ways_round(findings)?;
+    tests.try_ordinary(findings);
+    tests.try_each_hook_alone(findings)?;
+    tests.examine_values(findings);
     Ok(())
 }
 
-impl Ground<'_> {
-    fn push(&self, name: &str, new: Option<Oid>) -> Outcome {
-        Trial {
+impl ServerTests<'_> {
+    fn push(&self, name: &str, new: Option<Oid>) -> AttemptOutcome {
+        TestPush {
             repo: self.repo,
             receive_pack: RECEIVE_PACK,
         }
@@ -273,12 +277,12 @@ impl Ground<'_> {
             .collect();
         let names: Vec<_> = odd.iter().map(|(name, _)| name.as_str()).collect();
         let no = format!("symbolic refs stand at guarded names: {}", names.join(", "));
-        let says = (
-            "protected refs and lanes are refs of their own",
-            no.as_str(),
-        );
+        let wording = Wording {
+            holds: "protected refs and lanes are refs of their own",
+            missing: no.as_str(),
+        };
         let mend = format!("git symbolic-ref --delete {}", names.first().unwrap_or(&""));
-        findings.judge("own-refs", Weight::Needed, names.is_empty(), says, &mend);
+        findings.judge("own-refs", Weight::Needed, names.is_empty(), wording, &mend);
         Ok(())
     }
 
@@ -303,7 +307,7 @@ impl Ground<'_> {
     /// A symbolic ref that leads to a protected one; it is here only while it is tried.
     fn try_alias(&self, target: &str, findings: &mut Findings) -> Result<(), RepoError> {
         let alias = Alias::create(self.repo, format!("refs/{}/alias", throw_away()), target)?;
-        let trial = Trial {
+        let trial = TestPush {
             repo: self.repo,
             receive_pack: RECEIVE_PACK,
         };
@@ -349,15 +353,11 @@ impl Ground<'_> {
         let copied = std::fs::copy(&hook, folder.path().join("proc-receive"));
         let path = folder.path().to_str().filter(|path| !path.contains('\''));
         let (Ok(_), Some(path)) = (copied, path) else {
-            not_examined(
-                check,
-                "proc-receive could not be copied for the trial",
-                findings,
-            );
+            findings.not_tested(check, "proc-receive could not be copied for the trial");
             return Ok(());
         };
         let receive_pack = format!("git -c core.hooksPath='{path}' receive-pack");
-        let trial = Trial {
+        let trial = TestPush {
             repo: self.repo,
             receive_pack: &receive_pack,
         };
@@ -394,9 +394,12 @@ impl Ground<'_> {
             .filter(|audit| matches!(audit.backing, Backing::NotBacked | Backing::AgreementBroken));
         let names: Vec<_> = unbacked.map(|audit| audit.name.to_string()).collect();
         let no = format!("no decision leads to what these hold: {}", names.join(", "));
-        let says = ("protected refs hold what was decided", no.as_str());
+        let wording = Wording {
+            holds: "protected refs hold what was decided",
+            missing: no.as_str(),
+        };
         let mend =
             "git quorum verify tells more; move them back to a decided value with git update-ref";
-        findings.judge("values", Weight::Needed, names.is_empty(), says, mend);
+        findings.judge("values", Weight::Needed, names.is_empty(), wording, mend);
     }
 }

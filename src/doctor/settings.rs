@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Findings, Standing, Weight};
+use super::findings::{Findings, Weight, Wording};
 use crate::repo::{Repo, RepoError};
 
 /// What both ends need.
@@ -19,35 +19,35 @@ pub(super) fn examine_repository(
     } else {
         "git fetch --unshallow"
     };
-    let says = (
-        "the history is whole",
-        "it is shallow or partial: what it lacks cannot be checked",
-    );
-    findings.judge("complete", complete, whole, says, mend);
+    let wording = Wording {
+        holds: "the history is whole",
+        missing: "it is shallow or partial: what it lacks cannot be checked",
+    };
+    findings.judge("complete", complete, whole, wording, mend);
 
     let replaced = repo.list(&["refs/replace/"])?;
-    let says = (
-        "no replace refs",
-        "there are replace refs: Git shows other objects than those that were decided",
-    );
+    let wording = Wording {
+        holds: "no replace refs",
+        missing: "there are replace refs: Git shows other objects than those that were decided",
+    };
     findings.judge(
         "no-replace-refs",
         Weight::Advised,
         replaced.is_empty(),
-        says,
+        wording,
         &remove_all(&replaced),
     );
 
     let grafts = repo.git_dir().join("info").join("grafts");
-    let says = (
-        "no grafts",
-        "info/grafts is there: Git shows another history than the one that was decided",
-    );
+    let wording = Wording {
+        holds: "no grafts",
+        missing: "info/grafts is there: Git shows another history than the one that was decided",
+    };
     findings.judge(
         "no-grafts",
         Weight::Advised,
         !grafts.exists(),
-        says,
+        wording,
         "git replace --convert-graft-file, or remove it",
     );
 
@@ -57,15 +57,15 @@ pub(super) fn examine_repository(
         .join("info")
         .join("alternates");
     let borrowed = std::fs::read(alternates).is_ok_and(|bytes| !bytes.trim_ascii().is_empty());
-    let says = (
-        "all objects are its own",
-        "objects are borrowed from another repository, which may lose them",
-    );
+    let wording = Wording {
+        holds: "all objects are its own",
+        missing: "objects are borrowed from another repository, which may lose them",
+    };
     findings.judge(
         "no-alternates",
         Weight::Advised,
         !borrowed,
-        says,
+        wording,
         "git repack -a -d && rm objects/info/alternates",
     );
     Ok(())
@@ -92,43 +92,43 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
     } else {
         "transfer.fsckObjects"
     })?;
-    let says = (
-        "pushed objects are checked",
-        "pushed objects are not checked for malformed content",
-    );
+    let wording = Wording {
+        holds: "pushed objects are checked",
+        missing: "pushed objects are not checked for malformed content",
+    };
     findings.judge(
         "receive.fsckObjects",
         Weight::Advised,
         fsck,
-        says,
+        wording,
         "git config receive.fsckObjects true",
     );
 
     let shallow = repo.is_on("receive.shallowUpdate")?;
-    let says = (
-        "pushes leave the history whole",
-        "receive.shallowUpdate is on: the gate refuses everything",
-    );
+    let wording = Wording {
+        holds: "pushes leave the history whole",
+        missing: "receive.shallowUpdate is on: the gate refuses everything",
+    };
     findings.judge(
         "receive.shallowUpdate",
         Weight::Needed,
         !shallow,
-        says,
+        wording,
         "git config receive.shallowUpdate false",
     );
 
     let limit = repo
         .config("receive.maxInputSize")?
         .is_some_and(|value| !value.trim_matches('0').is_empty());
-    let says = (
-        "a push has a greatest size",
-        "a push can be of any size and fill the disk",
-    );
+    let wording = Wording {
+        holds: "a push has a greatest size",
+        missing: "a push can be of any size and fill the disk",
+    };
     findings.judge(
         "receive.maxInputSize",
         Weight::Advised,
         limit,
-        says,
+        wording,
         "git config receive.maxInputSize 500m",
     );
 
@@ -148,15 +148,15 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
     let hiding: Vec<_> = hiding.collect::<Result<_, RepoError>>()?;
     let hidden = hiding.iter().find(|(_, hides)| *hides).map(|(key, _)| *key);
     let mend = format!("git config --unset-all {}", hidden.unwrap_or_default());
-    let says = (
-        "clients see the ledger",
-        "refs/quorum/ is hidden: clients cannot fetch what was decided",
-    );
+    let wording = Wording {
+        holds: "clients see the ledger",
+        missing: "refs/quorum/ is hidden: clients cannot fetch what was decided",
+    };
     findings.judge(
         "ledger-is-shown",
         Weight::Needed,
         hidden.is_none(),
-        says,
+        wording,
         &mend,
     );
     Ok(())
@@ -183,15 +183,15 @@ pub(super) fn examine_permissions(paths: &[&Path], findings: &mut Findings) {
         .map(|path| path.display().to_string())
         .collect();
     let no = format!("everybody on this machine can write {}", found.join(", "));
-    let says = (
-        "only owner and group can write the gate's files",
-        no.as_str(),
-    );
+    let wording = Wording {
+        holds: "only owner and group can write the gate's files",
+        missing: no.as_str(),
+    };
     findings.judge(
         "file-permissions",
         Weight::Needed,
         found.is_empty(),
-        says,
+        wording,
         &format!("chmod o-w {}", found.join(" ")),
     );
 }
@@ -202,19 +202,8 @@ pub(super) fn examine_permissions(_: &[&Path], findings: &mut Findings) {
     findings.add(
         "file-permissions",
         Weight::Needed,
-        Standing::NotTestable,
+        Status::NotTestable,
         found,
-        "",
-    );
-}
-
-/// Notes what cannot be tried here.
-pub(super) fn not_examined(check: &'static str, why: &str, findings: &mut Findings) {
-    findings.add(
-        check,
-        Weight::Needed,
-        Standing::NotTestable,
-        why.to_owned(),
         "",
     );
 }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::layout::{CLONE_HOOKS, Layout};
-use super::slot::Slot;
-use super::standing::{self, hook_name};
-use super::{InstallError, block, relay, script, uninstall};
+use super::active;
+use super::error::InstallError;
+use super::hook_file::HookFile;
+use super::layout::{CLONE_HOOKS, InstallLayout};
+use super::manner::{Manner, command, hook_name};
+use super::{block, relay, script, uninstall};
 use crate::charter::RefPattern;
 use crate::gate::clone::lines_of;
 use crate::gate::settings::LEDGER_KEY;
@@ -24,35 +26,6 @@ pub struct CloneOptions {
     pub program: PathBuf,
     /// The remote that lanes are fetched from.
     pub remote: Option<String>,
-}
-
-/// How Git is led to our hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Manner {
-    /// By its settings, beside all others.
-    Config,
-    /// They lie in the repository's own hooks folder.
-    Files,
-    /// A folder of ours passes on to the one that was there before.
-    Folder,
-}
-
-impl Manner {
-    const ALL: [Self; 3] = [Self::Config, Self::Files, Self::Folder];
-
-    /// As it is written in settings.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Config => "config",
-            Self::Files => "files",
-            Self::Folder => "folder",
-        }
-    }
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|manner| manner.name() == name)
-    }
 }
 
 /// What was installed.
@@ -78,9 +51,9 @@ pub struct InstalledClone {
 }
 
 /// What is to be there.
-struct Plan<'a> {
+struct ClonePlan<'a> {
     repo: &'a Repo,
-    layout: Layout,
+    layout: InstallLayout,
     program: &'a Path,
     /// Where Git would look for hooks if we were not there.
     earlier: PathBuf,
@@ -96,7 +69,7 @@ pub fn install_clone(repo: &Repo, options: &CloneOptions) -> Result<InstalledClo
     let (ledger, patterns) = protected(repo)?;
     let mut notes = Vec::new();
     let plan = plan(repo, options, ledger, &mut notes)?;
-    let new = !standing::is_installed(repo)?;
+    let new = !active::is_installed(repo)?;
     let mut changes = Vec::new();
     let made = make(&plan, &patterns, &mut changes).and_then(|()| check(&plan));
     if let Err(error) = made {
@@ -147,8 +120,8 @@ fn plan<'a>(
     options: &'a CloneOptions,
     ledger: EntryId,
     notes: &mut Vec<String>,
-) -> Result<Plan<'a>, InstallError> {
-    let layout = Layout::of(repo);
+) -> Result<ClonePlan<'a>, InstallError> {
+    let layout = InstallLayout::of(repo);
     let earlier = repo
         .hooks_paths()?
         .into_iter()
@@ -157,7 +130,7 @@ fn plan<'a>(
     let can_be_chained = || {
         let mut slots = CLONE_HOOKS
             .iter()
-            .map(|(event, _)| Slot::new(&layout, event));
+            .map(|(event, _)| HookFile::new(&layout, event));
         !layout.own_hooks_are_elsewhere() && slots.all(|slot| slot.can_be_chained())
     };
     let manner = match repo.has_config_hooks()? {
@@ -171,7 +144,7 @@ fn plan<'a>(
         None => None,
     };
     let earlier = earlier.unwrap_or_else(|| layout.own_hooks());
-    Ok(Plan {
+    Ok(ClonePlan {
         repo,
         layout,
         program: &options.program,
@@ -212,21 +185,21 @@ fn refspecs(
     Ok(Some(block::refspecs(refs, remote)))
 }
 
-impl Plan<'_> {
+impl ClonePlan<'_> {
     /// The paths of our hooks.
     fn hooks(&self) -> Vec<PathBuf> {
         let path = |event: &'static str| match self.manner {
             Manner::Files => self
                 .slot(event)
-                .standing()
+                .active_script()
                 .unwrap_or_else(|| self.slot(event).hook()),
             Manner::Config | Manner::Folder => self.layout.hooks().join(event),
         };
         CLONE_HOOKS.iter().map(|(event, _)| path(event)).collect()
     }
 
-    fn slot(&self, event: &'static str) -> Slot {
-        Slot::new(&self.layout, event)
+    fn slot(&self, event: &'static str) -> HookFile {
+        HookFile::new(&self.layout, event)
     }
 
     /// The text of the settings that are included.
@@ -238,8 +211,7 @@ impl Plan<'_> {
         match self.manner {
             Manner::Config => {
                 for (event, _) in CLONE_HOOKS {
-                    let command =
-                        block::quoted(&standing::command(&self.layout.hooks().join(event))?);
+                    let command = block::quoted(&command(&self.layout.hooks().join(event))?);
                     let name = hook_name(event);
                     text.push_str(&format!(
                         "[hook \"{name}\"]\n\tcommand = {command}\n\tevent = {event}\n"
@@ -260,7 +232,7 @@ impl Plan<'_> {
 }
 
 fn make(
-    plan: &Plan<'_>,
+    plan: &ClonePlan<'_>,
     patterns: &[RefPattern],
     changes: &mut Vec<String>,
 ) -> Result<(), InstallError> {
@@ -280,7 +252,7 @@ fn make(
 
 /// The list that the scripts read, so that refs that are not protected cost no start of the program.
 fn write_protected(
-    layout: &Layout,
+    layout: &InstallLayout,
     patterns: &[RefPattern],
     changes: &mut Vec<String>,
 ) -> Result<(), InstallError> {
@@ -292,7 +264,7 @@ fn write_protected(
 
 /// Our scripts in the folder of ours.
 fn put_scripts(
-    plan: &Plan<'_>,
+    plan: &ClonePlan<'_>,
     chained: impl Fn(&str) -> Result<Option<PathBuf>, InstallError>,
     changes: &mut Vec<String>,
 ) -> Result<(), InstallError> {
@@ -306,11 +278,11 @@ fn put_scripts(
 /// Where a script of ours goes in the folder of ours. A hook manager that looked for the hooks folder while that was ours may have
 /// put its own hook there: it goes where it would have gone without us, if that is in the git directory and free.
 fn place_in_ours(
-    plan: &Plan<'_>,
+    plan: &ClonePlan<'_>,
     event: &'static str,
     changes: &mut Vec<String>,
 ) -> Result<PathBuf, InstallError> {
-    let slot = Slot::in_ours(&plan.layout, event);
+    let slot = HookFile::in_ours(&plan.layout, event);
     let (from, to) = (slot.hook(), plan.earlier.join(event));
     if !slot.is_foreign() {
         return Ok(from);
@@ -329,7 +301,7 @@ fn place_in_ours(
     }
 }
 
-fn put_files(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn put_files(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     for (event, text) in CLONE_HOOKS {
         plan.slot(event).put(
             |chained| script::filled(text, plan.program, chained),
@@ -340,7 +312,7 @@ fn put_files(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallEr
 }
 
 /// A folder that passes every hook on to the folder before, ours after our own.
-fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn put_folder(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     let layout = &plan.layout;
     let is_ours = |event: &str| CLONE_HOOKS.iter().any(|(ours, _)| *ours == event);
     // Hooks of a push are looked for from the git directory.
@@ -375,7 +347,7 @@ fn put_folder(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallE
 }
 
 /// The step that makes it all count: until here nothing has changed for Git, but for files in its hooks folder.
-fn add_block(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn add_block(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     let fetch = plan
         .fetch
         .as_ref()
@@ -407,7 +379,10 @@ fn add_block(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallEr
 }
 
 /// One manner at a time: hooks that were installed in another one would run twice.
-fn take_other_manners_away(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn take_other_manners_away(
+    plan: &ClonePlan<'_>,
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     if plan.manner != Manner::Files {
         for (event, _) in CLONE_HOOKS {
             plan.slot(event).take_away(changes)?;
@@ -426,8 +401,8 @@ fn take_other_manners_away(plan: &Plan<'_>, changes: &mut Vec<String>) -> Result
 }
 
 /// Whether Git will run them, as far as it can be asked.
-fn check(plan: &Plan<'_>) -> Result<(), InstallError> {
-    if let Some(fault) = standing::why_not_run(plan.repo)? {
+fn check(plan: &ClonePlan<'_>) -> Result<(), InstallError> {
+    if let Some(fault) = active::why_not_run(plan.repo)? {
         return Err(InstallError::NotRun(fault));
     }
     if plan.manner == Manner::Config {

@@ -17,13 +17,16 @@ pub(super) const CLONE_HOOKS: [(&str, &str); 3] = [
     ("pre-push", include_str!("../../hooks/pre-push")),
 ];
 
+/// The suffix of a hook that was there before ours and is kept beside it.
+pub(super) const ORIGINAL_SUFFIX: &str = "before-git-quorum";
+
 /// The paths of a repository that an installation is concerned with.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
+pub(super) struct InstallLayout {
     git_dir: PathBuf,
 }
 
-impl Layout {
+impl InstallLayout {
     pub fn of(repo: &Repo) -> Self {
         Self {
             git_dir: repo.git_dir().to_owned(),

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::InstallError;
-use super::foreign::Found;
-use super::layout::Layout;
+use super::error::InstallError;
+use super::hook_kind::HookKind;
+use super::layout::InstallLayout;
 use super::script::{MARK, quoted, quoted_text};
 
 /// The hooks that the versions of Git without configured hooks run, but for those whose mere presence changes what Git does.
@@ -43,16 +43,16 @@ pub(super) const TELLING_EVENTS: [&str; 2] = ["proc-receive", "push-to-checkout"
 pub(super) fn to_original(
     hook: &Path,
     original: &Path,
-    found: &Found,
+    found: &HookKind,
 ) -> Result<String, InstallError> {
     let (hook, original) = (quoted(hook)?, quoted(original)?);
     let run = match found {
-        Found::Shell(words) => {
+        HookKind::Shell(words) => {
             let words: Vec<_> = words.iter().map(|word| quoted_text(word)).collect();
             format!(
                 "exec {} -c '. \"$0.{}\"' \"$hook\" \"$@\"",
                 words.join(" "),
-                super::slot::SUFFIX
+                super::layout::ORIGINAL_SUFFIX
             )
         }
         _ => "exec \"$original\" \"$@\"".to_owned(),
@@ -80,7 +80,7 @@ fi
 /// Runs the hook of this name in the folder that Git would take without us. It may be set anew at any time, by a hook manager for
 /// one, so it is looked up again when settings have changed since this was written.
 pub(super) fn to_earlier(
-    layout: &Layout,
+    layout: &InstallLayout,
     event: &str,
     earlier: &Path,
 ) -> Result<String, InstallError> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
-use super::InstallError;
+use super::error::InstallError;
 use crate::fault;
 use crate::repo::is_executable;
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::layout::Layout;
-use super::slot::Slot;
+use super::error::InstallError;
+use super::hook_file::HookFile;
+use super::layout::InstallLayout;
 use super::uninstall::{self, Uninstalled};
-use super::{InstallError, relay, script};
+use super::{relay, script};
 use crate::gate::settings::{AUTO_LAND_KEY, FOUNDED_KEY, LEDGER_KEY};
 use crate::id::EntryId;
 use crate::ledger::LedgerRefs;
@@ -53,7 +54,7 @@ pub struct ServerOptions {
 
 /// What was installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Installed {
+pub struct InstalledServer {
     /// The repository.
     pub repository: PathBuf,
     /// The ledger that is pinned.
@@ -69,15 +70,18 @@ pub struct Installed {
 }
 
 /// Installs the server gate.
-pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed, InstallError> {
+pub fn install_server(
+    repo: &Repo,
+    options: &ServerOptions,
+) -> Result<InstalledServer, InstallError> {
     check_repository(repo)?;
-    let layout = Layout::of(repo);
+    let layout = InstallLayout::of(repo);
     if layout.own_hooks_are_elsewhere() {
         return Err(InstallError::LinkedHooks(layout.own_hooks()));
     }
     let override_path = check_hooks_path(repo, &layout)?;
     for hook in HOOKS.iter().filter(|hook| !hook.shared) {
-        let slot = Slot::new(&layout, hook.event);
+        let slot = HookFile::new(&layout, hook.event);
         if slot.is_foreign() {
             return Err(InstallError::ForeignHook(slot.hook()));
         }
@@ -85,7 +89,9 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
     let ledger = choose_ledger(repo, options.ledger)?;
     let founded = check_ledger(repo, ledger)?;
 
-    let new = Slot::new(&layout, "proc-receive").standing().is_none();
+    let new = HookFile::new(&layout, "proc-receive")
+        .active_script()
+        .is_none();
     let mut changes = Vec::new();
     if let Err(error) = make(
         repo,
@@ -102,7 +108,7 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
         .config(AUTO_LAND_KEY)?
         .is_some_and(|value| value == "true");
     let hook = layout.own_hooks().join("proc-receive");
-    Ok(Installed {
+    Ok(InstalledServer {
         repository: repo.git_dir().to_owned(),
         ledger,
         founded,
@@ -115,15 +121,15 @@ pub fn install_server(repo: &Repo, options: &ServerOptions) -> Result<Installed,
 /// The hooks first: with the setting and without the hook Git refuses every push.
 fn make(
     repo: &Repo,
-    layout: &Layout,
+    layout: &InstallLayout,
     (options, ledger, founded, override_path): (&ServerOptions, EntryId, bool, bool),
     changes: &mut Vec<String>,
 ) -> Result<(), InstallError> {
     for hook in &HOOKS {
         let fill = |chained: Option<&Path>| script::filled(hook.script, &options.program, chained);
-        Slot::new(layout, hook.event).put(fill, changes)?;
+        HookFile::new(layout, hook.event).put(fill, changes)?;
     }
-    let mut settings = Settings {
+    let mut settings = ServerSettings {
         repo,
         layout,
         changes,
@@ -154,12 +160,12 @@ pub fn uninstall_server(repo: &Repo) -> Result<Uninstalled, InstallError> {
     if !repo.is_bare() {
         return Err(InstallError::NotBare(repo.work_dir().to_owned()));
     }
-    let layout = Layout::of(repo);
+    let layout = InstallLayout::of(repo);
     let mut changes = Vec::new();
     // The setting first: with it and without the hook Git refuses every push.
     take_settings_away(repo, &layout, &mut changes)?;
     for hook in &HOOKS {
-        Slot::new(&layout, hook.event).restore(&mut changes)?;
+        HookFile::new(&layout, hook.event).restore(&mut changes)?;
     }
     uninstall::remove_folder(&layout.chained(), |_| true, &mut changes)?;
     uninstall::remove_empty(&layout.folder());
@@ -170,13 +176,13 @@ pub fn uninstall_server(repo: &Repo) -> Result<Uninstalled, InstallError> {
 }
 
 /// Makes settings, and remembers which were made, so that others' are left alone when ours are taken away.
-struct Settings<'a> {
+struct ServerSettings<'a> {
     repo: &'a Repo,
-    layout: &'a Layout,
+    layout: &'a InstallLayout,
     changes: &'a mut Vec<String>,
 }
 
-impl Settings<'_> {
+impl ServerSettings<'_> {
     fn set(&mut self, key: &str, value: &str) -> Result<(), InstallError> {
         if self.repo.config(key)?.as_deref() != Some(value) {
             self.remember(key, value)?;
@@ -207,7 +213,7 @@ impl Settings<'_> {
 }
 
 /// The settings that were made here.
-fn made(layout: &Layout) -> Vec<(String, String)> {
+fn made(layout: &InstallLayout) -> Vec<(String, String)> {
     let text = fs::read_to_string(layout.made_settings()).unwrap_or_default();
     let pair = |line: &str| {
         line.split_once(' ')
@@ -218,11 +224,15 @@ fn made(layout: &Layout) -> Vec<(String, String)> {
 
 fn take_settings_away(
     repo: &Repo,
-    layout: &Layout,
+    layout: &InstallLayout,
     changes: &mut Vec<String>,
 ) -> Result<(), InstallError> {
     let mut made = made(layout);
-    if made.is_empty() && Slot::new(layout, "proc-receive").standing().is_some() {
+    if made.is_empty()
+        && HookFile::new(layout, "proc-receive")
+            .active_script()
+            .is_some()
+    {
         // An installation from before they were remembered. The pin may be somebody else's: it stays.
         made = [
             (REFS_KEY, "refs"),
@@ -257,7 +267,7 @@ fn check_repository(repo: &Repo) -> Result<(), InstallError> {
 
 /// Git must look for hooks where we put ours. Whether a setting of the repository's own is needed for that: where the path comes from
 /// the settings of all repositories, and no hook is lost or comes to life by it.
-fn check_hooks_path(repo: &Repo, layout: &Layout) -> Result<bool, InstallError> {
+fn check_hooks_path(repo: &Repo, layout: &InstallLayout) -> Result<bool, InstallError> {
     let Some(path) = repo.hooks_paths()?.pop() else {
         return Ok(false);
     };

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::layout::{CLONE_HOOKS, Layout};
-use super::slot::Slot;
-use super::{InstallError, block, script};
+use super::error::InstallError;
+use super::hook_file::HookFile;
+use super::layout::{CLONE_HOOKS, InstallLayout};
+use super::{block, script};
 use crate::repo::Repo;
 
 /// What was removed.
@@ -22,7 +23,7 @@ pub struct Uninstalled {
 
 /// Takes the hooks of a clone away.
 pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
-    let layout = Layout::of(repo);
+    let layout = InstallLayout::of(repo);
     let mut changes = Vec::new();
     // Settings first: with them and without the scripts Git would refuse to move any ref.
     if repo.edit_config(block::without)? {
@@ -32,7 +33,7 @@ pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
         ));
     }
     for (event, _) in CLONE_HOOKS {
-        Slot::new(&layout, event).restore(&mut changes)?;
+        HookFile::new(&layout, event).restore(&mut changes)?;
     }
     give_back(repo, &layout, &mut changes)?;
     remove_folder(&layout.hooks(), |_| true, &mut changes)?;
@@ -55,7 +56,11 @@ pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
 }
 
 /// What others have put into our folder goes where it would have gone without us, if that is the repository's own hooks folder.
-fn give_back(repo: &Repo, layout: &Layout, changes: &mut Vec<String>) -> Result<(), InstallError> {
+fn give_back(
+    repo: &Repo,
+    layout: &InstallLayout,
+    changes: &mut Vec<String>,
+) -> Result<(), InstallError> {
     let led_elsewhere = repo
         .hooks_paths()?
         .last()

@@ -1,7 +1,7 @@
 //! Attempts to get past the gate that change nothing: the ref that is aimed at is locked by a prepared transaction all
 //! the while, so that what the gate lets through fails on the lock.
 
-use super::{Findings, Standing, Weight};
+use super::findings::{Findings, Status, Weight};
 use crate::id::Oid;
 use crate::repo::{
     Expect, PushReport, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError,
@@ -9,7 +9,7 @@ use crate::repo::{
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// The gate refused it, with this code.
     Refused(String),
     /// Nothing but the lock stopped it.
@@ -19,7 +19,7 @@ pub(super) enum Outcome {
 }
 
 /// A push to this repository.
-pub(super) struct Trial<'a> {
+pub(super) struct TestPush<'a> {
     pub repo: &'a Repo,
     /// The command that receives it.
     pub receive_pack: &'a str,
@@ -28,14 +28,19 @@ pub(super) struct Trial<'a> {
 /// The usual receiver.
 pub(super) const RECEIVE_PACK: &str = "git-receive-pack";
 
-impl Trial<'_> {
+impl TestPush<'_> {
     /// Tries to move a ref, or to delete it.
-    pub(super) fn push(&self, name: &str, new: Option<Oid>) -> Outcome {
+    pub(super) fn push(&self, name: &str, new: Option<Oid>) -> AttemptOutcome {
         self.push_locking(name, name, new)
     }
 
     /// The same through a ref that stands for `target`, which is the one that is locked.
-    pub(super) fn push_locking(&self, name: &str, target: &str, new: Option<Oid>) -> Outcome {
+    pub(super) fn push_locking(
+        &self,
+        name: &str,
+        target: &str,
+        new: Option<Oid>,
+    ) -> AttemptOutcome {
         let edit = RefEdit {
             name: target.to_owned(),
             old: Expect::Any,
@@ -43,7 +48,7 @@ impl Trial<'_> {
         };
         let _held = match self.repo.hold(&[edit]) {
             Ok(held) => held,
-            Err(error) => return Outcome::Unclear(said(&error)),
+            Err(error) => return AttemptOutcome::Unclear(said(&error)),
         };
         let spec = format!(
             "+{}:{name}",
@@ -60,9 +65,11 @@ impl Trial<'_> {
             Err(
                 TransportError::Unreachable { message, .. }
                 | TransportError::Stopped { message, .. },
-            ) => code_in(&message)
-                .map_or_else(|| Outcome::Unclear(first_line(&message)), Outcome::Refused),
-            Err(error) => Outcome::Unclear(first_line(&error.to_string())),
+            ) => code_in(&message).map_or_else(
+                || AttemptOutcome::Unclear(first_line(&message)),
+                AttemptOutcome::Refused,
+            ),
+            Err(error) => AttemptOutcome::Unclear(first_line(&error.to_string())),
         }
     }
 }
@@ -78,18 +85,18 @@ pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn outcome(report: &PushReport, name: &str) -> Outcome {
+fn outcome(report: &PushReport, name: &str) -> AttemptOutcome {
     match report.refs.get(name) {
         Some(PushStatus::RemoteRejected(reason)) => {
             let lines = std::iter::once(reason).chain(&report.remote_lines);
             match lines.filter_map(|line| code_in(line)).next() {
-                Some(code) => Outcome::Refused(code),
-                None if is_lock(reason) => Outcome::LetThrough,
-                None => Outcome::Unclear(reason.clone()),
+                Some(code) => AttemptOutcome::Refused(code),
+                None if is_lock(reason) => AttemptOutcome::LetThrough,
+                None => AttemptOutcome::Unclear(reason.clone()),
             }
         }
-        Some(PushStatus::Ok) => Outcome::LetThrough,
-        other => Outcome::Unclear(format!("the push ended in an unexpected way: {other:?}")),
+        Some(PushStatus::Ok) => AttemptOutcome::LetThrough,
+        other => AttemptOutcome::Unclear(format!("the push ended in an unexpected way: {other:?}")),
     }
 }
 
@@ -129,48 +136,48 @@ pub(super) struct Attempt<'a> {
 
 impl Findings {
     /// Tells of an attempt that the gate should refuse.
-    pub(super) fn should_be_refused(&mut self, attempt: &Attempt<'_>, outcome: &Outcome) {
-        let (standing, found) = match outcome {
-            Outcome::Refused(code) if code == "GATE_UNAVAILABLE" => (
-                Standing::NotTestable,
+    pub(super) fn should_be_refused(&mut self, attempt: &Attempt<'_>, outcome: &AttemptOutcome) {
+        let (status, found) = match outcome {
+            AttemptOutcome::Refused(code) if code == "GATE_UNAVAILABLE" => (
+                Status::NotTestable,
                 format!("the gate refuses everything at present [{code}]"),
             ),
-            Outcome::Refused(code) => (
-                Standing::Proven,
+            AttemptOutcome::Refused(code) => (
+                Status::Proven,
                 format!("an attempt {} was refused [{code}]", attempt.what),
             ),
-            Outcome::LetThrough => (
-                Standing::Missing,
+            AttemptOutcome::LetThrough => (
+                Status::Missing,
                 format!(
                     "an attempt {} went past the gate (nothing was moved)",
                     attempt.what
                 ),
             ),
-            Outcome::Unclear(why) => (
-                Standing::NotTestable,
+            AttemptOutcome::Unclear(why) => (
+                Status::NotTestable,
                 format!("an attempt {} ended early: {why}", attempt.what),
             ),
         };
-        self.add(attempt.check, Weight::Needed, standing, found, attempt.mend);
+        self.add(attempt.check, Weight::Needed, status, found, attempt.mend);
     }
 
     /// Tells of an attempt that the gate should let pass.
-    pub(super) fn should_pass(&mut self, attempt: &Attempt<'_>, outcome: &Outcome) {
-        let (standing, found) = match outcome {
-            Outcome::LetThrough => (
-                Standing::Proven,
+    pub(super) fn should_pass(&mut self, attempt: &Attempt<'_>, outcome: &AttemptOutcome) {
+        let (status, found) = match outcome {
+            AttemptOutcome::LetThrough => (
+                Status::Proven,
                 format!("an attempt {} passes the gate", attempt.what),
             ),
-            Outcome::Refused(code) => (
-                Standing::Missing,
+            AttemptOutcome::Refused(code) => (
+                Status::Missing,
                 format!("an attempt {} was refused [{code}]", attempt.what),
             ),
-            Outcome::Unclear(why) => (
-                Standing::NotTestable,
+            AttemptOutcome::Unclear(why) => (
+                Status::NotTestable,
                 format!("an attempt {} ended early: {why}", attempt.what),
             ),
         };
-        self.add(attempt.check, Weight::Needed, standing, found, attempt.mend);
+        self.add(attempt.check, Weight::Needed, status, found, attempt.mend);
     }
 }
 

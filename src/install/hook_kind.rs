@@ -7,7 +7,7 @@ use super::script;
 
 /// What lies in the place of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum HookKind {
     /// Nothing.
     Nothing,
     /// A script of ours.
@@ -20,14 +20,14 @@ pub(super) enum Found {
 }
 
 /// Looks at the place of a hook.
-pub(super) fn look(path: &Path) -> Found {
+pub(super) fn look(path: &Path) -> HookKind {
     match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Found::Nothing,
-        Ok(meta) if meta.is_file() && script::is_ours(path) => Found::Ours,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => HookKind::Nothing,
+        Ok(meta) if meta.is_file() && script::is_ours(path) => HookKind::Ours,
         Ok(meta) if meta.is_file() => {
-            shell(&script::start_of(path)).map_or(Found::Other, Found::Shell)
+            shell(&script::start_of(path)).map_or(HookKind::Other, HookKind::Shell)
         }
-        _ => Found::Other,
+        _ => HookKind::Other,
     }
 }
 

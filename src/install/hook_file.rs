@@ -4,29 +4,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::InstallError;
-use super::foreign::{Found, look};
-use super::layout::Layout;
+use super::error::InstallError;
+use super::hook_kind::{HookKind, look};
+use super::layout::{InstallLayout, ORIGINAL_SUFFIX};
 use super::{relay, script};
 use crate::repo::is_executable;
-
-/// What the name of a hook that was there before ends in.
-pub(super) const SUFFIX: &str = "before-git-quorum";
 
 /// By what the scripts of those managers are known that go on to run what they moved to `.legacy` (pre-commit, prek).
 const RUNS_LEGACY: &[u8] = b"hook-impl";
 
 /// The place of one hook.
 #[derive(Debug, Clone)]
-pub(super) struct Slot {
+pub(super) struct HookFile {
     event: &'static str,
     hooks: PathBuf,
     chained: PathBuf,
 }
 
-impl Slot {
+impl HookFile {
     /// The place in the repository's own hooks folder.
-    pub fn new(layout: &Layout, event: &'static str) -> Self {
+    pub fn new(layout: &InstallLayout, event: &'static str) -> Self {
         Self {
             event,
             hooks: layout.own_hooks(),
@@ -35,7 +32,7 @@ impl Slot {
     }
 
     /// The place in the folder of ours.
-    pub fn in_ours(layout: &Layout, event: &'static str) -> Self {
+    pub fn in_ours(layout: &InstallLayout, event: &'static str) -> Self {
         Self {
             hooks: layout.hooks(),
             ..Self::new(layout, event)
@@ -49,7 +46,7 @@ impl Slot {
 
     /// Where the hook is kept that was there before.
     fn original(&self) -> PathBuf {
-        self.beside(SUFFIX)
+        self.beside(ORIGINAL_SUFFIX)
     }
 
     /// Where managers move a hook that they go on to run.
@@ -68,16 +65,16 @@ impl Slot {
 
     /// Whether somebody else's is in the place.
     pub fn is_foreign(&self) -> bool {
-        !matches!(look(&self.hook()), Found::Nothing | Found::Ours)
+        !matches!(look(&self.hook()), HookKind::Nothing | HookKind::Ours)
     }
 
     /// Whether what is in the place can run after ours and still see its own name.
     pub fn can_be_chained(&self) -> bool {
-        !matches!(look(&self.hook()), Found::Other)
+        !matches!(look(&self.hook()), HookKind::Other)
     }
 
     /// Where our script is and is run, if it is.
-    pub fn standing(&self) -> Option<PathBuf> {
+    pub fn active_script(&self) -> Option<PathBuf> {
         let runs = |path: &Path| script::is_ours(path) && is_executable(path);
         let hook = self.hook();
         if runs(&hook) {
@@ -236,22 +233,22 @@ mod tests {
 
     const EVENT: &str = "pre-receive";
 
-    /// A server's hook in place over one that is there.
-    struct Place {
+    /// A server's hook in fixture over one that is there.
+    struct Fixture {
         sandbox: Sandbox,
-        layout: Layout,
-        slot: Slot,
+        layout: InstallLayout,
+        file: HookFile,
     }
 
-    impl Place {
+    impl Fixture {
         fn new() -> Self {
             let sandbox = Sandbox::new();
-            let layout = Layout::of(&sandbox.bare("server"));
-            let slot = Slot::new(&layout, EVENT);
+            let layout = InstallLayout::of(&sandbox.bare("server"));
+            let file = HookFile::new(&layout, EVENT);
             Self {
                 sandbox,
                 layout,
-                slot,
+                file,
             }
         }
 
@@ -271,7 +268,7 @@ mod tests {
                     chained,
                 )
             };
-            self.slot.put(text, &mut changes).unwrap();
+            self.file.put(text, &mut changes).unwrap();
             changes
         }
 
@@ -293,76 +290,76 @@ mod tests {
 
     #[test]
     fn what_was_there_runs_after_ours_with_its_arguments_and_its_status_counts() {
-        let place = Place::new();
-        let hook = place.slot.hook();
+        let fixture = Fixture::new();
+        let hook = fixture.file.hook();
         assert_eq!(
-            place.run({
-                place.put();
+            fixture.run({
+                fixture.put();
                 &hook
             }),
             ("ours".to_owned(), 0)
         );
-        place.slot.restore(&mut Vec::new()).unwrap();
-        assert!(!hook.exists() && !place.layout.chained_hook(EVENT).exists());
+        fixture.file.restore(&mut Vec::new()).unwrap();
+        assert!(!hook.exists() && !fixture.layout.chained_hook(EVENT).exists());
 
         let shell = "#!/bin/sh -e\nbasename \"$0\"\necho \"$#:$1\"\nfalse\necho unreached\n";
-        place.write(&hook, shell, 0o755);
-        place.put();
-        assert!(place.put().is_empty());
-        assert_eq!(place.run(&hook), ("ours pre-receive 2:a b".to_owned(), 1));
-        place.slot.restore(&mut Vec::new()).unwrap();
+        fixture.write(&hook, shell, 0o755);
+        fixture.put();
+        assert!(fixture.put().is_empty());
+        assert_eq!(fixture.run(&hook), ("ours pre-receive 2:a b".to_owned(), 1));
+        fixture.file.restore(&mut Vec::new()).unwrap();
         assert_eq!(fs::read_to_string(&hook).unwrap(), shell);
     }
 
     #[test]
     fn a_link_runs_after_ours_on_a_server_and_stays_a_link() {
-        let place = Place::new();
-        let hook = place.slot.hook();
-        let target = place.sandbox.path().join("host-hook");
-        place.write(&target, "#!/bin/sh\necho host $#\nexit 3\n", 0o755);
+        let fixture = Fixture::new();
+        let hook = fixture.file.hook();
+        let target = fixture.sandbox.path().join("host-hook");
+        fixture.write(&target, "#!/bin/sh\necho host $#\nexit 3\n", 0o755);
         fs::create_dir_all(hook.parent().unwrap()).unwrap();
         fs::remove_file(&hook).ok();
         symlink(&target, &hook).unwrap();
-        assert!(!place.slot.can_be_chained());
-        place.put();
-        assert_eq!(place.run(&hook), ("ours host 2".to_owned(), 3));
-        place.slot.restore(&mut Vec::new()).unwrap();
+        assert!(!fixture.file.can_be_chained());
+        fixture.put();
+        assert_eq!(fixture.run(&hook), ("ours host 2".to_owned(), 3));
+        fixture.file.restore(&mut Vec::new()).unwrap();
         assert_eq!(fs::read_link(&hook).unwrap(), target);
     }
 
     #[test]
     fn a_manager_that_took_our_place_finds_what_it_would_have_found_without_us() {
-        let place = Place::new();
-        let hook = place.slot.hook();
+        let fixture = Fixture::new();
+        let hook = fixture.file.hook();
         let old = hook.with_extension("old");
-        place.write(&hook, "#!/bin/sh\necho first\n", 0o755);
-        place.put();
+        fixture.write(&hook, "#!/bin/sh\necho first\n", 0o755);
+        fixture.put();
         fs::rename(&hook, &old).unwrap();
-        place.write(&hook, "#!/bin/sh\necho second\n", 0o755);
-        assert_eq!(place.slot.standing(), None);
-        place.put();
-        assert_eq!(place.run(&hook), ("ours second".to_owned(), 0));
-        assert_eq!(place.run(&old), ("first".to_owned(), 0));
-        place.slot.restore(&mut Vec::new()).unwrap();
+        fixture.write(&hook, "#!/bin/sh\necho second\n", 0o755);
+        assert_eq!(fixture.file.active_script(), None);
+        fixture.put();
+        assert_eq!(fixture.run(&hook), ("ours second".to_owned(), 0));
+        assert_eq!(fixture.run(&old), ("first".to_owned(), 0));
+        fixture.file.restore(&mut Vec::new()).unwrap();
         assert_eq!(
-            (place.run(&hook).0, place.run(&old).0),
+            (fixture.run(&hook).0, fixture.run(&old).0),
             ("second".to_owned(), "first".to_owned())
         );
     }
 
     #[test]
     fn a_manager_that_runs_what_it_found_keeps_its_place() {
-        let place = Place::new();
-        let hook = place.slot.hook();
-        place.put();
-        fs::rename(&hook, place.slot.legacy()).unwrap();
+        let fixture = Fixture::new();
+        let hook = fixture.file.hook();
+        fixture.put();
+        fs::rename(&hook, fixture.file.legacy()).unwrap();
         let manager = "#!/bin/sh\n# hook-impl\nexec \"$0.legacy\"\n";
-        place.write(&hook, manager, 0o755);
-        assert_eq!(place.slot.standing(), Some(place.slot.legacy()));
-        assert!(place.put().is_empty());
-        assert_eq!(place.run(&hook), ("ours".to_owned(), 0));
-        place.slot.restore(&mut Vec::new()).unwrap();
-        assert!(!place.slot.legacy().exists());
+        fixture.write(&hook, manager, 0o755);
+        assert_eq!(fixture.file.active_script(), Some(fixture.file.legacy()));
+        assert!(fixture.put().is_empty());
+        assert_eq!(fixture.run(&hook), ("ours".to_owned(), 0));
+        fixture.file.restore(&mut Vec::new()).unwrap();
+        assert!(!fixture.file.legacy().exists());
         assert_eq!(fs::read_to_string(&hook).unwrap(), manager);
     }
 }
