@@ -1,4 +1,5 @@
-//! `git quorum completions`: scripts that complete command lines, for `git-quorum` and for `git quorum`.
+//! `git quorum completions`: scripts that complete command lines, for `git-quorum` and for `git
+//! quorum`.
 
 use clap::Command;
 use clap_complete::Shell;
@@ -6,8 +7,8 @@ use serde_json::json;
 
 use super::{Answer, Reply};
 
-/// What the completion of Git itself calls for `git quorum` in bash. It has cut the line into `words`, of which
-/// `git` may have options of its own before `quorum`.
+/// The function that Git's own bash completion calls for `git quorum`. Git has split the line into
+/// `words`, where `git` may have options of its own before `quorum`.
 const BASH_GLUE: &str = r#"
 _git_quorum() {
     local -i start=${__git_cmd_idx:-1}
@@ -17,8 +18,8 @@ _git_quorum() {
 }
 "#;
 
-/// Completes `git quorum` in a fish whose completion of Git does not ask for that of `git-quorum` (3.6.0), if the
-/// script is read at the start of the shell.
+/// Completes `git quorum` in fish 3.6.0, whose Git completion does not ask for that of
+/// `git-quorum`. Works if the script is read at the start of the shell.
 const FISH_GLUE: &str = r#"
 function __fish_git_quorum_is_meant
     test (count (commandline -opc)) -gt 1
@@ -32,14 +33,14 @@ end
 complete -c git -f -n __fish_git_quorum_is_meant -a '(__fish_git_quorum_complete)'
 "#;
 
-/// What the completion of Git shows in zsh beside the command.
+/// The description that Git's zsh completion shows beside the command.
 const ZSH_HEAD: &str =
     "#compdef git-quorum\n#description agree on what goes into a protected ref\n";
 
 /// Print a script that completes command lines in a shell.
 ///
-/// It works for `git-quorum` and, together with the completion that Git has for the shell, for `git quorum`. The fish
-/// of Debian 12 needs the script to be read in config.fish for the latter.
+/// It works for `git-quorum`. Together with Git's own completion for the shell, it also works for
+/// `git quorum`. The fish of Debian 12 needs the script in config.fish for the latter.
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
     /// The shell: bash, zsh or fish.
@@ -47,7 +48,7 @@ pub struct CompletionsArgs {
     shell: ShellName,
 }
 
-/// Shells that there are scripts for.
+/// Shells that have a script.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ShellName {
     Bash,
@@ -58,7 +59,7 @@ enum ShellName {
 pub fn run(args: CompletionsArgs) -> Answer {
     let (name, script) = match args.shell {
         ShellName::Bash => ("bash", generate(Shell::Bash) + BASH_GLUE),
-        // Zsh calls `_git-quorum` for `git quorum` by itself.
+        // Zsh calls `_git-quorum` for `git quorum` without further help.
         ShellName::Zsh => (
             "zsh",
             generate(Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1),
@@ -71,11 +72,12 @@ pub fn run(args: CompletionsArgs) -> Answer {
 fn generate(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut visible(), "git-quorum", &mut script);
-    // In bash, commands below a program with a hyphen in its name go by two names (clap-rs/clap#6421).
+    // In bash, subcommands of a program with a hyphen in its name have two names
+    // (clap-rs/clap#6421).
     String::from_utf8_lossy(&script).replace("git__subcmd__quorum", "git__quorum")
 }
 
-/// The command line without what is not for people, which would be completed too.
+/// The command line without hidden commands, which would be completed too.
 fn visible() -> Command {
     let all = super::command();
     let commands = all

@@ -1,12 +1,14 @@
-//! Lays out the entries of a ledger as a graph of ASCII characters. Knows nothing of what they say.
+//! Lays out the entries of a ledger as a graph of ASCII characters. Does not know what the entries
+//! say.
 //!
-//! Every lane has columns of its own, which stay where they are: whose entry it is can be seen from the place of its
-//! star, and a lane is one straight line. `git log --graph` packs its columns instead, and in a ledger, where each entry
-//! cites the tips of most lanes, its lines would wander and cross all the time. A lane has one column for its
-//! line, and more beside it only while an older entry of it is still to come that a newer one of another lane cites, or
-//! where it is forked.
+//! Every lane has columns of its own, and they never move. So the column of a star shows whose
+//! entry it is, and a lane is one straight line. `git log --graph` packs its columns instead. In a
+//! ledger, each entry cites the tips of most lanes, so packed lines would cross all the time.
 //!
-//! Down a column stands the line to one entry that is still to come. Read it so:
+//! A lane has one column for its line. It has more columns only where it is forked, or while an
+//! entry of another lane cites an entry of this one that is still to come.
+//!
+//! A line in a column leads down to one entry that is still to come. The characters mean:
 //!
 //! | character | means |
 //! | --- | --- |
@@ -23,18 +25,18 @@ use std::collections::BTreeSet;
 /// An entry to draw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// Its lane, by number.
+    /// The number of its lane.
     pub lane: usize,
-    /// The entries that it cites, by their place in the list: all of them stand after it.
+    /// The entries that it cites, by their index in the list. All of them come later in the list.
     pub parents: Vec<usize>,
 }
 
 /// The characters of an entry's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Those of its first line.
+    /// The first line.
     pub first: String,
-    /// Those of further lines, down to the next row.
+    /// Further lines, down to the next row.
     pub more: String,
 }
 
@@ -54,28 +56,28 @@ pub fn draw(nodes: &[Node]) -> Vec<Row> {
     marked.iter().map(|marks| marks.draw(&starts)).collect()
 }
 
-/// What stands in a row.
+/// The contents of one row.
 #[derive(Debug, Default)]
 struct Marks {
     star: Column,
     /// Ends, joints and beginnings of lines that belong to the entry.
     own: Vec<(Column, char)>,
-    /// Lines that come from above and go on.
+    /// Lines from above that continue.
     passing: BTreeSet<Column>,
-    /// Lines that lead down from here.
+    /// Lines that start here and lead down.
     below: BTreeSet<Column>,
 }
 
-/// The columns as they are at a row.
+/// The state of the columns at a row.
 struct Layout<'a> {
     nodes: &'a [Node],
     /// For each lane, the entry that each of its columns leads to.
     columns: Vec<Vec<Option<usize>>>,
-    /// Entries on the line of their lane: its newest one, the one before that, and so on.
+    /// The entries on the line of each lane: the newest one, the one before that, and so on.
     main: Vec<bool>,
-    /// For each lane, the entries on its line that are still to come, next one last.
+    /// For each lane, the entries on its line that are still to come. The next one is last.
     to_come: Vec<Vec<usize>>,
-    /// The column that the row before left empty.
+    /// The column that the previous row left empty.
     left: Option<Column>,
 }
 
@@ -114,7 +116,7 @@ impl<'a> Layout<'a> {
         self.nodes.get(row).map(|node| node.lane)
     }
 
-    /// The entries that are shown and that this one cites, each once.
+    /// The shown entries that this one cites, without duplicates.
     fn parents(&self, row: usize) -> impl Iterator<Item = usize> + use<> {
         let cited = self
             .nodes
@@ -155,7 +157,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// A free column beside the line of a lane, and none of these.
+    /// A free column beside the line of a lane, other than the given ones.
     fn beside(&self, lane: usize, taken: &[Column]) -> Column {
         let columns = self
             .columns
@@ -168,7 +170,8 @@ impl<'a> Layout<'a> {
         (lane, (1..).find(free).unwrap_or(columns.len()))
     }
 
-    /// Places an entry: ends the lines that lead to it, and begins or joins those to the entries it cites.
+    /// Places an entry. Ends the lines that lead to it, and begins or joins the lines to the
+    /// entries that it cites.
     fn place(&mut self, row: usize) -> Marks {
         let Some(lane) = self.lane(row) else {
             return Marks::default();
@@ -209,8 +212,8 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Sees to a line to this entry, and says what stands where it meets the row; nothing in the star's own column,
-    /// which is the first of those that are taken already.
+    /// Makes sure that a line leads to this entry, and returns the character where that line meets
+    /// the row. Returns `None` in the star's own column, which is the first of the taken ones.
     fn lead_to(
         &mut self,
         parent: usize,
@@ -247,7 +250,7 @@ impl<'a> Layout<'a> {
         Some((column, '.'))
     }
 
-    /// The columns that lead anywhere.
+    /// The columns that are in use.
     fn leading(&self) -> BTreeSet<Column> {
         let columns = self.columns.iter().enumerate().flat_map(|(lane, columns)| {
             let leading = columns
@@ -259,7 +262,7 @@ impl<'a> Layout<'a> {
         columns.collect()
     }
 
-    /// Where the columns of each lane begin, and where the last ones end.
+    /// The first column of each lane, and the end of the last lane.
     fn starts(&self) -> Vec<usize> {
         let mut starts = vec![0_usize];
         for columns in &self.columns {
@@ -335,7 +338,7 @@ mod tests {
             .collect()
     }
 
-    /// Reads a picture by the rules above: who cites whom.
+    /// Reads a picture by the rules above, and returns who cites whom.
     fn read(picture: &[String]) -> BTreeSet<(usize, usize)> {
         let cell = |row: usize, at: usize| {
             picture
@@ -344,7 +347,7 @@ mod tests {
                 .unwrap_or(' ')
         };
         let star = |row: usize| picture[row].find('*').unwrap();
-        // Where a line that leads down from here arrives.
+        // The entry that a line from here leads to.
         let arrives = |row: usize, at: usize| {
             (row + 1..picture.len())
                 .find(|below| !matches!(cell(*below, at), '|' | '+'))

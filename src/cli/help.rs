@@ -54,6 +54,19 @@ const EXAMPLES: &[(&str, &[Row])] = &[
         ],
     ),
     (
+        "schema",
+        &[
+            (
+                "git quorum schema",
+                "The envelope that every command prints with --json.",
+            ),
+            (
+                "git quorum schema status",
+                "The same with the data of `git quorum status`.",
+            ),
+        ],
+    ),
+    (
         "keygen",
         &[(
             "git quorum keygen alice --dir keys",

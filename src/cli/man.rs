@@ -1,5 +1,5 @@
-//! `git quorum man`: the man pages, made from the same definitions as `--help`; printed, or put where `man` finds
-//! them. Git turns `git quorum --help` into `man git-quorum`.
+//! `git quorum man`: prints or installs the man pages, which come from the same definitions as
+//! `--help`. Git turns `git quorum --help` into `man git-quorum`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
@@ -17,9 +17,11 @@ const SECTION: &str = "1";
 
 /// Print a man page, or install all of them.
 ///
-/// `git quorum --help` is turned by Git into `man git-quorum`, which needs the pages to be installed. Without
-/// --dir they go to share/man/man1 beside the folder that this program lies in, where `man` looks for them if that
-/// folder is on the PATH.
+/// Git turns `git quorum --help` into `man git-quorum`, which works only when the pages are
+/// installed. `git quorum -h` works without them.
+///
+/// Without --dir the pages go to share/man/man1 beside the folder of this program. `man` looks
+/// there if that folder is on the PATH.
 #[derive(Debug, clap::Args)]
 pub struct ManArgs {
     /// The command whose page to print, such as propose or charter show [default: git-quorum itself].
@@ -28,12 +30,12 @@ pub struct ManArgs {
     /// Install all pages.
     #[arg(long, conflicts_with = "command")]
     install: bool,
-    /// The folder to install them in; `man` finds only folders called man1.
+    /// The folder to install them in. `man` finds only folders called man1.
     #[arg(long, value_name = "DIR", requires = "install")]
     dir: Option<PathBuf>,
 }
 
-/// A page and its text in roff.
+/// A page, as text in roff.
 struct Page {
     name: String,
     roff: String,
@@ -63,7 +65,7 @@ pub fn run(args: ManArgs) -> Answer {
     Reply::new(json!({"page": page.name, "roff": page.roff}), page.roff)
 }
 
-/// The folder that belongs to where this program lies.
+/// The man folder that belongs to the folder of this program.
 fn default_folder() -> Result<PathBuf, Failure> {
     let program = std::env::current_exe()
         .map_err(|e| Failure::new("NO_PROGRAM", e.to_string()).hint("name a folder: --dir DIR"))?;
@@ -115,7 +117,7 @@ fn install(pages: &[Page], dir: &Path) -> Answer {
     Ok(Reply::new(json!({"dir": dir, "pages": names, "found": is_found}), text)?.with_notes(note))
 }
 
-/// Where `man` finds the page, if it does.
+/// The path where `man` finds the page. `None` if it does not find it.
 fn found_in() -> Option<PathBuf> {
     let mut man = Process::new("man");
     let asked = man
@@ -134,13 +136,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The command that has `man` look there too.
+/// The command that makes `man` look there too.
 fn manpath(dir: &Path) -> String {
     let root = dir.parent().unwrap_or(dir);
     format!("export MANPATH=\"{}:$MANPATH\"", root.display())
 }
 
-/// All pages: that of the program, and one for each command.
+/// All pages: one for the program, and one for each command.
 fn pages() -> std::io::Result<Vec<Page>> {
     let mut root = super::command();
     root.build();
@@ -173,7 +175,7 @@ fn add_pages(
 fn page(command: &Command, name: &str, path: &str) -> std::io::Result<String> {
     let man = Man::new(command.clone());
     let title = name.to_uppercase();
-    // Without a date, so that the same program has the same pages.
+    // There is no date, so that the same program gives the same pages.
     let mut out = format!(
         ".TH \"{title}\" \"{SECTION}\" \"\" \"git-quorum {}\" \"Git Quorum Manual\"\n",
         env!("CARGO_PKG_VERSION")
@@ -205,7 +207,7 @@ fn synopsis(command: &Command) -> Roff {
     roff
 }
 
-/// What stands below the options.
+/// The sections below the options.
 fn sections(command: &Command, name: &str, path: &str) -> Roff {
     let mut roff = Roff::new();
     let commands = subcommands(command).map(|sub| {
@@ -226,7 +228,7 @@ fn sections(command: &Command, name: &str, path: &str) -> Roff {
     roff
 }
 
-/// Commands below this one that have pages.
+/// Subcommands that have pages.
 fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
     command
         .get_subcommands()
@@ -265,7 +267,8 @@ fn list<N: Into<String>, M: Into<String>>(
     }
 }
 
-/// Each section comes with the same definitions at its head; once is enough. And no line ends in spaces.
+/// Every section starts with the same macro definitions. Keeps the first copy, and removes spaces
+/// at line ends.
 fn tidy(roff: &str) -> String {
     let mut seen = std::collections::BTreeSet::new();
     let is_definition = |line: &str| line.starts_with(".ie ") || line.starts_with(".el ");

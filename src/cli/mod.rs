@@ -30,6 +30,7 @@ mod proposal_text;
 mod propose;
 mod reply;
 mod review;
+mod schema;
 mod session;
 mod shell;
 mod status;
@@ -115,6 +116,7 @@ enum Command {
     Man(man::ManArgs),
     Completions(completions::CompletionsArgs),
     Doctor(doctor::DoctorArgs),
+    Schema(schema::SchemaArgs),
 }
 
 impl Command {
@@ -144,6 +146,7 @@ impl Command {
             Self::Man(_) => "man",
             Self::Completions(_) => "completions",
             Self::Doctor(_) => "doctor",
+            Self::Schema(_) => "schema",
         }
     }
 
@@ -173,6 +176,7 @@ impl Command {
             Self::Man(args) => man::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Doctor(args) => doctor::run(args, json),
+            Self::Schema(args) => schema::run(args),
         }
     }
 }

@@ -1,8 +1,10 @@
-//! How far long work is, on the last line of the terminal at standard error: only where there is one, only after
-//! half a second, gone before anything else is printed, and never in a hook. With `--json` too: the answer
-//! goes to standard output.
+//! Shows the progress of long work on the last line of the terminal at standard error. The line
+//! appears only on a terminal, only after half a second, and never in a hook. It is removed before
+//! anything else is printed. It works with `--json` too, because the answer goes to standard
+//! output.
 //!
-//! A process has one terminal, so there is one such line. It is drawn without escapes, as any terminal can show it.
+//! A process has one terminal, so there is one such line. It is drawn without escape sequences, so
+//! that any terminal can show it.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,16 +13,17 @@ use std::time::{Duration, Instant};
 use super::output::clean;
 use crate::repo::{Progress, Watch, Watcher};
 
-/// How long work may go on before it is told of, if Git's `GIT_PROGRESS_DELAY` does not say so in seconds.
+/// How long work may take before it is shown, unless Git's `GIT_PROGRESS_DELAY` gives a number of
+/// seconds.
 const DELAY: Duration = Duration::from_millis(500);
 
-/// The least time between two drawings.
+/// The shortest time between two drawings.
 const PAUSE: Duration = Duration::from_millis(80);
 
-/// Characters of the bar.
+/// Width of the bar, in characters.
 const BAR: u64 = 20;
 
-/// Columns of a terminal whose width is not known.
+/// Width of a terminal whose width is not known, in columns.
 const WIDTH: usize = 80;
 
 static LINE: Mutex<Line> = Mutex::new(Line::new(None));
@@ -28,19 +31,19 @@ static LINE: Mutex<Line> = Mutex::new(Line::new(None));
 /// The line on the terminal.
 #[derive(Debug)]
 struct Line {
-    /// How long to wait; none as long as nothing is to be drawn at all.
+    /// How long to wait before the first drawing. `None` if nothing is ever drawn.
     delay: Option<Duration>,
-    /// When the first work was told of.
+    /// When the first work was reported.
     began: Option<Instant>,
-    /// When it was drawn last.
+    /// When the line was last drawn.
     drawn: Option<Instant>,
-    /// What was going on then.
+    /// What it showed then.
     what: String,
-    /// How many columns are drawn on.
+    /// How many columns it takes up.
     columns: usize,
 }
 
-/// From now on long work is shown, if standard error is a terminal.
+/// Enables the progress line if standard error is a terminal.
 pub fn allow() {
     if std::io::stderr().is_terminal() {
         let seconds = std::env::var("GIT_PROGRESS_DELAY")
@@ -50,7 +53,7 @@ pub fn allow() {
     }
 }
 
-/// Somebody who shows it, for the rooms below.
+/// The listener for the rooms below. It does nothing while the progress line is disabled.
 pub fn watcher() -> Watcher {
     if with_line(|line| line.delay.is_some()) {
         Watcher::new(Arc::new(Terminal))
@@ -59,7 +62,7 @@ pub fn watcher() -> Watcher {
     }
 }
 
-/// Shows what is being waited for, or done.
+/// Shows what the command waits for or does.
 pub fn say(text: &str) {
     with_line(|line| {
         let now = Instant::now();
@@ -69,7 +72,7 @@ pub fn say(text: &str) {
     });
 }
 
-/// Takes it off the terminal, before something else is printed or asked there.
+/// Removes the line, before something else is printed or asked.
 pub fn clear() {
     with_line(Line::clear);
 }
@@ -122,7 +125,7 @@ impl Line {
             .map_or(WIDTH, |(width, _)| usize::from(width.0));
         let (drawn, columns) = over(text, self.columns, width);
         self.columns = columns;
-        // Whoever cannot be shown it does without.
+        // A failed drawing changes nothing for the command.
         let _ = std::io::stderr().lock().write_all(drawn.as_bytes());
     }
 
@@ -135,9 +138,9 @@ impl Line {
     }
 }
 
-/// What to print so that the text stands in the place of one of so many columns, and the columns it takes.
+/// The characters that replace a line of `before` columns, and the number of columns they take up.
 fn over(text: &str, before: usize, width: usize) -> (String, usize) {
-    // The last column stays free: a character there makes some terminals go to the next line.
+    // The last column stays free: a character there makes some terminals start a new line.
     let text: String = text.chars().take(width.saturating_sub(1)).collect();
     let columns = text.chars().count();
     (

@@ -1,6 +1,8 @@
-//! Text for people, in pieces that may have a colour. A piece is cleaned first and coloured after, so what others
-//! wrote brings no escapes of its own. Whether there are colours is one choice for the process, which `anstream`
-//! keeps: the option, then the environment, then Git's settings, then whether there is a terminal.
+//! Text for people, in pieces that may have a colour. A piece is cleaned before it is coloured, so
+//! text that others wrote cannot bring escapes of its own.
+//!
+//! Whether colours are used is one choice for the process, which `anstream` keeps. It depends on
+//! the option, then the environment, then Git's settings, then whether there is a terminal.
 
 use std::ffi::OsString;
 
@@ -11,7 +13,7 @@ use clap::builder::Styles;
 use super::output::clean;
 use crate::repo::{Repo, RepoError};
 
-/// When to colour.
+/// When to use colours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum When {
     /// On a terminal, unless NO_COLOR, CLICOLOR, TERM or Git's color.quorum or color.ui say otherwise.
@@ -23,22 +25,22 @@ pub enum When {
     Never,
 }
 
-/// What a piece of text is, which gives its colour.
+/// What a piece of text is. This determines its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Nothing in particular.
+    /// Ordinary text.
     Plain,
-    /// An id to be copied.
+    /// An id that users copy.
     Id,
-    /// It is settled, and well.
+    /// A good final state.
     Good,
-    /// It waits for somebody.
+    /// A state that waits for somebody.
     Pending,
-    /// It is settled against, or wrong.
+    /// A bad state, or an error that was found.
     Bad,
-    /// What introduces an error.
+    /// The label of an error.
     Error,
-    /// What introduces a hint or a note.
+    /// The label of a hint, a note or a next step.
     Hint,
     /// Lines and frames.
     Faint,
@@ -52,7 +54,7 @@ pub const HELP: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 impl Role {
-    /// That of a proposal in this state.
+    /// The role of a proposal in this state.
     pub fn of_state(state: &str) -> Role {
         match state {
             "decided" | "landed" => Role::Good,
@@ -74,23 +76,23 @@ impl Role {
     }
 }
 
-/// A text in pieces.
+/// Text in pieces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Text(Vec<(Role, String)>);
 
 impl Text {
-    /// One piece.
+    /// Text of one piece.
     pub fn of(role: Role, text: impl Into<String>) -> Text {
         Text(vec![(role, text.into())])
     }
 
-    /// The same, with another piece after it.
+    /// The same text with one more piece at its end.
     pub fn with(mut self, role: Role, text: impl Into<String>) -> Text {
         self.0.push((role, text.into()));
         self
     }
 
-    /// Adds text of no particular colour.
+    /// Adds ordinary text.
     pub fn push_str(&mut self, text: &str) {
         self.0.push((Role::Plain, text.to_owned()));
     }
@@ -100,7 +102,7 @@ impl Text {
         self.0.extend(other.into().0);
     }
 
-    /// Texts as lines.
+    /// Joins texts with line ends.
     pub fn lines(lines: impl IntoIterator<Item = Text>) -> Text {
         let mut all = Text::default();
         for (number, line) in lines.into_iter().enumerate() {
@@ -112,7 +114,7 @@ impl Text {
         all
     }
 
-    /// Without line ends at its end.
+    /// The same text without line ends at its end.
     pub fn trimmed(mut self) -> Text {
         while let Some((_, last)) = self.0.last_mut() {
             last.truncate(last.trim_end_matches('\n').len());
@@ -124,17 +126,17 @@ impl Text {
         self
     }
 
-    /// Whether it says nothing.
+    /// Whether it has no characters.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|(_, text)| text.is_empty())
     }
 
-    /// What it says.
+    /// The text without colours.
     pub fn plain(&self) -> String {
         self.0.iter().map(|(_, text)| text.as_str()).collect()
     }
 
-    /// For a terminal: each piece cleaned, then coloured.
+    /// The text for a terminal: each piece is cleaned, then coloured.
     pub fn coloured(&self) -> String {
         let piece = |(role, text): &(Role, String)| {
             if text.is_empty() {
@@ -159,7 +161,7 @@ impl From<&str> for Text {
     }
 }
 
-/// Makes the choice that the caller asks for.
+/// Sets the choice for the process.
 pub fn choose(when: When) {
     choice_of(when).write_global();
 }
@@ -172,7 +174,8 @@ fn choice_of(when: When) -> ColorChoice {
     }
 }
 
-/// What arguments ask for that have not been parsed, or cannot be: help and errors have colours too.
+/// Reads the choice from arguments that are not parsed yet, because help and errors have colours
+/// too.
 pub fn asked_for(args: &[OsString]) -> When {
     let mut asked = When::Auto;
     let mut words = args
@@ -192,7 +195,7 @@ pub fn asked_for(args: &[OsString]) -> When {
     asked
 }
 
-/// Heeds Git's settings about colours where neither an option nor the environment has decided.
+/// Applies Git's colour settings where neither an option nor the environment has decided.
 pub fn heed_settings(repo: &Repo) -> Result<(), RepoError> {
     if ColorChoice::global() != ColorChoice::Auto
         || environment_decides(|name| std::env::var_os(name))
@@ -207,7 +210,7 @@ pub fn heed_settings(repo: &Repo) -> Result<(), RepoError> {
     Ok(())
 }
 
-/// Whether the environment asks for colours, or for none, whatever there is at the other end.
+/// Whether the environment decides about colours, regardless of the terminal.
 fn environment_decides(value: impl Fn(&str) -> Option<OsString>) -> bool {
     let is = |name, test: fn(&str) -> bool| value(name).is_some_and(|v| test(&v.to_string_lossy()));
     is("NO_COLOR", |v| !v.is_empty())
@@ -215,7 +218,7 @@ fn environment_decides(value: impl Fn(&str) -> Option<OsString>) -> bool {
         || is("CLICOLOR", |v| v == "0")
 }
 
-/// As Git reads its settings: no is no, and yes means on a terminal.
+/// Reads a setting as Git does: false means never, and true means on a terminal.
 fn when_of_setting(value: &str) -> When {
     match value.to_ascii_lowercase().as_str() {
         "always" => When::Always,

@@ -20,6 +20,7 @@ mod next;
 mod note;
 mod participant;
 mod remote;
+mod schema;
 mod session;
 mod timer_file;
 mod timers;

@@ -1,4 +1,5 @@
-//! Commands of the demonstration and what must come of them, as data; and steps, which say what came.
+//! Commands of the demonstration with their expected results, as data; and steps, which record what
+//! happened.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +15,10 @@ pub enum Tool {
     Quorum,
 }
 
-/// A command, and what must come of it.
+/// A command and its expected result.
 #[derive(Debug, Clone)]
 pub struct Cue {
-    /// Who runs it, in the clone of that name; empty for the folder itself.
+    /// Who runs it, in the clone of that name. Empty for the folder itself.
     pub who: &'static str,
     /// The program.
     pub tool: Tool,
@@ -25,9 +26,9 @@ pub struct Cue {
     pub args: Vec<String>,
     /// Its standard input.
     pub input: Vec<u8>,
-    /// The exit status that it must have.
+    /// The expected exit status.
     pub exit: i32,
-    /// Lines that it must print, by parts in order with `…` between them. They are what is shown.
+    /// Lines that it must print. `…` stands for any text between two parts. These lines are shown.
     pub lines: Vec<String>,
 }
 
@@ -54,12 +55,12 @@ impl Cue {
         }
     }
 
-    /// The same that must end with another exit status.
+    /// The same command with another expected exit status.
     pub fn fails(self, exit: i32) -> Cue {
         Cue { exit, ..self }
     }
 
-    /// The same that must print such lines.
+    /// The same command with expected lines.
     pub fn prints(self, lines: &[&str]) -> Cue {
         Cue {
             lines: lines.iter().map(ToString::to_string).collect(),
@@ -67,12 +68,12 @@ impl Cue {
         }
     }
 
-    /// The same with this on standard input.
+    /// The same command with this standard input.
     pub fn input(self, input: Vec<u8>) -> Cue {
         Cue { input, ..self }
     }
 
-    /// As one would type it.
+    /// The command line as one would type it.
     pub fn line(&self) -> String {
         let program = match self.tool {
             Tool::Git => "git",
@@ -89,12 +90,12 @@ impl Cue {
             .join(" ")
     }
 
-    /// Whether a line is one of those that must be printed.
+    /// Whether a line is one of the expected ones.
     pub fn wants(&self, line: &str) -> bool {
         self.lines.iter().any(|pattern| fits(pattern, line))
     }
 
-    /// A line that must be printed and is not in the output.
+    /// An expected line that is missing from the output. `None` if there is none.
     pub fn missing(&self, output: &str) -> Option<&str> {
         self.lines
             .iter()
@@ -120,24 +121,24 @@ pub struct Run {
     pub who: &'static str,
     /// The command, as one would type it.
     pub command: String,
-    /// The exit status that it had to have.
+    /// The expected exit status.
     pub expected_exit: i32,
-    /// The one that it had.
+    /// The actual exit status.
     pub exit: i32,
-    /// What it printed, as far as it is shown.
+    /// The part of its output that is shown.
     pub output: Vec<String>,
 }
 
-/// A step of the story: what it shows, the commands, and what was found.
+/// A step of the story: its purpose, its commands, and its findings.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
-    /// Stable, for programs.
+    /// A stable name for programs.
     pub name: &'static str,
-    /// What it shows.
+    /// A sentence that says what it shows.
     pub title: &'static str,
     /// The commands that are shown.
     pub runs: Vec<Run>,
-    /// What was found, and was as it had to be.
+    /// The findings. Each was as expected.
     pub facts: BTreeMap<&'static str, Value>,
 }
 

@@ -1,22 +1,23 @@
-//! Leaves nothing, even when the demonstration is interrupted or killed: a second process of this program waits until
-//! the first one has gone, and removes the folder if it is still there.
+//! Removes the folder of the demonstration, even when the demonstration is interrupted or killed. A
+//! second process of this program waits until the first one has ended, and removes the folder if it
+//! still exists.
 
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How the folder's name begins.
+/// The prefix of the folder's name.
 pub const PREFIX: &str = "git-quorum-demo-";
 
-/// A file by which the folder is known for what it is.
+/// A file that marks the folder as one of a demonstration.
 const MARK: &str = "gitconfig";
 
-/// The process that waits.
+/// The second process.
 pub struct Janitor(Child);
 
 impl Janitor {
-    /// Starts one for this folder.
+    /// Starts the process for this folder.
     pub fn start(program: &Path, folder: &Path) -> io::Result<Janitor> {
         let mut command = Command::new(program);
         command
@@ -27,20 +28,21 @@ impl Janitor {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        // An interrupt at the terminal goes to the whole process group.
+        // The terminal sends an interrupt to the whole process group.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.spawn().map(Janitor)
     }
 
-    /// Lets it do its work, and waits for it.
+    /// Lets the process do its work, and waits for it.
     pub fn finish(mut self) -> io::Result<()> {
         drop(self.0.stdin.take());
         self.0.wait().map(drop)
     }
 }
 
-/// What the janitor does: standard input ends when the demonstration does, in whatever way.
+/// Removes the folder when standard input ends. That happens when the demonstration ends, however
+/// it ends.
 pub fn sweep(folder: &Path) -> io::Result<()> {
     io::stdin().read_to_end(&mut Vec::new())?;
     let name = folder
@@ -51,7 +53,7 @@ pub fn sweep(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     for _ in 0..20 {
-        // A command that was cut short may still be writing.
+        // An interrupted command may still be writing.
         if std::fs::remove_dir_all(folder).is_ok() || !folder.exists() {
             return Ok(());
         }

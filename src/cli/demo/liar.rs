@@ -1,6 +1,6 @@
-//! The liar: holds a member's key and signs what the tool would not. It works on entries alone, with what the library
-//! offers to everyone, and pushes with plain Git; it shares nothing with the member's own agent, so no sign state
-//! stops it.
+//! The liar holds a member's key, and signs what the member's tool would not sign. It uses only the
+//! public functions for entries, and pushes with plain Git. It shares nothing with the member's own
+//! agent, so no sign state stops it.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::id::{EntryId, Oid};
 use crate::ledger::{LedgerRefs, Payload, Prevote, Review, Statement, Verdict, encode, parse};
 use crate::signer::{PassphraseSource, Signer};
 
-/// The one who holds the key.
+/// The holder of the key.
 pub struct Liar {
     signer: Signer,
     key: PublicKey,
@@ -23,7 +23,7 @@ pub struct Liar {
     pub refs: LedgerRefs,
 }
 
-/// An entry that the liar has read or made.
+/// An entry that the liar read or made.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// Its id.
@@ -36,7 +36,7 @@ pub struct Seen {
 }
 
 impl Liar {
-    /// With the key in this file.
+    /// A liar with the key in this file.
     pub fn with_key(play: &Play, file: &str, ledger: EntryId) -> Result<Liar, Failure> {
         let signer = Signer::from_file(&play.stage.folder().join(file), &PassphraseSource::none())?;
         let key = PublicKey::admit(signer.public()).map_err(|e| play.wrong(&e.to_string()))?;
@@ -48,7 +48,7 @@ impl Liar {
         })
     }
 
-    /// The last entry of a lane on the server, or the genesis.
+    /// The last entry of a lane on the server. For an empty lane, the genesis.
     pub fn look(&self, play: &Play, name: &str) -> Result<Seen, Failure> {
         play.run(&Cue::git(
             LIAR,
@@ -64,7 +64,8 @@ impl Liar {
         self.look(play, &name)
     }
 
-    /// Signs an entry in a member's name that says this, after the first parent if that is the member's own.
+    /// Signs an entry with these statements in the member's name. It follows the first parent if
+    /// that is the member's own.
     pub fn sign(
         &self,
         play: &Play,
@@ -95,7 +96,7 @@ impl Liar {
         )
     }
 
-    /// The same signed entry above another one: the commit's first parent changes, its signature does not.
+    /// The same signed entry with another first parent. The signature does not change.
     pub fn transplant(&self, play: &Play, entry: &Seen, parent: Oid) -> Result<Seen, Failure> {
         let text = String::from_utf8_lossy(&entry.raw).into_owned();
         let old = text
@@ -129,7 +130,7 @@ impl Liar {
     }
 }
 
-/// The sequence number in the payload, which is the last line; a genesis has none.
+/// The sequence number in the payload, which is the last line. `None` for a genesis.
 fn sequence(raw: &[u8]) -> u64 {
     let text = String::from_utf8_lossy(raw);
     let payload: Option<Value> = text

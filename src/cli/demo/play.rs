@@ -1,4 +1,5 @@
-//! Plays steps: runs their commands, compares what comes with what must, and tells of it as it goes.
+//! Plays the steps: runs their commands, compares the results with the expected ones, and reports
+//! them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,10 +11,10 @@ use super::failed;
 use super::stage::{Ran, SERVER, Stage};
 use crate::cli::{Failure, output, progress};
 
-/// Columns of what is printed.
+/// Width of the printed text, in columns.
 const WIDTH: usize = 100;
 
-/// How long something that needs others may take.
+/// How long to wait for other members.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The stage, and the steps so far.
@@ -26,7 +27,7 @@ pub struct Play {
 }
 
 impl Play {
-    /// A play that prints nothing if it is to be `silent`.
+    /// A play. It prints nothing if `silent` is true.
     pub fn new(stage: Stage, silent: bool) -> Play {
         Play {
             stage,
@@ -35,7 +36,7 @@ impl Play {
         }
     }
 
-    /// Tells something, each line wrapped and the lines after the first indented.
+    /// Prints a text. Lines are wrapped, and all lines but the first are indented.
     pub fn tell(&self, first: &str, rest: &str, text: &str) -> Result<(), Failure> {
         if self.silent {
             return Ok(());
@@ -107,7 +108,8 @@ impl Play {
         }
     }
 
-    /// Runs a git-quorum command with `--json` and gives what stands at this JSON pointer in its data.
+    /// Runs a git-quorum command with `--json`, and returns the value at this JSON pointer in its
+    /// data.
     pub fn ask(&self, who: &'static str, args: &[&str], pointer: &str) -> Result<Value, Failure> {
         let cue = Cue::quorum(who, &[args, &["--json"]].concat());
         let envelope: Value = serde_json::from_slice(&self.run(&cue)?.stdout)
@@ -120,7 +122,7 @@ impl Play {
             .ok_or_else(|| self.wrong(&format!("`{}` says nothing at {pointer:?}", cue.line())))
     }
 
-    /// Runs a command that must leave every ref of the server as it is, and shows it.
+    /// Runs and shows a command that must not change any ref of the server.
     pub fn show_refused(&mut self, cue: &Cue) -> Result<(), Failure> {
         let before = self.server_refs()?;
         self.show(cue)?;
@@ -128,7 +130,7 @@ impl Play {
         self.fact("server_unchanged", same.into(), same)
     }
 
-    /// What the server's refs hold.
+    /// The refs of the server and their values.
     pub fn server_refs(&self) -> Result<BTreeMap<String, String>, Failure> {
         let ran = self.run(&Cue::git(
             "server",
@@ -142,7 +144,7 @@ impl Play {
         Ok(text.lines().filter_map(pair).collect())
     }
 
-    /// Notes what was found, and fails unless it is as it must be.
+    /// Records a finding. Fails unless it is as expected.
     pub fn fact(&mut self, name: &'static str, value: Value, holds: bool) -> Result<(), Failure> {
         let wrong = (!holds).then(|| self.wrong(&format!("{name} is {value}")));
         if let Some(step) = self.steps.last_mut() {
@@ -151,7 +153,7 @@ impl Play {
         wrong.map_or(Ok(()), Err)
     }
 
-    /// Tries again until it is so, or too much time has passed.
+    /// Tries again until the condition holds, or too much time has passed.
     pub fn until(
         &self,
         what: &str,
@@ -167,7 +169,7 @@ impl Play {
         Ok(())
     }
 
-    /// A failure that says in which step it is.
+    /// A failure that names the step.
     pub fn wrong(&self, what: &str) -> Failure {
         let at = self
             .steps
@@ -176,13 +178,14 @@ impl Play {
         failed(format!("{at}: {what}"))
     }
 
-    /// The address of the server, as a clone in the folder names it.
+    /// The address of the server, as a clone in the folder uses it.
     pub fn server_path(&self) -> String {
         self.stage.folder().join(SERVER).display().to_string()
     }
 }
 
-/// What a remote said, without the words that say so and the ref that the command names anyway.
+/// The text that a remote printed, without Git's prefix and without the ref that the command names
+/// anyway.
 fn unprefixed(line: &str) -> &str {
     let Some(said) = line.strip_prefix("remote: ") else {
         return line;

@@ -1,5 +1,5 @@
-//! The stage of the demonstration: a temporary folder with a server, clones and keys, and an environment in which
-//! neither the user's settings nor keys nor agents are seen. Knows nothing of the story.
+//! The stage of the demonstration: a temporary folder with a server, clones and keys. Its
+//! environment hides the user's settings, keys and agents. Does not know the story.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use crate::cli::{Failure, clean};
 /// The name of the server's repository in the folder.
 pub const SERVER: &str = "server.git";
 
-/// What programs need of the caller's environment to run at all. Nothing else is passed on.
+/// Variables of the caller's environment that programs need to run at all. No other variable is
+/// passed on.
 const KEPT: &[&str] = &[
     "PATH",
     "PATHEXT",
@@ -29,24 +30,24 @@ const KEPT: &[&str] = &[
 const SETTINGS: &str = "[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n[gc]\n\tauto = 0\n\
                         [maintenance]\n\tauto = false\n";
 
-/// The folder, and the program that plays.
+/// The folder, and the program that runs in it.
 pub struct Stage {
     folder: PathBuf,
     program: PathBuf,
 }
 
-/// What a command left.
+/// The result of a command.
 pub struct Ran {
-    /// Its exit status; -1 when a signal ended it.
+    /// The exit status, or -1 when a signal ended the command.
     pub exit: i32,
     /// Its standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error, cleaned.
+    /// Its standard error, without control characters.
     pub stderr: String,
 }
 
 impl Ran {
-    /// Both outputs, cleaned.
+    /// Both outputs, without control characters.
     pub fn text(&self) -> String {
         format!(
             "{}\n{}",
@@ -79,7 +80,7 @@ impl Stage {
         &self.program
     }
 
-    /// Where an agent's sign state is.
+    /// The folder of an agent's sign state.
     pub fn state(&self, agent: &str) -> PathBuf {
         self.folder.join("state").join(agent)
     }
@@ -128,7 +129,7 @@ impl Stage {
             .env("LC_ALL", "C");
     }
 
-    /// Output as it is shown: paths from the folder on, whole ids by their first 12 digits.
+    /// Output as it is shown: paths relative to the folder, and ids by their first 12 digits.
     pub fn tidy(&self, text: &str) -> String {
         let folder = format!("{}{}", self.folder.display(), std::path::MAIN_SEPARATOR);
         let text = text.replace(&folder, "");
@@ -150,7 +151,7 @@ impl Stage {
     }
 }
 
-/// The folder in which someone works.
+/// The folder in which somebody works.
 fn place(who: &str) -> &str {
     match who {
         "server" => SERVER,

@@ -1,4 +1,5 @@
-//! The story: what the agents, the liar and a reader do, step by step, and what must come of it.
+//! The story: what the agents, the liar and a reader do, step by step, and the expected result of
+//! each step.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,19 +14,19 @@ use super::play::Play;
 use crate::cli::Failure;
 use crate::id::EntryId;
 
-/// The members, each of whom is an agent with a clone and a key.
+/// The members. Each is an agent with a clone and a key.
 pub const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// Those that follow the rules.
+/// The members that follow the rules.
 const HONEST: [&str; 3] = ["alice", "bob", "carol"];
 
-/// The one that does not: its agent is silent, and its key is in the wrong hands.
+/// The member that breaks the rules: its agent is silent, and a liar has its key.
 pub const FAULTY: &str = "dave";
 
-/// Whose hands these are.
+/// The name of the liar.
 pub const LIAR: &str = "liar";
 
-/// Who verifies in the end.
+/// The reader, who verifies at the end.
 const READER: &str = "reader";
 
 /// Patience for round 0.
@@ -38,14 +39,14 @@ const MAIN: &str = "refs/heads/main";
 const ALICES: &str = "Retry three times";
 const BOBS: &str = "Retry with growing pauses";
 
-/// What is told before the first step.
+/// The introduction, printed before the first step.
 pub const INTRODUCTION: [&str; 2] = [
     "Four agents share a bare repository: n = 4 members, f = 1 may fail in any way, and q = 3 decide.",
     "dave is the faulty one: its agent is silent throughout, and a liar holds its key; one member, one vote a round. \
      The other three follow the rules: a quorum, neither to be misled nor stopped.",
 ];
 
-/// What the story came to.
+/// The result of the story.
 pub struct Ending {
     /// The ledger.
     pub ledger: EntryId,
@@ -53,7 +54,7 @@ pub struct Ending {
     pub decided: EntryId,
     /// Its rival.
     pub rival: EntryId,
-    /// The round that decided.
+    /// The round in which it was decided.
     pub round: u64,
 }
 
@@ -65,7 +66,7 @@ struct Cast {
     bobs: EntryId,
 }
 
-/// Plays it all.
+/// Plays the whole story.
 pub fn play(play: &mut Play) -> Result<Ending, Failure> {
     backstage(play)?;
     let ledger = found(play)?;
@@ -245,7 +246,7 @@ fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.fact("precommits", precommits.clone(), precommits == json!({}))
 }
 
-/// Nobody can tell a silent member from a slow one, so patience has to run out.
+/// Nobody can tell a silent member from a slow one, so the patience must run out.
 fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.step(
         "silence",
@@ -280,7 +281,7 @@ fn has_left_round_0(play: &Play, agent: &'static str, cast: &Cast) -> Result<boo
     Ok(items(&waiting).any(|w| later(&w)) || votes.any(|v| voters(&v).contains(agent)))
 }
 
-/// Everyone in a map from proposals to members.
+/// All members in a map from proposals to members.
 fn voters(votes: &Value) -> BTreeSet<String> {
     let lists = votes.as_object().into_iter().flat_map(|map| map.values());
     lists
@@ -502,12 +503,12 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     )
 }
 
-/// What an object has under a name; null for nothing.
+/// The value of a field of an object. Null if there is none.
 fn member(object: &Value, name: &str) -> Value {
     object.get(name).cloned().unwrap_or_default()
 }
 
-/// The items of a list; none of anything else.
+/// The items of a list. Empty for any other value.
 fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }

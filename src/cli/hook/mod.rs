@@ -26,7 +26,7 @@ pub fn run(args: HookArgs) -> Answer {
     match args.name.as_str() {
         "pre-receive" => server::pre_receive(),
         "proc-receive" => server::proc_receive(),
-        // The script asks in this state alone.
+        // The script calls this program only in the state in which updates can be refused.
         "reference-transaction" => clone::reference_transaction(),
         "pre-merge-commit" => clone::pre_merge_commit(),
         "pre-push" => clone::pre_push(&args.args),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::client::answer::Answer;
@@ -15,14 +16,14 @@ use crate::repo::{Expect, RefEdit};
 use crate::store::{RefUpdate, check_binding};
 
 /// Refs that were moved.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LandAnswer {
     /// One item for each ref. Empty if nothing could move.
     pub landed: Vec<Landed>,
 }
 
 /// A ref that was moved.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Landed {
     /// The ref.
     #[serde(rename = "ref")]

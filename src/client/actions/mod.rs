@@ -6,6 +6,7 @@ pub mod propose;
 pub mod review;
 pub mod sync;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Answer;
@@ -16,7 +17,7 @@ use super::writer::Writer;
 use crate::id::EntryId;
 
 /// What came of an action on one proposal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProposalAnswer {
     /// The proposal.
     pub id: EntryId,

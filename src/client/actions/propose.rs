@@ -1,5 +1,6 @@
 //! Proposing a value of a protected ref.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::next_for;
@@ -47,7 +48,7 @@ pub enum Target {
 }
 
 /// What was proposed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Proposed {
     /// The proposal.
     pub id: EntryId,

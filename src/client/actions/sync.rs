@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::next_for;
@@ -24,7 +25,7 @@ const POLL: Duration = Duration::from_secs(2);
 const SHORTEST: Duration = Duration::from_millis(20);
 
 /// What a vote waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WaitingView {
     /// The subject of the slot.
     pub subject: Subject,
@@ -52,7 +53,7 @@ impl WaitingView {
 }
 
 /// What an exchange brought.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Synced {
     /// Entries that were appended, in order.
     pub entries: Vec<EntryId>,
@@ -91,7 +92,7 @@ pub struct Wait {
 }
 
 /// A proposal that was waited for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Waited {
     /// The proposal.
     pub id: EntryId,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::charter::MemberName;
@@ -17,7 +18,7 @@ use crate::ledger::Verdict;
 const RIVALS_SHOWN: usize = 8;
 
 /// How far a proposal is, as the ledger and its ref tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProposalState {
     /// It needs approvals.
@@ -71,7 +72,7 @@ impl std::fmt::Display for ProposalState {
 }
 
 /// A proposal in a few fields.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProposalView {
     /// The id.
     pub id: EntryId,
