@@ -19,11 +19,11 @@ fn first_broken(
 
 /// Mutations, the seeds that show what each rule is for, and the promise that breaks without it.
 const WITHOUT: [(Mutation, std::ops::Range<u64>, &str); 5] = [
-    (Mutation::Lock, 50..80, "no honest conviction"),
-    (Mutation::UnlockByLater, 50..80, "no honest conviction"),
-    (Mutation::UnlockByQuorum, 50..80, "no honest conviction"),
-    (Mutation::UnlockByOneRound, 50..80, "no honest conviction"),
-    (Mutation::Approvals, 1800..1830, "validity"),
+    (Mutation::Lock, 0..300, "no honest conviction"),
+    (Mutation::UnlockByLater, 0..300, "no honest conviction"),
+    (Mutation::UnlockByQuorum, 0..300, "no honest conviction"),
+    (Mutation::UnlockByOneRound, 0..300, "no honest conviction"),
+    (Mutation::Approvals, 0..300, "validity"),
 ];
 
 #[test]
@@ -32,6 +32,7 @@ fn without_a_rule_a_promise_is_broken() {
         let _active = mutation.activate();
         let found = first_broken(seeds, Plan::draw);
         let found = found.unwrap_or_else(|| panic!("without {mutation:?} nothing is broken"));
+        println!("{mutation:?}: {found:?}");
         assert_eq!(found.1.promise, promise, "{mutation:?}: {found:?}");
     }
 }
@@ -39,10 +40,11 @@ fn without_a_rule_a_promise_is_broken() {
 /// A tool that does not remember what it has signed is convicted as soon as its clone is lost.
 #[test]
 fn without_sign_states_honest_members_are_convicted() {
-    let found = first_broken(0..20, |seed| Plan {
+    let found = first_broken(0..300, |seed| Plan {
         remember: false,
         ..Plan::draw(seed)
     });
+    println!("sign state: {found:?}");
     let (_, violation) = found.unwrap_or_else(|| panic!("nothing is broken"));
     assert_eq!(violation.promise, "no honest conviction", "{violation:?}");
 }
