@@ -28,7 +28,7 @@ fn is_run(text: &str, name: &str) -> bool {
         .take(line)
         .rev()
         // An attribute can have several lines, so only an empty line or another item ends them.
-        .take_while(|line| !line.is_empty() && *line != "}" && !line.contains("fn "))
+        .take_while(|line| !line.is_empty() && **line != "}" && !line.contains("fn "))
         .collect();
     let made = lines
         .iter()
