@@ -25,6 +25,6 @@ pub use faults::{BrokenSlot, Fault, FaultKind, VoteRef};
 pub use next::{Draft, Due, DueVote, Patience, Timer, TimerEvent, Waiting};
 pub use parents::{own_tips, parents_for};
 pub use relay::{ShownLanes, lanes_to_relay, leads_to};
-pub use report::{Opinion, ProposalReport, RoundReport, State};
+pub use report::{Need, Opinion, ProposalReport, RoundReport, State};
 pub use slot::{Slot, Subject};
 pub use tally::{Chain, Content, Decision, Discounted, Phase, Proposal, Tally, Vote};

@@ -70,11 +70,15 @@ fn look_for_seeds() {
         Mutation::Approvals,
         Mutation::PrevoteQuorum,
     ];
-    for mutation in all {
+    // One mutation may be chosen by its name, and the first seed.
+    let chosen = std::env::var("SIMULATOR_MUTATION").ok();
+    let is_chosen = |m: &Mutation| chosen.as_ref().is_none_or(|name| *name == format!("{m:?}"));
+    let first = cases("SIMULATOR_START", 0);
+    for mutation in all.into_iter().filter(is_chosen) {
         let _active = mutation.activate();
         println!(
             "{mutation:?}: {:?}",
-            first_broken(0..cases("SIMULATOR_CONTROLS", 1000), Plan::draw)
+            first_broken(first..first + cases("SIMULATOR_CONTROLS", 1000), Plan::draw)
         );
     }
     let forgets = |seed| Plan {

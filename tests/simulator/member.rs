@@ -321,7 +321,8 @@ impl World {
     }
 
     /// Notes that nothing is due in a clone until something new arrives or so much time passes.
-    fn keep_quiet(&mut self, seat: usize, clone: usize, left: u64) {
+    fn keep_quiet(&mut self, seat: usize, clone: usize, left: Duration) {
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
         // From then on the member likes more.
         let mild = if self.now < self.plan.mild {
             self.plan.mild
@@ -532,8 +533,9 @@ fn run(writer: &mut SeatWriter<'_>) -> Result<(), Error> {
     }
     writer.finish(&[])?;
     let left = writer.waiting().iter().map(|waiting| waiting.left).min();
+    let left = left.unwrap_or(Duration::MAX);
     let world = &mut writer.workspace_mut().world;
-    world.keep_quiet(seat, clone, left.unwrap_or(u64::MAX));
+    world.keep_quiet(seat, clone, left);
     Ok(())
 }
 
