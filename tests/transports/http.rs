@@ -305,7 +305,7 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
     let says = [
         "[GATE_UNAVAILABLE]",
         "quorum/gate.lock",
-        "whoever runs the server",
+        "the server's operator",
     ];
     story::refused(
         &team,
