@@ -32,7 +32,7 @@ pub enum State {
 }
 
 /// A member's last review on a proposal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// Who.
     pub member: MemberName,
@@ -43,7 +43,7 @@ pub struct Opinion {
 }
 
 /// Votes of one round for each proposal of the slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RoundReport {
     /// The round.
     pub round: u32,

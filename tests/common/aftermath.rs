@@ -151,7 +151,7 @@ pub fn refs_of(team: &Team) -> BTreeMap<String, String> {
 
 /// The evidence that a seat knows of.
 pub fn assert_no_evidence(seat: &Seat) {
-    assert_eq!(seat.ok(&["status"])["evidence"], json!([]));
+    assert_eq!(seat.ok(&["status"])["evidence"]["shown"], json!([]));
 }
 
 /// Kills a command, and all that it has started on either side, after a while.
