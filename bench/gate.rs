@@ -1,5 +1,5 @@
-//! What the gate costs a push, beside the same push through an empty hook, and what it costs to have the ledger at
-//! hand, with a snapshot and without. See README.md.
+//! Measures what the gate costs for a push, compared with the same push through an empty hook. Also
+//! measures what loading the ledger costs, with a snapshot and without. See README.md.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +23,7 @@ use world::{Storage, World};
 
 const MAIN: &str = "refs/heads/main";
 
-/// What can be measured by itself: `cargo bench --bench gate -- NAME`.
+/// The parts that can be measured separately: `cargo bench --bench gate -- NAME`.
 type Part = (&'static str, fn(Form));
 
 fn main() {
@@ -47,7 +47,7 @@ fn main() {
     }
 }
 
-/// Reading a ledger: from scratch, with signatures remembered, with a snapshot.
+/// Measures loading a ledger: from scratch, with cached signatures, and with a snapshot.
 fn loading(form: Form) {
     let all = [
         (4, 100),
@@ -96,10 +96,10 @@ fn loading(form: Form) {
     }
 }
 
-/// What a clone remembers of all entries when it has no snapshot, and the snapshot.
+/// Returns the cached verdicts of all entries without a snapshot, and the snapshot.
 fn remembered(world: &World) -> (Vec<u8>, Vec<u8>) {
     let folder = world.git_dir().join("quorum");
-    // Where something is in the way, none can be written.
+    // A file in its place prevents that a snapshot is written.
     std::fs::create_dir_all(folder.join("snapshot/x")).unwrap();
     load(&world.repo(), world.ledger, Trust::Cache).unwrap();
     let signatures = std::fs::read(folder.join("verified")).unwrap();
@@ -108,7 +108,7 @@ fn remembered(world: &World) -> (Vec<u8>, Vec<u8>) {
     (signatures, std::fs::read(folder.join("snapshot")).unwrap())
 }
 
-/// Lets a clone remember nothing but this.
+/// Replaces everything that a clone has cached with this file.
 fn only(world: &World, name: &str, bytes: &[u8]) {
     world.forget();
     let folder = world.git_dir().join("quorum");
@@ -116,7 +116,7 @@ fn only(world: &World, name: &str, bytes: &[u8]) {
     std::fs::write(folder.join(name), bytes).unwrap();
 }
 
-/// Prints what the gate costs at both sizes, and how it grows.
+/// Prints the cost of the gate at both sizes, and how it grows.
 fn report(what: &str, flat: &[[Duration; 2]]) {
     println!("from the small ledger to the large one, {what}");
     for (name, n) in [("through the empty hook", 0), ("through the gate", 1)] {
@@ -130,12 +130,12 @@ fn report(what: &str, flat: &[[Duration; 2]]) {
     );
 }
 
-/// Entries in a small and in a large ledger.
+/// The numbers of entries in a small and in a large ledger.
 fn sizes(form: Form) -> [usize; 2] {
     [form.pick(30, 100), form.pick(300, 10_000)]
 }
 
-/// A push of one entry.
+/// Measures a push of one entry.
 fn push(form: Form) {
     let mut flat = Vec::new();
     for entries in sizes(form) {
@@ -153,7 +153,7 @@ fn push(form: Form) {
     report("one entry", &flat);
 }
 
-/// A push of the entry that decides, with the ref that it decides.
+/// Measures a push of the entry that decides, with the ref that it decides.
 fn landing(form: Form) {
     let repetitions = form.pick(2, 15);
     let mut flat = Vec::new();
@@ -180,7 +180,7 @@ fn landing(form: Form) {
     report("one decision", &flat);
 }
 
-/// All members push an entry of their own at the same time, and again what was refused.
+/// All members push an entry of their own at the same time, and retry what was refused.
 fn crowd(form: Form) {
     let (members, entries) = (form.pick(8, 100), form.pick(60, 300));
     println!("{members} members push at once, {entries} entries");

@@ -1,4 +1,5 @@
-//! What appending, verifying and reading a ledger cost, beside stock Git in the same run. See README.md.
+//! Measures appending, verifying and loading, compared with stock Git in the same run. See
+//! README.md.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,14 +24,14 @@ fn main() {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("--load") => return print_memory(&args.next().unwrap()),
-        // What cargo itself passes.
+        // Cargo itself passes this argument.
         Some("--bench") | None => {}
         Some(only) => return run(only),
     }
     run("");
 }
 
-/// What can be measured by itself: `cargo bench -- NAME`.
+/// The parts that can be measured separately: `cargo bench -- NAME`.
 type Part = (&'static str, fn(Form));
 
 fn run(only: &str) {
@@ -50,13 +51,13 @@ fn run(only: &str) {
     }
 }
 
-/// Entries in a small and in a large ledger.
+/// The numbers of entries in a small and in a large ledger.
 fn sizes(form: Form) -> [usize; 2] {
     [form.pick(30, 100), form.pick(300, 10_000)]
 }
 
-/// One entry: what the library takes for it, what a whole command takes, and what stock Git takes for
-/// a signed commit and the update of a ref.
+/// Measures one entry: the time in the library, the time of the whole command, and the time of
+/// stock Git for a signed commit and a ref update.
 fn append(form: Form) {
     let repetitions = form.pick(2, 31);
     let mut flat = Vec::new();
@@ -85,7 +86,7 @@ fn append_in(world: &World, repetitions: usize) -> Vec<std::time::Duration> {
     });
     let stock = stock_append(world, &tree);
     let mut medians = compare(repetitions, vec![stock, library]);
-    // The command takes the lock on the sign state.
+    // The command needs the lock on the sign state.
     drop(writer.take());
     let open = world.open.to_string();
     let whole = Task::new("git-quorum review --local, the whole command", |n| {
@@ -161,7 +162,8 @@ fn append_once(author: &mut Author, repo: &git_quorum::repo::Repo, loaded: &mut 
         .unwrap();
 }
 
-/// Every signature and every rule, from scratch, beside `git verify-commit`.
+/// Measures checking every signature and every rule from scratch, compared with `git
+/// verify-commit`.
 fn verify(form: Form) {
     let [_, entries] = sizes(form);
     for members in [4, 16] {
@@ -202,7 +204,8 @@ fn verify(form: Form) {
     }
 }
 
-/// `git-quorum status`, whole: without a cache, with it, and after one more entry.
+/// Measures the whole command `git-quorum status`: without a cache, with a cache, and after one
+/// more entry.
 fn status(form: Form) {
     let [small, large] = sizes(form);
     let packed = [(4, small), (4, large), (16, large)]
@@ -253,7 +256,8 @@ fn status(form: Form) {
     }
 }
 
-/// How loading grows: time from scratch and warm, and the most memory that a process with it held.
+/// Measures how loading grows: the time from scratch and with a cache, and the peak memory of the
+/// process.
 fn scale(form: Form) {
     let all = [
         (4, 1_000),
@@ -295,7 +299,7 @@ fn scale(form: Form) {
     }
 }
 
-/// In a process of its own: loads a ledger and says how much memory that took at most.
+/// Loads a ledger in a separate process, and prints the peak memory.
 fn print_memory(git_dir: &str) {
     let repo = git_quorum::repo::Repo::open(git_dir.as_ref()).unwrap();
     let ledger = git_quorum::store::find_ledgers(&repo).unwrap()[0];

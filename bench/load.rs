@@ -1,5 +1,7 @@
-//! What long ledgers, many members, large entries and a member that floods cost the gate: time beside an empty hook in the
-//! same run, and memory. See README.md. Never a test: it prints, and asserts only that nothing is lost.
+//! Measures what long ledgers, many members, large entries and a flooding member cost the gate: the
+//! time compared with an empty hook in the same run, and the memory. See README.md.
+//!
+//! This is not a test. It prints numbers, and asserts only that nothing is lost.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -23,7 +25,7 @@ use servers::{Servers, push_to, push_until_taken, side_by_side, tell};
 use timing::{Form, describe_machine, milliseconds, ratio};
 use world::{PROGRAM, Storage, World, text};
 
-/// What can be measured by itself: `cargo bench --bench load -- NAME`.
+/// The parts that can be measured separately: `cargo bench --bench load -- NAME`.
 type Part = (&'static str, fn(Form));
 
 fn main() {
@@ -53,7 +55,7 @@ fn line(what: &str, value: impl std::fmt::Display, unit: &str) {
     println!("  {what:<62} {value:>10} {unit}");
 }
 
-/// Writes down how much memory processes take.
+/// Records the memory of processes.
 struct Scale {
     program: PathBuf,
     file: PathBuf,
@@ -76,7 +78,7 @@ impl Scale {
         scale
     }
 
-    /// The most memory that the program holds, in kB.
+    /// Returns the peak memory of the program, in kB.
     fn of(&self, world: &World, dir: &Path, program: &str, args: &[&str]) -> u64 {
         let file = self.file.display().to_string();
         world.run(
@@ -87,7 +89,7 @@ impl Scale {
         self.read()
     }
 
-    /// The same of the hooks of a server while something is pushed.
+    /// Returns the peak memory of the hooks of a server during a push, in kB.
     fn of_hooks(&self, server: &Path, push: impl FnOnce()) -> u64 {
         let hooks = ["pre-receive", "proc-receive"].map(|hook| server.join("hooks").join(hook));
         for hook in &hooks {
@@ -124,7 +126,7 @@ fn kilobytes(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |metadata| metadata.len() / 1024)
 }
 
-/// One entry onto ledgers of all sizes, and what it takes to have these at hand.
+/// Measures one more entry on ledgers of all sizes, and loading these ledgers.
 fn curve(form: Form) {
     let all = [
         (4, 100),
@@ -180,7 +182,7 @@ fn curve(form: Form) {
     );
 }
 
-/// The whole of `status`, with nothing remembered and with everything.
+/// Measures the whole command `status`, without any cache and with all caches.
 fn at_hand(world: &World, scale: &Scale, server: &Path) {
     for (what, remembered) in [("nothing remembered", false), ("a snapshot", true)] {
         if !remembered {
@@ -207,7 +209,7 @@ fn at_hand(world: &World, scale: &Scale, server: &Path) {
     );
 }
 
-/// From one to a thousand entries in one push.
+/// Measures pushes of one to a thousand entries.
 fn many(form: Form) {
     let entries = form.pick(100, 10_000);
     let mut world = World::new(4, entries, Storage::Packed);
@@ -229,7 +231,7 @@ fn many(form: Form) {
     }
 }
 
-/// A hundred members push their votes at once, of the first phase, then of the second.
+/// A hundred members push their votes at the same time, first the prevotes, then the precommits.
 fn votes(form: Form) {
     let (members, entries) = (form.pick(8, 100), form.pick(60, 300));
     let mut world = World::new(members, entries, Storage::Packed);
@@ -276,7 +278,7 @@ fn votes(form: Form) {
     );
 }
 
-/// A thousand proposals that nobody has decided.
+/// Measures a thousand undecided proposals.
 fn proposals(form: Form) {
     let count = form.pick(20, 1_000);
     let mut world = World::with_spare(4, 100, Storage::Packed, count);
@@ -329,7 +331,7 @@ fn proposals(form: Form) {
     ratio("through the gate", told[1][1], told[0][1]);
 }
 
-/// Entries as large as the limits allow.
+/// Measures entries of the largest size.
 fn largest(form: Form) {
     let mut world = World::new(4, 100, Storage::Packed);
     let servers = Servers::of(&world, &[]);
@@ -379,7 +381,8 @@ fn reviewed(proposal: EntryId, text: &str) -> Statement {
     })
 }
 
-/// One member pushes as much as it can; how long the push of another one takes meanwhile.
+/// One member pushes as much as it can. Measures how long the push of another member takes
+/// meanwhile.
 fn flood(form: Form) {
     let count = form.pick(200, 10_000);
     type Deluge = (&'static str, fn(&mut World, &str, usize));

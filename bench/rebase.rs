@@ -1,5 +1,5 @@
-//! What the hooks of a clone cost an ordinary branch: a rebase of a hundred commits, beside the same with an empty
-//! compiled hook. See README.md.
+//! Measures what the hooks of a clone cost on an ordinary branch: a rebase of a hundred commits,
+//! compared with the same rebase with an empty compiled hook. See README.md.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -16,10 +16,10 @@ use timing::{Form, Task, compare, describe_machine, ratio};
 
 const HOOK: &str = "reference-transaction";
 const SCRIPT: &str = include_str!("../hooks/reference-transaction");
-/// The commits that are to be rebased lie on one of these, and go to the other.
+/// The two branches. The commits move from one to the other.
 const BASES: [&str; 2] = ["refs/tags/one", "refs/tags/other"];
 
-/// A compiler, a file for it, and what to write there.
+/// A compiler, the name of a file for it, and the content of that file.
 type Language = (&'static str, &'static str, &'static str);
 const C: Language = ("cc", "empty.c", "int main(void) { return 0; }\n");
 const RUST: Language = ("rustc", "empty.rs", "fn main() {}\n");
@@ -69,7 +69,7 @@ fn main() {
     ratio("no hook over an empty one from C", medians[4], medians[0]);
 }
 
-/// The script as `install` fills it in.
+/// Returns the script that `install` writes.
 fn filled() -> String {
     SCRIPT
         .replace(
@@ -85,13 +85,13 @@ fn script(hook: &Path, text: &str) {
     std::fs::set_permissions(hook, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A folder of repositories that differ in their hook.
+/// A folder of repositories that differ only in their hook.
 struct Bench {
     dir: tempfile::TempDir,
 }
 
 impl Bench {
-    /// Makes the repository that all are copies of.
+    /// Creates the repository that the others are copies of.
     fn new(commits: usize) -> Bench {
         let memory = Some(PathBuf::from("/dev/shm")).filter(|dir| dir.is_dir());
         let asked = std::env::var_os("GIT_QUORUM_BENCH_DIR").map(PathBuf::from);
@@ -144,7 +144,8 @@ impl Bench {
         self.git(repo, &["commit", "-q", "-m", file]);
     }
 
-    /// The rebase in a copy with this hook; to and fro, so that each one moves all commits.
+    /// Measures the rebase in a copy with this hook. It goes back and forth, so that each rebase
+    /// moves all commits.
     fn rebase(&self, what: &str, install: impl Fn(&Path)) -> Task<'_> {
         let repo = self.dir.path().join(what.replace(' ', "-"));
         let copied = Command::new("cp")
@@ -165,7 +166,7 @@ impl Bench {
         })
     }
 
-    /// A program that does nothing, as a compiler makes it by default.
+    /// Compiles a program that does nothing, with the default options of the compiler.
     fn compile(&self, hook: &Path, (compiler, file, text): Language) {
         let source = self.dir.path().join(file);
         std::fs::write(&source, text).unwrap();

@@ -1,5 +1,5 @@
-//! Servers with the gate and without, and pushes to both: what the gate costs is what it costs beside a hook that does
-//! nothing. Knows nothing of what is pushed.
+//! Servers with the gate and without, and pushes to both. The cost of the gate is the difference to
+//! a hook that does nothing. Knows nothing of what is pushed.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use super::timing::{self, milliseconds, ratio};
 use super::world::{PROGRAM, World, text};
 
-/// Two servers with the same ledger: one with the gate, one with a hook that does nothing.
+/// Two servers with the same ledger: one with the gate, and one with a hook that does nothing.
 pub struct Servers {
-    /// Has the gate.
+    /// The server with the gate.
     pub gated: PathBuf,
-    /// Has a hook that does nothing.
+    /// The server with a hook that does nothing.
     pub empty: PathBuf,
 }
 
 impl Servers {
-    /// Copies of the world's repository; the gate is installed with these options.
+    /// Creates copies of the world's repository, and installs the gate with these options.
     pub fn of(world: &World, options: &[&str]) -> Servers {
         let servers = Servers {
             gated: world.path("gated"),
@@ -47,20 +47,21 @@ impl Servers {
         servers
     }
 
-    /// The empty one first.
+    /// Returns both servers, the one with the empty hook first.
     pub fn both(&self) -> [&Path; 2] {
         [&self.empty, &self.gated]
     }
 }
 
-/// One push, which must succeed.
+/// Makes one push, which must succeed.
 pub fn push_to(world: &World, server: &Path, refspecs: &[String]) {
     let server = server.display().to_string();
     let refspecs: Vec<_> = refspecs.iter().map(String::as_str).collect();
     world.git(&[&["push", "--quiet", &server], refspecs.as_slice()].concat());
 }
 
-/// The same pushes to both servers, `prepare` saying what each time; medians of the empty and of the gated one.
+/// Makes the same pushes to both servers. `prepare` returns what to push each time. Returns the
+/// medians with the empty hook and with the gate.
 pub fn side_by_side(
     repetitions: usize,
     world: &mut World,
@@ -99,8 +100,9 @@ pub fn tell([empty, gated]: [Duration; 2]) {
     ratio("the gate over the empty hook", gated, empty);
 }
 
-/// All of these are pushed at the same time, each by itself, and again what was refused, until nothing is; through the
-/// empty hook, then through the gate. Says what was lost and what had to be pushed again.
+/// Pushes all of these at the same time, each separately, and retries the refused ones until all
+/// are accepted: through the empty hook, then through the gate. Prints what was lost and what was
+/// retried.
 pub fn push_until_taken(world: &World, servers: &Servers, refspecs: &[String]) {
     let mut took = Vec::new();
     for (what, server) in [
@@ -134,7 +136,7 @@ pub fn push_until_taken(world: &World, servers: &Servers, refspecs: &[String]) {
     ratio("the gate over the empty hook", took[1], took[0]);
 }
 
-/// Pushes all of these at the same time; returns those that failed.
+/// Pushes all of these at the same time. Returns those that failed.
 fn push_at_once(world: &World, server: &Path, refspecs: Vec<String>) -> Vec<String> {
     let server = server.display().to_string();
     let start = |refspec: String| {

@@ -1,20 +1,20 @@
-//! Medians of interleaved repetitions, and where they were taken.
+//! Measures medians of interleaved repetitions, and describes the machine.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Enough to see that everything runs.
     Quick,
-    /// What is reported.
+    /// Enough for a report.
     Full,
 }
 
 impl Form {
-    /// As `GIT_QUORUM_BENCH` says.
+    /// Returns the form that `GIT_QUORUM_BENCH` names.
     pub fn of_process() -> Form {
         if std::env::var_os("GIT_QUORUM_BENCH").is_some_and(|form| form == "quick") {
             Form::Quick
@@ -23,7 +23,7 @@ impl Form {
         }
     }
 
-    /// One of two numbers.
+    /// Returns one of two numbers.
     pub fn pick(self, quick: usize, full: usize) -> usize {
         match self {
             Form::Quick => quick,
@@ -32,7 +32,7 @@ impl Form {
     }
 }
 
-/// Something to measure: what it is called, and how to do it for the nth time.
+/// Something to measure: its name, and how to do it for the nth time.
 pub struct Task<'a> {
     name: String,
     run: Box<dyn FnMut(usize) + 'a>,
@@ -41,7 +41,7 @@ pub struct Task<'a> {
 }
 
 impl<'a> Task<'a> {
-    /// A task.
+    /// Returns a task.
     pub fn new(name: impl Into<String>, run: impl FnMut(usize) + 'a) -> Self {
         Self {
             name: name.into(),
@@ -51,7 +51,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// The same after something that is done each time and is not measured.
+    /// Returns a task with a preparation before each repetition that is not measured.
     pub fn after(self, before: impl FnMut() + 'a) -> Self {
         Self {
             before: Box::new(before),
@@ -59,7 +59,7 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// The same, to be done three times at most: it takes long.
+    /// Returns a slow task, which is repeated at most three times.
     pub fn seldom(self) -> Self {
         Self {
             seldom: true,
@@ -68,7 +68,8 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Runs the tasks in turn, so often each, once before to warm up; prints and returns the medians.
+/// Runs the tasks in turn, with this number of repetitions and one to warm up. Prints and returns
+/// the medians.
 pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     let mut times = vec![Vec::new(); tasks.len()];
     for n in 0..=repetitions {
@@ -92,13 +93,13 @@ pub fn compare(repetitions: usize, mut tasks: Vec<Task<'_>>) -> Vec<Duration> {
     medians
 }
 
-/// The one in the middle.
+/// Returns the median.
 pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }
 
-/// A duration in milliseconds.
+/// Returns a duration in milliseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
@@ -111,7 +112,7 @@ pub fn ratio(what: &str, over: Duration, under: Duration) {
     );
 }
 
-/// Prints what was measured with.
+/// Prints the versions of the programs and the machine.
 pub fn describe_machine(form: Form) {
     let git = Command::new("git")
         .arg("--version")

@@ -1,5 +1,6 @@
-//! Repositories with ledgers of a wanted size, the same ones every time: each proposal moves main by
-//! one real commit, and is proposed, approved, prevoted, precommitted and so decided before the next.
+//! Repositories with ledgers of a given size, the same ones every time. Each proposal moves main by
+//! one real commit. It is proposed, approved, prevoted and precommitted, and so decided, before the
+//! next one.
 #![allow(dead_code, reason = "each benchmark uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -14,53 +15,54 @@ use git_quorum::store::compute_binding;
 
 use super::lab::{Lab, Made, approve, name, prevote, review, signing_key};
 
-/// The program that is measured.
+/// The program to measure.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
 
-/// How the objects of a ledger lie in the repository.
+/// How the repository stores the objects of a ledger.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Storage {
     /// In one pack, as after `git gc`.
     Packed,
-    /// Each in a file of its own, as they were written.
+    /// Each in a file of its own, as git first writes them.
     Loose,
 }
 
-/// A bare repository with a ledger, a key and a sign state for the member that writes.
+/// A bare repository with a ledger, and a key and a sign state for the member that writes.
 pub struct World {
     dir: tempfile::TempDir,
-    /// The ledger.
+    /// The id of the ledger.
     pub ledger: EntryId,
-    /// The proposal that is still open.
+    /// The open proposal.
     pub open: EntryId,
-    /// Who writes.
+    /// The member that writes.
     pub author: String,
     /// The commits of all entries.
     pub entries: Vec<Oid>,
-    /// The ledger in memory, which can go on.
+    /// The ledger in memory, to which entries can be added.
     pub lab: Lab,
     members: Vec<String>,
-    /// Commits on top of main that no proposal is about yet, and the one that main is at.
+    /// The commits on top of main that no proposal is about yet, and the value of main.
     spare: Vec<Oid>,
     /// The last decision.
     base: EntryId,
-    /// What entries are written to.
+    /// The object database that entries are written to.
     objects: std::cell::OnceCell<git_quorum::repo::Objects>,
 }
 
 /// A decision that lacks one precommit.
 pub struct Undecided {
-    /// Who is to say it.
+    /// The member whose precommit is missing.
     pub voter: String,
-    /// What is proposed.
+    /// The proposal.
     pub proposal: EntryId,
-    /// The commit that main goes to.
+    /// The commit that main moves to.
     pub to: Oid,
-    /// What the voter has seen.
+    /// The entries that the voter knows.
     seen: Vec<EntryId>,
 }
 
-/// Where worlds are made: in memory where there is such a folder, or where one says.
+/// Returns the folder for worlds: the one that the environment names, or one in memory if the
+/// system has such a place.
 fn root() -> PathBuf {
     let asked = std::env::var_os("GIT_QUORUM_BENCH_DIR").map(PathBuf::from);
     let memory = Some(PathBuf::from("/dev/shm")).filter(|dir| dir.is_dir());
@@ -68,12 +70,12 @@ fn root() -> PathBuf {
 }
 
 impl World {
-    /// A ledger of exactly `entries` entries by this many members, all of which vote.
+    /// Creates a ledger of exactly `entries` entries by this many members, all of which vote.
     pub fn new(members: usize, entries: usize, storage: Storage) -> World {
         World::with_spare(members, entries, storage, 0)
     }
 
-    /// The same with commits for so many more decisions.
+    /// Does the same, with commits for this many more decisions.
     pub fn with_spare(members: usize, entries: usize, storage: Storage, spare: usize) -> World {
         let dir = tempfile::tempdir_in(root()).unwrap();
         let members: Vec<_> = (0..members).map(|n| format!("m{n:03}")).collect();
@@ -121,7 +123,7 @@ impl World {
             decisions,
         );
         self.open = lab.say(members[decisions % members.len()], vec![change]);
-        // The writer must not have approved yet: the others fill up what is missing.
+        // The writer must not have approved yet. The other members supply the missing entries.
         for n in 0.. {
             if lab.made.len() >= entries {
                 break;
@@ -136,8 +138,8 @@ impl World {
         (self.base, self.spare) = (base, commits[decisions..].to_vec());
     }
 
-    /// Goes on with a rival of the open proposal, up to the last precommit that it needs; the entries are in the
-    /// repository, on no ref.
+    /// Adds a rival of the open proposal and all votes except for the last precommit that it needs.
+    /// The entries are in the repository, but on no ref.
     pub fn almost_decide(&mut self) -> Undecided {
         let objects = self.repo().objects().unwrap();
         let names: Vec<_> = self.members.iter().map(String::as_str).collect();
@@ -161,7 +163,7 @@ impl World {
         }
     }
 
-    /// The last precommit.
+    /// Adds the missing precommit.
     pub fn decide(
         &mut self,
         Undecided {
@@ -175,14 +177,14 @@ impl World {
         self.write_new();
     }
 
-    /// One more entry of a member, that says little; on no ref.
+    /// Adds a small entry of a member, on no ref.
     pub fn say(&mut self, member: &str) {
         self.lab
             .say(member, vec![review(self.open, Verdict::Abstain)]);
         self.write_new();
     }
 
-    /// An entry of a member above these; on no ref.
+    /// Adds an entry of a member above these entries, on no ref.
     pub fn say_above(
         &mut self,
         member: &str,
@@ -195,7 +197,7 @@ impl World {
         id
     }
 
-    /// One lane of so many entries, above a small ledger of four.
+    /// Adds a lane of this many entries to a small ledger of four members.
     pub fn with_lane(entries: usize) -> World {
         let mut world = World::new(4, 100, Storage::Packed);
         let (member, open) = (world.members[3].clone(), world.open);
@@ -220,7 +222,7 @@ impl World {
         }
     }
 
-    /// A rival of the open proposal; with the commit that it is about.
+    /// Returns a rival of the open proposal, and its commit.
     pub fn rival(&mut self, member: &str) -> (EntryId, Oid) {
         let objects = self.repo().objects().unwrap();
         let number = self.lab.made.len();
@@ -230,12 +232,12 @@ impl World {
         (self.say_above(member, &parents, vec![change]), to)
     }
 
-    /// The commit that the open proposal is about.
+    /// Returns the commit of the open proposal.
     pub fn open_commit(&self) -> Oid {
         self.spare[1]
     }
 
-    /// A push that has begun.
+    /// Returns a push that has begun.
     pub fn pushing(&self, server: &Path, refspec: &str) -> std::process::Child {
         let mut command = self.command(
             "git",
@@ -257,12 +259,12 @@ impl World {
         }
     }
 
-    /// All members.
+    /// Returns all members.
     pub fn members(&self) -> &[String] {
         &self.members
     }
 
-    /// What a push must say for a member's lane to reach its last entry.
+    /// Returns the refspec that pushes a member's lane up to its last entry.
     pub fn lane_refspec(&self, member: &str) -> String {
         let tip = self.lab.tally.dag().find(self.lab.tip(member)).unwrap();
         format!(
@@ -272,7 +274,7 @@ impl World {
         )
     }
 
-    /// A line of commits, each of which changes one of fifty files.
+    /// Creates a line of commits, each of which changes one of fifty files.
     fn commits(&self, count: usize) -> Vec<Oid> {
         let mut stream = String::new();
         for n in 0..count {
@@ -317,7 +319,8 @@ impl World {
         }
     }
 
-    /// The writer's key, configuration and sign state, and what stock Git needs to sign and check.
+    /// Writes the writer's key, configuration and sign state, and the files that stock Git needs to
+    /// sign and check.
     fn settle(&self) {
         let lab = &self.lab;
         let pair =
@@ -359,27 +362,27 @@ impl World {
         self.forget();
     }
 
-    /// A file or folder beside the repository.
+    /// Returns the path of a file or folder beside the repository.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    /// The writer's private key file.
+    /// Returns the path of the writer's private key.
     pub fn key(&self) -> PathBuf {
         self.path("key")
     }
 
-    /// The git directory.
+    /// Returns the git directory.
     pub fn git_dir(&self) -> PathBuf {
         self.path("repo")
     }
 
-    /// The repository.
+    /// Returns the repository.
     pub fn repo(&self) -> Repo {
         Repo::open_with(&self.git_dir(), Environment::scrubbed(self.environment())).unwrap()
     }
 
-    /// The writer's sign state.
+    /// Opens the writer's sign state.
     pub fn state(&self) -> SignState {
         let public = signing_key(&self.author).verifying_key().to_bytes();
         SignState::open(
@@ -391,7 +394,7 @@ impl World {
         .unwrap()
     }
 
-    /// Throws away what earlier runs remembered.
+    /// Deletes the caches of earlier runs.
     pub fn forget(&self) {
         let _ = std::fs::remove_dir_all(self.git_dir().join("quorum"));
     }
@@ -410,9 +413,9 @@ impl World {
             .collect()
     }
 
-    /// A command in the world's environment.
+    /// Returns a command in the environment of the world.
     pub fn command(&self, program: &str, dir: &Path, args: &[&str]) -> Command {
-        // With whole paths a process is started the fast way, however much memory this one holds.
+        // With a full path, starting a process stays cheap, however much memory this process has.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let whole = std::env::split_paths(&path)
             .map(|dir| dir.join(program))
@@ -431,7 +434,7 @@ impl World {
         finished(self.command("git", &self.git_dir(), args), b"")
     }
 
-    /// The same with something on standard input.
+    /// Runs git in the repository, with this standard input.
     pub fn git_with(&self, args: &[&str], input: &[u8]) -> Output {
         finished(self.command("git", &self.git_dir(), args), input)
     }
@@ -450,7 +453,7 @@ impl World {
         finished(self.command(PROGRAM, &self.git_dir(), args), b"")
     }
 
-    /// Runs the program, and says how many git processes it started.
+    /// Runs the program, and returns how many git processes it started.
     pub fn git_processes(&self, args: &[&str]) -> usize {
         let trace = self.path("trace");
         let mut command = self.command(PROGRAM, &self.git_dir(), args);
@@ -465,7 +468,7 @@ impl World {
     }
 }
 
-/// What an output says on standard output, without the line's end.
+/// Returns standard output without the last line end.
 pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout)
         .trim_end()
@@ -489,7 +492,7 @@ fn finished(mut command: Command, input: &[u8]) -> Output {
     output
 }
 
-/// A proposal that binds what its objects say.
+/// Returns a proposal whose digests match its objects.
 fn change(
     lab: &Lab,
     objects: &git_quorum::repo::Objects,
@@ -515,9 +518,9 @@ fn change(
     })
 }
 
-/// One decision but for its last entry: a proposal, then an entry of each of a quorum for each phase. They act at the
-/// same time, so nobody builds on another's entry of the same phase. The last one is still to be said, by who is
-/// named, above what is named.
+/// Makes one decision except for its last entry: a proposal, then an entry of each member of a
+/// quorum for each phase. The members act at the same time, so nobody builds on an entry of the
+/// same phase. Returns the member that makes the last entry, and the entries that it knows.
 fn vote(
     lab: &mut Lab,
     members: &[&str],

@@ -111,8 +111,8 @@ mod armed {
         }
     }
 
-    /// Kills this process with `SIGKILL`, which no handler sees. A test can distinguish that from an
-    /// abort.
+    /// Kills this process with `SIGKILL`, which no handler sees. A test can distinguish that from
+    /// an abort.
     fn die() -> ! {
         if cfg!(unix) {
             let mut kill = Command::new("/bin/sh");

@@ -1,5 +1,5 @@
-//! The ready-made checks of `docs/ci/`: their shell steps run here, as far as they can without the host, against real
-//! repositories. A test plays what the host does around them.
+//! The ready-made checks of `docs/ci/`. The tests run their shell steps against real repositories,
+//! as far as that is possible without the host, and simulate what the host does around them.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -31,12 +31,12 @@ enum Host {
 
 const HOSTS: [Host; 3] = [Host::GitHub, Host::Forgejo, Host::GitLab];
 
-/// Why the check is run.
+/// Why the host runs the check.
 #[derive(Clone, Copy)]
 enum Event {
-    /// A pull request, or merge request, has this head.
+    /// A pull request or merge request with this head.
     Request,
-    /// This is main now.
+    /// Main now has this value.
     Push,
 }
 
@@ -60,7 +60,7 @@ impl Host {
     }
 }
 
-/// One run of a check, and the machine that it runs on.
+/// One run of a check, and the machine that runs it.
 struct Run<'a> {
     team: &'a Team,
     dir: PathBuf,
@@ -70,11 +70,11 @@ struct Run<'a> {
     ledger: String,
 }
 
-/// What came of a check: what the first step that failed said.
+/// The result of a check: the output of the first step that failed.
 type Checked = Result<(), String>;
 
 impl Run<'_> {
-    /// Plays the host: whatever is in the file happens in its order.
+    /// Simulates the host: runs the steps of the file in their order.
     fn check(&mut self, host: Host) -> Checked {
         let job = host.job();
         if host == Host::GitLab {
@@ -130,7 +130,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the host makes of a value.
+    /// Returns a value as the host expands it.
     fn value(&self, text: &str) -> String {
         let mut parts = text.split("${{ ");
         let mut value = parts.next().unwrap().to_owned();
@@ -172,7 +172,7 @@ impl Run<'_> {
             .to_owned()
     }
 
-    /// As hosts check a commit out: with the history only if they are told to.
+    /// Checks a commit out as hosts do: with its history only if the file says so.
     fn checkout(&self, whole: bool) {
         let git = |args: &[&str]| self.team.world.git(&self.dir, args);
         git(&["init", "-q"]);
@@ -221,12 +221,13 @@ impl Run<'_> {
     }
 }
 
-/// A server with a decision that has landed; `cargo` there is told to have been asked rightly.
+/// Creates a server with a decision that has landed. A fake `cargo` records how it was called.
 fn site() -> (Team, String) {
     let team = Team::new(&MEMBERS);
     std::fs::create_dir(team.world.path("stubs")).unwrap();
     let install = "install --locked --git https://git.example.org/git-quorum.git --rev 0000000000000000000000000000000000000000 git-quorum";
-    // It must not run where files of the proposer's are, or will be: they could tell it what to do.
+    // The program must not run in a folder with files of the proposer, because they could tell it
+    // what to do.
     team.world.script(
         "stubs/cargo",
         &format!("test \"$*\" = '{install}' && test \"$PWD\" != \"$WORKSPACE\""),
@@ -274,7 +275,7 @@ fn fails(team: &Team, event: Event, commit: &str, says: &str) {
     }
 }
 
-/// A commit on main that no member has proposed, pushed as a branch.
+/// Returns a commit on top of main that no member has proposed, pushed as a branch.
 fn undecided(seat: &Seat) -> String {
     seat.git(&["fetch", "-q", "origin"]);
     seat.git(&["checkout", "-q", "--detach", "origin/main"]);
@@ -298,7 +299,7 @@ fn a_check_passes_for_what_is_decided_landed_or_not() {
     passes(&team, Event::Request, &head);
     passes(&team, Event::Push, &landed);
 
-    // The merge commit that a host's button would make is another commit, and nobody decided it.
+    // The host's merge button creates another commit, and nobody has decided that one.
     let seat = &team.seats[0];
     let merge = seat.git(&[
         "commit-tree",
@@ -324,7 +325,7 @@ fn a_check_fails_for_an_undecided_head_and_an_undecided_main() {
     let (team, _) = site();
     let commit = undecided(&team.seats[0]);
     fails(&team, Event::Request, &commit, "which no decision backs");
-    // Somebody who may do anything moved it.
+    // Somebody with all permissions moved the ref.
     team.world
         .git(&team.server, &["update-ref", "refs/heads/main", &commit]);
     fails(&team, Event::Push, &commit, "which no decision backs");
@@ -370,7 +371,7 @@ fn a_check_fails_without_the_pin_with_another_and_in_a_shallow_clone() {
     );
 }
 
-/// What only the host can run is as it should be.
+/// Checks the parts of the files that only the host can run.
 #[test]
 fn checks_have_no_more_rights_than_they_need_and_run_on_requests_and_on_main() {
     let file = Host::GitHub.file();

@@ -1,5 +1,5 @@
-//! The snapshot of a judged ledger: with it, everything is as without it, whatever became of the refs, of the file, and
-//! of whoever else was writing it.
+//! The snapshot of a judged ledger. The result with it is the same as without it, whatever happens
+//! to the refs, to the file, and to other writers.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -30,13 +30,14 @@ use xxhash_rust::xxh3::xxh3_128;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// A bare repository with all entries of a ledger, and refs that a test moves about.
+/// A bare repository with all entries of a ledger, and refs that a test moves.
 struct Place {
     dir: TempDir,
     repo: Repo,
     lab: Lab,
     refs: LedgerRefs,
-    /// Commits that are no entries: a forged one, a member's with another ledger's bytes, no commit at all.
+    /// Commits that are not entries: a forged one, one with bytes of another ledger, and an object
+    /// that is not a commit.
     bad: Vec<Oid>,
 }
 
@@ -107,7 +108,7 @@ impl Place {
         self.repo.git_dir().join("quorum").join("snapshot")
     }
 
-    /// Lets the refs of the ledger be these and no others.
+    /// Sets the refs of the ledger to exactly these.
     fn set_refs(&self, wanted: &BTreeMap<String, Oid>) {
         let now = self.repo.list(&[self.refs.prefix()]).unwrap();
         let gone = now
@@ -120,7 +121,7 @@ impl Place {
             old: Expect::Any,
             new,
         };
-        // A lane may be a ref where another one was a folder: what is gone goes first.
+        // A lane may have the name of a former folder of lanes, so deletions come first.
         self.repo
             .transaction(&gone.map(edit).collect::<Vec<_>>())
             .unwrap();
@@ -133,7 +134,7 @@ impl Place {
         BTreeMap::from([(self.refs.genesis(), self.lab.made[0].oid)])
     }
 
-    /// All lanes as far as these first entries go.
+    /// Returns all lanes as they were after these first entries.
     fn refs_up_to(&self, entries: usize) -> BTreeMap<String, Oid> {
         let mut refs = self.genesis();
         for member in NAMES.map(name) {
@@ -144,7 +145,7 @@ impl Place {
         refs
     }
 
-    /// The member's entries among these first ones.
+    /// Returns the member's entries among these first ones.
     fn own(&self, member: &MemberName, entries: usize) -> Vec<Oid> {
         let dag = self.lab.tally.dag();
         let is_own = |id: EntryId| {
@@ -158,7 +159,8 @@ impl Place {
             .collect()
     }
 
-    /// Refs that went on, back, sideways, away or bad, or that lead to somebody else's entry.
+    /// Returns refs that moved forward, backward or sideways, were deleted, or lead to a bad entry
+    /// or to another member's entry.
     fn random_refs(&self, rng: &mut Rng, entries: usize, calm: bool) -> BTreeMap<String, Oid> {
         let mut refs = self.genesis();
         for member in NAMES.map(name) {
@@ -211,7 +213,8 @@ fn command(world: &Path, program: &str, dir: &Path) -> Command {
     command
 }
 
-/// Proposals, reviews and votes of members that are careless: they fork, and forget what they knew.
+/// Adds proposals, reviews and votes of careless members, who fork their lanes and forget what they
+/// knew.
 fn random_ledger(rng: &mut Rng, entries: usize) -> Lab {
     let mut lab = Lab::new(&NAMES);
     let mut proposals = Vec::new();
@@ -250,7 +253,7 @@ fn random_ledger(rng: &mut Rng, entries: usize) -> Lab {
     lab
 }
 
-/// The last decision about main, or the ledger's first charter.
+/// Returns the last decision about main, or the first charter of the ledger.
 fn decided(lab: &Lab) -> EntryId {
     let chain = lab
         .tally
@@ -259,7 +262,7 @@ fn decided(lab: &Lab) -> EntryId {
     chain.map_or(lab.ledger, |chain| chain.next.base)
 }
 
-/// All that is told of a ledger, in the terms of its entries.
+/// Returns everything that is reported of a ledger, in terms of its entries.
 fn told(loaded: &Loaded) -> String {
     let (tally, dag) = (&loaded.tally, loaded.tally.dag());
     let id = |index| dag.entry(index).id;
@@ -304,7 +307,7 @@ fn told(loaded: &Loaded) -> String {
     text
 }
 
-/// `SNAPSHOT_CASES=50 cargo test --test snapshot` runs more.
+/// `SNAPSHOT_CASES=50 cargo test --test snapshot` runs more cases.
 #[test]
 fn whatever_the_refs_do_it_is_as_if_everything_were_read() {
     let (mut problems, mut written) = (0, 0);
@@ -330,8 +333,9 @@ fn whatever_the_refs_do_it_is_as_if_everything_were_read() {
     );
 }
 
-/// Who writes to a repository's files can write a snapshot of what is not so, and a checksum that is right: this one comes
-/// from a program that lets precommits count without prevotes. Only who trusts nothing, as `verify` does, does not believe it.
+/// Somebody who can write to a repository's files can write a false snapshot with a correct
+/// checksum. This snapshot comes from a program that counts precommits without prevotes. Only a
+/// reader that trusts no snapshot, as `verify`, notices.
 #[cfg(debug_assertions)]
 #[test]
 fn a_snapshot_that_lies_is_believed_by_all_but_who_trusts_nothing() {
@@ -367,7 +371,7 @@ fn a_snapshot_that_lies_is_believed_by_all_but_who_trusts_nothing() {
     );
 }
 
-/// Where the object of an entry lies.
+/// Returns the path of the object of an entry.
 fn object(place: &Place, oid: Oid) -> PathBuf {
     let name = oid.to_string();
     place
@@ -395,7 +399,7 @@ fn what_the_snapshot_covers_is_not_read_again_and_a_lost_tip_is_missed() {
         !place.load(Trust::Nothing).problems.is_empty(),
         "verify does not lean on it"
     );
-    // What goes on from there does not need it either.
+    // New entries do not need the missing object either.
     place.set_refs(&place.refs_up_to(95));
     let loaded = place.load(Trust::Cache);
     assert!(loaded.problems.is_empty() && loaded.tally.dag().entries().len() > 85);
@@ -442,7 +446,8 @@ fn reading_only_writes_nothing() {
     assert_eq!(files(), before);
 }
 
-/// Who signs one entry twice has it in two commits. Which one the ledger shows must not hang on the snapshot.
+/// A member that signs an entry twice has it in two commits. The choice between them must not
+/// depend on the snapshot.
 #[test]
 fn an_entry_in_two_commits_is_read_as_without_a_snapshot() {
     let place = Place::new(&mut Rng::new(9), 100);
@@ -453,7 +458,7 @@ fn an_entry_in_two_commits_is_read_as_without_a_snapshot() {
     let unsigned = encode(&payload, &[refs[&lane]], 1_800_000_000).unwrap();
     let objects = place.repo.objects().unwrap();
     for nonce in [1, 2, 3] {
-        // Only the author can: the signature is good, and another one each time.
+        // Only the author can do that: both signatures are valid, and they differ.
         let signature = sign_with_nonce(
             "a",
             &signed_data(&unsigned.signed_bytes),
@@ -495,7 +500,7 @@ fn commands_print_the_same_with_and_without_it() {
     place.set_refs(&place.refs_up_to(100));
     output(place.program(&["status"]));
     assert!(place.snapshot().exists());
-    // Less than what is worth another snapshot has come since.
+    // Too few entries are new for another snapshot.
     place.set_refs(&place.refs_up_to(140));
     let proposal = place
         .load(Trust::Nothing)
@@ -528,7 +533,7 @@ fn commands_print_the_same_with_and_without_it() {
     }
 }
 
-/// Whether what is there was written whole.
+/// Whether the file was written completely.
 fn is_whole(path: &Path) -> bool {
     let bytes = std::fs::read(path).unwrap();
     let header = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;

@@ -1,5 +1,6 @@
-//! Charters in JSON, as geneses and proposals carry them: up to four, a line each, each meant to follow the one before.
-//! And the texts in them: names, refs, patterns and keys.
+//! Charters in JSON, as geneses and proposals contain them. An input has up to four charters, one
+//! on each line, and each is meant to follow the one before. Also checks the texts in charters:
+//! names, refs, patterns and keys.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -11,7 +12,8 @@ use git_quorum::charter::{
 use git_quorum::consensus::Subject;
 use git_quorum::ledger::to_canonical;
 
-/// A charter that is read has one canonical form and safe numbers; along a line of charters names and keys are for ever.
+/// A charter that is accepted has one canonical form and safe numbers. In a sequence of charters,
+/// names and keys keep their meaning.
 pub fn check(input: &[u8]) {
     let mut line: Vec<Charter> = Vec::new();
     for text in input.split(|b| *b == b'\n').take(4) {
@@ -81,7 +83,8 @@ fn check_alone(charter: &Charter) {
     }
 }
 
-/// What holds from the first charter of a line to its last, however far apart.
+/// Checks what must hold from the first charter of a sequence to the last, however far apart they
+/// are.
 fn check_line(line: &[Charter]) {
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
         return;
@@ -104,7 +107,7 @@ fn check_line(line: &[Charter]) {
     );
 }
 
-/// Any text as each of the things that a charter names.
+/// Reads any text as each kind of thing that a charter names.
 fn texts(text: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else {
         return;

@@ -1,6 +1,8 @@
-//! What precommits sign: the in-toto statement and its DSSE encoding, for any proposal and any round. The input is a proposal
-//! and a precommit, each the JSON of a statement on a line. (The program writes agreement statements and compares bytes; it
-//! reads none.)
+//! The bytes that precommits sign: the in-toto statement and its DSSE encoding, for any proposal
+//! and any round.
+//!
+//! The input is a proposal and a precommit, each as the JSON of a statement on a line. The program
+//! only writes and compares agreement statements, and never parses them.
 
 use std::cell::OnceCell;
 
@@ -18,14 +20,15 @@ use serde_json::{Value, json};
 
 use super::known;
 
-/// The id that a proposal has while its entry is in the making.
+/// The id of a proposal whose entry is not complete yet.
 pub const DRAFT: EntryId = EntryId::new([0; 32]);
 
-/// Rounds in which a precommit is tried: each costs a prevote.
+/// The rounds to try a precommit in. Each round costs a prevote.
 const ROUNDS: u32 = 4;
 
-/// The statement says what was proposed and nothing else, in canonical form, and its encoding leads back to it; a precommit
-/// counts if, and only if, its signature is one over that encoding.
+/// The statement contains what was proposed and nothing else, in canonical form, and its encoding
+/// can be decoded to it. A precommit counts if and only if it has a valid signature of that
+/// encoding.
 pub fn check(input: &[u8]) {
     let mut lines = input.split(|b| *b == b'\n').map(read);
     let Some(proposal) = lines.next().flatten().filter(Statement::proposes) else {
@@ -48,7 +51,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// A statement in an entry has been through the entry's reader, which lets no other numbers pass.
+/// A statement in an entry has passed the parser of entries, which accepts no other numbers.
 fn is_plain(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.is_u64(),
@@ -69,7 +72,7 @@ fn read(line: &[u8]) -> Option<Statement> {
     Some(statement)
 }
 
-/// A ledger of one member, who proposes this; none if it may not.
+/// Returns a ledger of one member that makes this proposal. `None` if the proposal is not allowed.
 fn propose(proposal: &Statement) -> Option<Draft> {
     thread_local! {
         static LEDGER: OnceCell<(Tally, MemberName)> = const { OnceCell::new() };
@@ -95,7 +98,7 @@ fn propose(proposal: &Statement) -> Option<Draft> {
     })
 }
 
-/// Holds the statement of a round to the spec, section 6; returns it.
+/// Checks the statement of a round against section 6 of the specification. Returns the statement.
 fn check_statement(tally: &Tally, proposal: &Statement, round: u32) -> String {
     let ledger = tally.dag().ledger();
     let body = agreement_statement(tally, ledger, DRAFT, round).expect("a valid proposal has one");
@@ -168,7 +171,7 @@ fn describe(proposal: &Statement, expected: &mut Value) {
     }
 }
 
-/// Reads a pre-authentication encoding by the letter of DSSE.
+/// Parses a pre-authentication encoding strictly by the DSSE specification.
 fn decoded(encoding: &[u8]) -> Option<&[u8]> {
     let rest = encoding.strip_prefix(b"DSSEv1 ")?;
     let (kind, rest) = field(rest)?;
@@ -187,7 +190,8 @@ fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
         .split_at_checked(length)
 }
 
-/// The member says all that comes before a precommit of its own proposal, and then that.
+/// The member makes all statements that a precommit of its own proposal needs, and then the
+/// precommit.
 fn precommit(draft: &mut Draft, vote: &Precommit) -> bool {
     let (proposal, round) = (DRAFT, vote.round);
     let approval = Review {

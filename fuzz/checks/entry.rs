@@ -1,4 +1,4 @@
-//! Bytes taken for an entry, as they come with a fetch or a push.
+//! Bytes that are parsed as an entry, as they arrive with a fetch or a push.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::known;
 
-/// What parses has one form, one id, one reading; it founds a ledger, or comes into one, only if it was really signed.
+/// Bytes that parse have one form, one id and one meaning. They found a ledger, or are added to a
+/// ledger, only if the signature is valid.
 pub fn check(raw: &[u8]) {
     let Ok(parsed) = parse(raw) else { return };
     let text = std::str::from_utf8(raw).expect("an entry is UTF-8");
@@ -36,7 +37,7 @@ pub fn check(raw: &[u8]) {
     }
 }
 
-/// The bytes, built again from what the text says: by way of the public encoders, not of `parse`.
+/// Builds the bytes again from the text, with the public encoders and without `parse`.
 fn rebuilt(text: &str, parsed: &ParsedEntry) -> Vec<u8> {
     let (header, message) = text.split_once("\n\n").expect("a header");
     let (_, payload) = message.split_once("\n\n").expect("a payload");
@@ -62,7 +63,7 @@ fn rebuilt(text: &str, parsed: &ParsedEntry) -> Vec<u8> {
         .expect("the armour can be made")
 }
 
-/// The text without its signature header, line by line.
+/// Returns the text without its signature header, line by line.
 fn signed_part(text: &str) -> String {
     let (header, message) = text.split_once("\n\n").expect("a header");
     let unsigned: Vec<_> = header
@@ -72,7 +73,8 @@ fn signed_part(text: &str) -> String {
     format!("{}\n\n{message}", unsigned.join("\n"))
 }
 
-/// Nobody here has a key, so no other ledger is founded than those whose geneses are vectors; this one lasts in bytes.
+/// The fuzzer has no key, so it can found only the ledgers whose geneses are vectors. Such a ledger
+/// can be written to bytes and read again.
 fn found(raw: &[u8], parsed: ParsedEntry) {
     let id = parsed.id;
     let Ok(tally) = Tally::found(parsed, known::oid_of(raw)) else {
@@ -86,7 +88,7 @@ fn found(raw: &[u8], parsed: ParsedEntry) {
     );
 }
 
-/// Nobody here has a key, so nothing comes into the ledger but what its members wrote.
+/// The fuzzer has no key, so the ledger accepts only the entries that its members wrote.
 fn insert(raw: &[u8], parsed: ParsedEntry) {
     thread_local! {
         static LEDGER: RefCell<Tally> = RefCell::new(known::ledger(known::ENTRIES.len()));

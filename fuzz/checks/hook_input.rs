@@ -1,5 +1,6 @@
-//! What Git writes to the other hooks: `pre-receive` of a server, `reference-transaction` and `pre-push` of a clone. The same
-//! bytes are taken for each; a push that is read is also judged.
+//! The input that Git writes to the other hooks: `pre-receive` of a server, `reference-transaction`
+//! and `pre-push` of a clone. Every hook gets the same bytes, and a push that parses is also
+//! judged.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use git_quorum::ledger::LedgerRefs;
 
 use super::known;
 
-/// Lines are read as they stand, each or none; and nothing but a decision moves what is protected.
+/// Either every line is parsed exactly, or none is accepted. Only a decision moves a protected ref.
 pub fn check(input: &[u8]) {
     if let Ok(push) = Push::read(input) {
         assert_eq!(written(&push), input, "the lines are read as they stand");
@@ -58,7 +59,7 @@ fn written(push: &Push) -> Vec<u8> {
         .collect()
 }
 
-/// Zeros of any length are read as no value; everything else stands in the line as it was read.
+/// Zeros of any length mean no value. Every other field is parsed unchanged.
 fn check_update(update: &Update, line: &str) {
     let parts: Vec<_> = line.splitn(3, ' ').collect();
     let [old, new, name] = parts[..] else {
@@ -92,7 +93,7 @@ thread_local! {
     static GATE: OnceCell<Gate> = const { OnceCell::new() };
 }
 
-/// A server with the ledger of the vectors, one decision on `main`, and a symbolic ref.
+/// Creates a server with the ledger of the vectors, a decision on `main`, and a symbolic ref.
 struct Gate {
     tally: Tally,
     refs: LedgerRefs,
@@ -157,7 +158,7 @@ impl Gate {
         };
         let patterns = || self.charter().protected().iter().map(RefPattern::as_str);
         let protected = patterns().any(|pattern| protects(pattern, &pushed.name));
-        // A name that differs in case alone may be removed, which is how such a one is got rid of.
+        // A ref whose name differs only in case may be deleted, so that people can get rid of it.
         let lower = pushed.name.to_ascii_lowercase();
         let folds = pushed.new.is_some()
             && patterns().any(|pattern| protects(&pattern.to_ascii_lowercase(), &lower));
@@ -177,7 +178,7 @@ impl Gate {
         }
     }
 
-    /// What stays as it is, and what the one decision on a protected ref leads to.
+    /// Checks that nothing changes except for the one decision on a protected ref.
     fn may_move(&self, pushed: &PushedRef) -> bool {
         let current = self.values.get(&pushed.name).copied();
         let decided = pushed.name == "refs/heads/main" && pushed.new == Some(Oid::new([1; 20]));

@@ -1,4 +1,4 @@
-//! The first ledger of `ledger-spec/vectors/`, whose keys and entries everybody knows.
+//! The first ledger of `ledger-spec/vectors/`, whose keys and entries are public.
 
 use ed25519_dalek::SigningKey;
 use git_quorum::consensus::Tally;
@@ -11,7 +11,7 @@ macro_rules! vectors {
     };
 }
 
-/// Its entries, parents first.
+/// The entries, parents first.
 pub const ENTRIES: [&[u8]; 36] = vectors![
     "genesis",
     "genesis-second-signature",
@@ -51,13 +51,13 @@ pub const ENTRIES: [&[u8]; 36] = vectors![
     "under-proposed-charter",
 ];
 
-/// The id that Git gives these bytes as a commit.
+/// Returns the id of a commit with these bytes.
 pub fn oid_of(raw: &[u8]) -> Oid {
     let oid = git2::Oid::hash_object(git2::ObjectType::Commit, raw).expect("any bytes have a hash");
     Oid::new(oid.as_bytes().try_into().expect("SHA-1 has 20 bytes"))
 }
 
-/// The ledger with the first so many of its entries.
+/// Returns the ledger with this number of its first entries.
 pub fn ledger(entries: usize) -> Tally {
     let (genesis, others) = ENTRIES.split_first().expect("there are some");
     let mut tally =
@@ -70,13 +70,13 @@ pub fn ledger(entries: usize) -> Tally {
     tally
 }
 
-/// Another ledger of the vectors: alice is its only member.
+/// Returns another ledger of the vectors, with alice as the only member.
 pub fn one_member() -> Tally {
     let [genesis] = vectors!["other-genesis"];
     Tally::found(parse(genesis).expect("a vector"), oid_of(genesis)).expect("a genesis")
 }
 
-/// A member's signing key, which in the vectors is made from its name.
+/// Returns a member's signing key, which the vectors derive from its name.
 pub fn signing_key(member: &str) -> SigningKey {
     SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes())
 }

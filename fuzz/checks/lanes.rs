@@ -1,13 +1,15 @@
-//! Ledgers of arbitrary entries: members that do only what their tool would, and liars that do anything. Nothing is signed:
-//! signatures are taken for good, so that what an input costs is what the tally costs.
+//! Ledgers of arbitrary entries. Honest members do only what their program would do, and liars do
+//! anything.
 //!
-//! An input is four bytes of a setting and then nine bytes an entry, of a fixed layout, so that a change of one byte changes
-//! one thing; see [`Setting`] and [`Op`].
+//! Nothing is signed. The tally accepts all signatures, so that an input costs only what the tally
+//! costs. An input is a setting of four bytes and then nine bytes for each entry. The layout is
+//! fixed, so that a changed byte changes one thing. See [`Setting`] and [`Op`].
 
 use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
+use std::time::Duration;
 
 use git_quorum::charter::{
     Charter, CharterRules, FORMAT_VERSION, Member, MemberName, ProposedCharter, PublicKey,
@@ -26,7 +28,7 @@ use serde_json::json;
 
 use super::known::signing_key;
 
-/// How many entries an input makes, at most.
+/// The most entries that an input makes.
 pub const ENTRIES: usize = 20;
 /// The bytes of the setting, and of each entry.
 pub const SETTING: usize = 4;
@@ -41,31 +43,33 @@ const REFS: [&str; 4] = [
 ];
 const ROUNDS: [u32; 8] = [0, 1, 2, 3, 4, 5, u32::MAX - 1, u32::MAX];
 
-/// Whatever the entries, and in whatever order they come: the same verdicts, decisions and evidence; decisions stay; the tally
-/// lasts in bytes; who did what its tool says is never convicted and never said what does not count; agreement holds while
-/// no more than f lie, and when it breaks, enough members are named.
+/// For any entries in any order of arrival, the verdicts, decisions and evidence are the same.
+/// Decisions stay. The tally can be written to bytes and read again. An honest member is never
+/// convicted, and its statements always count. Agreement holds while at most f members lie, and
+/// when it breaks, enough members are convicted.
 pub fn check(input: &[u8]) {
     if let Some(world) = World::of(input) {
         world.check(Shares::All);
     }
 }
 
-/// The same, but of the checks that cost as much as the ledger itself each input gets a share: a search looks at
-/// more ledgers so, and what it keeps is held to everything by `tests/fuzz_corpus.rs`.
+/// Does the same, but runs the expensive checks for a part of the inputs only. So a search covers
+/// more ledgers. `tests/fuzz_corpus.rs` runs all checks on what a search keeps.
 pub fn check_in_shares(input: &[u8]) {
     if let Some(world) = World::of(input) {
         world.check(Shares::of(input));
     }
 }
 
-/// Which inputs get a check: all, or by a hash of their bytes, so that an input gets the same whenever it is tried.
+/// The inputs that get a check: all, or a part chosen by a hash of their bytes. So an input always
+/// gets the same checks.
 #[derive(Clone, Copy)]
 enum Shares {
     All,
     ByHash(u64),
 }
 
-/// The checks that not every input gets; the place tells the bits of the hash that choose.
+/// The checks that only some inputs get. The position selects the bits of the hash.
 #[derive(Clone, Copy)]
 enum Dear {
     Arrival,
@@ -74,7 +78,7 @@ enum Dear {
 }
 
 impl Dear {
-    /// One input in so many, a power of two.
+    /// Chooses one input in this number, which is a power of two.
     fn one_in(self) -> u64 {
         match self {
             Dear::Arrival => 4,
@@ -99,22 +103,22 @@ impl Shares {
     }
 }
 
-/// How far an input comes, so that a test can see that the checks have something to check.
+/// How far an input gets. A test uses it to see that the checks have something to check.
 #[derive(Debug, Default)]
 pub struct Reached {
-    /// Entries of members that do not lie.
+    /// Entries of honest members.
     pub honest: usize,
-    /// Decisions, and those under another charter than the first.
+    /// Decisions, and decisions under another charter than the first one.
     pub decided: usize,
     pub later: usize,
-    /// Pairs of votes that convict, and slots that are decided twice.
+    /// Pairs of votes that convict, and slots with two decisions.
     pub convicting: usize,
     pub broken: usize,
-    /// Why statements do not count.
+    /// The reasons why statements do not count.
     pub refused: BTreeSet<&'static str>,
 }
 
-/// How far an input comes.
+/// Returns how far an input gets.
 pub fn reached(input: &[u8]) -> Reached {
     let Some(world) = World::of(input) else {
         return Reached::default();
@@ -143,8 +147,9 @@ pub fn reached(input: &[u8]) -> Reached {
     }
 }
 
-/// Byte 0: members (bits 0 to 2), whether own approvals count (3), a larger quorum (4). Byte 1: who lies, a bit each.
-/// Byte 2: the order of the second arrival. Byte 3: where the bytes that the tally is written to are damaged.
+/// The setting of an input. Byte 0: number of members (bits 0 to 2), whether own approvals count
+/// (3), whether the quorum is larger (4). Byte 1: the liars, one bit each. Byte 2: the order of the
+/// second arrival. Byte 3: where the written bytes of the tally are damaged.
 #[derive(Clone, Copy)]
 struct Setting([u8; SETTING]);
 
@@ -167,9 +172,10 @@ impl Setting {
     }
 }
 
-/// Byte 0: the member (bits 0 to 2), its own parent (3, 4), its charter (5 to 7). Byte 1: whose last entries it cites, a bit
-/// each; all set: everything. Byte 2: one odd thing (see [`World::odd`]), or that time passes. Then three statements of two bytes: the kind (bits
-/// 0 to 2) and the proposal, counted back (3 to 7); and an argument.
+/// An operation. Byte 0: the member (bits 0 to 2), its own parent (3, 4), its charter (5 to 7).
+/// Byte 1: the members whose last entries it cites, one bit each, or everything if all bits are
+/// set. Byte 2: an irregularity (see [`World::odd`]), or that time passes. Then three statements of
+/// two bytes: the kind (bits 0 to 2) and the proposal, counted backwards (3 to 7), and an argument.
 #[derive(Clone, Copy)]
 struct Op<'a>(&'a [u8]);
 
@@ -189,36 +195,36 @@ impl Op<'_> {
     }
 }
 
-/// An entry that was taken in.
+/// An entry that the ledger accepted.
 struct Made {
     parsed: ParsedEntry,
     id: EntryId,
     member: usize,
-    /// Places of its parents among those made, the genesis left out.
+    /// The places of its parents in the order of creation, without the genesis.
     parents: Vec<usize>,
-    /// Places of its ancestors, as bits.
+    /// The places of its ancestors, as bits.
     ancestors: u64,
 }
 
-/// What a member that does not lie knows.
+/// What an honest member knows.
 struct Seat {
     tally: Tally,
     has: u64,
-    timers: BTreeMap<Timer, u64>,
+    timers: BTreeMap<Timer, Duration>,
 }
 
 struct World {
     setting: Setting,
-    /// Everything, in the order in which it was made.
+    /// All entries, in the order of creation.
     tally: Tally,
     made: Vec<Made>,
     seats: BTreeMap<usize, Seat>,
-    /// Proposals, valid or not.
+    /// All proposals, valid or not.
     proposals: Vec<EntryId>,
     decided: BTreeSet<EntryId>,
 }
 
-// ---------------------------------------------------------------- parts that are made once
+// ---------------------------------------------------------------- parts that are cached
 
 fn name(member: usize) -> MemberName {
     NAMES[member].parse().expect("a name")
@@ -251,7 +257,7 @@ fn oid_of(id: EntryId) -> Oid {
     Oid::new(*first)
 }
 
-/// The founded ledger of a setting.
+/// Returns the ledger of a setting.
 fn founded(setting: Setting) -> Tally {
     thread_local! {
         static KNOWN: RefCell<HashMap<u8, Tally>> = RefCell::default();
@@ -287,7 +293,8 @@ fn founded(setting: Setting) -> Tally {
     })
 }
 
-/// The entry of a payload, made and parsed once: making one costs more than judging it.
+/// Returns the entry of a payload. The result is cached, because making an entry costs more than
+/// judging it.
 fn entry(payload: &Payload, parents: &[Oid], member: usize) -> ParsedEntry {
     thread_local! {
         static KNOWN: RefCell<HashMap<u64, ParsedEntry>> = RefCell::default();
@@ -300,7 +307,7 @@ fn entry(payload: &Payload, parents: &[Oid], member: usize) -> ParsedEntry {
         let make = || {
             let unsigned = encode(payload, parents, 2).expect("an entry that can be made");
             let raw = with_no_signature(&unsigned.signed_bytes, member);
-            // What was encoded need not be compared with its encoding; the target `entry` does that.
+            // The encoding need not be compared with the bytes. The target `entry` does that.
             parse_again(&raw).expect("an entry")
         };
         known
@@ -310,7 +317,7 @@ fn entry(payload: &Payload, parents: &[Oid], member: usize) -> ParsedEntry {
     })
 }
 
-/// The bytes of an entry with a signature of zeros, whose armour is made once for each member.
+/// Returns the bytes of an entry with a signature of zeros. The armour of each member is cached.
 fn with_no_signature(signed: &[u8], member: usize) -> Vec<u8> {
     thread_local! {
         static HEADERS: [String; 8] = std::array::from_fn(|member| {
@@ -382,7 +389,7 @@ impl World {
         self.decided.extend(now);
     }
 
-    /// Places of the last entries of the members that an entry cites.
+    /// Returns the places of the last entries of the members that an entry cites.
     fn cited(&self, op: Op<'_>) -> Vec<usize> {
         let tips = (0..NAMES.len())
             .filter(|m| op.byte(1) >> m & 1 == 1)
@@ -394,7 +401,7 @@ impl World {
         self.made.iter().rposition(|m| m.member == member)
     }
 
-    /// Says anything, above anything, knowing everything.
+    /// Makes any statements with any parents and full knowledge.
     fn lie(&mut self, op: Op<'_>) {
         let member = op.member();
         let own = match op.byte(0) >> 3 & 3 {
@@ -415,7 +422,7 @@ impl World {
         self.odd(op, member, charter, parents, said);
     }
 
-    /// Takes the entry in, with at most one odd thing about it; what is refused changes nothing.
+    /// Adds the entry with at most one irregularity. A refused entry changes nothing.
     fn odd(
         &mut self,
         op: Op<'_>,
@@ -443,7 +450,7 @@ impl World {
         self.take(payload, parents, member);
     }
 
-    /// An entry that is in comes again, as a commit with another signature.
+    /// Adds a known entry again, as a commit with another signature.
     fn again(&mut self, place: usize) {
         let made = &self.made[place];
         let mut other = *oid_of(made.id).bytes();
@@ -457,7 +464,8 @@ impl World {
         );
     }
 
-    /// Says what it is told to judge and what its tool finds due, above all it knows.
+    /// Makes the statements that the operation asks for and the votes that are due, with the full
+    /// knowledge of the member.
     fn be_honest(&mut self, op: Op<'_>) {
         let member = op.member();
         let mut wanted = self.cited(op);
@@ -511,7 +519,7 @@ impl World {
         self.deliver(member, place);
     }
 
-    /// Takes in an entry with all that it builds on, as a fetch does.
+    /// Adds an entry with everything that it builds on, as a fetch does.
     fn deliver(&mut self, member: usize, place: usize) {
         let seat = self.seats.get_mut(&member).expect("it sits there");
         let missing = (self.made[place].ancestors | 1 << place) & !seat.has;
@@ -528,7 +536,8 @@ impl World {
         }
     }
 
-    /// What an honest member says next, and under which charter; none if there is nothing to say.
+    /// Returns the next statement of an honest member, and its charter. `None` if there is nothing
+    /// to say.
     fn due(&mut self, op: Op<'_>, member: usize) -> Option<(EntryId, Vec<Statement>)> {
         let seat = self.seats.get(&member)?;
         let (tally, who) = (&seat.tally, name(member));
@@ -548,25 +557,30 @@ impl World {
             said.push(judgement);
         }
         let seat = self.seats.get_mut(&member)?;
-        let waited = if op.byte(2) & 1 == 1 { u64::MAX } else { 0 };
+        let waited = if op.byte(2) & 1 == 1 {
+            Duration::MAX
+        } else {
+            Duration::ZERO
+        };
         let tell = loop {
             seat.timers
                 .values_mut()
                 .for_each(|elapsed| *elapsed = (*elapsed).max(waited));
             let due = draft.due(&Patience {
-                unit: 1,
+                unit: Duration::from_millis(1),
                 elapsed: seat.timers.clone(),
             });
             let started = due.start.len();
             seat.timers
-                .extend(due.start.into_iter().map(|timer| (timer, 0)));
+                .extend(due.start.into_iter().map(|timer| (timer, Duration::ZERO)));
             match due.vote {
                 Some(DueVote::Prevote(proposal, round)) => {
                     let vote = Statement::Prevote(Prevote { proposal, round });
                     draft.add(vote.clone()).expect("a vote that is due counts");
                     said.push(vote);
                 }
-                // Nothing is signed here, so the draft cannot take it; the ledger will say whether it counts.
+                // Nothing is signed here, so the draft cannot contain it. The ledger shows whether
+                // it counts.
                 Some(DueVote::Precommit(proposal, round)) => {
                     said.push(Statement::Precommit(Precommit {
                         proposal,
@@ -575,7 +589,7 @@ impl World {
                     }));
                     break due.tell;
                 }
-                None if started > 0 && waited > 0 => {}
+                None if started > 0 && !waited.is_zero() => {}
                 None => break due.tell,
             }
         };
@@ -672,10 +686,10 @@ fn above_all(dag: &Dag, who: &MemberName) -> Vec<EntryIndex> {
         .collect()
 }
 
-// ---------------------------------------------------------------- saying
+// ---------------------------------------------------------------- statements
 
 impl World {
-    /// The charter in force, the first one, or one that is proposed.
+    /// Returns the charter in force, the first charter, or a proposed one.
     fn charter(&self, op: Op<'_>) -> EntryId {
         match op.byte(0) >> 5 {
             0..4 => self.tally.charter_in_force(),
@@ -684,7 +698,8 @@ impl World {
         }
     }
 
-    /// A proposal, counted back from the last; without any, an id that is none.
+    /// Returns a proposal, counted backwards from the last one, or an id that is no proposal if
+    /// there is none.
     fn target(&self, back: usize) -> EntryId {
         let place = self
             .proposals
@@ -696,7 +711,7 @@ impl World {
             .unwrap_or(EntryId::new([0xee; 32]))
     }
 
-    /// What an op says; a proposal only where one may stand.
+    /// Returns the statement of an operation. A proposal is allowed only in some places.
     fn statements(&self, op: Op<'_>, charter: EntryId, tally: &Tally) -> Vec<Statement> {
         let mut said: Vec<Statement> = Vec::new();
         for (kind, back, arg) in op.said() {
@@ -726,7 +741,8 @@ impl World {
         said
     }
 
-    /// The ref (bits 0, 1), the base (2, 3), and which of several moves (4 to 7).
+    /// Returns a proposal. Its argument has the ref (bits 0, 1), the base (2, 3), and one of
+    /// several moves (4 to 7).
     fn propose(&self, tally: &Tally, proposal: EntryId, arg: u8) -> RefProposal {
         let name: git_quorum::charter::RefName =
             REFS[usize::from(arg & 3)].parse().expect("a name");
@@ -762,7 +778,7 @@ fn review(proposal: EntryId, verdict: Verdict) -> Statement {
     })
 }
 
-/// A variation of the charter that an entry is made under.
+/// Returns a variation of the charter that an entry is made under.
 fn propose_charter(setting: Setting, tally: &Tally, base: EntryId, arg: u8) -> Option<Statement> {
     let before = &tally.dag().charter(base)?.charter;
     let (mut members, mut protect) = (before.members().to_vec(), before.protected().to_vec());
@@ -813,7 +829,7 @@ fn propose_charter(setting: Setting, tally: &Tally, base: EntryId, arg: u8) -> O
 
 // ---------------------------------------------------------------- checking
 
-/// All that a tally says, without a trace of the order in which it learned it.
+/// Returns everything that a tally reports, independent of the order of arrival.
 #[derive(Debug, PartialEq)]
 struct Told {
     refused: BTreeSet<(EntryId, usize, &'static str)>,
@@ -886,7 +902,7 @@ impl World {
         }
     }
 
-    /// The dag's answers against plain sets.
+    /// Checks the answers of the dag against plain sets.
     fn check_ancestors(&self) {
         let dag = self.tally.dag();
         let index = |made: &Made| dag.find(made.id).expect("it was taken in");
@@ -901,7 +917,7 @@ impl World {
         }
     }
 
-    /// The same entries, in another order in which parents come first.
+    /// Returns the same entries in another order, parents first.
     fn arrived_otherwise(&self) -> Tally {
         let mut tally = founded(self.setting);
         let mut left: Vec<usize> = (0..self.made.len()).rev().collect();

@@ -1,4 +1,5 @@
-//! What must hold of any input, one file a target. Knows no fuzzer: the fuzz targets and `tests/fuzz_corpus.rs` share it.
+//! Checks what must hold for any input, with one file for each target. Knows nothing of the fuzzer:
+//! the fuzz targets and `tests/fuzz_corpus.rs` share this module.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 pub mod charter;
@@ -12,7 +13,7 @@ pub mod proof;
 pub mod seeds;
 pub mod sshsig;
 
-/// What is done with an input; panics if something does not hold.
+/// Checks an input. Panics if something does not hold.
 pub type Check = fn(&[u8]);
 
 /// The targets, by name.

@@ -1,5 +1,6 @@
-//! The conversation of the `proc-receive` hook. The input's first byte says in what pieces the rest arrives, and whether
-//! it is framed as it stands or is lines to be framed.
+//! The conversation of the `proc-receive` hook. The first byte of the input selects the pieces in
+//! which the rest arrives. It also selects whether the rest is already framed or consists of lines
+//! to frame.
 
 use std::io::Read;
 
@@ -7,8 +8,8 @@ use git_quorum::gate::commands::Push;
 use git_quorum::gate::pkt_line::{self, Packet};
 use git_quorum::gate::proc_receive::{ReceiveReport, RefReport, converse};
 
-/// However the bytes arrive, the same is said: an answer to each ref, in order and under the name that came, or no
-/// report at all.
+/// The answer does not depend on the pieces. Each ref gets an answer, in order and under its own
+/// name, or there is no report at all.
 pub fn check(input: &[u8]) {
     let Some((how, bytes)) = input.split_first() else {
         return;
@@ -31,7 +32,7 @@ pub fn check(input: &[u8]) {
     check_said(&said, push.as_ref());
 }
 
-/// What was said, and the push that the rules were asked about and that was reported on.
+/// What the hook wrote, and the push that it judged and reported on.
 fn talk(input: &mut impl Read) -> (Vec<u8>, Option<Push>) {
     let (mut output, mut asked) = (Vec::new(), None);
     let told = converse(input, &mut output, |push| {
@@ -44,7 +45,7 @@ fn talk(input: &mut impl Read) -> (Vec<u8>, Option<Push>) {
     (output, asked.filter(|_| told.is_ok()))
 }
 
-/// Every kind of report, and one too few.
+/// Returns every kind of answer, and one answer too few.
 fn reports(push: &Push) -> Vec<RefReport> {
     let report = |(place, pushed): (usize, &git_quorum::gate::PushedRef)| match place % 3 {
         0 => RefReport::Refused(format!("no: {}\u{1b}[2J", pushed.name)),
@@ -62,7 +63,7 @@ fn check_said(said: &[u8], push: Option<&Push>) {
         assert!(greeting == [b"version=1".to_vec()] || greeting == [b"version=1\0atomic".to_vec()]);
     }
     let Some(push) = push else {
-        // A name can be too long to be answered; the report then breaks off before its end.
+        // A name can be too long for an answer. The report then ends early.
         return assert!(
             said.is_empty() || pkt_line::read_part(&mut said, usize::MAX).is_err(),
             "half a report"
@@ -72,7 +73,7 @@ fn check_said(said: &[u8], push: Option<&Push>) {
     for (place, name) in push.raw_names().enumerate() {
         let line = line(&mut said);
         match (place, place % 3) {
-            // A line feed at the end of a line is none of it.
+            // A line feed at the end of a line is not a part of it.
             (0..4, 1 | 2) => assert_eq!(
                 line,
                 [b"ok ", name.strip_suffix(b"\n").unwrap_or(name)].concat()
@@ -99,7 +100,7 @@ fn line(said: &mut &[u8]) -> Vec<u8> {
     }
 }
 
-/// Each line as a packet, an empty one as the end of a part.
+/// Returns each line as a packet, and an empty line as the end of a section.
 fn framed(bytes: &[u8]) -> Vec<u8> {
     let mut packets = Vec::new();
     for line in bytes.split(|b| *b == b'\n') {
@@ -114,7 +115,7 @@ fn framed(bytes: &[u8]) -> Vec<u8> {
     packets
 }
 
-/// Bytes that arrive in pieces of 1 to 16, with interruptions.
+/// Bytes that arrive in pieces of 1 to 16 bytes, with interruptions.
 struct Pieces<'a> {
     bytes: &'a [u8],
     state: u32,

@@ -1,8 +1,9 @@
-//! Files taken for proofs of faults. Nobody here has a key: what is accepted is made of entries of the vectors' ledgers,
-//! and convicts of what the vectors and a plain look at these entries say.
+//! Files that are read as proofs of faults. The fuzzer has no key. So an accepted file consists of
+//! entries of the vectors' ledgers, and convicts of what the vectors and a plain check of these
+//! entries say.
 //!
-//! An input is a file; or, if its first byte is below 0x20, it says how to make one, so that a search comes past the
-//! checksums and the commits' ids: see [`file`].
+//! An input is a file. If its first byte is below 0x20, it is a recipe for a file instead, so that
+//! a search gets past the checksums and the ids of commits. See [`file`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -21,7 +22,7 @@ macro_rules! vectors {
     };
 }
 
-/// Small ledgers with every kind of fault.
+/// The small ledgers, with every kind of fault.
 const VECTORS: [&str; 8] = vectors![
     "section-2-known-proposal-broken",
     "rule-7-any-vote-broken",
@@ -33,7 +34,7 @@ const VECTORS: [&str; 8] = vectors![
     "rule-7-lock-violation-broken",
 ];
 
-/// A ledger of the vectors, as plain as it stands there.
+/// A ledger of the vectors, as plain data.
 struct Ledger {
     commits: Vec<Commit>,
     discounted: Value,
@@ -43,7 +44,7 @@ struct Ledger {
 struct Commit {
     raw: Vec<u8>,
     oid: Oid,
-    /// Its parents, by their places.
+    /// The places of its parents.
     parents: Vec<usize>,
     payload: Value,
 }
@@ -66,7 +67,7 @@ impl Ledger {
         }
     }
 
-    /// Whether it holds these commits.
+    /// Whether the ledger contains these commits.
     fn holds(&self, votes: &[VoteRef]) -> bool {
         votes
             .iter()
@@ -96,18 +97,19 @@ impl Commit {
 
 // ---------------------------------------------------------------- making a file
 
-/// How many ledgers a recipe can take its entries from.
+/// The number of ledgers that a recipe can choose from.
 pub const LEDGERS_KNOWN: usize = VECTORS.len();
-/// The entry that is not named.
+/// The place that means "no entry".
 pub const NONE: u8 = 0xff;
 
-/// So many entries has a ledger.
+/// Returns the number of entries of a ledger.
 pub fn entries(ledger: usize) -> usize {
     LEDGERS[ledger].commits.len()
 }
 
-/// The file that an input is or says. A recipe: the ledger; the places of the entries `1` and `2` and of the genesis;
-/// and changes of four bytes: what (see [`change`] and [`damage`]), of which entry, and two more.
+/// Returns the file that an input is or describes. A recipe has the ledger, the places of the
+/// entries `1` and `2` and of the genesis, and then changes of four bytes. A change has its kind
+/// (see [`change`] and [`damage`]), its entry, and two arguments.
 pub fn file(input: &[u8]) -> Vec<u8> {
     let Some((&[ledger, one, two, genesis], changes)) =
         input.split_first_chunk().filter(|(head, _)| head[0] < 0x20)
@@ -142,7 +144,7 @@ pub fn file(input: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Entries with all that they build on. Parents stand before their children.
+/// Returns entries with everything that they build on, parents first.
 fn closure(commits: &[Commit], named: impl Iterator<Item = usize>) -> BTreeSet<usize> {
     let mut needed: BTreeSet<usize> = named.collect();
     for place in (0..commits.len()).rev() {
@@ -153,7 +155,8 @@ fn closure(commits: &[Commit], named: impl Iterator<Item = usize>) -> BTreeSet<u
     needed
 }
 
-/// Changes of the commits: one left out, one of another ledger added, a byte changed, an order.
+/// Changes the commits: leaves one out, adds one of another ledger, changes a byte, or changes the
+/// order.
 fn change(carried: &mut Vec<Option<Vec<u8>>>, [what, which, at, value]: [u8; 4]) {
     let place = usize::from(which) % carried.len();
     match what & 7 {
@@ -175,7 +178,7 @@ fn change(carried: &mut Vec<Option<Vec<u8>>>, [what, which, at, value]: [u8; 4])
     }
 }
 
-/// Changes of the file: a byte, its end.
+/// Changes the file: a byte, or its length.
 fn damage(bytes: &mut Vec<u8>, [what, which, at, value]: [u8; 4]) {
     let place = usize::from(u16::from_be_bytes([which, at])) % bytes.len().max(1);
     match what & 7 {
@@ -190,7 +193,7 @@ fn damage(bytes: &mut Vec<u8>, [what, which, at, value]: [u8; 4]) {
     }
 }
 
-/// A bundle, written without Git: nothing is compressed, the checksum of the pack is left out.
+/// Returns a bundle without the help of Git, without compression, and with a checksum of zeros.
 fn bundle<'a>(
     refs: impl Iterator<Item = (&'a str, Oid)>,
     commits: impl Iterator<Item = &'a Vec<u8>>,
@@ -242,12 +245,12 @@ fn object(kind: u8, raw: &[u8]) -> Vec<u8> {
 
 // ---------------------------------------------------------------- checking
 
-/// Any bytes are read; what is accepted convicts only whom its entries convict.
+/// Any bytes can be read. An accepted file convicts only the members that its entries convict.
 pub fn check(input: &[u8]) {
     let _ = judged(&file(input));
 }
 
-/// The kinds of fault that an input proves.
+/// Returns the kinds of fault that an input proves.
 pub fn proved(input: &[u8]) -> Vec<FaultKind> {
     judged(&file(input))
         .map(|faults| faults.iter().map(|fault| fault.kind).collect())
@@ -306,7 +309,7 @@ fn judged(bytes: &[u8]) -> Result<Vec<Fault>, ProofError> {
     Ok(faults)
 }
 
-/// Whether the entry says so, by its JSON.
+/// Whether the JSON of the entry has this statement.
 fn is_said(fault: &Fault, vote: &VoteRef, commit: &Commit) -> bool {
     let (payload, said) = (
         &commit.payload,
@@ -323,7 +326,7 @@ fn is_said(fault: &Fault, vote: &VoteRef, commit: &Commit) -> bool {
         && said["proposal"] == vote.proposal.to_string()
 }
 
-/// A vote alone convicts where the vectors say that it does not count, and why.
+/// A single vote convicts if the vectors say that it does not count, and why.
 fn check_single(fault: &Fault, vote: &VoteRef) {
     let code = fault.code.expect("a reason").code();
     for ledger in LEDGERS
@@ -344,7 +347,7 @@ fn check_single(fault: &Fault, vote: &VoteRef) {
     }
 }
 
-/// Two votes convict if they are what rule 7 says, and, where one of the vectors holds both, it says so.
+/// Two votes convict if rule 7 says so. If a vector contains both votes, it must say so too.
 fn check_pair(fault: &Fault, first: &VoteRef, second: &VoteRef, found: &BTreeMap<Oid, &Commit>) {
     assert_ne!(
         first.proposal, second.proposal,
@@ -401,7 +404,7 @@ fn check_pair(fault: &Fault, first: &VoteRef, second: &VoteRef, found: &BTreeMap
     }
 }
 
-/// The signed bytes of an entry.
+/// Returns the signed bytes of an entry.
 fn unsigned(raw: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(raw).expect("a text");
     let (header, message) = text.split_once("\n\n").expect("a header");

@@ -1,4 +1,5 @@
-//! What a search starts from: the vectors of `ledger-spec/`, taken apart, and short conversations made by hand.
+//! The seeds of a search: the parts of the vectors of `ledger-spec/`, and short conversations that
+//! are written by hand.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +14,11 @@ use serde_json::{Value, json};
 
 use super::{dsse, known, proof};
 
-/// Larger vectors are left to the tests of limits: a search wants many small inputs.
+/// The largest vector to use, in bytes. A search needs many small inputs, and other tests cover the
+/// limits.
 const MOST: usize = 4096;
 
-/// The seeds of a target; `spec` is the folder `ledger-spec`.
+/// Returns the seeds of a target. `spec` is the folder `ledger-spec`.
 pub fn of(target: &str, spec: &Path) -> Vec<Vec<u8>> {
     match target {
         "entry" => [vectors(spec, "valid"), vectors(spec, "invalid")].concat(),
@@ -31,7 +33,8 @@ pub fn of(target: &str, spec: &Path) -> Vec<Vec<u8>> {
     }
 }
 
-/// Writes the seeds of a target into the folder that `FUZZ_SEEDS` names, and ends the program; does nothing without it.
+/// Writes the seeds of a target into the folder that `FUZZ_SEEDS` names, and ends the program. Does
+/// nothing if the variable is not set.
 pub fn write_if_asked(target: &str, spec: &Path) {
     let Some(folder) = std::env::var_os("FUZZ_SEEDS") else {
         return;
@@ -54,7 +57,7 @@ fn vectors(spec: &Path, folder: &str) -> Vec<Vec<u8>> {
     read.filter(|raw| raw.len() <= MOST).collect()
 }
 
-/// What the valid vectors say.
+/// Returns what the valid vectors describe.
 fn payloads(spec: &Path) -> Vec<Value> {
     let valid = vectors(spec, "valid").into_iter();
     let json = |raw: Vec<u8>| {
@@ -63,7 +66,8 @@ fn payloads(spec: &Path) -> Vec<Value> {
     valid.filter_map(json).collect()
 }
 
-/// Each charter, each pair of the first one and another, and each text that a charter names.
+/// Returns each charter, each pair of the first charter and another, and each text that a charter
+/// names.
 fn charters(spec: &Path) -> Vec<Vec<u8>> {
     let in_payload = |p: &Value| match p["type"].as_str() {
         Some("genesis") => Some(p["charter"].to_string()),
@@ -94,7 +98,8 @@ fn charters(spec: &Path) -> Vec<Vec<u8>> {
     all.map(String::into_bytes).collect()
 }
 
-/// Lines of charters: the last member of the first one leaves, is forgotten, comes back, and has another key.
+/// Returns sequences of charters. The last member of the first charter leaves, is forgotten, comes
+/// back, and has another key.
 fn successions(first: &Value) -> Vec<String> {
     let mut gone = first.clone();
     let last = gone["members"]
@@ -153,7 +158,8 @@ fn armours(spec: &Path) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The proposals of the vectors, made in the ledger of one member, with a precommit: well signed, and in rounds to come.
+/// Returns the proposals of the vectors in the ledger of one member, each with a precommit that is
+/// valid and in later rounds.
 fn agreements(spec: &Path) -> Vec<Vec<u8>> {
     let ledger = known::one_member();
     let mut seeds = Vec::new();
@@ -167,7 +173,7 @@ fn agreements(spec: &Path) -> Vec<Vec<u8>> {
         }
         proposal["base"] = json!(ledger.dag().ledger());
         seeds.push(format!("{proposal}\n").into_bytes());
-        // Well signed; then with the signature of another round.
+        // First a valid signature, then the signature of another round.
         for (round, signed) in [(0, 0), (1, 1), (u32::MAX, u32::MAX), (1, 0), (0, 1)] {
             let signature = hex(&agreed(&proposal, signed));
             let vote = json!({"kind": "precommit", "proposal": dsse::DRAFT, "round": round, "signature": signature});
@@ -177,7 +183,8 @@ fn agreements(spec: &Path) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// The member's signature over what a round agrees on; of something else where the proposal is not valid there.
+/// Returns the member's signature of the agreement of a round, or of other bytes if the proposal is
+/// not valid there.
 fn agreed(proposal: &Value, round: u32) -> [u8; 64] {
     let tally = known::one_member();
     let (ledger, alice) = (tally.dag().ledger(), "alice".parse().expect("a name"));
@@ -197,7 +204,7 @@ fn hex(bytes: &[u8]) -> String {
 
 // ---------------------------------------------------------------- lanes
 
-/// Kinds of statements in the lanes' inputs.
+/// The kinds of statements in the inputs of the target `lanes`.
 const PROPOSE: u8 = 1;
 const CHARTER: u8 = 2;
 const APPROVE: u8 = 3;
@@ -205,7 +212,7 @@ const VIEW: u8 = 4;
 const PREVOTE: u8 = 5;
 const PRECOMMIT: u8 = 6;
 
-/// An entry of a member that cites everybody's last.
+/// Returns an entry of a member that cites the last entries of all members.
 fn op(member: u8, odd: u8, said: &[(u8, u8)]) -> Vec<u8> {
     let said = said
         .iter()
@@ -280,7 +287,8 @@ fn lanes() -> Vec<Vec<u8>> {
             &[proposed(0), changed(4, variation), honest(4)].concat(),
         ));
     }
-    // Two rivals: one is decided, and three members decide the other too, on branches that know nothing of it.
+    // One of two rivals is decided. Three members decide the other one too, on branches that do not
+    // know the first decision.
     let decided = [
         each(0..4, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]),
         each(0..4, &[(PRECOMMIT | 8, 0)]),
@@ -317,7 +325,8 @@ fn lanes() -> Vec<Vec<u8>> {
         [3, 0xff, 0, 0],
         &[rivals.clone(), decided, again].concat(),
     ));
-    // What binds later votes: a lock; a value handed down to the next charter, and a decision.
+    // What binds later votes: a lock, a value that is handed down to the next charter, and a
+    // decision.
     let both = |members| each(members, &[(APPROVE | 8, 0), (APPROVE, 0), (PREVOTE | 8, 0)]);
     let locks = [
         both(0..4),
@@ -346,7 +355,8 @@ fn lanes() -> Vec<Vec<u8>> {
     ]
     .concat();
     seeds.extend((0..6).map(|order| build([3, 0xff, order * 40, 1], &twice)));
-    // One that does not lie precommits, and later prevotes the rival that a quorum of liars released it for.
+    // An honest member precommits. Later it prevotes the rival, because a quorum of liars has
+    // released it.
     let first = [
         each(1..3, &[(APPROVE | 8, 0), (PREVOTE | 8, 0)]),
         vec![op(0, 0, &[(APPROVE | 8, 0)])],
@@ -362,7 +372,7 @@ fn lanes() -> Vec<Vec<u8>> {
         [3, 0x0e, 0, 1],
         &[rivals.clone(), first, release].concat(),
     ));
-    // Rounds: half and half, then on.
+    // Several rounds: half of the members prevote each rival, then they go on.
     let halves = [
         op(0, 0, &[(APPROVE, 0), (PREVOTE, 0)]),
         op(1, 0, &[(APPROVE, 0), (PREVOTE, 0)]),
@@ -439,7 +449,7 @@ fn conversations() -> Vec<Vec<u8>> {
     for greeting in parts {
         for count in [0, 1, commands.len()] {
             let text = format!("{greeting}\n{}\n\n", commands[..count].join("\n"));
-            // As lines to be framed, and in the frames that Git writes.
+            // As lines to frame, and as the frames that Git writes.
             seeds.push([b"\x01", text.as_bytes()].concat());
             let framed = text.split_terminator('\n').map(|line| match line {
                 "" => "0000".to_owned(),
@@ -494,7 +504,8 @@ fn lines() -> Vec<Vec<u8>> {
 
 // ---------------------------------------------------------------- proofs
 
-/// Each pair of entries of each ledger as a proof; small ones as files, whole, cut and damaged; and files that are none.
+/// Returns each pair of entries of each ledger as a proof. Small ones are files: complete, cut off
+/// and damaged. Adds files that prove nothing.
 fn proofs() -> Vec<Vec<u8>> {
     let mut recipes = Vec::new();
     for ledger in 0..proof::LEDGERS_KNOWN {
@@ -555,7 +566,8 @@ fn proofs() -> Vec<Vec<u8>> {
         )
         .into_bytes(),
         pack(b"\xff\xff\xff\xff"),
-        // A size that goes on for ever; a blob; deltas; a stream that is compressed; more in a block than there is.
+        // An endless size, a blob, deltas, a compressed stream, and a block that is longer than the
+        // object.
         pack(b"\0\0\0\x01\x9f\xff\xff\xff\xff\xff\xff"),
         pack(b"\0\0\0\x01\x30\x78\x01\x01\0\0\xff\xff\0\0\0\x01"),
         pack(b"\0\0\0\x01\x61\x05\x78\x9c"),

@@ -1,4 +1,4 @@
-//! The armoured signature of an entry: as text, and as the blob in it.
+//! The armoured signature of an entry: the text, and the blob in it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,8 +6,8 @@ use git_quorum::charter::PublicKey;
 use git_quorum::ledger::{armour, unarmour};
 use ssh_key::{HashAlg, SshSig};
 
-/// What is read has one form, and the `ssh-key` library reads the same in it. The input is taken as an armour, as a blob to
-/// be wrapped in one, and as a key and a signature.
+/// A signature that is accepted has one form, and the `ssh-key` library reads the same from it. The
+/// input is used as an armour, as a blob in an armour, and as a key and a signature.
 pub fn check(input: &[u8]) {
     if let Ok(text) = std::str::from_utf8(input) {
         read(text);
@@ -53,7 +53,7 @@ fn write(key: [u8; 32], signature: &[u8; 64]) {
     );
 }
 
-/// Lines of 70 characters, as ssh-keygen writes them.
+/// Writes lines of 70 characters, as ssh-keygen does.
 fn wrapped(blob: &[u8]) -> String {
     let text = STANDARD.encode(blob);
     let lines: Vec<_> = text

@@ -1,6 +1,9 @@
-//! Planted faults, which must be found, or that none is found elsewhere says nothing. One stands behind the program's own reader,
-//! which coverage leads past, and behind a number, which the traced comparison tells. The two others are given their inputs
-//! by `fuzz/run`: they show that the limits on memory and time hold.
+//! Planted faults that a search must find. Otherwise a search without findings elsewhere means
+//! nothing.
+//!
+//! One fault is behind the program's own parser, where coverage leads the search, and behind a
+//! number, which the traced comparisons reveal. `fuzz/run` gives the inputs for the two others,
+//! which show that the limits on memory and time work.
 #![no_main]
 
 use std::hint::black_box;

@@ -1,6 +1,6 @@
-//! For targets whose inputs hold no words or numbers that the program compares: what the fuzzer learns by watching comparisons
-//! is of no use to them, and a third of the time would go there. These stand in for the fuzzer's own; `build.rs`
-//! lets them.
+//! Replaces the fuzzer's functions that trace comparisons. Some targets have inputs without words
+//! or numbers that the program compares. Tracing does not help there, and would take a third of the
+//! time. `build.rs` links this file for them.
 
 macro_rules! untraced {
     ($($name:ident: $number:ty),* $(,)?) => {

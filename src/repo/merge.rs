@@ -1,4 +1,5 @@
-//! Merges two commits with fixed settings. Changes neither the working tree, nor the index, nor refs.
+//! Merges two commits with fixed settings. Changes neither the working tree, nor the index, nor
+//! refs.
 //!
 //! Knows nothing of what is merged.
 
@@ -6,8 +7,8 @@ use super::git::{self, GitCommand, Output};
 use super::{Repo, RepoError, parse_oid};
 use crate::id::Oid;
 
-/// The settings that affect the result of a merge, with git's own defaults. They are pinned, so that
-/// the user's settings do not change the result.
+/// The settings that affect the result of a merge, with git's own defaults. They are pinned, so
+/// that the user's settings do not change the result.
 const PINNED: [(&str, &str); 10] = [
     ("core.attributesFile", ""),
     ("core.commitGraph", "false"),

@@ -1,5 +1,5 @@
-//! Reads `packed-refs`. When Git packs a ref, it deletes the ref's own file, and a hook sees that as
-//! a deletion of the ref.
+//! Reads `packed-refs`. When Git packs a ref, it deletes the ref's own file, and a hook sees that
+//! as a deletion of the ref.
 
 use std::io::ErrorKind;
 use std::path::Path;

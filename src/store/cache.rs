@@ -1,7 +1,9 @@
-//! Which bytes have been verified before and are not in the snapshot: digests of whole entries that had the form of
-//! one and whose signatures, that of the entry and those of its precommits, were good. CachedDigests in
-//! the git directory; can be thrown away at any time. It names bytes, not refs or ids, so no entry
-//! can profit from another one's check: entries that no ref holds, too, such as those of a push that was refused.
+//! A cache of verified entries that are not in the snapshot. It holds digests of whole entries whose
+//! own signature and whose precommits' signatures were good. It is a file in the git directory that can
+//! be deleted at any time.
+//!
+//! The cache names bytes, not refs or ids, so no entry can profit from another entry's check. It may
+//! hold entries that no ref holds, such as those of a push that was refused.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -9,7 +11,6 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::load::Trust;
 use crate::fault;
 use crate::id::Digest;
 
@@ -20,12 +21,33 @@ const HEADER: &str = concat!(
     "\n"
 );
 
+/// Which results of earlier runs a reader believes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// The clone's cached signatures and verdicts. What is checked now is cached too.
+    Cache,
+    /// The same, but nothing is written: for objects that may be thrown away.
+    CacheReadOnly,
+    /// None. Everything is checked, and nothing is written.
+    Nothing,
+}
+
+impl Trust {
+    pub(super) fn reads(self) -> bool {
+        self != Self::Nothing
+    }
+
+    pub(super) fn writes(self) -> bool {
+        self == Self::Cache
+    }
+}
+
 /// Digests of entries that were verified, and those that are new since the file was read.
 pub(super) struct VerifiedCache {
     path: PathBuf,
     trust: Trust,
     /// What the file holds; read when it is first asked for.
-    kept: OnceCell<CachedDigests>,
+    cached: OnceCell<CachedDigests>,
     fresh: Vec<Digest>,
 }
 
@@ -44,13 +66,13 @@ impl VerifiedCache {
         Self {
             path,
             trust,
-            kept: OnceCell::new(),
+            cached: OnceCell::new(),
             fresh: Vec::new(),
         }
     }
 
-    fn kept(&self) -> &CachedDigests {
-        self.kept.get_or_init(|| {
+    fn cached(&self) -> &CachedDigests {
+        self.cached.get_or_init(|| {
             if self.trust.reads() {
                 CachedDigests::read(&self.path)
             } else {
@@ -60,13 +82,13 @@ impl VerifiedCache {
     }
 
     pub(super) fn contains(&self, raw: &Digest) -> bool {
-        self.kept().known.contains(raw)
+        self.cached().known.contains(raw)
     }
 
     pub(super) fn add(&mut self, raw: Digest) {
-        self.kept();
+        self.cached();
         if self
-            .kept
+            .cached
             .get_mut()
             .is_some_and(|kept| kept.known.insert(raw))
         {
@@ -84,7 +106,7 @@ impl VerifiedCache {
     /// Forgets everything: the snapshot has it.
     pub(super) fn clear(&mut self) {
         let _ = fs::remove_file(&self.path);
-        self.kept = OnceCell::from(CachedDigests::default());
+        self.cached = OnceCell::from(CachedDigests::default());
         self.fresh.clear();
     }
 
@@ -92,7 +114,7 @@ impl VerifiedCache {
         if let Some(folder) = self.path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let Some(whole) = self.kept().whole else {
+        let Some(whole) = self.cached().whole else {
             return self.write_anew();
         };
         // One write of whole digests at the end: other processes append whole digests too.
@@ -111,7 +133,7 @@ impl VerifiedCache {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(HEADER.as_bytes())?;
-        let mut known: Vec<_> = self.kept().known.iter().collect();
+        let mut known: Vec<_> = self.cached().known.iter().collect();
         known.sort();
         let bytes: Vec<u8> = known.into_iter().flat_map(|d| *d.bytes()).collect();
         file.write_all(&bytes)?;
@@ -168,7 +190,7 @@ mod tests {
         assert!(
             cache.contains(&digest(1))
                 && cache.contains(&digest(3))
-                && cache.kept().known.len() == 2
+                && cache.cached().known.len() == 2
         );
 
         let mut cache = VerifiedCache::open(folder.path(), Trust::CacheReadOnly);
@@ -178,7 +200,7 @@ mod tests {
         assert!(!VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(4)));
         assert!(
             VerifiedCache::open(folder.path(), Trust::Nothing)
-                .kept()
+                .cached()
                 .known
                 .is_empty()
         );
@@ -189,12 +211,12 @@ mod tests {
         cache.add(digest(5));
         cache.save();
         let cache = VerifiedCache::open(folder.path(), Trust::Cache);
-        assert!(cache.contains(&digest(5)) && cache.kept().known.len() == 1);
+        assert!(cache.contains(&digest(5)) && cache.cached().known.len() == 1);
 
         fs::write(&path, "rubbish").unwrap();
         assert!(
             VerifiedCache::open(folder.path(), Trust::Cache)
-                .kept()
+                .cached()
                 .known
                 .is_empty()
         );

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::load::{LoadError, Loaded, Trust, load};
+use super::cache::Trust;
+use super::load::{LoadError, Loaded, load};
 use crate::consensus::Admission;
 use crate::id::EntryId;
 use crate::repo::{Repo, RepoError};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::cache::VerifiedCache;
+use super::cache::{Trust, VerifiedCache};
 use super::snapshot::{self, Snapshot};
 use crate::charter::MemberName;
 use crate::consensus::Tally;
@@ -112,27 +112,6 @@ pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
         }
     }
     Ok(found)
-}
-
-/// What earlier runs checked that need not be checked again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trust {
-    /// What the clone remembers, signatures and verdicts; and what is checked now is remembered.
-    Cache,
-    /// The same, and nothing is written: for looking at objects that may be thrown away.
-    CacheReadOnly,
-    /// Nothing: everything is checked, and nothing is written.
-    Nothing,
-}
-
-impl Trust {
-    pub(super) fn reads(self) -> bool {
-        self != Self::Nothing
-    }
-
-    pub(super) fn writes(self) -> bool {
-        self == Self::Cache
-    }
 }
 
 /// Reads the ledger with this id.

@@ -13,14 +13,13 @@ mod testing;
 
 pub use append::{AppendError, Author};
 pub use binding::{Binding, BindingError, check_binding, compute_binding};
+pub use cache::Trust;
 pub use exchange::{
     Exchange, ExchangeError, LaneEvent, PushOutcome, RefUpdate, exchange, fetch_genesis,
     lane_regressions, push, push_others,
 };
 pub use incoming::load_with_incoming;
-pub use load::{
-    LaneProblem, LoadError, Loaded, Refreshed, Trust, find_ledgers, load, load_from_genesis,
-};
+pub use load::{LaneProblem, LoadError, Loaded, Refreshed, find_ledgers, load, load_from_genesis};
 
 /// Seconds since 1970 by this machine's clock, or by `GIT_QUORUM_TIME`, for runs that are to be repeated.
 pub fn now() -> u64 {

@@ -1,4 +1,5 @@
-//! Runs of the real program that end badly, and what must hold after them: nothing lost, half there, or said twice.
+//! Runs the real program so that it ends badly, and checks what must hold afterwards: nothing is
+//! lost, half done, or signed twice.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Seat, Team, World};
 
-/// Runs the program with a fault, whatever comes of it.
+/// Runs the program with a fault, and returns its output.
 pub fn faulty(seat: &Seat, fault: &str, args: &[&str]) -> Output {
     let mut command = seat
         .world
@@ -34,7 +35,7 @@ pub fn text(output: &Output) -> String {
     )
 }
 
-/// A repository that git finds nothing wrong with.
+/// Checks that git finds nothing wrong with a repository.
 pub fn assert_whole(world: &World, repo: &Path) {
     let output = world
         .command("git", repo)
@@ -42,7 +43,7 @@ pub fn assert_whole(world: &World, repo: &Path) {
         .output()
         .unwrap();
     let said = text(&output);
-    // A branch that is not there yet is no damage.
+    // A notice about a branch that does not exist yet is not damage.
     let bad = said.lines().filter(|line| !line.starts_with("notice: "));
     assert!(
         output.status.success() && bad.count() == 0,
@@ -53,7 +54,7 @@ pub fn assert_whole(world: &World, repo: &Path) {
     assert!(locks.is_empty(), "{locks:?}");
 }
 
-/// Lock files that somebody left.
+/// Returns the lock files that somebody left.
 pub fn locks_in(repo: &Path) -> Vec<PathBuf> {
     let git_dir = if repo.join(".git").is_dir() {
         repo.join(".git")
@@ -77,7 +78,8 @@ pub fn locks_in(repo: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a key has signed on a machine: the lines of its sign state. A last one without its line end is none.
+/// Returns what a key has signed on a machine: the lines of its sign state. An incomplete last line
+/// does not count.
 pub fn signed(seat: &Seat) -> Vec<Value> {
     let folders = std::fs::read_dir(&seat.state)
         .into_iter()
@@ -93,7 +95,8 @@ pub fn signed(seat: &Seat) -> Vec<Value> {
         .collect()
 }
 
-/// That the member's lane on the server holds exactly what its key has signed here, in order and once.
+/// Checks that the member's lane on the server contains exactly what its key has signed on this
+/// machine, in order and once.
 pub fn assert_published(team: &Team, seat: &Seat, member: &str) {
     let loaded = team.world.load(&team.server);
     let dag = loaded.tally.dag();
@@ -120,7 +123,8 @@ pub fn assert_published(team: &Team, seat: &Seat, member: &str) {
     );
 }
 
-/// What holds whenever nobody is at work: nothing half there, nothing voted twice.
+/// Checks what must hold whenever nobody is working: nothing is half done, and nobody has voted
+/// twice.
 pub fn assert_sound(team: &Team) {
     assert_whole(&team.world, &team.server);
     for seat in &team.seats {
@@ -136,7 +140,7 @@ pub fn assert_sound(team: &Team) {
     );
 }
 
-/// The statuses of the server's lanes and refs, by name.
+/// Returns the values of the server's lanes and refs, by name.
 pub fn refs_of(team: &Team) -> BTreeMap<String, String> {
     let listed = team.world.git(
         &team.server,
@@ -149,12 +153,12 @@ pub fn refs_of(team: &Team) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The evidence that a seat knows of.
+/// Returns the evidence that a seat knows.
 pub fn assert_no_evidence(seat: &Seat) {
     assert_eq!(seat.ok(&["status"])["evidence"]["shown"], json!([]));
 }
 
-/// Kills a command, and all that it has started on either side, after a while.
+/// Kills a command after a while, together with everything that it has started on either side.
 pub fn kill_after(seat: &Seat, args: &[&str], pause: Duration) {
     let mut command = seat
         .world
@@ -169,7 +173,7 @@ pub fn kill_after(seat: &Seat, args: &[&str], pause: Duration) {
         .spawn()
         .unwrap();
     std::thread::sleep(pause);
-    // It may have ended by itself.
+    // The command may have ended by itself.
     let group = format!("-{}", child.id());
     let _ = Command::new("kill")
         .args(["-9", "--", &group])
@@ -179,7 +183,7 @@ pub fn kill_after(seat: &Seat, args: &[&str], pause: Duration) {
     child.wait().unwrap();
 }
 
-/// Does what the messages say: nobody is at work any more, so lock files are left ones.
+/// Removes lock files, as the messages of the program say. Nobody is working any more.
 pub fn remove_locks(repo: &Path) {
     locks_in(repo)
         .iter()
@@ -200,7 +204,7 @@ pub fn install(team: &Team, options: &[&str]) {
     assert!(output.status.success(), "{}", text(&output));
 }
 
-/// Waits for the orphans of a killed group to finish.
+/// Waits until the orphans of a killed process group have ended.
 pub fn settle(team: &Team) {
     let mut before = None;
     loop {

@@ -1,4 +1,5 @@
-//! Ledgers in memory, made of real signed entries with fixed keys and times: no Git, no files.
+//! Ledgers in memory that consist of real signed entries with fixed keys and times. No Git, no
+//! files.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
@@ -18,12 +19,12 @@ use git_quorum::ledger::{
 };
 use sha2::{Digest as _, Sha512};
 
-/// The name, by text.
+/// Parses a name.
 pub fn name(text: &str) -> MemberName {
     text.parse().unwrap()
 }
 
-/// The signing key of a member in tests: made from its name, once.
+/// Returns the signing key of a test member, which is derived from its name and cached.
 pub fn signing_key(member: &str) -> SigningKey {
     static KNOWN: Mutex<BTreeMap<String, SigningKey>> = Mutex::new(BTreeMap::new());
     let make = || SigningKey::from_bytes(Digest::of(member.as_bytes()).bytes());
@@ -35,7 +36,7 @@ pub fn signing_key(member: &str) -> SigningKey {
         .clone()
 }
 
-/// The public key of a member in tests. Admitting one takes long, so it is done once.
+/// Returns the public key of a test member. Admitting a key is slow, so the result is cached.
 pub fn public_key(member: &str) -> PublicKey {
     static KNOWN: Mutex<BTreeMap<String, PublicKey>> = Mutex::new(BTreeMap::new());
     let admit = || PublicKey::admit(signing_key(member).verifying_key().to_bytes()).unwrap();
@@ -46,7 +47,7 @@ pub fn public_key(member: &str) -> PublicKey {
         .or_insert_with(admit)
 }
 
-/// A voting member in a fault domain of its own.
+/// Returns a voting member with its own fault domain.
 pub fn voter(member: &str) -> Member {
     Member {
         domain: name(member),
@@ -57,7 +58,8 @@ pub fn voter(member: &str) -> Member {
     }
 }
 
-/// A charter of these voting members that protects `refs/heads/main`, with the least quorum.
+/// Returns a charter of these voting members that protects `refs/heads/main`, with the smallest
+/// quorum.
 pub fn charter(members: &[&str]) -> Charter {
     let rules = CharterRules {
         allow_concentrated_domains: true,
@@ -75,7 +77,7 @@ pub fn charter(members: &[&str]) -> Charter {
     .unwrap()
 }
 
-/// The whole commit: the bytes, signed by the member's key.
+/// Returns the whole commit: the bytes with the member's signature.
 pub fn sign(unsigned: &Unsigned, member: &str) -> Vec<u8> {
     let signature = signing_key(member)
         .sign(&signed_data(&unsigned.signed_bytes))
@@ -85,8 +87,8 @@ pub fn sign(unsigned: &Unsigned, member: &str) -> Vec<u8> {
         .unwrap()
 }
 
-/// A member's signature with R = [nonce]B + `stray`: with no stray point a true one, only not the one
-/// that RFC 8032's nonce gives.
+/// Returns a member's signature with R = [nonce]B + `stray`. Without a stray point the signature is
+/// valid, but differs from the one with the nonce of RFC 8032.
 pub fn sign_with_nonce(member: &str, message: &[u8], nonce: u64, stray: EdwardsPoint) -> [u8; 64] {
     let secret = signing_key(member).to_scalar();
     let r = Scalar::from(nonce);
@@ -101,13 +103,13 @@ pub fn sign_with_nonce(member: &str, message: &[u8], nonce: u64, stray: EdwardsP
     signature
 }
 
-/// The id that Git gives these bytes as a commit.
+/// Returns the id of a commit with these bytes.
 pub fn oid_of(raw: &[u8]) -> Oid {
     let oid = git2::Oid::hash_object(git2::ObjectType::Commit, raw).unwrap();
     Oid::new(oid.as_bytes().try_into().unwrap())
 }
 
-/// An entry as it was made.
+/// An entry with its id and bytes.
 #[derive(Debug, Clone)]
 pub struct Made {
     pub id: EntryId,
@@ -115,24 +117,24 @@ pub struct Made {
     pub raw: Vec<u8>,
 }
 
-/// A ledger in the making, and its tally.
+/// A ledger that a test builds, and its tally.
 #[derive(Clone)]
 pub struct Lab {
     pub tally: Tally,
     pub ledger: EntryId,
-    /// Everything made, the genesis first.
+    /// All entries, the genesis first.
     pub made: Vec<Made>,
     oids: BTreeMap<EntryId, Oid>,
     time: u64,
 }
 
 impl Lab {
-    /// A ledger of these voting members; the first one founds it.
+    /// Creates a ledger of these voting members, founded by the first one.
     pub fn new(members: &[&str]) -> Lab {
         Lab::found(members[0], charter(members))
     }
 
-    /// A ledger with this charter.
+    /// Creates a ledger with this charter.
     pub fn found(founder: &str, charter: Charter) -> Lab {
         let payload = GenesisPayload {
             charter,
@@ -153,7 +155,7 @@ impl Lab {
         }
     }
 
-    /// The payload of an entry, with the sequence number that follows from the parents.
+    /// Returns the payload of an entry, with the sequence number that follows from the parents.
     pub fn payload(
         &self,
         member: &str,
@@ -183,12 +185,12 @@ impl Lab {
         }
     }
 
-    /// Signs an entry without taking it in.
+    /// Signs an entry without adding it to the tally.
     pub fn make(&mut self, payload: &Payload) -> Made {
         self.make_by(payload, payload.member.as_str())
     }
 
-    /// The same, signed by somebody else's key.
+    /// Signs an entry with the key of another member.
     pub fn make_by(&mut self, payload: &Payload, signer: &str) -> Made {
         self.time += 1;
         let parents: Vec<_> = payload.parents.iter().map(|p| self.oids[p]).collect();
@@ -201,12 +203,12 @@ impl Lab {
         }
     }
 
-    /// The clock of the next entry.
+    /// Sets the time before the next entry.
     pub fn time(&mut self, time: u64) {
         self.time = time;
     }
 
-    /// Takes an entry in.
+    /// Adds an entry to the tally.
     pub fn take(&mut self, made: Made) -> Result<EntryId, Reject> {
         self.tally.insert(parse(&made.raw)?, made.oid)?;
         self.oids.insert(made.id, made.oid);
@@ -215,7 +217,7 @@ impl Lab {
         Ok(id)
     }
 
-    /// An entry under `charter` with just these parents.
+    /// Adds an entry under `charter` with exactly these parents.
     pub fn entry(
         &mut self,
         member: &str,
@@ -228,7 +230,7 @@ impl Lab {
         self.take(made).unwrap()
     }
 
-    /// The member's last entry, or the genesis.
+    /// Returns the last entry of the member, or the genesis.
     pub fn tip(&self, member: &str) -> EntryId {
         let dag = self.tally.dag();
         dag.tips(&name(member))
@@ -236,7 +238,7 @@ impl Lab {
             .map_or(self.ledger, |t| dag.entry(*t).id)
     }
 
-    /// Parents by which an entry of the member builds on its own lane and on these others.
+    /// Returns the parents of an entry that builds on its own lane and on these entries.
     pub fn above(&self, member: &str, others: &[EntryId]) -> Vec<EntryId> {
         let own = self.tip(member);
         let mut parents = vec![own];
@@ -244,7 +246,7 @@ impl Lab {
         parents
     }
 
-    /// Parents by which an entry of the member builds on everything there is.
+    /// Returns the parents of an entry that builds on everything there is.
     pub fn above_all(&self, member: &str) -> Vec<EntryId> {
         let dag = self.tally.dag();
         let all: Vec<_> = dag
@@ -255,13 +257,14 @@ impl Lab {
         self.above(member, &all)
     }
 
-    /// An entry of the member under the charter in force that builds on everything there is.
+    /// Adds an entry of the member under the charter in force that builds on everything there is.
     pub fn say(&mut self, member: &str, statements: Vec<Statement>) -> EntryId {
         let (charter, parents) = (self.tally.charter_in_force(), self.above_all(member));
         self.entry(member, charter, &parents, statements)
     }
 
-    /// Why the statements of an entry do not count, in order; `None` for one that does.
+    /// Returns for each statement of an entry why it does not count. `None` for a statement that
+    /// counts.
     pub fn verdicts(&self, entry: EntryId) -> Vec<Option<&'static str>> {
         let index = self.tally.dag().find(entry).unwrap();
         let why = |n: usize| {
@@ -277,7 +280,7 @@ impl Lab {
             .collect()
     }
 
-    /// A precommit with its agreement signature.
+    /// Returns a precommit with its agreement signature.
     pub fn precommit(
         &self,
         member: &str,
@@ -294,7 +297,7 @@ impl Lab {
     }
 }
 
-/// A member's signature on what a precommit agrees to.
+/// Returns a member's signature of the agreement of a precommit.
 pub fn agree(
     tally: &Tally,
     member: &str,
@@ -307,7 +310,8 @@ pub fn agree(
         .to_bytes()
 }
 
-/// A proposal to move main; `n` tells one from another. Nothing looks at the objects here.
+/// Returns a proposal to move main. `n` makes it different from others. Nothing here looks at the
+/// objects.
 pub fn propose(base: EntryId, n: u8) -> Statement {
     Statement::Propose(RefProposal {
         base,
@@ -322,7 +326,7 @@ pub fn propose(base: EntryId, n: u8) -> Statement {
     })
 }
 
-/// A review.
+/// Returns a review.
 pub fn review(proposal: EntryId, verdict: Verdict) -> Statement {
     Statement::Review(Review {
         evidence: vec![],
@@ -332,12 +336,12 @@ pub fn review(proposal: EntryId, verdict: Verdict) -> Statement {
     })
 }
 
-/// An approval.
+/// Returns an approval.
 pub fn approve(proposal: EntryId) -> Statement {
     review(proposal, Verdict::Approve)
 }
 
-/// A prevote.
+/// Returns a prevote.
 pub fn prevote(proposal: EntryId, round: u32) -> Statement {
     Statement::Prevote(Prevote { proposal, round })
 }

@@ -1,5 +1,5 @@
-//! Whole ledgers as vectors: the JSON form of `ledger-spec/vectors/README.md`, and the tally of a ledger in that
-//! form. Knows nothing of how the ledgers come about.
+//! Whole ledgers as vectors: the JSON form of `ledger-spec/vectors/README.md`, and the tally of a
+//! ledger in that form. Knows nothing of how the ledgers are made.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 use git_quorum::consensus::{BrokenSlot, Fault, Slot, Tally, VoteRef};
@@ -9,23 +9,23 @@ use serde_json::{Value, json};
 
 use crate::lab::oid_of;
 
-/// A ledger, and what a verifier finds in it.
+/// A ledger, and the findings of a verifier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LedgerVector {
-    /// What the ledger shows, in a sentence.
+    /// What the ledger shows, in one sentence.
     pub about: String,
-    /// The rule that it shows.
+    /// The rule that the ledger shows.
     pub rule: String,
-    /// Whether the rule is kept or broken in it.
+    /// Whether the ledger keeps or breaks the rule.
     pub kept: bool,
     /// Raw commits, parents first.
     pub entries: Vec<Vec<u8>>,
-    /// What a verifier finds.
+    /// The findings of a verifier.
     pub expected: Value,
 }
 
 impl LedgerVector {
-    /// The file's text.
+    /// Returns the text of the file.
     pub fn to_json(&self) -> Vec<u8> {
         let entries: Vec<_> = self
             .entries
@@ -44,7 +44,7 @@ impl LedgerVector {
         text
     }
 
-    /// Reads a file's text; all five fields and no other must be there.
+    /// Parses the text of a file, which must have exactly five fields.
     pub fn from_json(text: &[u8]) -> LedgerVector {
         let value: Value = serde_json::from_slice(text).unwrap();
         assert_eq!(value.as_object().unwrap().len(), 5);
@@ -63,7 +63,7 @@ impl LedgerVector {
     }
 }
 
-/// A tally of raw entries, parents first; every signature is checked.
+/// Returns the tally of raw entries, parents first. Checks every signature.
 pub fn tally_of<'a>(entries: impl IntoIterator<Item = &'a Vec<u8>>) -> Tally {
     let parsed = |raw: &Vec<u8>| -> (ParsedEntry, _) { (parse(raw).unwrap(), oid_of(raw)) };
     let mut entries = entries.into_iter().map(parsed);
@@ -75,7 +75,7 @@ pub fn tally_of<'a>(entries: impl IntoIterator<Item = &'a Vec<u8>>) -> Tally {
     tally
 }
 
-/// What a verifier finds, in the form of the vectors.
+/// Returns the findings of a verifier in the form of the vectors.
 pub fn expected(tally: &Tally) -> Value {
     if tally.upgrade_needed().is_some() {
         return json!({"upgrade": newer_charter(tally)});
@@ -89,7 +89,7 @@ pub fn expected(tally: &Tally) -> Value {
     })
 }
 
-/// The decided charter of a newer version; the lowest id of several.
+/// Returns the decided charter of a newer version, and the lowest id if there are several.
 fn newer_charter(tally: &Tally) -> Option<EntryId> {
     let is_newer = |id: &EntryId| tally.is_decided(*id) && tally.dag().charter(*id).is_none();
     let charters = tally
@@ -131,7 +131,8 @@ fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
     items
 }
 
-/// The faults of a ledger and its broken slots, in the form of `ledger-spec/vectors/faults.json`.
+/// Returns the faults of a ledger and its broken slots, in the form of
+/// `ledger-spec/vectors/faults.json`.
 pub fn faults(tally: &Tally) -> Value {
     let found = tally.faults();
     let mut broken: Vec<_> = tally.broken(&found).iter().map(broken_slot).collect();
@@ -141,7 +142,7 @@ pub fn faults(tally: &Tally) -> Value {
     json!({"broken": broken, "faults": faults})
 }
 
-/// A fault as the vectors have it.
+/// Returns a fault in the form of the vectors.
 pub fn fault(fault: &Fault) -> Value {
     let vote = |said: &VoteRef| json!({"entry": said.entry, "statement": said.statement});
     json!({

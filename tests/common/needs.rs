@@ -1,8 +1,11 @@
-//! What only some machines have: a test that needs it is left out with a line that says so, and fails where the environment
+//! Skips tests that need something which only some machines have.
+//!
+//! Usually `build.rs` notices that the thing is missing, and `cargo test` lists the test as
+//! ignored. If the test runs anyway, it prints a line and ends. It fails instead if the environment
 //! says that it must run.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-/// Leaves a test out that needs something of this group, unless `GIT_QUORUM_REQUIRE` names the group.
+/// Skips a test of this group with a printed line. Panics if `GIT_QUORUM_REQUIRE` names the group.
 pub fn skip(group: &str, why: &str) {
     let required = std::env::var("GIT_QUORUM_REQUIRE").unwrap_or_default();
     assert!(
@@ -12,7 +15,7 @@ pub fn skip(group: &str, why: &str) {
     println!("skipped: {why}");
 }
 
-/// The folder of a newer git, for tests that run with two.
+/// Returns the folder of a newer git, for tests that run with two versions.
 pub fn newer_git() -> Option<String> {
     let folder = std::env::var("GIT_QUORUM_NEWER_GIT").ok();
     if folder.is_none() {

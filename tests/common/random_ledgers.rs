@@ -1,5 +1,5 @@
-//! Random ledgers: members that mostly follow the rules, and liars, forks and charter changes among them. A seed
-//! determines the ledger to the byte.
+//! Random ledgers. Members mostly follow the rules, with liars, forks and charter changes among
+//! them. A seed determines the bytes of a ledger.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 use std::collections::BTreeSet;
@@ -23,7 +23,7 @@ struct Gen {
     disorder: usize,
 }
 
-/// The random ledger of a seed.
+/// Returns the random ledger of a seed.
 pub fn ledger(seed: u64) -> Lab {
     let mut rng = Rng::new(seed);
     let members = 3 + rng.below(5);
@@ -119,7 +119,8 @@ impl Gen {
         }
     }
 
-    /// Mostly everything there is; sometimes less, and sometimes above an older entry of the member's own.
+    /// Returns parents: mostly everything there is, sometimes less, and sometimes an older entry of
+    /// the member itself.
     fn parents(&mut self, member: &str) -> Vec<EntryId> {
         let dag = self.lab.tally.dag();
         let own = |id: &EntryId| {
@@ -152,7 +153,7 @@ impl Gen {
         self.add(member, charter, &parents, said);
     }
 
-    /// Adds an entry if it is well formed in its place.
+    /// Adds an entry if it is valid in its place.
     fn add(&mut self, member: &str, charter: EntryId, parents: &[EntryId], said: Vec<Statement>) {
         let proposes = said.first().is_some_and(Statement::proposes);
         let payload = self.lab.payload(member, charter, parents, said);
@@ -243,7 +244,8 @@ impl Gen {
         }
     }
 
-    /// Some rounds in which everyone prevotes one of two rivals, and some precommit, on what some know.
+    /// Adds some rounds where all members prevote one of two rivals and some members precommit,
+    /// with incomplete knowledge.
     fn rivalry(&mut self, both: &[EntryId]) {
         let charter = self.lab.ledger;
         for round in 0..2 + self.rng.below(2) as u32 {
@@ -263,7 +265,8 @@ impl Gen {
         }
     }
 
-    /// Prevotes, sometimes a decision, then a change of the charter, then approvals of the same proposals under the new one.
+    /// Adds prevotes, sometimes a decision, then a charter change, then approvals of the same
+    /// proposals under the new charter.
     fn hand_over(&mut self, both: &[EntryId]) {
         let (old, everyone) = (self.lab.ledger, &NAMES[..self.members]);
         let favourite = self.rng.pick(both);
@@ -309,7 +312,8 @@ impl Gen {
         }
     }
 
-    /// What the member's tool would say without any patience, approving something now and then.
+    /// Adds what the member's program would add without any patience. It approves something now and
+    /// then.
     fn honest(&mut self, member: &str) {
         let (charter, parents) = (self.some_charter(), self.parents(member));
         let dag = self.lab.tally.dag();
@@ -341,7 +345,7 @@ impl Gen {
         }
     }
 
-    /// Mostly one of the last two that are valid.
+    /// Returns mostly one of the last two valid proposals.
     fn recent_proposal(&mut self) -> EntryId {
         let valid = |id: &EntryId| self.lab.tally.proposal(*id).is_some();
         let mut among: Vec<_> = self.proposals.iter().copied().filter(valid).collect();

@@ -1,11 +1,11 @@
-//! Numbers that a seed determines (SplitMix64), so that a failure can be had again.
+//! Random numbers that a seed determines (SplitMix64), so that a failure can be repeated.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 /// A stream of numbers.
 pub struct Rng(u64);
 
 impl Rng {
-    /// The stream of a seed.
+    /// Returns the stream of a seed.
     pub fn new(seed: u64) -> Rng {
         Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
@@ -18,22 +18,22 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 to n - 1; 0 when n is 0.
+    /// Returns a number from 0 to n - 1, or 0 if n is 0.
     pub fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
 
-    /// True so many times in a hundred.
+    /// Returns true with this probability in percent.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of several, of which there must be one.
+    /// Returns one of the items. There must be at least one.
     pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())].clone()
     }
 
-    /// Another order.
+    /// Shuffles the items.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.below(i + 1));
@@ -41,7 +41,7 @@ impl Rng {
     }
 }
 
-/// How many cases to run: the environment variable's number, or so many.
+/// Returns the number of cases to run: the value of the environment variable, or the default.
 pub fn cases(variable: &str, default: u64) -> u64 {
     std::env::var(variable)
         .ok()

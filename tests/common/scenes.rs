@@ -1,4 +1,4 @@
-//! Ledgers that several tests begin with.
+//! Ledgers that several tests start from.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
@@ -10,7 +10,7 @@ use crate::lab::*;
 pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
 pub const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// Each says this vote above everything, and it counts.
+/// Each member prevotes with full knowledge, and the prevote counts.
 pub fn prevotes(lab: &mut Lab, members: &[&str], p: EntryId, round: u32) {
     for member in members {
         let entry = lab.say(member, vec![prevote(p, round)]);
@@ -33,21 +33,21 @@ pub fn precommits(lab: &mut Lab, members: &[&str], p: EntryId, round: u32) {
     }
 }
 
-/// A precommit above everything, under the charter in force.
+/// Adds a precommit with full knowledge, under the charter in force.
 pub fn precommit(lab: &mut Lab, member: &str, p: EntryId, round: u32) -> EntryId {
     let charter = lab.tally.charter_in_force();
     let vote = lab.precommit(member, charter, p, round);
     lab.say(member, vec![vote])
 }
 
-/// Four members, and a proposal of `a` that nobody has approved.
+/// Returns a ledger of four members with a proposal of `a` that nobody has approved.
 pub fn proposed() -> (Lab, EntryId) {
     let mut lab = Lab::new(&FOUR);
     let p = lab.say("a", vec![propose(lab.ledger, 1)]);
     (lab, p)
 }
 
-/// Four members, and two rivals that all approve; nobody has voted.
+/// Returns a ledger of four members with two rivals that all have approved. Nobody has voted.
 pub fn rivals() -> (Lab, EntryId, EntryId) {
     let (mut lab, p) = proposed();
     let q = lab.say("b", vec![propose(lab.ledger, 2)]);
@@ -57,7 +57,8 @@ pub fn rivals() -> (Lab, EntryId, EntryId) {
     (lab, p, q)
 }
 
-/// Three prevote P in round 0 and `a` precommits it; then the others choose Q in round 1.
+/// Returns a ledger where three members prevote P in round 0 and `a` precommits it. Then the others
+/// prevote Q in round 1.
 pub fn locked() -> (Lab, EntryId, EntryId) {
     let (mut lab, p, q) = rivals();
     prevotes(&mut lab, &["a", "b", "c"], p, 0);
@@ -77,14 +78,14 @@ pub fn propose_charter(base: EntryId, charter: impl Into<Box<Charter>>) -> State
     })
 }
 
-/// `a` proposes this charter after the one in force.
+/// `a` proposes this charter as the successor of the charter in force.
 pub fn with_charter(mut lab: Lab, next: Charter) -> (Lab, EntryId) {
     let base = lab.tally.charter_in_force();
     let x = lab.say("a", vec![propose_charter(base, next)]);
     (lab, x)
 }
 
-/// Approves, prevotes and precommits in round 0.
+/// Each member approves, prevotes and precommits in round 0, which decides the proposal.
 pub fn decide(lab: &mut Lab, members: &[&str], p: EntryId) {
     for member in members {
         lab.say(member, vec![approve(p), prevote(p, 0)]);
@@ -93,14 +94,14 @@ pub fn decide(lab: &mut Lab, members: &[&str], p: EntryId) {
     assert!(lab.tally.is_decided(p));
 }
 
-/// The same, decided by a, b and c.
+/// Changes the charter, decided by a, b and c.
 pub fn changed(lab: Lab, next: Charter) -> (Lab, EntryId) {
     let (mut lab, x) = with_charter(lab, next);
     decide(&mut lab, &["a", "b", "c"], x);
     (lab, x)
 }
 
-/// The charter of five that protects this ref instead of main.
+/// Returns a charter of five members that protects this ref instead of main.
 pub fn protecting(name: &str) -> Charter {
     let five = charter(&FIVE);
     Charter::new(
@@ -112,7 +113,7 @@ pub fn protecting(name: &str) -> Charter {
     .unwrap()
 }
 
-/// A charter of the first three, in which `d` is a former member.
+/// Returns a charter of the first three members, with `d` as a former member.
 pub fn without_d() -> Charter {
     let three = charter(&FOUR[..3]);
     let removed = vec![Removal {
@@ -129,7 +130,8 @@ pub fn without_d() -> Charter {
     .unwrap()
 }
 
-/// A ledger in which `d` is an observer and nobody's own approval counts.
+/// Returns a ledger where `d` does not vote and a member's approval of its own proposal does not
+/// count.
 pub fn with_observer() -> Lab {
     let four = charter(&FOUR);
     let mut members = four.members().to_vec();

@@ -1,4 +1,5 @@
-//! A bare repository with the gate installed by the real program, and a repository to push from.
+//! A bare repository with the gate installed by the real program, and a second repository to push
+//! from.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ use super::lab::{Lab, Made, approve, charter, name, prevote};
 pub const MAIN: &str = "refs/heads/main";
 pub const FOUR: [&str; 4] = ["a", "b", "c", "d"];
 
-/// The charter of four that protects these refs.
+/// Returns a charter of four members that protects these refs.
 pub fn protecting(patterns: &[&str]) -> Charter {
     let four = charter(&FOUR);
     let patterns = patterns.iter().map(|p| p.parse().unwrap()).collect();
@@ -33,30 +34,31 @@ pub fn protecting(patterns: &[&str]) -> Charter {
     .unwrap()
 }
 
-/// What came of a push.
+/// The result of a push.
 #[derive(Debug)]
 pub struct Pushed {
     pub ok: bool,
     pub text: String,
 }
 
-/// A server, a place to push from, and the ledger in the making.
+/// A server, a repository to push from (the desk), and a ledger in memory.
 pub struct Site {
     dir: TempDir,
     pub lab: Lab,
     pub refs: LedgerRefs,
     written: BTreeSet<Oid>,
-    /// Where programs are looked for, if not where the caller does.
+    /// The folders to look for programs in. `None` for the folders of the caller.
     search: Option<String>,
 }
 
 impl Site {
-    /// A site of four voting members; main is protected and holds a first commit, the genesis is on the server.
+    /// Creates a site of four voting members. Main is protected and has a first commit, and the
+    /// server has the genesis.
     pub fn new() -> (Site, Oid) {
         Site::with(charter(&FOUR), &[])
     }
 
-    /// The same with this charter and options of `install`.
+    /// Creates a site with this charter and these options of `install`.
     pub fn with(charter: Charter, options: &[&str]) -> (Site, Oid) {
         Site::bare(charter, options).founded()
     }
@@ -68,7 +70,7 @@ impl Site {
         (self, first)
     }
 
-    /// A site whose server has nothing yet.
+    /// Creates a site whose server is empty.
     pub fn bare(charter: Charter, options: &[&str]) -> Site {
         Site::without_gate(charter).gated(options)
     }
@@ -81,13 +83,15 @@ impl Site {
         self
     }
 
-    /// A site without the gate.
+    /// Creates a site without the gate.
     pub fn without_gate(charter: Charter) -> Site {
         Site::made(charter, None, &[])
     }
 
-    /// A site that works with the newer Git, whose server is made with these options and has the gate, the genesis and a first commit; none
-    /// where there is no newer Git, and the tests need not have one.
+    /// Creates a site that uses the newer Git. Its server is created with these options, and has
+    /// the gate, the genesis and a first commit.
+    ///
+    /// `None` if there is no newer Git and the tests do not require one.
     pub fn newer(charter: Charter, init: &[&str]) -> Option<(Site, Oid)> {
         let search = format!("{}:{}", needs::newer_git()?, std::env::var("PATH").unwrap());
         let site = Site::made(charter, Some(search), init);
@@ -104,7 +108,7 @@ impl Site {
             std::env::temp_dir()
         };
         let dir = TempDir::with_prefix_in("git-quorum-gate-", parent).unwrap();
-        // Git's own housekeeping would come and go among the objects.
+        // Git's own housekeeping would change the object database during the test.
         std::fs::write(
             dir.path().join("gitconfig"),
             "[receive]\nautogc = false\n[maintenance]\nauto = false\n",
@@ -145,7 +149,7 @@ impl Site {
     }
 
     fn command(&self, program: &str, dir: &Path) -> Command {
-        // By its whole path: the system looks for it in the caller's PATH.
+        // The full path is needed: the system looks for a bare name in the PATH of the caller.
         let search = self.search.as_deref().filter(|_| program == "git");
         let found = search.and_then(|s| {
             std::env::split_paths(s)
@@ -177,17 +181,17 @@ impl Site {
         command
     }
 
-    /// Git there, in the site's surroundings.
+    /// Returns a git command in the environment of the site.
     pub fn git_command(&self, dir: &Path) -> Command {
         self.command("git", dir)
     }
 
-    /// The same for git-quorum.
+    /// Returns a git-quorum command in the environment of the site.
     pub fn quorum_command(&self, dir: &Path) -> Command {
         self.command(env!("CARGO_BIN_EXE_git-quorum"), dir)
     }
 
-    /// Runs git, whatever comes of it.
+    /// Runs git, and returns its output even if it fails.
     pub fn try_git(
         &self,
         dir: &Path,
@@ -211,7 +215,7 @@ impl Site {
         output
     }
 
-    /// Runs git and gives what it printed.
+    /// Runs git, which must succeed, and returns its output.
     pub fn git(&self, dir: &Path, args: &[&str], input: &[u8]) -> String {
         let output = self.try_git(dir, args, input, &[]);
         assert!(output.status.success(), "git {args:?}: {}", text(&output));
@@ -229,7 +233,7 @@ impl Site {
             .unwrap()
     }
 
-    /// Runs a shell command with git-quorum on the path, which must succeed.
+    /// Runs a shell command, which must succeed, with git-quorum on the path.
     pub fn shell(&self, dir: &Path, line: &str) {
         let program = Path::new(env!("CARGO_BIN_EXE_git-quorum"))
             .parent()
@@ -244,12 +248,12 @@ impl Site {
         assert!(output.status.success(), "{line}: {}", text(&output));
     }
 
-    /// Sets a setting of the server.
+    /// Changes a setting of the server.
     pub fn set(&self, key: &str, value: &str) {
         self.git(&self.server(), &["config", key, value], b"");
     }
 
-    /// Puts an executable hook on the server.
+    /// Writes an executable hook on the server.
     pub fn hook(&self, hook: &str, script: &str) {
         let path = self.server().join("hooks").join(hook);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -257,7 +261,7 @@ impl Site {
         run_bit(&path, true);
     }
 
-    /// A commit of one file at the desk.
+    /// Stores a commit with one file at the desk.
     pub fn commit(&self, parents: &[Oid], content: &str) -> Oid {
         let blob = self.git(
             &self.desk(),
@@ -297,7 +301,7 @@ impl Site {
         self.git(&self.desk(), &args, raw).parse().unwrap()
     }
 
-    /// Stores the entries made since at the desk.
+    /// Stores the entries at the desk that are not stored yet.
     pub fn write_entries(&mut self) {
         self.git(
             &self.desk(),
@@ -311,7 +315,7 @@ impl Site {
             .filter(|made| !self.written.contains(&made.oid))
             .cloned()
             .collect();
-        // One process for all.
+        // One process stores all entries.
         let file = |made: &Made| self.path(&format!("entry-{}", made.oid));
         new.iter()
             .for_each(|made| std::fs::write(file(made), &made.raw).unwrap());
@@ -340,7 +344,7 @@ impl Site {
         self.written.extend(new.iter().map(|made| made.oid));
     }
 
-    /// Objects of the desk.
+    /// Returns the repository of the desk.
     pub fn desk_repo(&self) -> Repo {
         let mut env = Environment::scrubbed(std::env::vars_os());
         env.set("GIT_CONFIG_GLOBAL", self.path("gitconfig"));
@@ -348,7 +352,7 @@ impl Site {
         Repo::open_with(&self.desk(), env).unwrap()
     }
 
-    /// A propose statement that says what the objects say.
+    /// Returns a proposal whose digests match the objects.
     pub fn proposal(
         &self,
         base: EntryId,
@@ -392,7 +396,7 @@ impl Site {
         assert!(self.lab.tally.is_decided(proposal));
     }
 
-    /// The commit of an entry.
+    /// Returns the commit of an entry.
     pub fn oid(&self, id: EntryId) -> Oid {
         self.lab.made.iter().find(|made| made.id == id).unwrap().oid
     }
@@ -401,7 +405,7 @@ impl Site {
         format!("{}:{}", self.oid(self.lab.ledger), self.refs.genesis())
     }
 
-    /// A member's lane as it should be on the server.
+    /// Returns the refspec that pushes the whole lane of a member.
     pub fn lane(&self, member: &str) -> String {
         self.lane_at(member, self.lab.tip(member))
     }
@@ -410,7 +414,7 @@ impl Site {
         format!("{}:{}", self.oid(entry), self.refs.lane(&name(member)))
     }
 
-    /// The ref of a proposal.
+    /// Returns the refspec that pushes the ref of a proposal.
     pub fn proposal_ref(&self, id: EntryId) -> String {
         let proposal = self.lab.tally.proposal(id).unwrap();
         let git_quorum::consensus::Content::Ref(content) = self.lab.tally.content(proposal) else {
@@ -419,7 +423,7 @@ impl Site {
         format!("{}:{}", content.to.unwrap(), self.refs.proposal(id))
     }
 
-    /// All lanes that have entries.
+    /// Returns the refspecs of all lanes that have entries.
     pub fn lanes(&self) -> Vec<String> {
         let authors: Vec<_> = self
             .lab
@@ -431,7 +435,7 @@ impl Site {
         authors.iter().map(|member| self.lane(member)).collect()
     }
 
-    /// Pushes with these options and refs.
+    /// Pushes with these options and refspecs.
     pub fn push_with(&mut self, options: &[&str], specs: &[&str], vars: &[(&str, &str)]) -> Pushed {
         self.write_entries();
         let server = self.server();
@@ -449,7 +453,7 @@ impl Site {
         }
     }
 
-    /// Pushes that must go through; with `--force`, so that nothing is refused at this end.
+    /// Pushes, which must succeed. Uses `--force`, so that git itself refuses nothing on this side.
     pub fn accepted(&mut self, specs: &[&str]) -> Pushed {
         self.accepted_with(&["--force"], specs)
     }
@@ -460,7 +464,8 @@ impl Site {
         pushed
     }
 
-    /// Pushes that must be refused, say all of this, and leave every ref and the object database as they were.
+    /// Pushes, which must be refused and must print these words. Every ref and the object database
+    /// must stay unchanged.
     pub fn refused(&mut self, specs: &[&str], says: &[&str]) -> Pushed {
         self.refused_with(&["--force"], specs, says)
     }
@@ -477,7 +482,7 @@ impl Site {
         pushed
     }
 
-    /// The same, but objects may stay: an ordinary ref could have come along.
+    /// Does the same, but new objects may stay: an ordinary ref could have been pushed along.
     pub fn refused_late(&mut self, options: &[&str], specs: &[&str], says: &[&str]) -> Pushed {
         let before = self.server_refs();
         let pushed = self.push_with(options, specs, &[]);
@@ -493,7 +498,8 @@ impl Site {
         pushed
     }
 
-    /// Speaks the protocol itself: commands that no `git push` would send. Gives what receive-pack and its hooks said.
+    /// Sends commands of the protocol that no `git push` would send. Returns the output of
+    /// receive-pack and its hooks.
     pub fn raw_push(
         &mut self,
         commands: &[(Option<Oid>, Option<Oid>, &[u8])],
@@ -541,12 +547,12 @@ impl Site {
         ))
     }
 
-    /// Every file and folder of the object database.
+    /// Returns all files and folders of the object database.
     pub fn objects(&self) -> BTreeSet<PathBuf> {
         files_below(&self.server().join("objects"))
     }
 
-    /// The refs of the server.
+    /// Returns the refs of the server.
     pub fn server_refs(&self) -> BTreeMap<String, Oid> {
         let listed = self.git(
             &self.server(),
@@ -565,7 +571,7 @@ impl Site {
     }
 }
 
-/// Every file and folder below a folder.
+/// Returns all files and folders below a folder.
 pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut open = vec![folder.to_owned()];
@@ -579,7 +585,7 @@ pub fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Everything that a command printed.
+/// Returns everything that a command printed.
 pub fn text(output: &Output) -> String {
     format!(
         "{}{}",
@@ -598,7 +604,7 @@ pub fn run_bit(path: &Path, on: bool) {
     .unwrap();
 }
 
-/// Strings as the parts of a command.
+/// Returns strings as the arguments of a command.
 pub fn parts(strings: &[String]) -> Vec<&str> {
     strings.iter().map(String::as_str).collect()
 }

@@ -1,4 +1,4 @@
-//! Starts the second verifier, `ledger-spec/verify.py`. Knows nothing of what it is to agree on.
+//! Starts the second verifier, `ledger-spec/verify.py`. Does not know what it must agree with.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 
 use crate::needs;
 
-/// Where it is.
+/// The path of the verifier.
 pub const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ledger-spec/verify.py");
 
-/// A Python that can run the verifier, unless this machine has none.
+/// Returns a Python that can run the verifier. `None` if this machine has none.
 pub fn python() -> Option<String> {
     let python = std::env::var("GIT_QUORUM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let found = Command::new(&python)
@@ -25,7 +25,7 @@ pub fn python() -> Option<String> {
     None
 }
 
-/// Has a verifier check the vectors below these folders; whether all agree, and what it printed.
+/// Lets a verifier check the vectors in these folders. Returns whether all agree, and the output.
 pub fn check(python: &str, verifier: &Path, folders: &[PathBuf]) -> (bool, String) {
     let output = Command::new(python)
         .arg(verifier)
@@ -37,7 +37,7 @@ pub fn check(python: &str, verifier: &Path, folders: &[PathBuf]) -> (bool, Strin
     (output.status.success(), text)
 }
 
-/// What it printed; it ends by itself, whatever it reads.
+/// Returns the output of the verifier, which must not crash on any input.
 pub fn printed(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,5 @@
-//! Simulated machines for end-to-end tests: servers, clones and members, apart from everything of the
-//! user's. Runs the real program, and holds every run to what all of them promise.
+//! Simulated machines for end-to-end tests: servers, clones and members, isolated from the user's
+//! own settings. Runs the real program, and checks what every run promises.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use tempfile::TempDir;
 
 use crate::lab;
 
-/// A folder that holds machines and servers, and the settings that keep them apart from the user's.
+/// A folder for machines and servers, with settings that isolate them from the user's.
 pub struct World {
     dir: TempDir,
     path: String,
 }
 
-/// How a run of the program ended.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub struct Run {
     pub code: i32,
@@ -29,7 +29,7 @@ pub struct Run {
     pub err: String,
 }
 
-/// A clone on a machine: a working tree, and the machine's sign state.
+/// A clone on a machine: a working tree, and the sign state of the machine.
 #[derive(Clone)]
 pub struct Seat {
     pub world: Arc<World>,
@@ -38,7 +38,7 @@ pub struct Seat {
     pub env: Vec<(String, String)>,
 }
 
-/// A founded ledger on a server, and a seat for each member.
+/// A ledger on a server, and a seat for each member.
 pub struct Team {
     pub world: Arc<World>,
     pub server: PathBuf,
@@ -50,7 +50,7 @@ impl World {
         World::with_path(std::env::var("PATH").unwrap())
     }
 
-    /// The same with these folders of programs.
+    /// Creates a world that looks for programs in these folders.
     pub fn with_path(path: String) -> Arc<World> {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() {
@@ -67,7 +67,8 @@ impl World {
         }
         let config = "[user]\nname = Test\nemail = test@example.org\n[init]\ndefaultBranch = main\n[advice]\ndetachedHead = false\n";
         std::fs::write(world.path("gitconfig"), format!("{config}[gc]\nauto = 0\n")).unwrap();
-        // Every clone counts the pushes that it tries, and every server those that it accepted.
+        // Every clone counts the pushes that it tries, and every server counts the pushes that it
+        // accepts.
         world.script(
             "template/hooks/pre-push",
             "cat >/dev/null; echo try >> .git/tried",
@@ -83,7 +84,7 @@ impl World {
         self.dir.path().join(name)
     }
 
-    /// Puts an executable shell script there.
+    /// Writes an executable shell script.
     pub fn script(&self, path: impl AsRef<Path>, body: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.dir.path().join(path);
@@ -91,7 +92,8 @@ impl World {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The environment of all machines: nothing of the user's but where programs are.
+    /// Returns the environment of all machines. It has nothing of the user's but the places of
+    /// programs.
     pub fn env(&self) -> Vec<(String, String)> {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         let pairs = [
@@ -108,7 +110,7 @@ impl World {
             .collect()
     }
 
-    /// A program in this world, without terminal.
+    /// Returns a command in this world, without a terminal.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, dir: &Path) -> Command {
         let mut command = Command::new(program);
         command
@@ -119,7 +121,7 @@ impl World {
         command
     }
 
-    /// Runs plain git, which must succeed, and returns what it printed.
+    /// Runs plain git, which must succeed, and returns its output.
     pub fn git(&self, dir: &Path, args: &[&str]) -> String {
         let output = self.command("git", dir).args(args).output().unwrap();
         let err = String::from_utf8_lossy(&output.stderr);
@@ -133,7 +135,7 @@ impl World {
             .to_owned()
     }
 
-    /// Plain git with bytes on its standard input.
+    /// Runs plain git with bytes as standard input.
     pub fn git_with(&self, dir: &Path, args: &[&str], input: &[u8]) -> String {
         use std::io::Write as _;
         let mut command = self.command("git", dir);
@@ -151,13 +153,14 @@ impl World {
             .to_owned()
     }
 
-    /// A bare repository that counts the pushes it accepts.
+    /// Creates a bare repository that counts the pushes it accepts.
     pub fn server(&self, name: &str) -> PathBuf {
         self.git(self.dir.path(), &["init", "-q", "--bare", name]);
         self.path(name)
     }
 
-    /// A member's key files, with the key that the lab signs with; the private one's path.
+    /// Writes the key files of a member, whose key is the same as in the lab. Returns the path of
+    /// the private key.
     pub fn key(&self, member: &str) -> PathBuf {
         let path = self.path("keys").join(member);
         if !path.exists() {
@@ -166,7 +169,7 @@ impl World {
         path
     }
 
-    /// A clone, on a machine of its own.
+    /// Creates a clone on a machine of its own.
     pub fn seat(self: &Arc<World>, name: &str, url: &str) -> Seat {
         self.git(self.dir.path(), &["clone", "-q", url, name]);
         Seat {
@@ -177,12 +180,12 @@ impl World {
         }
     }
 
-    /// How many pushes a server has accepted.
+    /// Returns how many pushes a server has accepted.
     pub fn accepted(&self, server: &Path) -> usize {
         lines(&server.join("accepted"))
     }
 
-    /// What the server's lanes hold.
+    /// Loads the lanes of the server.
     pub fn load(&self, git_dir: &Path) -> Loaded {
         let env = self
             .env()
@@ -193,8 +196,8 @@ impl World {
         load(&repo, ledger, Trust::Nothing).unwrap()
     }
 
-    /// Stores an entry of the member with these parents (its lane's tip without any) in a server, whatever
-    /// its own tool knows or thinks of it. No ref moves.
+    /// Stores an entry of a member in a server, whatever the member's own program knows. Without
+    /// parents, the entry builds on the tip of the member's lane. Moves no ref.
     pub fn forge(
         &self,
         server: &Path,
@@ -206,7 +209,7 @@ impl World {
         self.forge_under(server, member, charter, parents, said)
     }
 
-    /// The same under another charter than the one in force.
+    /// Does the same as the function above, under another charter.
     pub fn forge_under(
         &self,
         server: &Path,
@@ -250,7 +253,7 @@ impl World {
         (unsigned.id, oid.parse().unwrap())
     }
 
-    /// Stores an object in a repository, however odd it is.
+    /// Stores an object in a repository, even if it is malformed.
     pub fn store(&self, git_dir: &Path, kind: &str, raw: &[u8]) -> String {
         self.git_with(
             git_dir,
@@ -282,7 +285,8 @@ fn lines(path: &Path) -> usize {
 }
 
 impl Seat {
-    /// Another clone on the same machine, or with the same key on another machine.
+    /// Returns a seat in another clone: on the same machine, or with the same key on another
+    /// machine.
     pub fn elsewhere(&self, name: &str, url: &Path, same_machine: bool) -> Seat {
         let seat = self.world.seat(name, url.to_str().unwrap());
         if same_machine {
@@ -295,14 +299,14 @@ impl Seat {
         }
     }
 
-    /// The same seat with a variable set.
+    /// Returns the same seat with an environment variable.
     pub fn with(&self, name: &str, value: &str) -> Seat {
         let mut seat = self.clone();
         seat.env.push((name.to_owned(), value.to_owned()));
         seat
     }
 
-    /// The same seat in another folder.
+    /// Returns the same seat in another folder.
     pub fn at(&self, dir: PathBuf) -> Seat {
         Seat {
             dir,
@@ -347,7 +351,7 @@ impl Seat {
         (run, envelope)
     }
 
-    /// Runs a command that must succeed; its data.
+    /// Runs a command that must succeed. Returns its data.
     pub fn ok(&self, args: &[&str]) -> Value {
         let (run, mut envelope) = self.envelope(args);
         assert_eq!(
@@ -360,14 +364,15 @@ impl Seat {
         envelope["data"].take()
     }
 
-    /// The same, and what was noted beside the answer.
+    /// Runs a command that must succeed. Returns its data and its notes.
     pub fn noted(&self, args: &[&str]) -> (Value, String) {
         let (run, mut envelope) = self.envelope(args);
         assert_eq!(run.code, 0, "{args:?}: {envelope}");
         (envelope["data"].take(), run.err)
     }
 
-    /// Runs a command that must fail like this; its envelope. Every failure says what to do next.
+    /// Runs a command that must fail with this status and code, and must say what to do next.
+    /// Returns the envelope.
     pub fn no(&self, exit: i32, code: &str, args: &[&str]) -> Value {
         let (run, envelope) = self.envelope(args);
         assert_eq!(
@@ -387,7 +392,7 @@ impl Seat {
         self.world.git(&self.dir, args)
     }
 
-    /// Writes a file and commits it; the commit.
+    /// Writes a file and commits it. Returns the commit.
     pub fn commit(&self, file: &str, text: &str) -> String {
         std::fs::write(self.dir.join(file), text).unwrap();
         self.git(&["add", "."]);
@@ -395,7 +400,7 @@ impl Seat {
         self.git(&["rev-parse", "HEAD"])
     }
 
-    /// Takes part as this member.
+    /// Joins the ledger as this member.
     pub fn join(&self, member: &str) -> Value {
         self.ok(&[
             "join",
@@ -406,7 +411,7 @@ impl Seat {
         ])
     }
 
-    /// Commits a change on what main is and proposes it; the proposal.
+    /// Commits a change on top of main and proposes it. Returns the id of the proposal.
     pub fn propose(&self, title: &str) -> String {
         self.git(&["fetch", "-q", "origin"]);
         self.git(&["checkout", "-q", "--detach", "origin/main"]);
@@ -431,7 +436,7 @@ impl Seat {
         self.ok(&["sync"])
     }
 
-    /// The state of a proposal as it is known here.
+    /// Returns the state of a proposal as this clone knows it.
     pub fn state(&self, proposal: &str) -> String {
         self.ok(&["status", proposal])["state"]
             .as_str()
@@ -439,23 +444,23 @@ impl Seat {
             .to_owned()
     }
 
-    /// How many pushes this clone has tried.
+    /// Returns how many pushes this clone has tried.
     pub fn tried(&self) -> usize {
         lines(&self.dir.join(".git/tried"))
     }
 
-    /// What `verify` finds when all is well.
+    /// Checks that `verify` finds no problem. Returns its data.
     pub fn verify(&self) -> Value {
         self.ok(&["verify"])
     }
 }
 
-/// The id of what a command answers.
+/// Returns the id in the answer of a command.
 pub fn id(data: &Value) -> String {
     data["id"].as_str().unwrap().to_owned()
 }
 
-/// Nothing that a terminal would act on, or that shows text in another order than it is in.
+/// Checks that a text contains nothing that a terminal acts on, or that hides or reorders text.
 pub fn assert_clean(text: &str) {
     let bad = |c: char| {
         (c.is_control() && c != '\n' && c != '\t')
@@ -465,7 +470,8 @@ pub fn assert_clean(text: &str) {
 }
 
 impl Team {
-    /// A ledger of these members that protects main, founded by the first, with a seat for each.
+    /// Creates a ledger of these members that protects main, founded by the first one, with a seat
+    /// for each.
     pub fn new(members: &[&str]) -> Team {
         let world = World::new();
         let server = world.server("server.git");
@@ -479,7 +485,7 @@ impl Team {
         )
     }
 
-    /// The same in a world that is there already.
+    /// Does the same in an existing world.
     pub fn within(world: Arc<World>, members: &[&str], seats: usize) -> Team {
         let server = world.server("server.git");
         Team::at(
@@ -492,7 +498,7 @@ impl Team {
         )
     }
 
-    /// The same, protecting other refs.
+    /// Does the same for other protected refs.
     pub fn protecting(members: &[&str], pattern: &str) -> Team {
         let world = World::new();
         let server = world.server("server.git");
@@ -506,7 +512,7 @@ impl Team {
         )
     }
 
-    /// The same with seats for the first `seats` members only.
+    /// Does the same with seats for the first `seats` members only.
     pub fn with_seats(members: &[&str], seats: usize) -> Team {
         Team::within(World::new(), members, seats)
     }
@@ -551,7 +557,7 @@ impl Team {
         }
     }
 
-    /// A ref of the ledger.
+    /// Returns the name of a ref of the ledger.
     pub fn ledger_ref(&self, rest: &str) -> String {
         let ledger = self.seats[0].git(&["config", "quorum.ledger"]);
         format!("refs/quorum/{}/{rest}", &ledger[..16])
@@ -564,14 +570,14 @@ impl Team {
             .git(&self.server, &["update-ref", &name, &oid.to_string()]);
     }
 
-    /// Sets everybody's unit of patience.
+    /// Sets the unit of patience of all members.
     pub fn patience(&self, unit: &str) {
         self.seats
             .iter()
             .for_each(|seat| drop(seat.git(&["config", "quorum.patience", unit])));
     }
 
-    /// Everybody syncs until all know that the proposal is decided.
+    /// All members sync until all know that the proposal is decided.
     pub fn settle(&self, proposal: &str) {
         assert!(
             self.settle_rival(proposal),
@@ -580,7 +586,8 @@ impl Team {
         );
     }
 
-    /// Everybody syncs until all know what is decided in the proposal's slot; whether it is this proposal.
+    /// All members sync until all know the decision in the proposal's slot. Returns whether it is
+    /// this proposal.
     pub fn settle_rival(&self, proposal: &str) -> bool {
         for _ in 0..30 {
             self.sync(1);
@@ -601,7 +608,7 @@ impl Team {
         panic!("{}", self.seats[0].ok(&["show", proposal]));
     }
 
-    /// Everybody syncs, so many times.
+    /// All members sync this many times.
     pub fn sync(&self, times: usize) {
         for _ in 0..times {
             self.seats.iter().for_each(|seat| drop(seat.sync()));
@@ -619,7 +626,7 @@ impl Team {
         proposal
     }
 
-    /// That no member has voted against its own votes.
+    /// Checks that no member has contradicted its own votes.
     pub fn assert_honest(&self) {
         for seat in &self.seats {
             let status = seat.ok(&["status"]);
@@ -632,7 +639,7 @@ impl Team {
     }
 }
 
-/// A `git daemon` on loopback that serves a world; ends with the value.
+/// A `git daemon` on the loopback interface that serves a world. It ends when the value is dropped.
 pub struct Daemon {
     child: Child,
     pub url: String,
@@ -683,7 +690,7 @@ impl Drop for Daemon {
 }
 
 impl Team {
-    /// A ledger behind a daemon.
+    /// Creates a ledger behind a daemon.
     pub fn behind(world: Arc<World>, daemon: &Daemon, members: &[&str]) -> Team {
         let server = world.server("server.git");
         Team::at(

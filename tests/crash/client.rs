@@ -1,4 +1,5 @@
-//! A member's command killed at each write: the next one goes on, and publishes what was signed.
+//! A member's command killed at each write. The next command goes on, and publishes what was
+//! signed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,7 +15,8 @@ use crate::harness::{
 use crate::lab::review as review_of;
 use crate::world::{Seat, Team, World};
 
-/// Crashes the seat's command everywhere; then `again` must go on from what is left, and `goal` be reached.
+/// Crashes the seat's command everywhere. After each crash, the command `again` must go on, and
+/// `goal` must hold.
 fn crash(
     mode: Mode,
     team: &Team,
@@ -45,7 +47,7 @@ fn crash(
     })
 }
 
-/// Alice has proposed, and the others know of it.
+/// A proposal of alice that the other members know.
 fn proposed() -> (Team, String) {
     let team = Team::with_seats(&FOUR, 3);
     let proposal = team.seats[0].propose("one");
@@ -53,7 +55,7 @@ fn proposed() -> (Team, String) {
     (team, proposal)
 }
 
-/// So many votes of the last phase are missing that one more sync of bob's decides.
+/// A proposal that bob's next sync decides.
 pub fn nearly_decided() -> (Team, String) {
     let (team, proposal) = proposed();
     team.seats[1].approve(&proposal);
@@ -96,7 +98,7 @@ pub fn review(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// Votes that are due, on lanes that come in with it.
+/// A sync that fetches lanes and casts the votes that become due.
 pub fn sync(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     crash(mode, &team, &team.seats[1], &["sync"], &["sync"], || {
@@ -128,7 +130,7 @@ pub fn land(mode: Mode) -> BTreeSet<String> {
     )
 }
 
-/// What a clone lost comes back from the sign state.
+/// A clone that lost entries gets them back from the sign state.
 pub fn restore(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let bob = &team.seats[1];
@@ -154,7 +156,7 @@ fn copy(from: &Path, to: &Path) {
     );
 }
 
-/// Another machine of the member has forked the lane: both ends are taken in, kept and joined.
+/// Another machine of the member has forked the lane. The command loads, keeps and joins both ends.
 pub fn join_a_fork(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let bob = &team.seats[1];
@@ -195,7 +197,7 @@ pub fn join_a_fork(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// The first round cannot decide, so timers are started.
+/// The first round cannot decide, so the command starts timers.
 pub fn patience(mode: Mode) -> BTreeSet<String> {
     let team = Team::with_seats(&FOUR, 4);
     let [alice, bob, carol, dave] = team.seats.as_slice() else {
@@ -261,7 +263,7 @@ pub fn join(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// A private key without its public one stays, and is not replaced.
+/// A private key without its public key stays, and is not replaced.
 pub fn keygen(mode: Mode) -> BTreeSet<String> {
     let world = World::new();
     let args = ["keygen", "erin", "--dir", "new"];
@@ -289,7 +291,7 @@ pub fn keygen(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// So much is new that a snapshot of it is due.
+/// So many entries are new that the command writes a snapshot.
 pub fn snapshot(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = proposed();
     let proposal = proposal.parse().unwrap();
@@ -327,7 +329,7 @@ pub fn snapshot(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// Every command that is killed here.
+/// All commands that are killed in these tests.
 pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 11] = [
     propose,
     review,
@@ -342,8 +344,8 @@ pub const COMMANDS: [fn(Mode) -> BTreeSet<String>; 11] = [
     snapshot,
 ];
 
-/// Where the system can refuse to write, and what a review answers then: what keeps the key honest stops it, what only
-/// saves work does not.
+/// The places where the system can refuse to write, and whether a review then fails. A failure to
+/// record a signature stops the review. A failure to write a cache does not.
 #[test]
 fn a_write_that_fails() {
     let (team, proposal) = proposed();
@@ -389,8 +391,8 @@ fn a_write_that_fails() {
     }
 }
 
-/// What a power cut leaves of a record that was not yet on disk: the entry never left, so another one may be signed;
-/// one that is whole but for its line end is kept.
+/// A power cut can leave a part of a record. Its entry was never published, so another one may be
+/// signed. A record that only lacks its newline is kept.
 #[test]
 fn a_record_that_is_torn() {
     let (team, proposal) = proposed();

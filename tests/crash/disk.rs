@@ -1,5 +1,6 @@
-//! Full disks, read-only folders and limits: told with what could not be written, and nothing is lost, half there
-//! or signed twice. A small file system needs the right to mount one.
+//! Full disks, read-only folders and limits on file sizes. The answer names what could not be
+//! written, and nothing is lost, half done, or signed twice. A small file system needs the
+//! permission to mount one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,11 +19,12 @@ fn run(program: &str, args: &[&str]) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// A folder on a file system of its own.
+/// A folder with a file system of its own.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// A small one in memory, with what was in the folder before.
+    /// Mounts a small file system in memory on the folder, with the former content of the folder.
+    /// `None` if mounting is not allowed.
     fn small(folder: &Path, kilobytes: usize) -> Option<Mount> {
         let aside = folder.with_extension("aside");
         if folder.exists() {
@@ -55,14 +57,14 @@ impl Mount {
         Some(Mount(folder.to_owned()))
     }
 
-    /// The folder as it is, and nobody can write there.
+    /// Mounts the folder as read-only. `None` if mounting is not allowed.
     fn read_only(folder: &Path) -> Option<Mount> {
         let path = folder.to_str().unwrap();
         let mount = run("mount", &["--bind", path, path]).then(|| Mount(folder.to_owned()))?;
         run("mount", &["-o", "remount,ro,bind", path]).then_some(mount)
     }
 
-    /// Leaves room for so many pages of four kilobytes.
+    /// Fills the file system, except for this number of pages of four kilobytes.
     fn fill_but(&self, pages: usize) {
         self.empty();
         let filler = self.0.join("filler");
@@ -88,7 +90,7 @@ impl Drop for Mount {
     }
 }
 
-/// What a command answered: done, or why not.
+/// Runs a command. Returns its answer, or the code, message and hint of its failure.
 fn answer(seat: &Seat, args: &[&str]) -> Result<Value, String> {
     let run = seat.run(&[args, &["--json"]].concat());
     let envelope: Value = serde_json::from_str(&run.out).unwrap();
@@ -105,8 +107,8 @@ fn answer(seat: &Seat, args: &[&str]) -> Result<Value, String> {
     }
 }
 
-/// Runs bob's command with more and more room, until there is enough. Each time it says that there was none, and
-/// with room again the next command goes on.
+/// Runs bob's command with more and more room, until there is enough. Each failure must say that
+/// there was no room, and once there is room the next command goes on.
 fn starve(team: &Team, disk: &Mount, most: usize, says: &[&str]) {
     let bob = &team.seats[1];
     let proposal = team.seats[0].propose("starve");
@@ -145,6 +147,7 @@ fn starve(team: &Team, disk: &Mount, most: usize, says: &[&str]) {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_under_the_sign_state() {
     let team = Team::with_seats(&FOUR, 2);
     team.seats[1].sync();
@@ -155,6 +158,7 @@ fn a_full_disk_under_the_sign_state() {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_under_a_clone() {
     let team = Team::with_seats(&FOUR, 2);
     let Some(disk) = Mount::small(&team.seats[1].dir, 4096) else {
@@ -169,6 +173,7 @@ fn a_full_disk_under_a_clone() {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_under_the_server() {
     let team = Team::with_seats(&FOUR, 2);
     install(&team, &[]);
@@ -183,8 +188,9 @@ fn a_full_disk_under_the_server() {
     );
 }
 
-/// What a fetch cannot store is told, and what was known stays.
+/// A fetch without room reports that, and what was known before stays.
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_while_fetching() {
     let team = Team::with_seats(&FOUR, 2);
     let [alice, bob] = team.seats.as_slice() else {
@@ -215,6 +221,7 @@ fn a_full_disk_while_fetching() {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn folders_that_cannot_be_written() {
     let team = Team::with_seats(&FOUR, 2);
     let [alice, bob] = team.seats.as_slice() else {
@@ -247,7 +254,8 @@ fn folders_that_cannot_be_written() {
     assert_published(&team, bob, "bob");
 }
 
-/// A limit on the size of files, as a quota is: of nothing, of less than the sign state needs, and so on.
+/// A limit on the size of files, like a quota: no bytes at all, less than the sign state needs, and
+/// so on.
 #[test]
 fn a_limit_on_the_size_of_files() {
     let team = Team::with_seats(&FOUR, 2);

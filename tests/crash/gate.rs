@@ -1,5 +1,5 @@
-//! The gate, and git itself on the server, killed at each write: both or neither, no lock stays held, and the
-//! next command goes on.
+//! The gate, and git itself on the server, killed at each write. A push takes effect as a whole or
+//! not at all, no lock stays held, and the next command goes on.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt as _;
@@ -17,7 +17,7 @@ use crate::world::{Seat, Team};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
 
-/// The server's hook, to be put back.
+/// The server's hook, which a test replaces and restores.
 pub struct Hook {
     path: PathBuf,
     body: Option<Vec<u8>>,
@@ -40,7 +40,7 @@ impl Hook {
     }
 }
 
-/// Lets the server's gate run with a fault; how it ended is written to `ended`.
+/// Makes the server's gate run with a fault. It writes how it ended to the file `ended`.
 pub fn arm(team: &Team, fault: &str) {
     let body = format!(
         "GIT_QUORUM_FAULT='{fault}' '{PROGRAM}' hook proc-receive\nended=$?\necho $ended >ended\nexit $ended"
@@ -49,7 +49,7 @@ pub fn arm(team: &Team, fault: &str) {
         .script(team.server.join("hooks/proc-receive"), &body);
 }
 
-/// Runs a member's command while the gate is killed somewhere, and then goes on without faults.
+/// Runs a member's command while the gate is killed, and then goes on without faults.
 fn crash(mode: Mode, team: &Team, seat: &Seat, args: &[&str], goal: impl Fn()) -> BTreeSet<String> {
     let member = seat.git(&["config", "quorum.member"]);
     let before = refs_of(team);
@@ -96,11 +96,11 @@ fn assert_landed(team: &Team, proposal: &str) {
     assert_eq!(team.seats[1].state(proposal), "landed");
 }
 
-/// A push that decides, and moves main by itself.
+/// A push that decides a proposal, so that the gate moves main.
 pub fn auto_land(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
-    // As if the ledger were founded by this push: then the gate writes that down, too.
+    // The server does not know the ledger yet, so the gate records it with this push.
     team.world
         .git(&team.server, &["config", "--unset", "quorum.founded"]);
     crash(mode, &team, &team.seats[1], &["sync"], || {
@@ -108,7 +108,7 @@ pub fn auto_land(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// A push of main alone, backed by what the server has.
+/// A push of main alone. The lanes on the server back it.
 pub fn land(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     install(&team, &[]);
@@ -118,8 +118,8 @@ pub fn land(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// An installation that is cut off: whatever is in place, the next one completes it, and nothing undecided gets in
-/// once the hook is there.
+/// An installation that is killed. The next one completes it, and once the hook is in place it
+/// refuses what is undecided.
 pub fn install_server(mode: Mode) -> BTreeSet<String> {
     let (team, proposal) = nearly_decided();
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
@@ -149,7 +149,7 @@ fn an_installation_that_is_killed_is_completed_by_the_next() {
     install_server(Mode::Crash);
 }
 
-/// Every scene in which the gate is killed.
+/// All scenes that kill the gate.
 pub const SCENES: [fn(Mode) -> BTreeSet<String>; 3] = [auto_land, land, install_server];
 
 #[test]
@@ -162,7 +162,7 @@ fn a_gate_that_is_killed_while_main_lands_is_asked_again() {
     land(Mode::Crash);
 }
 
-/// Runs bob's deciding sync in a process group of its own, so that a hook can kill all of it.
+/// Runs bob's deciding sync in a process group of its own, so that a hook can kill the whole group.
 fn sync_in_a_group(team: &Team) -> std::process::Child {
     let bob = &team.seats[1];
     let mut command = team.world.command(PROGRAM, &bob.dir);
@@ -177,7 +177,7 @@ fn sync_in_a_group(team: &Team) -> std::process::Child {
         .unwrap()
 }
 
-/// After a kill: what is left is told with what to remove, and then the work goes on.
+/// After a kill: the next answer names what to remove, and then the work goes on.
 fn goes_on(team: &Team, proposal: &str, case: &str) {
     let bob = &team.seats[1];
     let locks = locks_in(&team.server);
@@ -197,14 +197,14 @@ fn goes_on(team: &Team, proposal: &str, case: &str) {
     assert_sound(team);
     bob.sync();
     assert_published(team, bob, "bob");
-    // A decision that came while main was locked lands with the next push, or by this.
+    // A decision that arrived while main was locked lands with the next push, or with this command.
     bob.ok(&["land"]);
     assert_landed(team, proposal);
     bob.verify();
     assert_sound(team);
 }
 
-/// Lets a hook of the server kill something during bob's deciding push.
+/// Makes a hook of the server kill a process during bob's deciding push.
 fn kill_by(hook: &str, body: &str) {
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
@@ -257,8 +257,8 @@ fn a_ref_transaction_killed_after_its_commit() {
     );
 }
 
-/// Git moves the refs of a transaction one after the other. Killed in the middle, it has moved the lanes and
-/// not main, never main without the lanes that back it.
+/// Git moves the refs of a transaction one after the other. If it is killed in between, the lanes
+/// may have moved and main not. Main never moves without the lanes that back it.
 #[test]
 fn a_ref_transaction_killed_in_the_middle_leaves_entries_that_nothing_has_landed_from() {
     let (team, proposal) = nearly_decided();
@@ -266,7 +266,8 @@ fn a_ref_transaction_killed_in_the_middle_leaves_entries_that_nothing_has_landed
     let before = refs_of(&team);
     team.world
         .git(&team.server, &["config", "core.logAllRefUpdates", "true"]);
-    // Git writes a ref's log right before it moves the ref; a pipe that nobody reads holds it up there.
+    // Git writes the log of a ref right before it moves the ref. A pipe without a reader blocks git
+    // there.
     let log = team.server.join("logs/refs/heads/main");
     std::fs::create_dir_all(log.parent().unwrap()).unwrap();
     let _ = std::fs::remove_file(&log);
@@ -316,7 +317,7 @@ pub fn wait_until(done: impl Fn() -> bool) {
     panic!("it did not happen within a minute");
 }
 
-/// The folders in which a push that was killed left objects that nobody has taken.
+/// Returns the folders where a killed push left objects that nobody uses.
 fn quarantines(server: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(server.join("objects"))
         .unwrap()
@@ -339,7 +340,7 @@ fn what_a_killed_push_leaves_among_the_objects_is_swept_by_git() {
     assert_ne!(team.seats[1].run(&["sync"]).code, 0);
     std::fs::remove_file(team.server.join("hooks/pre-receive")).unwrap();
     assert_eq!(quarantines(&team.server).len(), 1);
-    // What libgit2 and git leave when they are killed while they write an object.
+    // The files that libgit2 and git leave if they are killed while they write an object.
     let torn = [
         "objects/tmp_object_git2_abc",
         "objects/tmp_obj_abc",

@@ -1,5 +1,5 @@
-//! Runs a command of a team again and again from the same start, killed at another fault point each time, and
-//! checks what every crash must leave.
+//! Runs a command repeatedly from the same start, and kills it at another fault point each time.
+//! Checks what must hold after every crash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt as _;
@@ -16,7 +16,7 @@ use crate::world::{Seat, World};
 
 pub const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// A copy of all machines of a world, to go back to.
+/// A copy of all machines of a world. A test can restore it.
 pub struct Snapshot {
     world: PathBuf,
     copy: TempDir,
@@ -57,10 +57,10 @@ fn copy_all(from: &Path, to: &Path) {
     );
 }
 
-/// A point that a run comes to, and for which time.
+/// The name of a fault point, and which time (from 1) a run reaches it.
 pub type Place = (String, usize);
 
-/// The places in a trace, in order.
+/// Returns the places in a trace, in order.
 pub fn places(trace: &Path) -> Vec<Place> {
     let mut times = BTreeMap::new();
     let text = std::fs::read_to_string(trace).unwrap_or_default();
@@ -72,7 +72,8 @@ pub fn places(trace: &Path) -> Vec<Place> {
     text.lines().map(place).collect()
 }
 
-/// Where to kill: everywhere if `GIT_QUORUM_CRASH=all`, else the first and the last time that each point is come to.
+/// Returns the places to kill at: all if `GIT_QUORUM_CRASH=all`, else the first and the last time
+/// that a run reaches each point.
 pub fn chosen(places: &[Place]) -> Vec<Place> {
     if std::env::var("GIT_QUORUM_CRASH").is_ok_and(|value| value == "all") {
         return places.to_vec();
@@ -85,20 +86,20 @@ pub fn chosen(places: &[Place]) -> Vec<Place> {
         .collect()
 }
 
-/// Whether a command is crashed everywhere, or only run once to see which points it comes to.
+/// Whether to crash a command everywhere, or only to run it once and see which points it reaches.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     Crash,
     Trace,
 }
 
-/// A text whose lines may be broken anywhere.
+/// Returns a text on one line. Messages may be wrapped anywhere.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Runs the command as often as it comes to points, killed at another one each time; then `check` looks at what
-/// is left and goes on. The points that were come to.
+/// Runs the command once for each place, and kills it there. After each run, `check` looks at what
+/// is left and goes on. Returns the points that the command reaches.
 pub fn crash_everywhere(
     mode: Mode,
     seat: &Seat,
@@ -114,7 +115,7 @@ pub fn crash_everywhere(
     )
 }
 
-/// The same for a command that needs no seat.
+/// Does the same as [`crash_everywhere`] for a command that needs no seat.
 pub fn crash_in(
     mode: Mode,
     world: &World,
@@ -137,7 +138,8 @@ fn is_killed(output: &Output) -> bool {
     output.status.signal() == Some(9)
 }
 
-/// Runs `run` without a fault, and then killed at each point; `died` says whether it was.
+/// Runs `run` without a fault, and then once for each place, to be killed there. `died` says
+/// whether a run was killed.
 pub fn crash_by(
     mode: Mode,
     world: &World,

@@ -1,5 +1,6 @@
-//! The hooks of a clone, put in place and taken away by commands that are killed at each write: the next one completes
-//! it, the hooks that were there run all the while, and in the end everything is as it was.
+//! The commands that install and remove a clone's hooks, killed at each write. The next command
+//! completes the work. The other hooks of the clone keep running, and in the end everything is as
+//! before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use crate::harness::{FOUR, Mode, crash_everywhere, locks_in, one_line};
 use crate::world::{Seat, Team};
 
-/// Bob's clone with hooks of others.
+/// Creates bob's clone with hooks of other programs.
 fn clone() -> Team {
     let team = Team::with_seats(&FOUR, 2);
     let hooks = team.seats[1].dir.join(".git/hooks");
@@ -27,7 +28,7 @@ fn ran(team: &Team) -> std::path::PathBuf {
     team.world.path("ran")
 }
 
-/// The hooks and settings of a clone; what a killed writer left unfinished is none of them.
+/// Returns the hooks and settings of a clone, without unfinished files of a killed writer.
 fn standing(seat: &Seat) -> BTreeMap<String, Vec<u8>> {
     let folder = seat.dir.join(".git");
     let mut found = BTreeMap::from([(
@@ -43,7 +44,8 @@ fn standing(seat: &Seat) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Runs a command; if the one before was killed while it held the settings' lock, that is said first.
+/// Runs a command. If the killed command held the lock of the settings, the first answer must name
+/// that lock.
 fn again(seat: &Seat, args: &[&str]) {
     let lock = seat.dir.join(".git/config.lock");
     if lock.exists() {
@@ -59,7 +61,7 @@ fn again(seat: &Seat, args: &[&str]) {
     assert_eq!(locks_in(&seat.dir), Vec::<std::path::PathBuf>::new());
 }
 
-/// That others' hooks run at a commit, once each.
+/// Checks that the hooks of other programs run at a commit, once each.
 fn assert_others_run(team: &Team, seat: &Seat) {
     let _ = std::fs::remove_file(ran(team));
     seat.git(&["commit", "-q", "--allow-empty", "-m", "x"]);
@@ -68,7 +70,7 @@ fn assert_others_run(team: &Team, seat: &Seat) {
     assert!(text.contains("reference-transaction"), "{text}");
 }
 
-/// Whether Git moves the protected ref here.
+/// Whether Git moves the protected ref in this clone.
 fn moves_main(seat: &Seat, dir: &Path) -> bool {
     let head = seat.git(&["rev-parse", "HEAD"]);
     let mut git = seat.world.command("git", dir);
@@ -122,7 +124,7 @@ pub fn uninstall(mode: Mode) -> BTreeSet<String> {
     })
 }
 
-/// Every scene in which hooks are put in place or taken away.
+/// All scenes that install or remove hooks.
 pub const SCENES: [fn(Mode) -> BTreeSet<String>; 2] = [install, uninstall];
 
 #[test]

@@ -1,5 +1,5 @@
-//! Crashes, races and full disks: the real program and real Git are killed, held up and starved at every
-//! write, and afterwards nothing is lost, half there, or said twice.
+//! Crashes, races and full disks. The tests kill, delay and starve the real program and real Git at
+//! every write. Afterwards nothing is lost, half done, or signed twice.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! That no fault point is forgotten, and that a release build has none.
+//! Every fault point is used by a test, and a release build contains none.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The names of all points in the source.
+/// Returns the names of all fault points in the source.
 fn declared() -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeSet::new();
@@ -40,7 +40,7 @@ fn declared() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_point_is_one_at_which_a_test_crashes() {
+fn a_test_crashes_at_every_fault_point() {
     let declared = declared();
     assert!(declared.len() > 20, "{declared:?}");
     let scenes = client::COMMANDS
@@ -51,9 +51,10 @@ fn every_point_is_one_at_which_a_test_crashes() {
     assert_eq!(declared, reached);
 }
 
-/// The module by itself, compiled as a release build compiles it: neither the variable nor a point's name is in it.
+/// Compiles the module alone, as in a release build. The program contains neither the name of the
+/// variable nor the name of a fault point.
 #[test]
-fn a_release_build_has_none() {
+fn a_release_build_contains_no_fault_points() {
     let folder = tempfile::tempdir().unwrap();
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fault.rs");
     let main = format!(

@@ -1,4 +1,5 @@
-//! Pushes that meet: each is held at a fault point while the other one comes, so that the order is exact.
+//! Concurrent pushes. Each one waits at a fault point while the other one runs, so that the order
+//! is exact.
 
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
@@ -19,7 +20,7 @@ use crate::world::{Seat, Team};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_git-quorum");
 
-/// A command that runs beside others, as a program that answers in JSON.
+/// A command that runs beside others, and answers in JSON.
 fn start(seat: &Seat, args: &[&str]) -> Child {
     let mut command = seat.world.command(PROGRAM, &seat.dir);
     command
@@ -34,20 +35,21 @@ fn start(seat: &Seat, args: &[&str]) -> Child {
         .unwrap()
 }
 
-/// What it answered, and that it was done.
+/// Returns the answer of the command, which must have succeeded.
 fn done(child: Child) -> Value {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A push that the gate is held up in.
+/// A push that waits at a fault point of the gate.
 struct Held {
     go: PathBuf,
     push: Child,
 }
 
-/// Starts a member's command and holds its push up at a point of the gate; the next pushes are not.
+/// Starts a member's command and stops its push at a fault point of the gate. Later pushes do not
+/// stop there.
 fn hold(team: &Team, seat: &Seat, args: &[&str], point: &str) -> Held {
     let go = team.world.path("go");
     let hook = Hook::of(team, "proc-receive");
@@ -65,7 +67,7 @@ impl Held {
     }
 }
 
-/// That a push is still waiting a while later.
+/// Checks that a push still waits after a while.
 fn assert_waits(push: &mut Child) {
     std::thread::sleep(Duration::from_millis(700));
     assert!(
@@ -100,7 +102,7 @@ fn two_pushes_of_one_decision_both_go_through_and_it_lands_once() {
     assert_published(&team, &dave, "dave");
 }
 
-/// Each of two pushes brings half of what decides: judged at once, each would miss the other's half.
+/// Each of two pushes has half of the votes that decide. The gate must see both halves together.
 #[test]
 fn the_halves_of_a_quorum_that_come_at_once_are_seen_together() {
     let team = Team::with_seats(&FOUR, 3);
@@ -108,7 +110,7 @@ fn the_halves_of_a_quorum_that_come_at_once_are_seen_together() {
     team.seats[1].approve(&proposal);
     team.seats[2].approve(&proposal);
     install(&team, &["--auto-land"]);
-    // All three votes of the last phase are cast at once; none has seen another.
+    // All three precommits are made at the same time. Nobody has seen the other ones.
     for seat in &team.seats {
         seat.git(&["fetch", "-q", "origin"]);
     }
@@ -134,7 +136,7 @@ fn two_landings_at_once_are_one() {
     install(&team, &[]);
     team.seats[1].sync();
     let held = hold(&team, &team.seats[0], &["land"], "gate.judged");
-    // This one brings a lane as well.
+    // This push contains a lane as well.
     let mut second = start(&team.seats[2], &["land"]);
     assert_waits(&mut second);
     done(held.release());
@@ -142,8 +144,8 @@ fn two_landings_at_once_are_one() {
     assert_landed(&team, &proposal);
 }
 
-/// A lane and the main that it decides, in one push, while others push main: the same is there already, another one
-/// is refused.
+/// One push contains a lane and the main that it decides, while others push main. A push of the
+/// same value finds main up to date, and a push of another value is refused.
 #[test]
 fn a_lane_with_its_main_meets_other_pushes_of_main() {
     let (team, proposal) = nearly_decided();
@@ -151,7 +153,7 @@ fn a_lane_with_its_main_meets_other_pushes_of_main() {
     let [alice, bob, carol] = team.seats.as_slice() else {
         panic!()
     };
-    // Bob's vote is signed and does not get through.
+    // Bob's vote is signed, and its push is refused.
     team.world.script(
         team.server.join("hooks/pre-receive"),
         "cat >/dev/null; exit 1",
@@ -202,8 +204,8 @@ fn a_lane_with_its_main_meets_other_pushes_of_main() {
     assert_published(&team, bob, "bob");
 }
 
-/// Two decisions for one slot (a and b vote twice), pushed at the same time: the first is taken, and the second
-/// meets what contradicts it, whichever is first.
+/// Two contradicting decisions (a and b vote twice), pushed at the same time. The gate accepts the
+/// first one, and the second one meets the contradiction, whatever the order.
 #[test]
 fn of_two_rival_decisions_the_first_is_taken() {
     for p_first in [true, false] {
@@ -252,7 +254,7 @@ fn of_two_rival_decisions_the_first_is_taken() {
     }
 }
 
-/// Three members decide a proposal on branches of their own; the last entry of each.
+/// Three members decide a proposal on branches of their own. Returns the last entry of each.
 fn decide(
     site: &mut Site,
     wanted: EntryId,
@@ -262,7 +264,7 @@ fn decide(
     let genesis = site.lab.ledger;
     let mut last =
         members.map(|member| (member, if member == proposer { wanted } else { genesis }));
-    // A liar's branch begins at the lane's start, or at its own proposal.
+    // A liar's branch begins at the start of its lane, or at its own proposal.
     let mut known = wanted;
     for phase in 0..2 {
         for (member, own) in &mut last {
@@ -284,7 +286,7 @@ fn decide(
     last.to_vec()
 }
 
-/// The same member on two machines, with a sign state each: the lane forks, and is joined.
+/// The same member on two machines, with a sign state each. The lane forks and is joined.
 #[test]
 fn two_entries_for_one_place_of_a_lane_fork_it_and_both_are_kept() {
     let team = Team::with_seats(&FOUR, 2);
@@ -324,7 +326,7 @@ fn two_entries_for_one_place_of_a_lane_fork_it_and_both_are_kept() {
     assert_no_evidence(bob);
 }
 
-/// The same member in two clones on one machine: one waits for the other, and nothing forks.
+/// The same member in two clones on one machine. One waits for the other, and nothing forks.
 #[test]
 fn two_clones_with_one_sign_state_take_turns() {
     let team = Team::with_seats(&FOUR, 2);
@@ -341,7 +343,7 @@ fn two_clones_with_one_sign_state_take_turns() {
     assert_sound(&team);
 }
 
-/// Two pushes of the same entry by plain git.
+/// Plain git pushes the same entry twice.
 #[test]
 fn the_same_entry_twice_at_once_is_no_error() {
     let (team, _) = nearly_decided();
@@ -374,14 +376,14 @@ fn the_same_entry_twice_at_once_is_no_error() {
     assert_sound(&team);
 }
 
-/// A proposal's ref comes while the push that decides it is being judged.
+/// A proposal's ref arrives while the gate judges the push that decides it.
 #[test]
 fn a_proposal_ref_that_comes_with_its_decision_lands_or_is_let_go() {
     let (team, proposal) = nearly_decided();
     install(&team, &["--auto-land"]);
     let kept = team.ledger_ref(&format!("proposal/{proposal}"));
     let commit = team.seats[0].git(&["rev-parse", "HEAD"]);
-    // As if it had been lost: the gate cannot land what is not kept fetchable.
+    // The ref is missing on the server: the gate cannot land a commit that nobody could fetch.
     team.world.git(&team.server, &["update-ref", "-d", &kept]);
     let held = hold(&team, &team.seats[1], &["sync"], "gate.judged");
     let mut command = team.world.command("git", &team.seats[0].dir);
@@ -412,7 +414,8 @@ fn a_push_waits_for_the_ones_before_it_as_long_as_the_server_says() {
     team.world
         .git(&team.server, &["config", "quorum.gatePatience", "1"]);
     let held = hold(&team, bob, &["sync"], "gate.locked");
-    // Plain git is told; the tool tries again until the way is free. Who brings nothing of the gate's concern does not wait.
+    // Plain git gets an error, and the program retries until the gate is free. A push that does not
+    // concern the gate does not wait.
     let alice = &team.seats[0];
     alice.ok(&["propose", "--delete", "-m", "sooner", "--local"]);
     let lane = team.ledger_ref("lane/alice");
@@ -449,7 +452,7 @@ fn a_push_waits_for_the_ones_before_it_as_long_as_the_server_says() {
     );
 }
 
-/// A lock of another git process on a ref of the push, for a while and for ever.
+/// Another git process locks a ref of the push, for a while or forever.
 #[test]
 fn a_locked_ref_is_waited_for_and_then_named() {
     let (team, proposal) = nearly_decided();
@@ -457,13 +460,13 @@ fn a_locked_ref_is_waited_for_and_then_named() {
     let [alice, bob, carol] = team.seats.as_slice() else {
         panic!()
     };
-    // The lane: for a while.
+    // The lane is locked for a while.
     let lock = team.server.join(team.ledger_ref("lane/bob") + ".lock");
     std::fs::write(&lock, "").unwrap();
     let push = start(bob, &["sync"]);
     std::thread::sleep(Duration::from_millis(1500));
     std::fs::remove_file(&lock).unwrap();
-    // And main: for ever. The entries that decide must not wait for it.
+    // Main is locked forever. The entries that decide must not wait for it.
     let main = team.server.join("refs/heads/main.lock");
     std::fs::write(&main, "").unwrap();
     done(push);
@@ -492,7 +495,7 @@ fn locked_packed_refs_are_waited_for_and_then_named() {
     install(&team, &[]);
     let bob = &team.seats[1];
     bob.sync();
-    // The landing deletes a ref that is packed.
+    // The landing deletes a packed ref.
     team.world.git(&team.server, &["pack-refs", "--all"]);
     let lock = team.server.join("packed-refs.lock");
     std::fs::write(&lock, "").unwrap();
@@ -507,7 +510,8 @@ fn locked_packed_refs_are_waited_for_and_then_named() {
     assert_landed(&team, &proposal);
 }
 
-/// The settings' lock, which a killed `git config` leaves: on the server before the first entry is taken, and in a clone.
+/// The lock of the settings, as a killed `git config` leaves it: on the server before the first
+/// entry, and in a clone.
 #[test]
 fn a_locked_configuration_is_named() {
     let (team, _) = nearly_decided();
@@ -551,7 +555,7 @@ fn a_locked_configuration_is_named() {
     dave.ok(&args);
 }
 
-/// A clone's ref locks that a killed git left.
+/// The ref locks that a killed git left in a clone.
 #[test]
 fn a_lock_left_in_a_clone_is_named_and_what_was_signed_is_published_afterwards() {
     let (team, _) = nearly_decided();
@@ -583,8 +587,8 @@ fn a_lock_left_in_a_clone_is_named_and_what_was_signed_is_published_afterwards()
     assert_sound(&team);
 }
 
-/// The objects of a push are in the database before a ref leads to them. Somebody who prunes at once, and not after
-/// Git's two weeks, takes them away in between; the gate then moves nothing.
+/// Git stores the objects of a push before a ref leads to them. Somebody who prunes at once, and
+/// not after two weeks as Git does, deletes the objects in between. The gate then moves nothing.
 #[test]
 fn objects_that_are_pruned_under_a_push_stop_it_and_harm_nothing() {
     for point in ["gate.unlocked", "gate.locked", "gate.judged", "gate.marked"] {
@@ -616,7 +620,7 @@ fn objects_that_are_pruned_under_a_push_stop_it_and_harm_nothing() {
     }
 }
 
-/// Ends with the value.
+/// Ends when the value is dropped.
 struct Sweeper(Child);
 
 impl Drop for Sweeper {
@@ -626,7 +630,7 @@ impl Drop for Sweeper {
     }
 }
 
-/// Housekeeping as Git does it by itself, while everybody works.
+/// Housekeeping as Git does it by itself, while all members work.
 #[test]
 fn housekeeping_during_pushes_loses_nothing() {
     let team = Team::with_seats(&FOUR, 3);
@@ -649,7 +653,7 @@ fn housekeeping_during_pushes_loses_nothing() {
     for title in ["one", "two", "three"] {
         let proposal = team.seats[0].propose(title);
         let reviews = [1, 2].map(|n| start(&team.seats[n], &["review", &proposal, "--approve"]));
-        // A member may not have seen the proposal yet.
+        // A member may not know the proposal yet.
         reviews
             .into_iter()
             .for_each(|child| drop(child.wait_with_output().unwrap()));
@@ -674,7 +678,7 @@ fn assert_landed_without_locks(team: &Team, proposal: &str) {
     assert_eq!(team.seats[0].state(proposal), "landed");
 }
 
-/// Everybody at once, with nobody waiting for anybody.
+/// All members work at the same time, and nobody waits for anybody.
 #[test]
 fn many_members_at_once_lose_nothing() {
     const SIX: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
@@ -699,7 +703,7 @@ fn many_members_at_once_lose_nothing() {
     }
 }
 
-/// Time in entries is only shown: a clock that was set back by years, or is years ahead, changes nothing.
+/// The time in an entry is only displayed. A clock that is years behind or ahead changes nothing.
 #[test]
 fn entries_of_any_time_count_alike() {
     let (mut site, first) = Site::new();
@@ -726,7 +730,7 @@ fn entries_of_any_time_count_alike() {
     site.git(&site.server(), &["fsck", "--strict"], b"");
 }
 
-/// A timer that was started by a clock years ahead, which has been set right since.
+/// A timer that started with a clock years ahead. The clock has been corrected since.
 #[test]
 fn a_clock_that_was_set_back_costs_patience_once() {
     let team = Team::with_seats(&FOUR, 3);
@@ -741,7 +745,8 @@ fn a_clock_that_was_set_back_costs_patience_once() {
     bob.sync();
     carol.approve(&one);
     bob.approve(&one);
-    // Two prevotes for one, one for two: without dave's they go on to another round, but not at once.
+    // Two prevotes for one rival and one for the other. Without a prevote of dave, the members go
+    // on to another round, but not at once.
     team.sync(2);
     assert_ne!(alice.state(&one), "decided");
     team.patience("100ms");

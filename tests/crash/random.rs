@@ -1,4 +1,4 @@
-//! Kills at any time: whatever runs is killed with all that it started, again and again.
+//! Kills a running command and every process that it started, at random times, again and again.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::harness::{FOUR, assert_no_evidence, assert_published, assert_sound};
 use crate::rng::{Rng, cases};
 use crate::world::Team;
 
-/// So many kills, of commands and at times that the seed chooses. `GIT_QUORUM_KILLS` sets how many, and
+/// Kills commands at times that the seed chooses. `GIT_QUORUM_KILLS` sets the number of kills, and
 /// `GIT_QUORUM_KILLS_SEED` the seed.
 #[test]
 fn whenever_it_is_killed_nothing_is_lost_or_said_twice() {
@@ -46,7 +46,7 @@ fn whenever_it_is_killed_nothing_is_lost_or_said_twice() {
         proposal = open.map_or(proposal, |p| p["id"].as_str().unwrap().to_owned());
     }
     let last = team.seats[0].propose("last");
-    // The votes that are due may decide an older proposal in its place.
+    // The due votes may decide an older proposal instead.
     team.seats.iter().for_each(|seat| seat.approve_rival(&last));
     team.sync(4);
     for (seat, member) in team.seats.iter().zip(FOUR) {

@@ -1,4 +1,5 @@
-//! gitolite 3 as the host: its rules and the gate in one repository, and which of the two has a say in what.
+//! gitolite 3 as the host, with its rules and the gate in one repository. The tests show which of
+//! the two decides what.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,9 +10,10 @@ use crate::ssh::{Sshd, login_key, use_ssh};
 use crate::story::{self, MEMBERS};
 use crate::world::{Team, World};
 
-/// Before the gate: members may do anything.
+/// The configuration before the gate is installed: members may do anything.
 const OPEN: &str = "repo gitolite-admin\n RW+ = admin\nrepo project\n RW+ = @members\n R = reader\n@members = alice bob carol dave\n";
-/// With the gate: gitolite's rules leave members their own branches, and forbid the rest.
+/// The configuration with the gate: gitolite's rules leave members their own branches, and forbid
+/// everything else.
 const CLOSED: &str = "repo gitolite-admin\n RW+ = admin\n@members = alice bob carol dave\nrepo project\n - refs/heads/main$ = @members\n \
                       - refs/quorum/ = @members\n RW+ refs/heads/USER/ = @members\n R = reader\n";
 
@@ -52,7 +54,7 @@ impl Gitolite {
         Some(host)
     }
 
-    /// Runs gitolite itself, as whoever administers the machine.
+    /// Runs gitolite itself, as the administrator of the machine.
     fn run(&self, args: &[&str]) {
         let mut command: Command = self.world.command(&self.program, &self.home);
         command
@@ -67,7 +69,7 @@ impl Gitolite {
         );
     }
 
-    /// Publishes a configuration as gitolite wants it: by a push to its own repository.
+    /// Publishes a configuration with a push to gitolite's own repository.
     fn configure(&self, text: &str) {
         let desk = self.world.path("admin-desk");
         if !desk.exists() {
@@ -91,7 +93,7 @@ impl Gitolite {
     }
 }
 
-/// What lies in a folder, and where its links lead.
+/// Returns the files of a folder, the targets of links, and the contents.
 fn listing(folder: &Path) -> Vec<(PathBuf, Option<PathBuf>, Vec<u8>)> {
     let entries = std::fs::read_dir(folder)
         .unwrap()
@@ -111,6 +113,10 @@ fn listing(folder: &Path) -> Vec<(PathBuf, Option<PathBuf>, Vec<u8>)> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_gitolite, has_sshd)),
+    ignore = "gitolite or sshd is not installed"
+)]
 fn the_whole_story_with_gitolite_whose_rules_govern_what_falls_through() {
     let Some(host) = Gitolite::new() else { return };
     host.configure(OPEN);
@@ -132,7 +138,8 @@ fn the_whole_story_with_gitolite_whose_rules_govern_what_falls_through() {
         "gitolite leaves our hook where it is"
     );
 
-    // Its rules forbid main and lanes to all. They are not asked: the gate is, and both move when it says so.
+    // gitolite's rules forbid main and the lanes to everybody. The gate does not ask these rules,
+    // and moves both.
     story::tell(&team, "ssh://reader/project");
     its_rules_govern_other_refs(&team);
     its_rules_govern_who_gets_in(&team);
@@ -156,7 +163,7 @@ fn its_rules_govern_other_refs(team: &Team) {
             .success()
     );
 
-    // In an atomic push the gate moves the others too, and asks gitolite's hook about them.
+    // In an atomic push, the gate moves the other refs too, and asks gitolite's hook about them.
     let lane = team.ledger_ref("lane/bob");
     let proposal = bob.propose("more");
     bob.ok(&["review", &proposal, "--reject", "--local"]);

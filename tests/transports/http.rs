@@ -1,4 +1,5 @@
-//! Smart HTTP: `git http-backend` behind nginx and fcgiwrap, with the configuration of `docs/server/`.
+//! Smart HTTP: `git http-backend` behind nginx and fcgiwrap, with the configuration of
+//! `docs/server/`.
 
 use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
@@ -15,7 +16,7 @@ use crate::world::{Team, World, id};
 const CONFIGURATION: &str = include_str!("../../docs/server/nginx.conf");
 const PROGRAMS: [&str; 2] = ["nginx", "fcgiwrap"];
 
-/// A web server over the repositories of a world, with a password for each member.
+/// A web server for the repositories of a world, with a password for each member.
 struct Web {
     port: u16,
     _services: [Service; 2],
@@ -27,12 +28,13 @@ impl Web {
         Web::with(world, Command::new(fcgiwrap))
     }
 
-    /// The same with this way to start fcgiwrap. It gets what a service manager gives it: next to nothing, HOME neither.
+    /// Starts the web server with this command for fcgiwrap. Its environment is almost empty, as
+    /// with a service manager, and has no HOME.
     fn with(world: &World, mut cgi: Command) -> Option<Web> {
         let [nginx, _] = programs(PROGRAMS)?;
         let run = world.path("http");
         std::fs::create_dir(&run).unwrap();
-        // Whoever it runs as must be able to put its socket there.
+        // The user that runs it must be able to create its socket here.
         std::fs::set_permissions(&run, Permissions::from_mode(0o777)).unwrap();
         let backend = world.git(&run, &["--exec-path"]) + "/git-http-backend";
         let port = free_port();
@@ -52,7 +54,7 @@ impl Web {
             .arg(format!("unix:{}", socket.display()));
         cgi.env("PATH", std::env::var("PATH").unwrap());
         let cgi = Service::reached(&cgi, &run.join("fcgiwrap.log"), || socket.exists());
-        // One process, which therefore stays the user that runs the test.
+        // nginx as a single process stays the user that runs the test.
         let mut web = Command::new(nginx);
         web.arg("-p")
             .arg(&run)
@@ -78,7 +80,7 @@ impl Web {
         format!("http://127.0.0.1:{}/server.git", self.port)
     }
 
-    /// Sends a request line and headers as they are, and returns the status.
+    /// Sends a request line and headers unchanged, and returns the status.
     fn ask(&self, request: &str, headers: &str) -> u16 {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
@@ -92,7 +94,7 @@ impl Web {
     }
 }
 
-/// The configuration that the documentation shows, for this place and port.
+/// Returns the configuration of the documentation, for this folder and port.
 fn configuration(world: &World, run: &Path, port: u16, backend: &str) -> String {
     let place = |path: &Path| path.to_str().unwrap().to_owned();
     CONFIGURATION
@@ -116,6 +118,10 @@ fn behind_web() -> Option<(Web, Team)> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap)),
+    ignore = "nginx or fcgiwrap is not installed"
+)]
 fn the_whole_story_over_smart_http() {
     let Some((web, team)) = behind_web() else {
         return;
@@ -136,12 +142,16 @@ fn the_whole_story_over_smart_http() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap)),
+    ignore = "nginx or fcgiwrap is not installed"
+)]
 fn big_pushes_come_in_chunks_and_in_every_version_of_the_protocol() {
     let Some((_web, team)) = behind_web() else {
         return;
     };
     let alice = &team.seats[0];
-    // Over the buffer, so that Git asks first, and then sends chunks.
+    // The push is larger than the buffer, so git first asks and then sends chunks.
     alice.git(&["config", "http.postBuffer", "65536"]);
     let noise: Vec<u8> = (0u32..300_000)
         .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
@@ -181,6 +191,10 @@ fn big_pushes_come_in_chunks_and_in_every_version_of_the_protocol() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap)),
+    ignore = "nginx or fcgiwrap is not installed"
+)]
 fn nobody_pushes_without_a_password_however_the_address_is_spelled() {
     let Some((web, team)) = behind_web() else {
         return;
@@ -201,7 +215,8 @@ fn nobody_pushes_without_a_password_however_the_address_is_spelled() {
         &["Authentication failed"],
     );
 
-    // The name of a member and no password: where none is asked for, the name must not count either.
+    // These headers have a member's name and a wrong password. Where the server asks for no
+    // password, the name must not count either.
     let claim = "Authorization: Basic YWxpY2U6eA==\r\nContent-Type: application/x-git-receive-pack-request\r\nContent-Length: 0\r\n";
     let pushes = [
         "POST /server.git/git-receive-pack",
@@ -226,7 +241,7 @@ fn nobody_pushes_without_a_password_however_the_address_is_spelled() {
     );
 }
 
-/// fcgiwrap as a user that owns nothing; only root can start it.
+/// Returns the command for fcgiwrap as a user that owns nothing. Only root can start it.
 fn as_nobody(world: &World) -> Option<Command> {
     let [_, fcgiwrap] = programs(PROGRAMS)?;
     if std::fs::metadata(world.path("")).unwrap().uid() != 0 {
@@ -241,6 +256,10 @@ fn as_nobody(world: &World) -> Option<Command> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap, has_root)),
+    ignore = "nginx or fcgiwrap is not installed, or the user is not root"
+)]
 fn a_server_user_that_owns_nothing_refuses_and_says_why() {
     let world = World::new();
     let Some(mut cgi) = as_nobody(&world) else {
@@ -259,7 +278,7 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
     let alice = &team.seats[0];
     alice.git(&["remote", "set-url", "origin", &web.url("alice")]);
     alice.commit("x", "x");
-    // Git itself does not trust what another user owns, and tells whoever runs the server.
+    // Git does not trust a repository of another user, and reports that in the server's log.
     story::refused(
         &team,
         alice,
@@ -290,7 +309,8 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
         )
     };
     writable("objects");
-    // Ordinary branches are left to Git, which cannot write them; a lane is the gate's.
+    // The gate leaves ordinary branches to Git, which cannot write them. The gate itself handles a
+    // lane.
     story::refused(
         &team,
         alice,
@@ -301,7 +321,7 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
     let says = [
         "[GATE_UNAVAILABLE]",
         "quorum/gate.lock",
-        "whoever runs the server",
+        "the server's operator",
     ];
     story::refused(
         &team,
@@ -310,7 +330,7 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
         &says,
     );
 
-    // Who may write all of it runs the gate, whoever owns it.
+    // A user that may write everything runs the gate, whoever owns the repository.
     writable(".");
     assert!(
         story::push(alice, &["origin", "HEAD:refs/heads/x"])

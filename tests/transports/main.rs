@@ -1,7 +1,7 @@
-//! The whole story over what people really push through: smart HTTP, ssh, gitolite, and two remotes.
+//! The whole story over the transports that people use: smart HTTP, ssh, gitolite, and two remotes.
 //!
-//! Needs nginx, fcgiwrap, sshd and gitolite; what is not there is skipped with a printed line, unless
-//! `GIT_QUORUM_REQUIRE` names `transports`.
+//! The tests need nginx, fcgiwrap, sshd and gitolite.  A test whose program is missing is skipped
+//! with a printed line, unless `GIT_QUORUM_REQUIRE` names `transports`.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

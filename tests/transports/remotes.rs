@@ -1,4 +1,5 @@
-//! Two gated servers, each of which holds a part of the ledger. Entries cross with the members that sync with both.
+//! Two gated servers, each with a part of the ledger. Members that sync with both carry the entries
+//! across.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use serde_json::json;
 use crate::story::{self, MEMBERS};
 use crate::world::{Seat, Team, World, id};
 
-/// alice and carol know both servers; bob only the first, dave only the second.
+/// Alice and carol know both servers, bob only the first, and dave only the second.
 struct Pair {
     world: Arc<World>,
     a: Team,
@@ -50,7 +51,7 @@ impl Pair {
         ]
     }
 
-    /// Everybody syncs with every server that it knows.
+    /// Every member syncs with all servers that it knows.
     fn sync(&self) {
         let [alice, bob, carol, dave] = self.seats();
         for (seat, remote) in [
@@ -65,7 +66,7 @@ impl Pair {
         }
     }
 
-    /// The same until everybody knows which of these is decided; that one.
+    /// Syncs until all members know which of these proposals is decided. Returns that proposal.
     fn settle(&self, proposals: &[&str]) -> String {
         let decided = |seat: &Seat| {
             let mut found = proposals
@@ -100,7 +101,7 @@ fn entries_cross_with_those_who_sync_with_both_and_the_decision_lands_at_both() 
     let commit = alice.commit("x", "x");
     let proposal = id(&alice.ok(&["propose", "-m", "x"]));
     bob.approve(&proposal);
-    // The second server hears of it, and of bob's approval, from alice.
+    // The second server gets the proposal and bob's approval from alice.
     alice.ok(&["sync"]);
     alice.ok(&["sync", "--remote", "b"]);
     dave.sync();
@@ -115,7 +116,7 @@ fn entries_cross_with_those_who_sync_with_both_and_the_decision_lands_at_both() 
     assert_eq!(pair.mains()[1], first, "decided, and landed nowhere");
     bob.ok(&["land"]);
     assert_eq!(pair.mains(), [commit.clone(), first]);
-    // Here it has landed; there it has not.
+    // The proposal has landed on the first server and not on the second.
     assert_eq!(bob.state(&proposal), "landed");
     carol.sync();
     assert_eq!(carol.state(&proposal), "decided");
@@ -176,7 +177,7 @@ fn a_server_that_is_rolled_back_is_noticed_and_brought_up_again_by_its_members()
     let (_, noted) = carol.noted(&["sync"]);
     assert!(noted.contains("had shown"), "{noted}");
     assert_ne!(story::main_of(&pair.b), landed);
-    // What was known is not forgotten, and that sync brought it back: her own lane and everybody else's.
+    // Nothing was forgotten. The sync restored her own lane and the lanes of the others.
     assert_eq!(carol.state(&first), "decided");
     let stranger = pair.world.seat("stranger", pair.b.server.to_str().unwrap());
     stranger.ok(&["join"]);
@@ -201,7 +202,7 @@ fn a_lane_that_is_forked_between_the_servers_is_joined_by_its_owner() {
         alice.ok(&["propose", "-m", "x"])
     });
     alice.ok(&["sync", "--remote", "b"]);
-    // bob's key, on a machine that knows only the other server and nothing of what bob has signed.
+    // Bob's key on a machine that knows only the other server, and nothing that bob has signed.
     let double = bob.elsewhere("double", &pair.b.server, false);
     double.join("bob");
     bob.ok(&["review", &proposal, "--approve", "-m", "here"]);
@@ -210,7 +211,7 @@ fn a_lane_that_is_forked_between_the_servers_is_joined_by_its_owner() {
     let on = |team: &Team| pair.world.git(&team.server, &["rev-parse", &lane]);
     assert_ne!(on(&pair.a), on(&pair.b));
 
-    // Who syncs with both has both ends, and counts bob once.
+    // A member that syncs with both servers has both ends of the lane, and counts bob once.
     carol.ok(&["sync"]);
     let (_, noted) = carol.noted(&["sync", "--remote", "a"]);
     let status = carol.ok(&["status", &proposal]);

@@ -1,4 +1,4 @@
-//! Programs that serve for the length of a test, and whether they are there at all.
+//! Starts server programs for the duration of a test, and finds out which ones are installed.
 
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt as _;
@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a service may take to come up, on a busy machine too.
+/// How long a service may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server program. It is gone when the value is, and when the test's process is, however that ends.
+/// A server program. It ends when the value is dropped, and also when the test process ends in any
+/// way.
 pub struct Service {
     guard: Child,
 }
 
 impl Service {
-    /// Starts a program. Its environment is that of the command; its output goes to a file.
+    /// Starts a program with the environment of the command, and writes its output to a file.
     pub fn start(program: &Command, log: &Path) -> Service {
-        // The shell ends the whole group when its standard input does: we hold the other end.
+        // The shell ends the whole group when its standard input ends. This process holds the other
+        // end.
         let script = "\"$@\" </dev/null & trap : TERM; read -r _; kill -TERM 0; wait; wait";
         let mut guard = Command::new("sh");
         guard.args(["-c", script, "guard"]);
@@ -43,7 +45,7 @@ impl Service {
         Service { guard }
     }
 
-    /// The same, and waits until it can be reached.
+    /// Starts a program, and waits until it answers.
     pub fn reached(program: &Command, log: &Path, is_up: impl Fn() -> bool) -> Service {
         let (service, started) = (Service::start(program, log), Instant::now());
         while !is_up() {
@@ -67,7 +69,7 @@ impl Drop for Service {
     }
 }
 
-/// A port of loopback that was free just now.
+/// Returns a port of the loopback interface that was free a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -80,7 +82,8 @@ pub fn answers(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
-/// Where these programs are; none, with a printed line, if one is missing and need not be there.
+/// Returns the paths of these programs. `None`, with a printed line, if one of them is missing and
+/// not required.
 pub fn programs<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     let found = names.map(find);
     let missing: Vec<_> = names
@@ -99,7 +102,7 @@ pub fn programs<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     None
 }
 
-/// Servers lie in folders that are not on everybody's `PATH`.
+/// Looks in more folders than `PATH`, because servers are often elsewhere.
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default()
         + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/share/gitolite3";

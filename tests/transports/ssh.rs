@@ -1,4 +1,5 @@
-//! ssh: an sshd of the test's own, on loopback, with one command for each key: the script of `docs/server/`, or git-shell.
+//! ssh with an sshd of the test on the loopback interface. Each key runs one command: the script of
+//! `docs/server/`, or git-shell.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -13,7 +14,7 @@ use crate::world::{Team, World, write_key};
 
 const SCRIPT: &str = include_str!("../../docs/server/git-only");
 
-/// An sshd that lets in the members of a world, each with a key that is not the one it signs with.
+/// An sshd for the members of a world. A member's login key is not its signing key.
 pub struct Sshd {
     world: Arc<World>,
     _service: Service,
@@ -21,7 +22,7 @@ pub struct Sshd {
 
 impl Drop for Sshd {
     fn drop(&mut self) {
-        // Connections that are kept open outlive the server otherwise.
+        // Connections that are kept open would outlive the server.
         for socket in std::fs::read_dir(self.world.path("ssh"))
             .into_iter()
             .flatten()
@@ -41,8 +42,8 @@ impl Drop for Sshd {
 }
 
 impl Sshd {
-    /// `authorized` are the lines of authorized_keys; `settings` go into its configuration. A member reaches it by
-    /// its own name as the host.
+    /// Starts an sshd. `authorized` is the content of authorized_keys, and `settings` is added to
+    /// the configuration. Each member uses its own name as the host name.
     pub fn new(
         world: &Arc<World>,
         sshd: &Path,
@@ -77,7 +78,7 @@ impl Sshd {
         )
         .unwrap();
         if std::fs::metadata(&run).unwrap().uid() == 0 {
-            // Where a service manager did not make it: sshd started by root insists.
+            // An sshd that root starts needs this folder. Usually the service manager creates it.
             std::fs::create_dir_all("/run/sshd").unwrap();
         }
         let mut command = Command::new(sshd);
@@ -91,8 +92,9 @@ impl Sshd {
     }
 }
 
-/// How a member's client gets in: with its own key, no agent, and nothing of the user's. It keeps its connection open
-/// for the next command, which saves most of the time; what keeps it ends with the sshd.
+/// Writes the configuration of a member's ssh client: its own key, no agent, and no settings of the
+/// user. The connection stays open for the next command, which saves most of the time, and ends
+/// with the sshd.
 fn client(world: &World, member: &str, port: u16) -> String {
     let run = world.path("ssh");
     format!(
@@ -106,7 +108,7 @@ fn client(world: &World, member: &str, port: u16) -> String {
     )
 }
 
-/// The key that a member logs in with.
+/// Returns the path of the key that a member logs in with.
 pub fn login_key(world: &World, member: &str) -> PathBuf {
     let folder = world.path("ssh");
     std::fs::create_dir_all(&folder).unwrap();
@@ -120,13 +122,13 @@ pub fn login_key(world: &World, member: &str) -> PathBuf {
     path
 }
 
-/// Who runs the test: an sshd that is not root's lets in nobody else.
+/// Returns the user that runs the test: an sshd without root rights accepts no other user.
 fn user() -> String {
     let output = Command::new("id").arg("-un").output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// The client of a world, for all of its clones.
+/// Configures the ssh client for all clones of a world.
 pub fn use_ssh(world: &World) -> String {
     let command = format!("ssh -F {}", world.path("ssh/config").display());
     world.git(
@@ -136,7 +138,7 @@ pub fn use_ssh(world: &World) -> String {
     command
 }
 
-/// A server behind an sshd with this command for each key.
+/// Creates a server behind an sshd, with this command for each key.
 fn behind(
     seated: usize,
     command: impl Fn(&World) -> String,
@@ -161,7 +163,8 @@ fn behind(
     Some((sshd, team))
 }
 
-/// The script of the documentation, with the programs of this machine.
+/// Writes the script of the documentation, with the programs of this machine. Returns its command
+/// line.
 fn git_only(world: &World) -> String {
     let path = world.path("git-only");
     let script = SCRIPT.replace(
@@ -184,7 +187,7 @@ fn git_shell(world: &World) -> String {
     format!("{} -c \\\"$SSH_ORIGINAL_COMMAND\\\"", path.display())
 }
 
-/// The ssh client, with these options, and a command for the other side.
+/// Runs the ssh client with these options and a command for the server.
 fn ssh(world: &World, options: &[&str], command: &[&str]) -> Output {
     let config = world.path("ssh/config");
     let mut ssh = world.command("ssh", &world.path(""));
@@ -199,6 +202,7 @@ fn ssh(world: &World, options: &[&str], command: &[&str]) -> Output {
 }
 
 #[test]
+#[cfg_attr(not(has_sshd), ignore = "sshd is not installed")]
 fn the_whole_story_over_ssh_with_a_forced_command() {
     let Some((_sshd, team)) = behind(4, git_only, "AcceptEnv GIT_PROTOCOL") else {
         return;
@@ -217,6 +221,7 @@ fn the_whole_story_over_ssh_with_a_forced_command() {
 }
 
 #[test]
+#[cfg_attr(not(has_sshd), ignore = "sshd is not installed")]
 fn git_shell_serves_git_and_nothing_else() {
     let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_PROTOCOL") else {
         return;
@@ -225,7 +230,7 @@ fn git_shell_serves_git_and_nothing_else() {
     nothing_gets_past(&team);
 }
 
-/// No command but Git's two, no terminal, no tunnel.
+/// The server runs only git fetch and git push: no other command, no terminal, no tunnel.
 fn nothing_else_is_served(team: &Team) {
     let mark = team.world.path("mark");
     let touch = format!("touch {}", mark.display());
@@ -249,7 +254,7 @@ fn nothing_else_is_served(team: &Team) {
     }
 }
 
-/// The pusher chooses neither the command that receives, nor its settings, nor its variables.
+/// The pusher cannot choose the receiving command, its settings, or its variables.
 fn nothing_gets_past(team: &Team) {
     let alice = &team.seats[0];
     alice.commit("past", "past");
@@ -281,7 +286,7 @@ fn nothing_gets_past(team: &Team) {
     }
 }
 
-/// The client that sends these variables along.
+/// Returns an ssh command that sends these variables to the server.
 fn sending(team: &Team, variables: &[&str]) -> String {
     let quoted: Vec<_> = variables.iter().map(|v| format!("\\\"{v}\\\"")).collect();
     format!(
@@ -292,6 +297,7 @@ fn sending(team: &Team, variables: &[&str]) -> String {
 }
 
 #[test]
+#[cfg_attr(not(has_sshd), ignore = "sshd is not installed")]
 fn an_sshd_that_takes_variables_gives_the_server_away_unless_the_script_drops_them() {
     let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_*") else {
         return;
@@ -317,7 +323,7 @@ fn an_sshd_that_takes_variables_gives_the_server_away_unless_the_script_drops_th
     nothing_gets_past(&team);
 }
 
-/// Whether a setting that the client sends makes the server run a program.
+/// Whether a setting from the client makes the server run a program.
 fn runs_what_a_fetch_says(team: &Team) -> bool {
     let mark = team.world.path("mark");
     let program = format!("GIT_CONFIG_VALUE_0=touch {};", mark.display());

@@ -1,5 +1,5 @@
-//! The story that is told over each transport, from the first push to a verified landing. It knows of the transport
-//! only the addresses that members push to.
+//! The story that each transport test tells, from the first push to a verified landing. Knows only
+//! the addresses that members push to.
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -11,7 +11,7 @@ use crate::world::{Seat, Team, World, id};
 
 pub const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// A gated server, and a clone for each of the first members, by the member's own address.
+/// Creates a gated server, and a clone for each of the first members with its own address.
 pub fn found(
     world: Arc<World>,
     server: PathBuf,
@@ -52,7 +52,7 @@ pub fn found(
     Team { seats, ..team }
 }
 
-/// Whoever runs the server, in its repository.
+/// Returns a seat for the operator of the server, in its repository.
 pub fn host(team: &Team) -> Seat {
     Seat {
         world: team.world.clone(),
@@ -62,13 +62,13 @@ pub fn host(team: &Team) -> Seat {
     }
 }
 
-/// What main is on the server.
+/// Returns the value of main on the server.
 pub fn main_of(team: &Team) -> String {
     team.world
         .git(&team.server, &["rev-parse", "refs/heads/main"])
 }
 
-/// A push by plain git, as a member.
+/// Pushes with plain git, as a member.
 pub fn push(seat: &Seat, args: &[&str]) -> Output {
     let mut command = seat.world.command("git", &seat.dir);
     command
@@ -79,7 +79,7 @@ pub fn push(seat: &Seat, args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// A push that must be refused, must change nothing, and must say this in the pusher's terminal.
+/// Makes a push that must be refused, must change nothing, and must print these words.
 pub fn refused(team: &Team, seat: &Seat, args: &[&str], says: &[&str]) {
     let refs = || team.world.git(&team.server, &["for-each-ref"]);
     let before = refs();
@@ -95,7 +95,7 @@ pub fn refused(team: &Team, seat: &Seat, args: &[&str], says: &[&str]) {
     }
 }
 
-/// Everything but who is on the other side of the transport.
+/// Tells the whole story, except for authentication.
 pub fn tell(team: &Team, observers_url: &str) {
     refuse_what_nobody_decided(team);
     let landed = land_by_hand(team);
@@ -145,7 +145,8 @@ fn refuse_what_nobody_decided(team: &Team) {
     alice.git(&["reset", "-q", "--hard", "origin/main"]);
 }
 
-/// Neither an entry that nobody signed nor another member's comes into a lane, and none is taken back.
+/// A lane accepts neither an unsigned entry nor an entry of another member, and no entry can be
+/// removed from it.
 fn refuse_forged_lanes(team: &Team) {
     let [alice, bob, ..] = team.seats.as_slice() else {
         panic!()
@@ -192,7 +193,7 @@ fn refuse_forged_lanes(team: &Team) {
     );
 }
 
-/// A proposal that all but dave have approved, and whose last vote is still to come.
+/// Creates a proposal that all members except dave have approved, and whose last vote is missing.
 fn nearly_decide(team: &Team, title: &str) -> (String, String) {
     let [alice, bob, carol, _] = team.seats.as_slice() else {
         panic!()

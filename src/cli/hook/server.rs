@@ -44,7 +44,7 @@ fn server() -> ServerRepository {
 
 fn unavailable(error: PacketError) -> Failure {
     Failure::new("GATE_UNAVAILABLE", error.to_string())
-        .hint("nothing was taken; whoever runs the server must look into it")
+        .hint("the gate took nothing; the server's operator must look into it")
 }
 
 fn print(messages: &[String]) {

@@ -341,8 +341,8 @@ pub(super) struct Failed {
     pub(super) undone: bool,
 }
 
-/// Appends `line` at the offset `len` and syncs it to disk. Restores the old length if either fails:
-/// after a failed sync nobody knows what is on disk.
+/// Appends `line` at the offset `len` and syncs it to disk. Restores the old length if either
+/// fails: after a failed sync nobody knows what is on disk.
 pub(super) fn append_whole(sink: &mut impl Sink, len: u64, line: &[u8]) -> Result<(), Failed> {
     let written = sink.write_at(len, line).and_then(|()| sink.sync());
     written.map_err(|error| {

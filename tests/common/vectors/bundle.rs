@@ -1,21 +1,21 @@
-//! Git bundles written byte for byte (gitformat-bundle, gitformat-pack), well and badly. Shares nothing with the program, and
-//! knows nothing of what the objects say.
+//! Writes Git bundles byte by byte (gitformat-bundle, gitformat-pack), correct ones and malformed
+//! ones. Shares nothing with the program. Knows nothing of what the objects mean.
 
 use git_quorum::id::Oid;
 use sha1_checked::{Digest as _, Sha1};
 
-/// How an object stands in a pack.
+/// How a pack stores an object.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Packed {
-    /// Stored, in as few blocks as it takes.
+    /// Stored, in as few blocks as possible.
     Stored,
-    /// Stored, in blocks of so many bytes.
+    /// Stored, in blocks of this many bytes.
     InBlocksOf(usize),
-    /// Stored, and its checksum is another.
+    /// Stored, with a wrong checksum.
     Damaged,
-    /// Compressed; of an object that has no bytes.
+    /// Compressed. Only for an object without bytes.
     Empty,
-    /// As a delta to the object before it.
+    /// As a delta to the previous object.
     Delta,
 }
 
@@ -53,7 +53,7 @@ impl Object {
     }
 }
 
-/// A bundle of version 2 with these refs below `refs/quorum-proof/` and these objects.
+/// Returns a bundle of version 2 with these refs below `refs/quorum-proof/` and these objects.
 pub fn bundle(refs: &[(String, Oid)], objects: &[Object]) -> Vec<u8> {
     let refs: String = refs
         .iter()
@@ -87,7 +87,8 @@ fn pack(objects: &[Object]) -> Vec<u8> {
     pack
 }
 
-/// The kind and size of an object: three bits and four, then seven a byte.
+/// Returns the kind and the size of an object: the first byte has three bits of kind and four of
+/// size, the next ones seven bits of size each.
 fn head(kind: u8, size: usize) -> Vec<u8> {
     let mut bytes = vec![kind << 4 | (size & 15) as u8];
     bytes.extend(if size >> 4 > 0 {
@@ -101,7 +102,7 @@ fn head(kind: u8, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// A number, seven bits a byte, the low ones first.
+/// Returns a number with seven bits in each byte, the low bits first.
 fn number(mut value: usize) -> Vec<u8> {
     let mut bytes = vec![];
     while value >= 0x80 {
@@ -112,7 +113,8 @@ fn number(mut value: usize) -> Vec<u8> {
     bytes
 }
 
-/// How far before a delta its base stands: seven bits a byte, the high ones first, each byte but the last one less.
+/// Returns the distance from a delta back to its base: seven bits in each byte, the high bits
+/// first, each byte but the last one decreased by one.
 fn distance(mut value: usize) -> Vec<u8> {
     let mut bytes = vec![(value & 0x7f) as u8];
     while value >= 0x80 {
@@ -122,7 +124,7 @@ fn distance(mut value: usize) -> Vec<u8> {
     bytes
 }
 
-/// A delta that takes nothing from its base.
+/// Returns a delta that copies nothing from its base.
 fn delta(base: &[u8], raw: &[u8]) -> Vec<u8> {
     let inserts = raw
         .chunks(127)
@@ -133,7 +135,7 @@ fn delta(base: &[u8], raw: &[u8]) -> Vec<u8> {
 fn stream(packed: Packed, raw: &[u8]) -> Vec<u8> {
     match packed {
         Packed::InBlocksOf(size) => stored(raw, size),
-        // RFC 1951: one block of fixed codes that holds the end alone.
+        // RFC 1951: one block with fixed codes that contains only its end.
         Packed::Empty if raw.is_empty() => {
             [&[0x78, 0x9c, 0x03, 0x00][..], &adler32(raw).to_be_bytes()].concat()
         }
@@ -146,7 +148,7 @@ fn stream(packed: Packed, raw: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A zlib stream of stored blocks.
+/// Returns a zlib stream of stored blocks.
 fn stored(raw: &[u8], size: usize) -> Vec<u8> {
     let mut blocks: Vec<&[u8]> = raw.chunks(size.min(usize::from(u16::MAX))).collect();
     if blocks.is_empty() {
@@ -164,7 +166,7 @@ fn stored(raw: &[u8], size: usize) -> Vec<u8> {
     bytes
 }
 
-/// The checksum of RFC 1950.
+/// Returns the Adler-32 checksum of RFC 1950.
 fn adler32(bytes: &[u8]) -> u32 {
     let sum = |(a, b): (u32, u32), byte: &u8| {
         let a = (a + u32::from(*byte)) % 65_521;

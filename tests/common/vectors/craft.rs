@@ -1,4 +1,4 @@
-//! Commits put together by hand: what a member, or anyone without a key, could make of an entry.
+//! Builds commits by hand: what a member, or anybody without a key, could make of an entry.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -18,7 +18,7 @@ pub struct Craft {
 }
 
 impl Craft {
-    /// The parts of a good entry.
+    /// Returns the parts of a valid entry.
     pub fn of(raw: &[u8]) -> Craft {
         let text = std::str::from_utf8(raw).unwrap();
         let (header, message) = text.split_once("\n\n").unwrap();
@@ -31,7 +31,7 @@ impl Craft {
         }
     }
 
-    /// The bytes that a signature is over.
+    /// Returns the bytes that the signature covers.
     pub fn signed_bytes(&self) -> Vec<u8> {
         let header = self
             .headers
@@ -40,7 +40,7 @@ impl Craft {
         [header.as_bytes(), b"\n", &self.message].concat()
     }
 
-    /// The whole commit.
+    /// Returns the whole commit.
     pub fn raw(&self) -> Vec<u8> {
         let gpgsig = format!(
             "gpgsig {}\n",
@@ -53,7 +53,7 @@ impl Craft {
         [header.as_bytes(), gpgsig.as_bytes(), b"\n", &self.message].concat()
     }
 
-    /// The commit, signed by a member over exactly what stands in it.
+    /// Returns the commit with a member's signature of exactly its bytes.
     pub fn sign(mut self, member: &str) -> Vec<u8> {
         let signature = signing_key(member)
             .sign(&signed_data(&self.signed_bytes()))
@@ -62,7 +62,7 @@ impl Craft {
         self.raw()
     }
 
-    /// The same with the one occurrence of `from` in a header line replaced.
+    /// Replaces the only occurrence of `from` in a header line.
     pub fn header(mut self, from: &str, to: &str) -> Craft {
         let line = self
             .headers
@@ -73,19 +73,19 @@ impl Craft {
         self
     }
 
-    /// The same with a header line more, at the end.
+    /// Adds a header line at the end.
     pub fn with(mut self, line: &str) -> Craft {
         self.headers.push(line.to_owned());
         self
     }
 
-    /// The same with `from`, which must occur, replaced in the message, once.
+    /// Replaces `from`, which must occur, in the message once.
     pub fn say(mut self, from: &str, to: &str) -> Craft {
         self.message = replaced(&self.message, from.as_bytes(), to.as_bytes());
         self
     }
 
-    /// The same with another payload.
+    /// Replaces the payload.
     pub fn payload(mut self, payload: &str) -> Craft {
         let text = String::from_utf8(self.message).unwrap();
         let subject = text.lines().next().unwrap();
@@ -93,7 +93,7 @@ impl Craft {
         self
     }
 
-    /// The same under another subject line.
+    /// Replaces the subject line.
     pub fn subject(mut self, subject: &str) -> Craft {
         let text = String::from_utf8(self.message).unwrap();
         let (_, rest) = text.split_once('\n').unwrap();
@@ -101,25 +101,25 @@ impl Craft {
         self
     }
 
-    /// The payload's text.
+    /// Returns the text of the payload.
     pub fn json(&self) -> String {
         let text = std::str::from_utf8(&self.message).unwrap();
         text.split_once("\n\n").unwrap().1.trim_end().to_owned()
     }
 
-    /// The same with this armour.
+    /// Replaces the armour.
     pub fn armoured(mut self, armour: &str) -> Vec<u8> {
         self.armour = armour.to_owned();
         self.raw()
     }
 
-    /// The same with this raw signature by this member's key.
+    /// Replaces the signature with this raw signature by this member's key.
     pub fn with_signature(self, member: &str, signature: &[u8; 64]) -> Vec<u8> {
         let armour = armour(&public_key(member), signature).unwrap();
         self.armoured(&armour)
     }
 
-    /// The blob inside the armour.
+    /// Returns the blob inside the armour.
     pub fn blob(&self) -> Vec<u8> {
         let base64: String = self
             .armour
@@ -129,13 +129,13 @@ impl Craft {
         BASE64_STANDARD.decode(base64).unwrap()
     }
 
-    /// The signature: the last 64 bytes of the blob.
+    /// Returns the signature, the last 64 bytes of the blob.
     pub fn signature(&self) -> [u8; 64] {
         self.blob().last_chunk().copied().unwrap()
     }
 }
 
-/// The first occurrence of `from`, which there must be, replaced.
+/// Replaces the first occurrence of `from`, which must exist.
 pub fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let at = bytes
         .windows(from.len())
@@ -144,12 +144,12 @@ pub fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
-/// An armour around a blob, in lines of this many characters.
+/// Returns an armour around a blob, in lines of this many characters.
 pub fn wrap(blob: &[u8], width: usize) -> String {
     lines(&BASE64_STANDARD.encode(blob), width)
 }
 
-/// An armour around base64 text.
+/// Returns an armour around base64 text.
 pub fn lines(base64: &str, width: usize) -> String {
     let mut text = "-----BEGIN SSH SIGNATURE-----\n".to_owned();
     for line in base64.as_bytes().chunks(width) {
@@ -159,7 +159,7 @@ pub fn lines(base64: &str, width: usize) -> String {
     text + "-----END SSH SIGNATURE-----\n"
 }
 
-/// The parts of an OpenSSH signature blob, each as it stands between its length and the next one.
+/// The fields of an OpenSSH signature blob, each without its length.
 #[derive(Clone)]
 pub struct Blob {
     pub magic: &'static [u8],
@@ -172,7 +172,7 @@ pub struct Blob {
 }
 
 impl Blob {
-    /// The blob of a member's key, without a signature.
+    /// Returns the blob of a member's key, without a signature.
     pub fn of(member: &str) -> Blob {
         Blob {
             magic: b"SSHSIG",
@@ -185,8 +185,7 @@ impl Blob {
         }
     }
 
-    /// The same with the member's true signature over `signed_bytes`, as the blob's own fields say it
-    /// is to be made.
+    /// Adds the member's valid signature of `signed_bytes`, made as the fields of the blob say.
     pub fn sign(mut self, member: &str, signed_bytes: &[u8]) -> Blob {
         let digest = match self.hash {
             b"sha256" => sha2::Sha256::digest(signed_bytes).to_vec(),
@@ -200,7 +199,7 @@ impl Blob {
         self
     }
 
-    /// Its bytes.
+    /// Returns the bytes of the blob.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = [self.magic, &self.version.to_be_bytes()].concat();
         for field in [
@@ -215,18 +214,18 @@ impl Blob {
         bytes
     }
 
-    /// Its armour.
+    /// Returns the armour of the blob.
     pub fn armour(&self) -> String {
         wrap(&self.bytes(), 70)
     }
 }
 
-/// A length and these bytes.
+/// Returns these bytes after their length.
 pub fn string(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
 }
 
-/// The same signature with the group order L added to S: it satisfies the same equation.
+/// Returns the same signature with the group order L added to S. It satisfies the same equation.
 pub fn add_order(mut signature: [u8; 64]) -> [u8; 64] {
     let order =
         hex::decode("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010").unwrap();

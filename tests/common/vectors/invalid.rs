@@ -1,5 +1,5 @@
-//! Bytes that are no entry, at least one for each reason. Nothing but the one fault stands in the
-//! way of each: it is built from a valid entry, and signed anew where a member could sign it.
+//! Bytes that are not an entry, with at least one case for each reason. Each case has exactly one
+//! fault: it is built from a valid entry, and signed again if a member could sign it.
 
 use git_quorum::ledger::{Payload, RejectReason};
 use serde_json::{Value, json};
@@ -8,28 +8,28 @@ use super::valid::Valid;
 use super::{invalid_form, invalid_payload, invalid_place, invalid_signature};
 use crate::lab::sign;
 
-/// Whether `git verify-commit` has anything against it.
+/// Whether `git verify-commit` rejects the bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stock {
     Accepts,
     Refuses,
 }
 
-/// One invalid vector.
+/// An invalid vector.
 pub struct Case {
     pub name: String,
     pub code: &'static str,
     pub why: String,
     pub stock: Stock,
     pub context: Vec<String>,
-    /// `entry`, or `genesis` for bytes that are to found a ledger.
+    /// `entry`, or `genesis` for bytes that should found a ledger.
     pub role: &'static str,
-    /// What kind of object the bytes are.
+    /// The kind of object that the bytes are.
     pub object: &'static str,
     pub raw: Vec<u8>,
 }
 
-/// All of them.
+/// Returns all invalid vectors.
 pub fn all(valid: &Valid) -> Vec<Case> {
     let mut cases = Cases {
         valid,
@@ -46,7 +46,7 @@ pub fn all(valid: &Valid) -> Vec<Case> {
 }
 
 impl Case {
-    /// What stands beside the bytes.
+    /// Returns the description of the bytes.
     pub fn describe(&self) -> Value {
         let stock = if self.stock == Stock::Accepts {
             "accepts"
@@ -64,19 +64,19 @@ impl Case {
     }
 }
 
-/// Cases in the making.
+/// The cases so far.
 pub struct Cases<'a> {
     pub valid: &'a Valid,
     list: Vec<Case>,
 }
 
 impl Cases<'_> {
-    /// Adds an entry that would stand where `abstain` does.
+    /// Adds an entry in the place of `abstain`.
     pub fn add(&mut self, name: &str, stock: Stock, why: &str, raw: Vec<u8>) {
         self.add_after(&["genesis", "propose"], name, stock, why, raw);
     }
 
-    /// Adds an entry that needs these in the ledger, and what they build on.
+    /// Adds an entry that needs these entries in the ledger, and what they build on.
     pub fn add_after(
         &mut self,
         parents: &[&str],
@@ -89,18 +89,18 @@ impl Cases<'_> {
         self.push(name, stock, why, context, "entry", "commit", raw);
     }
 
-    /// Adds bytes that are to found a ledger.
+    /// Adds bytes that should found a ledger.
     pub fn add_genesis(&mut self, name: &str, stock: Stock, why: &str, raw: Vec<u8>) {
         self.push(name, stock, why, vec![], "genesis", "commit", raw);
     }
 
-    /// Adds bytes that stand in the repository as another kind of object.
+    /// Adds bytes that the repository stores as another kind of object.
     pub fn add_object(&mut self, object: &'static str, name: &str, why: &str, raw: Vec<u8>) {
         let context = self.valid.context(&["genesis", "propose"]);
         self.push(name, Stock::Refuses, why, context, "entry", object, raw);
     }
 
-    /// Adds an entry with a payload that is good in form, signed by its member.
+    /// Adds an entry with a well-formed payload, signed by its member.
     pub fn add_payload(&mut self, parents: &[&str], name: &str, why: &str, payload: &Payload) {
         let raw = sign(
             &self.valid.unsigned(payload, parents),

@@ -1,4 +1,4 @@
-//! Commits that do not have the exact form of an entry: header, message, armour.
+//! Commits without the exact form of an entry: header, message, armour.
 
 use curve25519_dalek::constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION};
 

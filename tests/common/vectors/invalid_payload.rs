@@ -1,5 +1,5 @@
-//! Payloads that are wrong whatever stands before them: JSON, canonical form, limits, texts,
-//! statements, charters.
+//! Payloads that are invalid in any place: JSON, canonical form, limits, texts, statements,
+//! charters.
 
 use curve25519_dalek::constants::EIGHT_TORSION;
 use git_quorum::ledger::{limits, to_canonical};
@@ -11,14 +11,14 @@ use super::invalid::Stock::Accepts;
 use super::valid::nested;
 use crate::lab::public_key;
 
-/// BAD_JSON, UNKNOWN_VERSION, NOT_CANONICAL by the text alone.
+/// BAD_JSON, UNKNOWN_VERSION and NOT_CANONICAL because of the text alone.
 pub fn add_json(cases: &mut Cases<'_>) {
     add_broken(cases);
     add_spellings(cases);
     add_shapes(cases);
 }
 
-/// Text that is no JSON.
+/// Text that is not JSON.
 fn add_broken(cases: &mut Cases<'_>) {
     let base = cases.valid.craft("abstain");
     let json = base.json();
@@ -124,7 +124,7 @@ fn add_broken(cases: &mut Cases<'_>) {
     );
 }
 
-/// The right values, in another spelling.
+/// The correct values in another spelling.
 fn add_spellings(cases: &mut Cases<'_>) {
     let base = cases.valid.craft("abstain");
     let json = base.json();
@@ -265,7 +265,7 @@ fn add_spellings(cases: &mut Cases<'_>) {
     }
 }
 
-/// An entry with its payload changed, in canonical form, signed by its member.
+/// Returns an entry with a changed payload, in canonical form, signed by its member.
 fn edited(base: &Craft, member: &str, edit: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut value: Value = serde_json::from_str(&base.json()).unwrap();
     edit(&mut value);
@@ -274,7 +274,7 @@ fn edited(base: &Craft, member: &str, edit: impl FnOnce(&mut Value)) -> Vec<u8> 
         .sign(member)
 }
 
-/// Canonical JSON of another shape.
+/// Canonical JSON with another structure.
 fn add_shapes(cases: &mut Cases<'_>) {
     let base = cases.valid.craft("abstain");
     let mut add = |name: &str, why: &str, edit: &dyn Fn(&mut Value)| {
@@ -433,7 +433,7 @@ fn add_vote_shapes(cases: &mut Cases<'_>) {
     });
 }
 
-/// BAD_JSON by the charter inside.
+/// BAD_JSON because of the charter in the payload.
 pub fn add_charters(cases: &mut Cases<'_>) {
     let base = cases.valid.craft("propose-charter");
     let mut add = |name: &str, why: &str, edit: &dyn Fn(&mut Value)| {
@@ -552,7 +552,7 @@ pub fn add_charters(cases: &mut Cases<'_>) {
     );
 }
 
-/// The text of a key that the program would not make.
+/// Returns the text of a key that the program would not write.
 fn openssh_text(bytes: [u8; 32]) -> String {
     let key = ssh_key::public::KeyData::Ed25519(ssh_key::public::Ed25519PublicKey(bytes));
     ssh_key::PublicKey::new(key, "").to_openssh().unwrap()

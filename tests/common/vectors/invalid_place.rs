@@ -1,4 +1,4 @@
-//! Entries that are good by themselves and stand in the wrong place.
+//! Entries that are valid by themselves and are in the wrong place.
 
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{Payload, Verdict, encode};
@@ -15,7 +15,7 @@ pub fn add(cases: &mut Cases<'_>) {
     add_charters(cases);
 }
 
-/// An entry of a member that says nothing much.
+/// Returns a small entry of a member.
 fn view(cases: &Cases<'_>, member: &str, charter: &str, parents: &[&str]) -> Payload {
     let statement = review(cases.valid.id("propose"), Verdict::Abstain);
     cases

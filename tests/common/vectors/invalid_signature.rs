@@ -1,5 +1,5 @@
-//! BAD_SIGNATURE: everything stands where it should, but the signature is not the member's over
-//! these bytes, by the one check that counts.
+//! BAD_SIGNATURE. Everything is in its place, but the signature is not the member's signature of
+//! these bytes by the one check that counts.
 
 use curve25519_dalek::EdwardsPoint;
 use curve25519_dalek::constants::EIGHT_TORSION;
@@ -91,7 +91,7 @@ fn add_crafted(cases: &mut Cases<'_>) {
     );
 }
 
-/// True signatures, moved to other bytes.
+/// Valid signatures of other bytes.
 fn add_moved(cases: &mut Cases<'_>) {
     let base = cases.valid.craft("abstain");
     let mut add = |name: &str, why: &str, craft: Craft| {
@@ -162,7 +162,7 @@ fn add_moved(cases: &mut Cases<'_>) {
     );
 }
 
-/// Signatures of others.
+/// Signatures by other keys.
 fn add_others(cases: &mut Cases<'_>) {
     let base = cases.valid.craft("abstain");
     let by_bob = base.clone().sign("bob");

@@ -1,5 +1,6 @@
-//! The test vectors of `ledger-spec/vectors/`, made in memory: the same bytes each time, since keys,
-//! times and nonces are fixed. `examples/vectors.rs` writes them; `tests/vectors.rs` compares.
+//! The test vectors of `ledger-spec/vectors/`, made in memory. Keys, times and nonces are fixed, so
+//! the bytes are the same each time. `examples/vectors.rs` writes the files, and `tests/vectors.rs`
+//! compares them.
 #![allow(dead_code, reason = "each program uses a part of it")]
 
 mod bundle;
@@ -20,12 +21,12 @@ use serde_json::{Value, json};
 use crate::lab::{public_key, signing_key};
 use crate::ledger_form::{self, tally_of};
 
-/// Everybody who signs in the vectors. `mallory` is nobody's member.
+/// All names that sign in the vectors. `mallory` is not a member.
 pub const PEOPLE: [&str; 8] = [
     "alice", "bob", "carol", "dave", "erin", "frank", "grace", "mallory",
 ];
 
-/// Every generated file, by its path below `ledger-spec/vectors/`.
+/// Returns every generated file, by its path below `ledger-spec/vectors/`.
 pub fn files() -> BTreeMap<String, Vec<u8>> {
     let valid = valid::all();
     let invalid = invalid::all(&valid);
@@ -70,7 +71,8 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// The faults and broken slots of the ledgers that have any, by name. Where no verdict is given, there is no fault either.
+/// Returns the faults and broken slots of the ledgers that have any, by name. A ledger without
+/// verdicts has no fault either.
 fn faults(ledgers: &[ledgers::Named]) -> Value {
     let given = ledgers
         .iter()
@@ -88,7 +90,7 @@ fn faults(ledgers: &[ledgers::Named]) -> Value {
     )
 }
 
-/// What `check-proof` answers, by the name of the file.
+/// Returns the answers of `check-proof`, by the name of the file.
 fn answers(proofs: &[proofs::Proof]) -> Value {
     Value::Object(
         proofs
@@ -98,7 +100,7 @@ fn answers(proofs: &[proofs::Proof]) -> Value {
     )
 }
 
-/// What Git's `gpg.ssh.allowedSignersFile` needs in order to know the members.
+/// Returns the text for Git's `gpg.ssh.allowedSignersFile` that names the members.
 pub fn allowed_signers() -> String {
     let line = |m: &&str| {
         format!(
@@ -109,7 +111,8 @@ pub fn allowed_signers() -> String {
     PEOPLE.iter().map(line).collect()
 }
 
-/// The keys, the secret ones too: they are worth nothing, and others may want to sign with them.
+/// Returns the keys, including the secret ones. They protect nothing, and other implementations may
+/// want to sign with them.
 fn keys() -> Value {
     let key = |m: &&str| {
         let value = json!({"public": public_key(m).to_string(), "seed": hex::encode(signing_key(m).to_bytes())});

@@ -1,5 +1,8 @@
-//! Files that prove a fault and files that prove nothing, each with what `check-proof` answers (`faults.md`, section 6). They
-//! are written here byte for byte, without Git. Whom a file convicts was written down by hand; the program must find the same.
+//! Files that prove a fault and files that prove nothing, each with the answer of `check-proof`
+//! (`faults.md`, section 6).
+//!
+//! They are written here byte by byte, without Git. The expected convictions are written by hand,
+//! and the program must find the same ones.
 
 use git_quorum::audit::proof::{ProofError, check};
 use git_quorum::charter::{Charter, Member, ProposedCharter};
@@ -11,21 +14,22 @@ use super::bundle::{Object, Packed, bundle};
 use crate::lab::*;
 use crate::ledger_form;
 
-/// A file, and what it is for.
+/// A file, and what it shows.
 pub struct Proof {
     pub name: &'static str,
     pub about: &'static str,
     pub bytes: Vec<u8>,
-    /// Answers by the ledger id that the checker knows from elsewhere, if it knows one.
+    /// The answers, by the ledger id that the checker already knows, if it knows one.
     answers: Vec<(Option<EntryId>, Result<Value, &'static str>)>,
 }
 
 impl Proof {
-    /// What stands beside the file.
+    /// Returns the description of the file.
     pub fn describe(&self) -> Value {
         let answer = |(ledger, found): &(Option<EntryId>, Result<Value, &'static str>)| match found
         {
-            // Without a pin the faults are told, and no more is said than that the file fits together.
+            // Without a pin, the answer lists the faults, and confirms only that the file is
+            // consistent.
             Ok(faults) => {
                 json!({"code": ledger.is_none().then_some("UNPINNED"), "faults": faults, "ledger": ledger})
             }
@@ -35,7 +39,7 @@ impl Proof {
     }
 }
 
-/// The code of an answer that there is no proof.
+/// Returns the code of an answer that rejects a file.
 fn code_of(error: &ProofError) -> &'static str {
     match error {
         ProofError::Nothing => "NOTHING_PROVED",
@@ -44,7 +48,7 @@ fn code_of(error: &ProofError) -> &'static str {
     }
 }
 
-/// All of them.
+/// Returns all files.
 pub fn all() -> Vec<Proof> {
     [
         good(),
@@ -57,9 +61,9 @@ pub fn all() -> Vec<Proof> {
     .collect()
 }
 
-// ---------------------------------------------------------------- what goes into a file
+// ---------------------------------------------------------------- the content of a file
 
-/// A ledger, and the entries of it that are to convict.
+/// A ledger, and the entries of it that should convict.
 struct Case {
     lab: Lab,
     named: Vec<EntryId>,
@@ -70,7 +74,7 @@ impl Case {
         self.lab.made.iter().find(|made| made.id == id).unwrap().oid
     }
 
-    /// The genesis, and the entries that convict, as a proof names them.
+    /// Returns the genesis and the entries that convict, under the names in a proof.
     fn refs(&self) -> Vec<(String, Oid)> {
         let numbered = self
             .named
@@ -82,7 +86,7 @@ impl Case {
             .collect()
     }
 
-    /// These entries and all that they build on, and the empty tree.
+    /// Returns these entries with everything that they build on, and the empty tree.
     fn objects(&self) -> Vec<Object> {
         let dag = self.lab.tally.dag();
         let tips: Vec<_> = self.named.iter().map(|id| dag.find(*id).unwrap()).collect();
@@ -102,7 +106,8 @@ impl Case {
     }
 }
 
-/// A file that is checked by who knows its ledger. By hand: whom it convicts of what, or the code and words of the program's reason.
+/// Returns a file for a checker that knows its ledger. Written by hand: the members and faults that
+/// it proves, or the code and words of the rejection.
 fn proof(
     name: &'static str,
     about: &'static str,
@@ -168,7 +173,7 @@ impl Case {
 
 const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// Two proposals for one slot, of alice's and bob's.
+/// Two proposals for one slot, by alice and bob.
 fn rivals() -> (Lab, EntryId, EntryId) {
     let mut lab = Lab::new(&FOUR);
     let p = lab.say("alice", vec![propose(lab.ledger, 1)]);
@@ -198,7 +203,7 @@ fn equivocation() -> Case {
     }
 }
 
-/// Dave prevotes what nobody has approved: the smallest proof there is.
+/// Dave prevotes a proposal that nobody has approved. This is the smallest proof.
 fn uncited() -> Case {
     let mut lab = Lab::new(&FOUR);
     let p = lab.say("alice", vec![propose(lab.ledger, 1)]);
@@ -209,7 +214,7 @@ fn uncited() -> Case {
     }
 }
 
-/// Alice, alone, has two proposals, approves both, and prevotes the first.
+/// Alice is the only member. She makes two proposals, approves both, and prevotes the first.
 fn alone() -> (Lab, EntryId, EntryId, EntryId) {
     let mut lab = Lab::new(&["alice"]);
     let p = lab.say("alice", vec![propose(lab.ledger, 1)]);
@@ -229,7 +234,8 @@ fn lock_violation() -> Case {
     }
 }
 
-/// Alice, alone, votes for a change of the charter, and for a move in another entry beside it or in the same one after it.
+/// Alice is the only member. She votes for a charter change, and for a move: in another entry
+/// beside it, or in the same entry after it.
 fn freeze_violation(beside: bool) -> Case {
     let mut lab = Lab::new(&["alice"]);
     let p = lab.say("alice", vec![propose(lab.ledger, 1)]);
@@ -358,7 +364,8 @@ fn good() -> Vec<Proof> {
     proofs
 }
 
-/// One file, and three who ask: one knows its ledger, one another, and one none.
+/// One file, and three checkers: one knows its ledger, one knows another ledger, and one knows
+/// none.
 fn pinned_or_not() -> Proof {
     let about = "dave prevotes two rivals in one round on separate branches";
     let case = equivocation();
@@ -371,9 +378,9 @@ fn pinned_or_not() -> Proof {
     proof
 }
 
-// ---------------------------------------------------------------- files that prove nothing, or not that
+// ---------------------------------------------------------------- files that do not prove a fault
 
-/// A ledger that mallory founds, in which a key of its own goes by dave's name.
+/// A ledger that mallory founds, with a key of mallory under the name of dave.
 fn of_mallory() -> Case {
     let key = public_key("mallory");
     let honest = charter(&["alice", "bob", "carol"]);
@@ -449,7 +456,7 @@ fn of_other_ledgers() -> Vec<Proof> {
     ]
 }
 
-/// The uncited vote's file with another commit in the place of dave's.
+/// The file of the uncited vote, with another commit in the place of dave's.
 fn with_vote(raw: &[u8]) -> Vec<u8> {
     let case = uncited();
     let (mut refs, mut objects) = (case.refs(), case.objects());
@@ -558,7 +565,7 @@ fn of_other_votes() -> Vec<Proof> {
 
 // ---------------------------------------------------------------- the form of the file
 
-/// The uncited vote's file, packed in other ways.
+/// The file of the uncited vote, packed in other ways.
 fn of_other_form() -> Vec<Proof> {
     let case = uncited();
     let ledger = case.lab.ledger;

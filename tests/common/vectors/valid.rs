@@ -1,4 +1,4 @@
-//! Valid entries: of each kind, and with each limit reached.
+//! Valid entries of each kind, and one at each limit.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ use sha2::{Digest as _, Sha512};
 use super::craft::{Craft, sign_with_nonce};
 use crate::lab::{approve, name, oid_of, prevote, public_key, sign, signing_key, voter};
 
-/// Payloads above this many bytes are not repeated in the JSON file; nor is one that many readers
-/// would find nested too deeply there.
+/// The largest payload, in bytes, to repeat in the JSON file. A payload that many parsers find
+/// nested too deeply is not repeated either.
 const PAYLOAD_SHOWN: usize = 32_768;
 
-/// A valid entry, and the names of those that must be in before it.
+/// A valid entry, and the names of the entries that it needs.
 #[derive(Clone)]
 pub struct Entry {
     pub name: String,
@@ -36,7 +36,7 @@ pub struct Entry {
     payload: Value,
 }
 
-/// All valid entries, those of several ledgers.
+/// All valid entries, of several ledgers.
 #[derive(Default)]
 pub struct Valid {
     entries: Vec<Entry>,
@@ -45,7 +45,7 @@ pub struct Valid {
     time: u64,
 }
 
-/// Makes all of them.
+/// Creates all entries.
 pub fn all() -> Valid {
     let mut valid = Valid {
         time: 1_700_000_000,
@@ -62,12 +62,12 @@ pub fn all() -> Valid {
 }
 
 impl Valid {
-    /// All entries, parents first.
+    /// Returns all entries, parents first.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// The entry of this name.
+    /// Returns the entry with this name.
     pub fn get(&self, name: &str) -> &Entry {
         self.entries
             .iter()
@@ -75,17 +75,17 @@ impl Valid {
             .unwrap_or_else(|| panic!("no valid entry {name}"))
     }
 
-    /// Its id.
+    /// Returns the id of an entry.
     pub fn id(&self, name: &str) -> EntryId {
         self.get(name).id
     }
 
-    /// Its parts.
+    /// Returns the parts of an entry.
     pub fn craft(&self, name: &str) -> Craft {
         Craft::of(&self.get(name).raw)
     }
 
-    /// Everything that must be in before an entry with these parents.
+    /// Returns everything that an entry with these parents needs.
     pub fn context(&self, parents: &[&str]) -> Vec<String> {
         let needed = |e: &&Entry| {
             parents
@@ -99,7 +99,8 @@ impl Valid {
             .collect()
     }
 
-    /// The payload of an entry with these parents, with the sequence number that follows from them.
+    /// Returns the payload of an entry with these parents, with the sequence number that follows
+    /// from them.
     pub fn payload(
         &self,
         member: &str,
@@ -128,12 +129,13 @@ impl Valid {
         }
     }
 
-    /// The commits of these entries.
+    /// Returns the commits of these entries.
     pub fn oids(&self, parents: &[&str]) -> Vec<Oid> {
         parents.iter().map(|p| self.get(p).oid).collect()
     }
 
-    /// The bytes to sign for a payload that may be wrong in its place, not in its form.
+    /// Returns the bytes to sign for a payload that is well formed, but may be invalid in its
+    /// place.
     pub fn unsigned(&self, payload: &Payload, parents: &[&str]) -> Unsigned {
         encode(payload, &self.oids(parents), self.time).unwrap()
     }
@@ -151,7 +153,7 @@ impl Valid {
         self.file((name, about), self.context(parents), raw);
     }
 
-    /// The same with a time that is not the next one.
+    /// Adds an entry with a time that is not the next one.
     fn add_at(
         &mut self,
         about: (&str, &str),
@@ -165,7 +167,7 @@ impl Valid {
         self.file(about, self.context(parents), sign(&unsigned, member));
     }
 
-    /// An entry again under another true signature, which only its author can make.
+    /// Adds an entry again with another valid signature, which only its author can make.
     fn add_again(&mut self, about: (&str, &str), of: &str, member: &str, context: Vec<String>) {
         let craft = self.craft(of);
         let data = signed_data(&craft.signed_bytes());
@@ -225,7 +227,7 @@ impl Valid {
         })
     }
 
-    /// What stands beside an entry.
+    /// Returns the description of an entry.
     pub fn describe(&self, entry: &Entry) -> Value {
         let craft = Craft::of(&entry.raw);
         let signed = craft.signed_bytes();
@@ -268,7 +270,7 @@ impl Valid {
         value
     }
 
-    /// What a precommit signs: the statement, and its pre-authentication encoding.
+    /// Returns what a precommit signs: the statement, and its pre-authentication encoding.
     fn agreement(&self, genesis: &str, charter: EntryId, statement: &Statement) -> Option<Value> {
         let Statement::Precommit(vote) = statement else {
             return None;
@@ -278,7 +280,7 @@ impl Valid {
         Some(json!({"statement": body, "pre_authentication_encoding": pae}))
     }
 
-    /// For each statement null, or the code that says why it does not count.
+    /// Returns for each statement null, or the code that says why it does not count.
     fn verdicts(&self, genesis: &str, id: EntryId) -> Vec<Option<&'static str>> {
         let tally = &self.tallies[genesis];
         let index = tally.dag().find(id).unwrap();
@@ -295,7 +297,7 @@ impl Valid {
     }
 }
 
-/// A charter of four voters and a member that does not vote.
+/// Returns a charter of four voters and a member that does not vote.
 pub fn five() -> Charter {
     let mut members: Vec<_> = ["alice", "bob", "carol", "dave", "erin"].map(voter).into();
     members[0].roles = vec![name("lead"), name("security")];
@@ -308,7 +310,7 @@ pub fn five() -> Charter {
     )
 }
 
-/// A charter with the least quorum, in which domains do not matter.
+/// Returns a charter with the smallest quorum that ignores fault domains.
 pub fn charter_of(members: Vec<Member>, protect: &[&str], removed: Vec<Removal>) -> Charter {
     let n = members.iter().filter(|m| m.vote).count();
     let rules = CharterRules {
@@ -325,7 +327,7 @@ pub fn charter_of(members: Vec<Member>, protect: &[&str], removed: Vec<Removal>)
     .unwrap()
 }
 
-/// A proposal to move a ref.
+/// Returns a proposal to move a ref.
 pub fn moves(
     base: EntryId,
     ref_name: &str,
@@ -347,7 +349,7 @@ pub fn moves(
     }
 }
 
-/// A proposal of a charter.
+/// Returns a proposal of a charter.
 pub fn proposes_charter(base: EntryId, charter: ProposedCharter) -> Statement {
     let (text, title) = (String::new(), "The next charter".to_owned());
     Statement::ProposeCharter(CharterProposal {
@@ -714,7 +716,7 @@ fn add_odd_ones(valid: &mut Valid) {
     );
 }
 
-/// A ledger of its own in which every limit is reached.
+/// A separate ledger that reaches every limit.
 fn add_limits(valid: &mut Valid) {
     let long = |n: usize| format!("refs/heads/{n:0>244}");
     let protect: Vec<_> = (0..limits::PROTECT).map(long).collect();
@@ -796,7 +798,7 @@ fn add_limits(valid: &mut Valid) {
     );
 }
 
-/// Alice and `count` others, with names of 32 bytes.
+/// Returns alice and `count` others, with names of 32 bytes.
 fn crowd(letter: &str, count: usize) -> Vec<Member> {
     let mut members = vec![voter("alice")];
     members.extend((0..count).map(|n| voter(&format!("{letter}{n:0>31}"))));
@@ -806,8 +808,8 @@ fn crowd(letter: &str, count: usize) -> Vec<Member> {
     members
 }
 
-/// A charter proposal whose payload nests this deep: the payload, its statements and the statement
-/// are three levels, the charter the fourth.
+/// Returns a charter proposal whose payload has this nesting depth. The payload, its statements and
+/// the statement are three levels, and the charter is the fourth.
 pub fn nested(base: EntryId, levels: usize) -> Statement {
     let inner = (0..levels - 4).fold(Value::Null, |inner, _| Value::Array(vec![inner]));
     proposes_charter(
@@ -819,7 +821,7 @@ pub fn nested(base: EntryId, levels: usize) -> Statement {
     )
 }
 
-/// Reviews that fill an entry of Alice's to the last byte.
+/// Returns reviews that fill an entry of alice to the last byte.
 fn full_size(valid: &Valid, parents: &[&str]) -> Vec<Statement> {
     let g = valid.id("limit-genesis");
     let fill = |last: usize| -> Vec<_> {
@@ -835,7 +837,7 @@ fn full_size(valid: &Valid, parents: &[&str]) -> Vec<Statement> {
     fill(entry_limits::ENTRY_BYTES - size)
 }
 
-/// A second ledger, whose entries are no entries of the first one.
+/// A second ledger, whose entries are invalid in the first one.
 fn add_other_ledger(valid: &mut Valid) {
     let members = vec![voter("alice")];
     valid.found(

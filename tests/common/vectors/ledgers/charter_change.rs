@@ -1,4 +1,4 @@
-//! Rule 6: the freeze, and what one charter hands over to the next.
+//! Rule 6: the freeze, and what one charter hands down to the next.
 
 use git_quorum::id::EntryId;
 
@@ -22,12 +22,12 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// Changes the charter to one of the same members, in which nothing that matters here is different.
+/// Changes the charter to one of the same members that differs in nothing that matters here.
 fn change(story: &mut Story, quorum: &[&str], members: &[&str]) -> EntryId {
     story.change_charter(quorum, protecting(members, &["refs/heads/*"]))
 }
 
-/// P has a prevote quorum of alice and bob, and so has a change of the charter.
+/// P has a prevote quorum of alice and bob, and so does a charter change.
 fn changing() -> (Story, EntryId, EntryId) {
     let mut story = Story::new(&THREE);
     let p = story.propose("alice", story.genesis());
@@ -120,7 +120,8 @@ fn decisions_stand() -> Vec<Named> {
     vec![same, other.shows(RULE, BROKEN, "", about)]
 }
 
-/// P has a prevote quorum under the first charter, of alice and bob, and the charter has changed since.
+/// P has a prevote quorum of alice and bob under the first charter, and the charter has changed
+/// since.
 fn quorum_and_change() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     story.support(&TWO, p);
@@ -170,8 +171,8 @@ fn handed_down() -> Vec<Named> {
     ]
 }
 
-/// Alice and bob prevoted P under the first charter, but bob and carol, who change it, do not know of alice's vote. Under
-/// the second they prevote Q.
+/// Alice and bob prevote P under the first charter. But bob and carol, who change the charter, do
+/// not know the vote of alice. Under the second charter they prevote Q.
 fn unknown_quorum() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     let hidden = story.entry("alice", &[p], vec![approve(p), prevote(p, 0)], &[]);
@@ -210,8 +211,8 @@ fn releases() -> Vec<Named> {
     ]
 }
 
-/// Under the first charter P got a quorum in round 0 and Q one in round 1, which comes to be known late. Under the second nobody
-/// approves either.
+/// Under the first charter, P gets a quorum in round 0 and Q in round 1. The quorum of Q becomes
+/// known late. Under the second charter nobody approves either of them.
 fn earlier_quorums() -> Vec<Named> {
     const RULE: &str = "1, earlier quorum";
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
@@ -276,7 +277,8 @@ fn highest_rounds() -> Vec<Named> {
     vec![highest, lower.shows(RULE, BROKEN, "", about)]
 }
 
-/// Alice, who alone is a quorum, decides P on one branch of her lane; on the other she changes the charter and decides Q.
+/// Alice alone is a quorum. She decides P on one branch of her lane. On the other branch she
+/// changes the charter and decides Q.
 fn decided_twice_over() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     let beside = story.decide_alone(&[q], p);
@@ -310,7 +312,7 @@ fn latest_decisions() -> Vec<Named> {
     vec![latest, earlier.shows(RULE, BROKEN, "", about)]
 }
 
-/// A ledger of alice alone, and two rivals, the one with the lower id first.
+/// Returns a ledger with alice as the only member, and two rivals, the one with the lower id first.
 fn by_id() -> (Story, [EntryId; 2], EntryId) {
     let (story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);
     (story, [p.min(q), p.max(q)], q)
@@ -385,7 +387,8 @@ fn lowest_ids() -> Vec<Named> {
         .collect()
 }
 
-/// Under the next charter the proposal with the lower id may be prevoted without approval, the other one not at all.
+/// Under the next charter, the proposal with the lower id may be prevoted without approval, and the
+/// other one may not.
 fn lower_and_higher(
     story: Story,
     [low, high]: [EntryId; 2],

@@ -1,4 +1,5 @@
-//! Rule 7 and section 4 of `deciding.md`: what convicts, and what a verifier reports; and that more entries only add.
+//! Rule 7 and section 4 of `deciding.md`: what convicts a member, what a verifier reports, and that
+//! more entries only add to it.
 
 use git_quorum::id::EntryId;
 
@@ -93,7 +94,7 @@ fn lock_violations() -> Vec<Named> {
         .collect()
 }
 
-/// Alice precommits P in round 0, and Q, which the others choose in round 1, there.
+/// Alice precommits P in round 0. In round 1 she precommits Q, which the others prevote there.
 fn relocked(rule: &'static str) -> [Named; 2] {
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice"; 2]);
     for (member, choice) in [("alice", p), ("bob", p), ("carol", q)] {
@@ -150,7 +151,7 @@ fn freeze_violations() -> Vec<Named> {
     ]
 }
 
-/// Alice precommits the change and prevotes P in one entry: P first, or the change.
+/// Alice precommits the change and prevotes P in one entry, with P first or the change first.
 fn freeze_in_one_entry(rule: &'static str, kept: bool) -> Named {
     let mut story = Story::solo();
     let p = story.propose("alice", story.genesis());
@@ -260,7 +261,7 @@ fn all_decisions() -> Vec<Named> {
     vec![story.shows("section 4, every decision", KEPT, "", about)]
 }
 
-/// Alice, alone, has prevoted P in round 0.
+/// Alice is the only member, and has prevoted P in round 0.
 fn prevoted() -> (Story, EntryId, EntryId) {
     let mut story = Story::solo();
     let p = story.propose("alice", story.genesis());
@@ -303,7 +304,8 @@ fn earliest_decisions() -> Vec<Named> {
     ]
 }
 
-/// Alice, alone, decides two charters that both follow the first, on separate branches, and P under each.
+/// Alice is the only member. She decides two charters that both follow the first one, on separate
+/// branches, and decides P under each.
 fn decided_under_rivals(rule: &'static str) -> Named {
     let (mut story, p, own) = prevoted();
     let x = story.entry_proposing_charter(
@@ -313,7 +315,7 @@ fn decided_under_rivals(rule: &'static str) -> Named {
     );
     let y =
         story.entry_proposing_charter("alice", &[x], known(protecting(&ALONE, &["refs/heads/m*"])));
-    // The one that is not named comes first, so that the order of arrival says nothing.
+    // The charter that is not named comes first, so that the order of arrival does not matter.
     let branches = [x.max(y), x.min(y)].map(|change| {
         let decided = story.decide_alone(&[y], change);
         story.speak_under(change);
@@ -372,7 +374,7 @@ fn broken_slots() -> Vec<Named> {
     all
 }
 
-/// Alice and bob decide Q, in entries above this one.
+/// Alice and bob decide Q in entries above this one.
 fn decide_together(story: &mut Story, above: EntryId, q: EntryId) {
     let said = || vec![approve(q), prevote(q, 0)];
     let first = story.entry("alice", &[above], said(), &[]);
@@ -383,7 +385,8 @@ fn decide_together(story: &mut Story, above: EntryId, q: EntryId) {
     story.expect_decided(q, 0);
 }
 
-/// P is decided where alice alone is a quorum, Q where bob has to agree: `faults.md`, section 5, asks for one culprit.
+/// P is decided where alice alone is a quorum, and Q where bob must agree. Section 5 of `faults.md`
+/// asks for one culprit.
 fn broken_across_charters(rule: &'static str) -> [Named; 2] {
     let together = || known(protecting(&TWO, &["refs/heads/main"]));
     let (mut story, p, q) = Story::with_rivals(&ALONE, ["alice"; 2]);

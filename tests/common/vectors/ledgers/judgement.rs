@@ -1,4 +1,5 @@
-//! Sections 1 and 2 of `deciding.md`: what a statement knows, proposals and their slots, approvals and views.
+//! Sections 1 and 2 of `deciding.md`: what a statement knows, proposals and their slots, approvals
+//! and views.
 
 use git_quorum::charter::{Charter, Member, ProposedCharter, Removal};
 use git_quorum::id::EntryId;
@@ -81,7 +82,8 @@ fn what_is_known() -> Vec<Named> {
     ]
 }
 
-/// Alice's chain of main: P is decided and `open` proposed after it; then main is unprotected, and protected again.
+/// Alice's chain of main: P is decided, and `open` is proposed after it. Then main becomes
+/// unprotected, and protected again.
 fn unprotected_for_a_time() -> (Story, EntryId, EntryId, EntryId) {
     let (mut story, p) = Story::with_proposal(&ALONE);
     story.decide(&ALONE, p);
@@ -242,7 +244,7 @@ fn known_proposals() -> Vec<Named> {
     ]
 }
 
-/// A proposal to create or delete a ref.
+/// Returns a proposal to create or delete a ref.
 fn whole(story: &mut Story, ref_name: &str, creates: bool) -> EntryId {
     let genesis = story.genesis();
     let Statement::Propose(change) = story.move_of(ref_name, genesis) else {
@@ -357,7 +359,7 @@ fn bases() -> Vec<Named> {
     ]
 }
 
-/// Alice, bob and carol, who has another key.
+/// Alice, bob, and carol with another key.
 fn rekeyed() -> Charter {
     let plain = charter(&THREE);
     let mut members: Vec<Member> = plain.members().to_vec();
@@ -503,7 +505,7 @@ fn versions() -> Vec<Named> {
     vec![open, story.shows(RULE, BROKEN, "", about)]
 }
 
-/// Alice, bob and carol vote; dave does not.
+/// Alice, bob and carol vote, and dave does not.
 pub fn with_observer() -> Story {
     let plain = charter(&THREE);
     let mut members = plain.members().to_vec();
@@ -658,7 +660,7 @@ fn withdrawals() -> Vec<Named> {
     ]
 }
 
-/// Carol and dave vote for both rivals, each time on a branch that does not know the other.
+/// Carol and dave vote for both rivals, each time on a branch that does not know the other vote.
 fn two_decisions(story: &mut Story, rivals: [EntryId; 2]) {
     let mut votes = [[rivals[0]; 2]; 4];
     for ((n, p), honest) in rivals.into_iter().enumerate().zip(["alice", "bob"]) {

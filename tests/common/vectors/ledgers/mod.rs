@@ -1,4 +1,5 @@
-//! Whole ledgers as vectors: for each rule of the tally one in which it is kept, and one in which it is broken.
+//! Whole ledgers as vectors. For each rule of the tally, one ledger keeps the rule and one breaks
+//! it.
 
 mod charter_change;
 mod evidence;
@@ -10,7 +11,7 @@ mod voting;
 
 pub use story::Named;
 
-/// All of them.
+/// Returns all ledgers.
 pub fn all() -> Vec<Named> {
     [
         judgement::vectors(),
@@ -24,7 +25,7 @@ pub fn all() -> Vec<Named> {
     .collect()
 }
 
-/// One line for each, by name: `ledgers/README.md`.
+/// Returns one line for each ledger, by name: `ledgers/README.md`.
 pub fn index(vectors: &[Named]) -> String {
     let mut lines: Vec<_> = vectors
         .iter()

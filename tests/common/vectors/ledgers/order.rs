@@ -79,7 +79,8 @@ fn one_proposal_a_round() -> Vec<Named> {
     vec![again, second, in_vain.shows(RULE, KEPT, "in-vain", about)]
 }
 
-/// All approve both rivals. Three prevote P in round 0 and alice precommits it; then the others choose Q in round 1.
+/// All members approve both rivals. Three prevote P in round 0 and alice precommits it. Then the
+/// others prevote Q in round 1.
 fn locked() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&FOUR, TWO);
     for (member, choice) in [("bob", p), ("carol", p), ("dave", q)] {
@@ -126,7 +127,8 @@ fn locked_against_own_prevote(rule: &'static str) -> Named {
     story.shows(rule, KEPT, "own-prevote", about)
 }
 
-/// Of three members, two are a quorum. Alice has precommitted P in round 0, with her own prevote and one of bob.
+/// Two of three members are a quorum. Alice has precommitted P in round 0, with her own prevote and
+/// the prevote of bob.
 fn lock_of_three() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     for member in ["alice", "bob"] {
@@ -182,7 +184,8 @@ fn stubborn_locks() -> Vec<Named> {
     ]
 }
 
-/// Of three members, two are a quorum. Carol prevotes and precommits both rivals in round 0, on two branches that she joins.
+/// Two of three members are a quorum. Carol prevotes and precommits both rivals in round 0, on two
+/// branches that she joins.
 fn two_locks() -> (Story, [EntryId; 2], [EntryId; 2]) {
     let (mut story, p, q) = Story::with_rivals(&THREE, TWO);
     story.say("alice", vec![approve(p), approve(q), prevote(p, 0)]);

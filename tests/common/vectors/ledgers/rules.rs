@@ -1,12 +1,13 @@
-//! The rules that whole ledgers show, kept and broken: each with the words of `ledger-spec/deciding.md` that state it.
+//! The rules that whole ledgers keep and break, each with the words of `ledger-spec/deciding.md`
+//! that state it.
 
 /// A rule, by the name that vectors give it.
 pub struct Rule {
-    /// The rule's number, or else the section, and a word for the part of it.
+    /// The number of the rule or the section, and a word for the part of it.
     pub name: &'static str,
-    /// Words of `deciding.md` that state it; line breaks aside.
+    /// The words of `deciding.md` that state the rule. Line breaks do not matter.
     pub words: &'static str,
-    /// Whether a member can break it. What only binds verifiers, none can.
+    /// Whether a member can break the rule. A rule for verifiers only cannot be broken.
     pub breakable: bool,
 }
 
