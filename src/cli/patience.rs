@@ -78,7 +78,7 @@ impl Timers {
         let now = now();
         let ran = |(timer, at): (&Timer, &i64)| (timer.clone(), ran_for(*at, now));
         Patience {
-            unit: self.unit,
+            unit: Duration::from_millis(self.unit),
             elapsed: self.started.iter().map(ran).collect(),
         }
     }
@@ -163,8 +163,8 @@ fn now() -> i64 {
 }
 
 /// How long a timer has run: no time at all if the clock was set back since.
-fn ran_for(started: i64, now: i64) -> u64 {
-    u64::try_from(now.saturating_sub(started)).unwrap_or(0)
+fn ran_for(started: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now.saturating_sub(started)).unwrap_or(0))
 }
 
 /// A number of seconds, or of milliseconds with `ms` after it.
@@ -200,7 +200,11 @@ mod tests {
             (-9, 4, 13),
             (i64::MIN, i64::MAX, i64::MAX as u64),
         ] {
-            assert_eq!(ran_for(started, now), ran, "{started} {now}");
+            assert_eq!(
+                ran_for(started, now),
+                Duration::from_millis(ran),
+                "{started} {now}"
+            );
         }
     }
 

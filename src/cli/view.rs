@@ -96,7 +96,7 @@ impl Session {
             quorum: report.quorum,
             rejections: against.collect(),
             approvals: report.approvals,
-            needs: report.needs,
+            needs: report.needs.name(),
             missing: report.missing,
             rivals,
             more_rivals,

@@ -294,6 +294,10 @@ fn an_installation_without_a_ledger_or_a_working_tree_is_refused() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_older_git, has_newer_git)),
+    ignore = "it needs an older git on PATH and a newer one in GIT_QUORUM_NEWER_GIT"
+)]
 fn an_installation_under_another_git_replaces_the_earlier_one() {
     let (Some(bench), Ok(newer)) = (Bench::older(), std::env::var("GIT_QUORUM_NEWER_GIT")) else {
         return;
@@ -320,6 +324,10 @@ fn an_installation_under_another_git_replaces_the_earlier_one() {
 }
 
 #[test]
+#[cfg_attr(
+    not(has_older_git),
+    ignore = "the git on PATH takes hooks from its settings"
+)]
 fn two_hooks_for_one_place_are_both_kept() {
     let Some(bench) = Bench::older() else { return };
     bench.hook(".git/hooks/pre-push", "first");
