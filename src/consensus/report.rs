@@ -64,7 +64,7 @@ impl fmt::Display for Need {
     }
 }
 
-/// A member's last review on a proposal.
+/// A member's latest review of a proposal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Opinion {
     /// Who.
@@ -110,7 +110,7 @@ pub struct ProposalReport {
 }
 
 impl Tally {
-    /// The member's last review on a proposal: of its latest review, by sequence number.
+    /// Returns the verdict of the member's latest review of a proposal, by sequence number.
     pub fn opinion(&self, member: &MemberName, proposal: EntryId) -> Option<Verdict> {
         self.reviews
             .get(&proposal)?
@@ -118,7 +118,7 @@ impl Tally {
             .map(|review| review.verdict)
     }
 
-    /// The last review of each member on a proposal.
+    /// Returns the latest review of each member on a proposal.
     pub fn opinions(&self, proposal: EntryId) -> Vec<Opinion> {
         let opinion = |(member, review): (&MemberName, &super::tally::LatestReview)| Opinion {
             member: member.clone(),
