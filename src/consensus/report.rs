@@ -64,8 +64,8 @@ impl fmt::Display for Need {
     }
 }
 
-/// A member's latest review of a proposal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A member's last review on a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// Who.
     pub member: MemberName,
@@ -76,7 +76,7 @@ pub struct Opinion {
 }
 
 /// Votes of one round for each proposal of the slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RoundReport {
     /// The round.
     pub round: u32,
@@ -110,7 +110,7 @@ pub struct ProposalReport {
 }
 
 impl Tally {
-    /// Returns the verdict of the member's latest review of a proposal, by sequence number.
+    /// The member's last review on a proposal: of its latest review, by sequence number.
     pub fn opinion(&self, member: &MemberName, proposal: EntryId) -> Option<Verdict> {
         self.reviews
             .get(&proposal)?
@@ -118,7 +118,7 @@ impl Tally {
             .map(|review| review.verdict)
     }
 
-    /// Returns the latest review of each member on a proposal.
+    /// The last review of each member on a proposal.
     pub fn opinions(&self, proposal: EntryId) -> Vec<Opinion> {
         let opinion = |(member, review): (&MemberName, &super::tally::LatestReview)| Opinion {
             member: member.clone(),
