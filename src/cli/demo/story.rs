@@ -253,7 +253,7 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
         "dave's prevote could still make it 3, and none can tell silent from slow: they wait, but only as long as their patience (100 ms here) lasts. Then they go on to round 1.",
     )?;
     std::thread::sleep(std::time::Duration::from_millis(100));
-    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits for…round 1"]))?;
+    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits up to…round 1"]))?;
     for member in HONEST {
         play.until("every honest member has left round 0", |play| {
             has_left_round_0(play, member, cast)
