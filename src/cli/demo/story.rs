@@ -221,7 +221,7 @@ fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
     let rivals = play.ask(
         "alice",
         &["status", &alices.to_string()],
-        "/proposal/rivals",
+        "/proposal/rivals/shown",
     )?;
     play.fact("rivals", rivals.clone(), rivals == json!([bobs]))?;
     Ok((alices, bobs))
@@ -381,7 +381,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let prevotes = play.ask(
         "bob",
         &["status", &cast.bobs.to_string()],
-        "/rounds/0/prevotes",
+        "/rounds/shown/0/prevotes",
     )?;
     let expected = json!({cast.alices.to_string(): ["alice", FAULTY], cast.bobs.to_string(): ["bob", "carol", FAULTY]});
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
@@ -490,10 +490,13 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let lines = ["every signature checked", "refs/heads/main (origin)…backed"];
     play.show(&Cue::quorum(READER, &["verify"]).prints(&lines))?;
     let found = play.ask(READER, &["verify"], "")?;
-    let (pinned, violations) = (member(&found, "pinned"), member(&found, "violations"));
+    let (pinned, violations) = (
+        member(&found, "pinned"),
+        member(&found["violations"], "shown"),
+    );
     play.fact("pinned", pinned.clone(), pinned == true)?;
     play.fact("violations", violations.clone(), violations == json!([]))?;
-    let backed = items(&member(&found, "refs")).all(|r| member(r, "backing") == "backed");
+    let backed = items(&member(&found["refs"], "shown")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
     let members = convicted(&member(&found, "evidence"));
     play.fact(
@@ -524,7 +527,7 @@ fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
 }
 
 fn titled(play: &Play, status: &Value, title: &str) -> Result<EntryId, Failure> {
-    let proposals = member(status, "proposals");
+    let proposals = member(&status["proposals"], "shown");
     let found = items(&proposals).find(|p| member(p, "title") == title);
     id(play, found.and_then(|p| p.get("id")))
 }
