@@ -221,7 +221,7 @@ fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
     let rivals = play.ask(
         "alice",
         &["status", &alices.to_string()],
-        "/proposal/rivals",
+        "/proposal/rivals/shown",
     )?;
     play.fact("rivals", rivals.clone(), rivals == json!([bobs]))?;
     Ok((alices, bobs))
@@ -237,7 +237,7 @@ fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.show(&Cue::quorum("alice", &review("Better than mine")))?;
     play.show(&Cue::quorum("carol", &review("Tests pass")))?;
     play.show(&Cue::quorum("carol", &["status", &bobs]).prints(&["round 0: prevotes"]))?;
-    let round = play.ask("carol", &["status", &bobs], "/rounds/0")?;
+    let round = play.ask("carol", &["status", &bobs], "/rounds/shown/0")?;
     let expected =
         json!({cast.alices.to_string(): ["alice"], cast.bobs.to_string(): ["bob", "carol"]});
     let prevotes = member(&round, "prevotes");
@@ -253,7 +253,7 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
         "dave's prevote could still make it 3, and none can tell silent from slow: they wait, but only as long as their patience (100 ms here) lasts. Then they go on to round 1.",
     )?;
     std::thread::sleep(std::time::Duration::from_millis(100));
-    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits for…round 1"]))?;
+    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits up to…round 1"]))?;
     for member in HONEST {
         play.until("every honest member has left round 0", |play| {
             has_left_round_0(play, member, cast)
@@ -274,7 +274,7 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 fn has_left_round_0(play: &Play, agent: &'static str, cast: &Cast) -> Result<bool, Failure> {
     let later = |found: &&Value| number(found, "round") > 0;
     let waiting = play.ask(agent, &["sync"], "/waiting")?;
-    let rounds = play.ask(agent, &["status", &cast.bobs.to_string()], "/rounds")?;
+    let rounds = play.ask(agent, &["status", &cast.bobs.to_string()], "/rounds/shown")?;
     let mut votes = items(&rounds)
         .filter(later)
         .flat_map(|r| [member(r, "prevotes"), member(r, "precommits")]);
@@ -381,7 +381,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let prevotes = play.ask(
         "bob",
         &["status", &cast.bobs.to_string()],
-        "/rounds/0/prevotes",
+        "/rounds/shown/0/prevotes",
     )?;
     let expected = json!({cast.alices.to_string(): ["alice", FAULTY], cast.bobs.to_string(): ["bob", "carol", FAULTY]});
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
@@ -428,7 +428,7 @@ fn convict(play: &mut Play) -> Result<(), Failure> {
     )?;
     play.run(&Cue::quorum("carol", &["sync"]))?;
     play.show(&Cue::quorum("carol", &["status"]).prints(&["equivocation (rule 7 (i))"]))?;
-    let evidence = play.ask("carol", &["status"], "/evidence")?;
+    let evidence = play.ask("carol", &["status"], "/evidence/shown")?;
     play.fact(
         "convicted",
         json!(convicted(&evidence)),
@@ -490,10 +490,13 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let lines = ["every signature checked", "refs/heads/main (origin)…backed"];
     play.show(&Cue::quorum(READER, &["verify"]).prints(&lines))?;
     let found = play.ask(READER, &["verify"], "")?;
-    let (pinned, violations) = (member(&found, "pinned"), member(&found, "violations"));
+    let (pinned, violations) = (
+        member(&found, "pinned"),
+        member(&found["violations"], "shown"),
+    );
     play.fact("pinned", pinned.clone(), pinned == true)?;
     play.fact("violations", violations.clone(), violations == json!([]))?;
-    let backed = items(&member(&found, "refs")).all(|r| member(r, "backing") == "backed");
+    let backed = items(&member(&found["refs"], "shown")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
     let members = convicted(&member(&found, "evidence"));
     play.fact(
@@ -524,7 +527,7 @@ fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
 }
 
 fn titled(play: &Play, status: &Value, title: &str) -> Result<EntryId, Failure> {
-    let proposals = member(status, "proposals");
+    let proposals = member(&status["proposals"], "shown");
     let found = items(&proposals).find(|p| member(p, "title") == title);
     id(play, found.and_then(|p| p.get("id")))
 }
