@@ -3,6 +3,7 @@
 mod charter;
 mod charter_file;
 mod check_proof;
+mod clean;
 mod completions;
 mod demo;
 mod doctor;
@@ -47,7 +48,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use crate::client::Exit;
-pub use output::{Answer, Failure, Reply, clean};
+pub use clean::clean;
+pub use output::{Answer, Failure, Reply};
 
 /// Byzantine-fault-tolerant agreement on what goes into a protected Git ref, kept inside Git.
 #[derive(Debug, Parser)]
