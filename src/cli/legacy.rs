@@ -1,13 +1,12 @@
 //! Pieces that commands use which do not use the client yet. This file goes when they do.
 
-use super::session::{Session, Writer};
+use super::session::Session;
 use super::style::{Role, Text};
 use super::view::ProposalView;
 use super::{Exit, Failure};
 use crate::charter::{RefName, RefPattern};
 use crate::consensus::{Content, State};
 use crate::id::EntryId;
-use crate::ledger::{Review, Statement, Verdict};
 
 /// How many open proposals are listed, unless all are asked for.
 pub const SHOWN: usize = 50;
@@ -114,22 +113,4 @@ pub fn choose_ref(session: &Session, asked: Option<&str>) -> Result<RefName, Fai
             .exit(Exit::NotFound)
             .hint("git quorum charter show")
         })
-}
-
-/// The proposer's own approval, if it counts and has not been given.
-pub fn approve(writer: &mut Writer, id: EntryId) -> Result<(), Failure> {
-    let (charter, electorate) = writer.session.charter()?;
-    let counts = electorate.votes(writer.member()) && electorate.rules().own_approval_counts;
-    let tally = &writer.session.loaded.tally;
-    if !counts || tally.is_decided(id) || tally.approvers(charter, id).contains(writer.member()) {
-        return Ok(());
-    }
-    let review = Review {
-        evidence: Vec::new(),
-        proposal: id,
-        text: String::new(),
-        verdict: Verdict::Approve,
-    };
-    writer.say(vec![Statement::Review(review)], |_| Vec::new())?;
-    Ok(())
 }

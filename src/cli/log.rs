@@ -89,7 +89,7 @@ pub fn run(args: LogArgs) -> Answer {
 
 /// Somebody who has entries here, or could have: a name that is misspelled is told from one that has said nothing.
 pub fn known_author(dag: &Dag, typed: &str) -> Result<MemberName, Failure> {
-    let name = super::identity::parse_name(typed)?;
+    let name = crate::client::parse_name(typed)?;
     let is_member = |id: EntryId| {
         dag.charter(id)
             .is_some_and(|node| node.charter.member(&name).is_some())

@@ -78,7 +78,7 @@ fn default_folder() -> Result<PathBuf, Failure> {
 }
 
 fn install(pages: &[Page], dir: &Path) -> Answer {
-    let dir = super::session::absolute(dir)?;
+    let dir = super::shell::absolute(dir)?;
     let failed = |path: &Path, e: std::io::Error| {
         Failure::new("WRITE_FAILED", format!("{}: {e}", path.display()))
             .hint("name a folder that you may write: git quorum man --install --dir ~/.local/share/man/man1")

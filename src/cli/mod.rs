@@ -1,7 +1,6 @@
 //! The command line: one file a command, arguments in, an answer out. Knows no rules of deciding.
 
 mod charter;
-mod charter_file;
 mod check_proof;
 mod clean;
 mod completions;
@@ -14,7 +13,6 @@ mod graph;
 mod help;
 mod hints;
 mod hook;
-mod identity;
 mod init;
 mod install;
 mod join;
@@ -25,7 +23,6 @@ mod log;
 mod man;
 mod notes;
 mod output;
-mod patience;
 mod progress;
 mod proposal_text;
 mod propose;
@@ -177,7 +174,7 @@ impl Command {
             Self::Uninstall(args) => uninstall::run(args),
             Self::Man(args) => man::run(args),
             Self::Completions(args) => completions::run(args),
-            Self::Doctor(args) => doctor::run(args, json),
+            Self::Doctor(args) => doctor::run(args),
             Self::Schema(args) => schema::run(args),
         }
     }

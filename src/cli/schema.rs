@@ -5,10 +5,15 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Failure, Reply};
 use crate::client::actions::ProposalAnswer;
+use crate::client::actions::init::Founded;
+use crate::client::actions::join::Joined;
+use crate::client::actions::keygen::KeyPairView;
 use crate::client::actions::land::LandAnswer;
 use crate::client::actions::propose::Proposed;
 use crate::client::actions::sync::{Synced, Waited};
 use crate::client::{Code, Retry};
+use crate::doctor::Diagnosis;
+use crate::install::{InstalledClone, InstalledServer, Uninstalled};
 
 /// Print the JSON Schema of what commands print with --json.
 ///
@@ -28,8 +33,24 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
+/// The data of `install`: of a clone, or with --server of a server.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only its schema is used")]
+enum Installed {
+    Clone(InstalledClone),
+    Server(InstalledServer),
+}
+
 /// The data of each command.
 const DATA: &[(&str, Data)] = &[
+    ("charter propose", of::<Proposed>),
+    ("init", of::<Founded>),
+    ("join", of::<Joined>),
+    ("keygen", of::<KeyPairView>),
+    ("doctor", of::<Diagnosis>),
+    ("install", of::<Installed>),
+    ("uninstall", of::<Uninstalled>),
     ("land", of::<LandAnswer>),
     ("propose", of::<Proposed>),
     ("review", of::<ProposalAnswer>),

@@ -160,7 +160,7 @@ fn overview(session: &Session, count: usize) -> Answer {
         "ledger": ledger, "pinned": pinned_ledger(&session.repo)?.is_some(), "charter": charter,
         "n": t.n, "f": t.f, "q": t.q, "entries": tally.dag().entries().len(), "subjects": subjects, "proposals": open.shown,
         "evidence": evidence, "forks": forks.iter().map(|(m, tips)| json!({"member": m, "tips": tips})).collect::<Vec<_>>(),
-        "warnings": super::init::warnings(electorate), "member": session.repo.config("quorum.member")?,
+        "warnings": super::charter::warnings(electorate), "member": session.repo.config("quorum.member")?,
         "domains": electorate.domains().iter().map(|d| json!({"domain": d.domain, "votes": d.votes})).collect::<Vec<_>>(),
         "discounted": discounted.iter().skip(skipped).collect::<Vec<_>>(),
         "more": {"proposals": open.more, "subjects": more_refs, "discounted": skipped},
@@ -169,7 +169,7 @@ fn overview(session: &Session, count: usize) -> Answer {
         .notes
         .iter()
         .cloned()
-        .chain(super::init::warnings(electorate));
+        .chain(super::charter::warnings(electorate));
     Ok(Reply::new(data, Text::lines(lines))?.with_notes(notes))
 }
 

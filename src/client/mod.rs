@@ -10,6 +10,8 @@
 
 pub mod actions;
 mod answer;
+mod charter_file;
+mod charter_warnings;
 mod clock;
 mod code;
 mod context;
@@ -22,6 +24,7 @@ mod participant;
 mod remote;
 mod schema;
 mod session;
+mod setup;
 mod timer_file;
 mod timers;
 pub mod views;
@@ -29,6 +32,8 @@ mod workspace;
 mod writer;
 
 pub use answer::{Answer, Outcome};
+pub use charter_file::{CharterFile, RulesInput, build_charter, charter_to_toml, parse_pattern};
+pub use charter_warnings::charter_warnings;
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Exit, Retry};
 pub use context::{Context, WriteOptions};

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::InstallError;
@@ -13,7 +14,7 @@ use super::{block, script};
 use crate::repo::Repo;
 
 /// What was removed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Uninstalled {
     /// The repository.
     pub repository: PathBuf,
