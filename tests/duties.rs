@@ -7,6 +7,8 @@ mod lab;
 #[path = "common/scenes.rs"]
 mod scenes;
 
+use std::time::Duration;
+
 use git_quorum::charter::{Charter, Member};
 use git_quorum::consensus::{Draft, Due, DueVote, Patience, Timer, TimerEvent, parents_for};
 use git_quorum::id::EntryId;
@@ -14,7 +16,7 @@ use lab::*;
 use scenes::{FIVE, FOUR, decide, precommits, prevotes, propose_charter};
 
 const LONG: Patience = Patience {
-    unit: 1_000,
+    unit: Duration::from_secs(1),
     elapsed: std::collections::BTreeMap::new(),
 };
 
@@ -184,8 +186,8 @@ fn a_quorum_that_something_else_is_handed_down_beside_can_be_voted_for() {
         event: TimerEvent::Entered,
     };
     let waited = Patience {
-        unit: 1,
-        elapsed: [(gone, 1_000)].into(),
+        unit: Duration::from_millis(1),
+        elapsed: [(gone, Duration::from_secs(1))].into(),
     };
     assert_eq!(due(&lab, "a", &waited).vote, Some(DueVote::Prevote(p, 1)));
 }

@@ -27,7 +27,8 @@ fn is_run(text: &str, name: &str) -> bool {
         .iter()
         .take(line)
         .rev()
-        .take_while(|line| line.starts_with(['#', '/']))
+        // An attribute can have several lines, so only an empty line or another item ends them.
+        .take_while(|line| !line.is_empty() && **line != "}" && !line.contains("fn "))
         .collect();
     let made = lines
         .iter()

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
+use std::time::Duration;
 
 use git_quorum::charter::{
     Charter, CharterRules, FORMAT_VERSION, Member, MemberName, ProposedCharter, PublicKey,
@@ -209,7 +210,7 @@ struct Made {
 struct Seat {
     tally: Tally,
     has: u64,
-    timers: BTreeMap<Timer, u64>,
+    timers: BTreeMap<Timer, Duration>,
 }
 
 struct World {
@@ -556,18 +557,22 @@ impl World {
             said.push(judgement);
         }
         let seat = self.seats.get_mut(&member)?;
-        let waited = if op.byte(2) & 1 == 1 { u64::MAX } else { 0 };
+        let waited = if op.byte(2) & 1 == 1 {
+            Duration::MAX
+        } else {
+            Duration::ZERO
+        };
         let tell = loop {
             seat.timers
                 .values_mut()
                 .for_each(|elapsed| *elapsed = (*elapsed).max(waited));
             let due = draft.due(&Patience {
-                unit: 1,
+                unit: Duration::from_millis(1),
                 elapsed: seat.timers.clone(),
             });
             let started = due.start.len();
             seat.timers
-                .extend(due.start.into_iter().map(|timer| (timer, 0)));
+                .extend(due.start.into_iter().map(|timer| (timer, Duration::ZERO)));
             match due.vote {
                 Some(DueVote::Prevote(proposal, round)) => {
                     let vote = Statement::Prevote(Prevote { proposal, round });
@@ -584,7 +589,7 @@ impl World {
                     }));
                     break due.tell;
                 }
-                None if started > 0 && waited > 0 => {}
+                None if started > 0 && !waited.is_zero() => {}
                 None => break due.tell,
             }
         };

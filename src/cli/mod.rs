@@ -6,8 +6,9 @@ mod clean;
 mod completions;
 mod demo;
 mod doctor;
+mod entry_text;
 mod environment;
-mod failures;
+mod fault_text;
 mod faults;
 mod graph;
 mod help;
@@ -18,7 +19,6 @@ mod install;
 mod join;
 mod keygen;
 mod land;
-mod legacy;
 mod log;
 mod man;
 mod notes;
@@ -29,19 +29,19 @@ mod propose;
 mod reply;
 mod review;
 mod schema;
-mod session;
 mod shell;
+mod show;
 mod status;
 mod style;
 mod sync;
 mod uninstall;
 mod verify;
-mod view;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::client::Code;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use crate::client::Exit;
@@ -100,7 +100,7 @@ enum Command {
     Sync(sync::SyncArgs),
     Wait(sync::WaitArgs),
     Status(status::StatusArgs),
-    Show(status::ShowArgs),
+    Show(show::ShowArgs),
     Log(log::LogArgs),
     Land(land::LandArgs),
     Verify(verify::VerifyArgs),
@@ -161,13 +161,13 @@ impl Command {
             Self::Withdraw(args) => review::withdraw(args),
             Self::Sync(args) => sync::run(args),
             Self::Wait(args) => sync::wait(args),
-            Self::Status(args) => status::status(args),
-            Self::Show(args) => status::show(args),
+            Self::Status(args) => status::run(args),
+            Self::Show(args) => show::run(args),
             Self::Log(args) => log::run(args),
             Self::Land(args) => land::run(args),
             Self::Verify(args) => verify::run(args),
-            Self::Faults(args) => faults::run(args, json),
-            Self::CheckProof(args) => check_proof::run(args, json),
+            Self::Faults(args) => faults::run(args),
+            Self::CheckProof(args) => check_proof::run(args),
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),
@@ -190,8 +190,7 @@ fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failu
     } else {
         std::fs::read_to_string(path)
     };
-    let text =
-        read.map_err(|e| Failure::new("IO", format!("{}: {e}", path.display())).exit(Exit::Usage))?;
+    let text = read.map_err(|e| Failure::of_code(Code::Io, format!("{}: {e}", path.display())))?;
     Ok(text.trim_end().to_owned())
 }
 
@@ -234,19 +233,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 .map_or(Ok(()), std::env::set_current_dir);
             let answer = match moved {
                 Ok(()) => cli.command.run(json),
-                Err(error) => Err(Failure::new(
-                    "NO_FOLDER",
+                Err(error) => Err(Failure::of_code(
+                    Code::NoFolder,
                     format!("cannot work in the folder of -C: {error}"),
-                )
-                .exit(Exit::NotFound)),
+                )),
             };
             output::render(name, answer, json)
         }
         Err(error) if error.use_stderr() && args.iter().any(|a| a == "--json") => {
             let message = error.render().to_string();
-            let failure = Failure::new("USAGE", message.trim_end())
-                .exit(Exit::Usage)
-                .hint("git quorum --help");
+            let failure =
+                Failure::of_code(Code::Usage, message.trim_end()).hint("git quorum --help");
             output::render("", Err(failure), true)
         }
         // Help and version, and errors for people, as clap prints them; its status for errors is 2.

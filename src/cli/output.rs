@@ -89,18 +89,6 @@ impl Failure {
         }
     }
 
-    /// A failure of a command that is not converted to the client yet.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let known = Code::ALL.iter().find(|known| known.as_str() == code);
-        let failure = Self::of_code(known.copied().unwrap_or(Code::Internal), message);
-        Self { code, ..failure }
-    }
-
-    /// The same failure with another exit status.
-    pub fn exit(self, exit: Exit) -> Self {
-        Self { exit, ..self }
-    }
-
     /// A refusal by a hook, which has codes of its own.
     pub fn refusal(code: &'static str, message: impl Into<String>, hint: String) -> Self {
         let failure = Self::of_code(Code::Refused, message).hint(hint);

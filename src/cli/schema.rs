@@ -11,6 +11,13 @@ use crate::client::actions::keygen::KeyPairView;
 use crate::client::actions::land::LandAnswer;
 use crate::client::actions::propose::Proposed;
 use crate::client::actions::sync::{Synced, Waited};
+use crate::client::views::charter::{AllowedSigners, CharterView};
+use crate::client::views::faults::FaultsView;
+use crate::client::views::log::LogView;
+use crate::client::views::proof::{CheckedProof, Proved};
+use crate::client::views::show::Shown;
+use crate::client::views::status::{Overview, ProposalStatus};
+use crate::client::views::verify::Verified;
 use crate::client::{Code, Retry};
 use crate::doctor::Diagnosis;
 use crate::install::{InstalledClone, InstalledServer, Uninstalled};
@@ -33,13 +40,10 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
-/// The data of `install`: of a clone, or with --server of a server.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code, reason = "only its schema is used")]
-enum Installed {
-    Clone(InstalledClone),
-    Server(InstalledServer),
+/// The schema of a command that answers in one of two ways.
+fn either<A: JsonSchema, B: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let (first, second) = (of::<A>(generator), of::<B>(generator));
+    schemars::json_schema!({"anyOf": [first, second]})
 }
 
 /// The data of each command.
@@ -49,13 +53,21 @@ const DATA: &[(&str, Data)] = &[
     ("join", of::<Joined>),
     ("keygen", of::<KeyPairView>),
     ("doctor", of::<Diagnosis>),
-    ("install", of::<Installed>),
+    ("install", either::<InstalledClone, InstalledServer>),
     ("uninstall", of::<Uninstalled>),
+    ("allowed-signers", of::<AllowedSigners>),
+    ("charter show", of::<CharterView>),
+    ("check-proof", of::<CheckedProof>),
+    ("faults", either::<FaultsView, Proved>),
     ("land", of::<LandAnswer>),
+    ("log", of::<LogView>),
     ("propose", of::<Proposed>),
     ("review", of::<ProposalAnswer>),
     ("schema", of::<Map<String, Value>>),
+    ("show", of::<Shown>),
+    ("status", either::<Overview, ProposalStatus>),
     ("sync", of::<Synced>),
+    ("verify", of::<Verified>),
     ("wait", of::<Waited>),
     ("withdraw", of::<ProposalAnswer>),
 ];

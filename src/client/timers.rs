@@ -2,6 +2,7 @@
 //! [`Workspace`](super::Workspace) stores them. Losing them costs patience, never safety.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::consensus::{Patience, Tally, Timer};
 use crate::id::EntryId;
@@ -29,7 +30,7 @@ impl Timers {
     pub fn patience(&self, now: i64) -> Patience {
         let ran = |(timer, at): (&Timer, &i64)| (timer.clone(), ran_for(*at, now));
         Patience {
-            unit: self.unit,
+            unit: Duration::from_millis(self.unit),
             elapsed: self.started.iter().map(ran).collect(),
         }
     }
@@ -59,8 +60,8 @@ impl Timers {
 }
 
 /// How long a timer has run. Zero if the clock was set back since.
-fn ran_for(started: i64, now: i64) -> u64 {
-    u64::try_from(now.saturating_sub(started)).unwrap_or(0)
+fn ran_for(started: i64, now: i64) -> Duration {
+    Duration::from_millis(u64::try_from(now.saturating_sub(started)).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -76,7 +77,11 @@ mod tests {
             (-9, 4, 13),
             (i64::MIN, i64::MAX, i64::MAX as u64),
         ] {
-            assert_eq!(ran_for(started, now), ran, "{started} {now}");
+            assert_eq!(
+                ran_for(started, now),
+                Duration::from_millis(ran),
+                "{started} {now}"
+            );
         }
     }
 }

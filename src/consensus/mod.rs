@@ -23,6 +23,6 @@ pub use evidence::{Evidence, EvidenceRule};
 pub use faults::{BrokenSlot, Fault, FaultKind, VoteRef};
 pub use next::{Draft, Due, DueVote, Patience, Timer, TimerEvent, Waiting};
 pub use parents::{own_tips, parents_for};
-pub use report::{Opinion, ProposalReport, RoundReport, State};
+pub use report::{Need, Opinion, ProposalReport, RoundReport, State};
 pub use slot::{Slot, Subject};
 pub use tally::{Chain, Content, Decision, Discounted, Phase, Proposal, Tally, Vote};

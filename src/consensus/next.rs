@@ -2,6 +2,7 @@
 //! Patience comes in as a value; the caller keeps the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::discount::Discount;
 use super::judge::Inheritance;
@@ -43,22 +44,33 @@ pub struct Timer {
     pub event: TimerEvent,
 }
 
-/// Milliseconds since the timers that run were started, and the unit of patience.
+/// How long a member waits, and how long its timers have run.
 #[derive(Debug, Clone, Default)]
 pub struct Patience {
-    /// Patience for round 0, in milliseconds.
-    pub unit: u64,
-    /// How long each started timer has run, in milliseconds.
-    pub elapsed: BTreeMap<Timer, u64>,
+    /// How long the member waits in round 0.
+    pub unit: Duration,
+    /// How long each started timer has run.
+    pub elapsed: BTreeMap<Timer, Duration>,
 }
 
 impl Patience {
-    /// Patience for the round, in milliseconds: 1 + r (r + 1) / 2 units. It outgrows the one for the round before, by r
-    /// units, because what a guide waits for is members that are still in the round before, and their messages
-    /// (`ledger-spec/deciding.md`, section 8).
-    pub fn of(&self, round: u32) -> u64 {
+    /// Returns how long the member waits in round r: 1 + r (r + 1) / 2 units.
+    ///
+    /// Each round gets r units more than the round before. A guide waits for members that are still in
+    /// the round before, and for their messages (`ledger-spec/deciding.md`, section 8).
+    pub fn of(&self, round: u32) -> Duration {
         let round = u64::from(round);
-        self.unit.saturating_mul(1 + round * (round + 1) / 2)
+        times(self.unit, 1 + round * (round + 1) / 2)
+    }
+}
+
+/// Multiplies a duration. Returns the longest duration if the result is longer.
+fn times(unit: Duration, factor: u64) -> Duration {
+    const NANOS_PER_SECOND: u128 = 1_000_000_000;
+    let nanos = unit.as_nanos().saturating_mul(u128::from(factor));
+    match u64::try_from(nanos / NANOS_PER_SECOND) {
+        Ok(seconds) => Duration::new(seconds, (nanos % NANOS_PER_SECOND) as u32),
+        Err(_) => Duration::MAX,
     }
 }
 
@@ -71,8 +83,8 @@ pub struct Waiting {
     pub round: u32,
     /// The guide whose prevote it waits for, if that is what it waits for.
     pub guide: Option<MemberName>,
-    /// Milliseconds that are left.
-    pub left: u64,
+    /// How long it still waits.
+    pub left: Duration,
 }
 
 /// What is due.
@@ -406,7 +418,7 @@ impl SlotView<'_> {
             let waited = self.elapsed(round, TimerEvent::Voted, due);
             let patience = self.patience.of(round);
             if !(self.many_above(round) || self.is_stuck(round) || waited >= patience) {
-                self.wait(round, None, patience - waited, due);
+                self.wait(round, None, patience.saturating_sub(waited), due);
                 break;
             }
             round = next;
@@ -570,14 +582,14 @@ impl SlotView<'_> {
 
     fn unless_early(
         &self,
-        waited: u64,
-        needed: u64,
+        waited: Duration,
+        needed: Duration,
         round: u32,
         guide: Option<&MemberName>,
         due: &mut Due,
     ) -> bool {
         if waited < needed {
-            self.wait(round, guide.cloned(), needed - waited, due);
+            self.wait(round, guide.cloned(), needed.saturating_sub(waited), due);
         }
         waited >= needed
     }
@@ -621,7 +633,7 @@ impl SlotView<'_> {
     }
 
     /// How long the timer has run; asks for its start if it has not been started.
-    fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> u64 {
+    fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> Duration {
         let timer = Timer {
             charter: self.draft.charter,
             slot: self.slot.clone(),
@@ -632,10 +644,10 @@ impl SlotView<'_> {
         if running.is_none() && !due.start.contains(&timer) {
             due.start.push(timer);
         }
-        running.unwrap_or(0)
+        running.unwrap_or_default()
     }
 
-    fn wait(&self, round: u32, guide: Option<MemberName>, left: u64, due: &mut Due) {
+    fn wait(&self, round: u32, guide: Option<MemberName>, left: Duration, due: &mut Due) {
         due.waiting.push(Waiting {
             slot: self.slot.clone(),
             round,
@@ -657,26 +669,29 @@ impl Draft {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::Patience;
+
+    fn patience_of(unit: Duration, round: u32) -> Duration {
+        let patience = Patience {
+            unit,
+            ..Patience::default()
+        };
+        patience.of(round)
+    }
 
     #[test]
     fn patience_outgrows_that_of_the_round_before_by_more_each_time() {
-        let patience = Patience {
-            unit: 10,
-            ..Patience::default()
-        };
-        assert_eq!(
-            [0, 1, 2, 3, 4].map(|round| patience.of(round)),
-            [10, 20, 40, 70, 110]
-        );
-        assert_eq!(patience.of(u32::MAX), u64::MAX);
-        assert_eq!(
-            Patience {
-                unit: 1,
-                ..patience
-            }
-            .of(u32::MAX),
-            1 + (u64::from(u32::MAX) << 31)
-        );
+        let rounds = [0, 1, 2, 3, 4].map(|round| patience_of(Duration::from_millis(10), round));
+        assert_eq!(rounds, [10, 20, 40, 70, 110].map(Duration::from_millis));
+    }
+
+    #[test]
+    fn the_last_round_has_a_patience_too() {
+        let factor = 1 + (u64::from(u32::MAX) << 31);
+        let of_seconds = patience_of(Duration::from_secs(1), u32::MAX);
+        assert_eq!(of_seconds, Duration::from_secs(factor));
+        assert_eq!(patience_of(Duration::MAX, u32::MAX), Duration::MAX);
     }
 }

@@ -1,6 +1,7 @@
 //! The tally of one proposal, explained: who said what, what is missing, and from whom.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -31,8 +32,40 @@ pub enum State {
     Superseded,
 }
 
+/// What brings a proposal nearer to a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// Approvals.
+    Approvals,
+    /// Prevotes of the latest round.
+    Prevotes,
+    /// Precommits of the latest round.
+    Precommits,
+    /// Nothing: the proposal is decided, or cannot be decided any more.
+    Nothing,
+}
+
+impl Need {
+    /// Returns the name as it stands in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Approvals => "approvals",
+            Self::Prevotes => "prevotes",
+            Self::Precommits => "precommits",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// A member's last review on a proposal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// Who.
     pub member: MemberName,
@@ -43,7 +76,7 @@ pub struct Opinion {
 }
 
 /// Votes of one round for each proposal of the slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RoundReport {
     /// The round.
     pub round: u32,
@@ -73,7 +106,7 @@ pub struct ProposalReport {
     /// Voting members from whom something would bring the proposal on: an approval, a prevote or a precommit.
     pub missing: BTreeSet<MemberName>,
     /// What is missing.
-    pub needs: &'static str,
+    pub needs: Need,
 }
 
 impl Tally {
@@ -158,9 +191,9 @@ impl Tally {
         let rounds = self.round_reports(&proposal.slot, charter);
         let voters: BTreeSet<_> = electorate.voters().map(|m| m.name.clone()).collect();
         let (needs, missing) = match state {
-            State::Open => ("approvals", &voters - &approvals),
+            State::Open => (Need::Approvals, &voters - &approvals),
             State::Approved => votes_missing(id, &rounds, &voters, electorate.threshold().q),
-            _ => ("nothing", BTreeSet::new()),
+            _ => (Need::Nothing, BTreeSet::new()),
         };
         Some(ProposalReport {
             id,
@@ -207,9 +240,9 @@ fn votes_missing(
     rounds: &[RoundReport],
     voters: &BTreeSet<MemberName>,
     quorum: usize,
-) -> (&'static str, BTreeSet<MemberName>) {
+) -> (Need, BTreeSet<MemberName>) {
     let Some(last) = rounds.last() else {
-        return ("prevotes", voters.clone());
+        return (Need::Prevotes, voters.clone());
     };
     let all = |votes: &BTreeMap<EntryId, BTreeSet<MemberName>>| {
         votes.values().flatten().cloned().collect::<BTreeSet<_>>()
@@ -219,7 +252,7 @@ fn votes_missing(
         .get(&id)
         .is_some_and(|members| members.len() >= quorum)
     {
-        return ("precommits", voters - &all(&last.precommits));
+        return (Need::Precommits, voters - &all(&last.precommits));
     }
-    ("prevotes", voters - &all(&last.prevotes))
+    (Need::Prevotes, voters - &all(&last.prevotes))
 }

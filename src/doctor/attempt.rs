@@ -1,5 +1,7 @@
-//! Attempts to get past the gate that change nothing: the ref that is aimed at is locked by a prepared transaction all
-//! the while, so that what the gate lets through fails on the lock.
+//! Attempts to get past the gate that change nothing.
+//!
+//! A prepared transaction locks the target ref during the attempt. So a push that gets past the gate
+//! fails on the lock.
 
 use super::findings::{Findings, Status, Weight};
 use crate::id::Oid;
@@ -7,25 +9,25 @@ use crate::repo::{
     Expect, PushReport, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError,
 };
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AttemptOutcome {
-    /// The gate refused it, with this code.
+    /// The gate refused the attempt, with this code.
     Refused(String),
-    /// Nothing but the lock stopped it.
+    /// Only the lock stopped the attempt.
     LetThrough,
-    /// Something else stopped it, or it could not be made.
+    /// Something else stopped the attempt, or it could not be made. Holds the reason.
     Unclear(String),
 }
 
 /// A push to this repository.
 pub(super) struct TestPush<'a> {
     pub repo: &'a Repo,
-    /// The command that receives it.
+    /// The command that receives the push.
     pub receive_pack: &'a str,
 }
 
-/// The usual receiver.
+/// The command that usually receives a push.
 pub(super) const RECEIVE_PACK: &str = "git-receive-pack";
 
 impl TestPush<'_> {
@@ -34,7 +36,7 @@ impl TestPush<'_> {
         self.push_locking(name, name, new)
     }
 
-    /// The same through a ref that stands for `target`, which is the one that is locked.
+    /// Tries to move or delete `name`, a ref that leads to `target`. Locks `target`.
     pub(super) fn push_locking(
         &self,
         name: &str,
@@ -76,7 +78,7 @@ impl TestPush<'_> {
 
 fn said(error: &RefError) -> String {
     format!(
-        "the ref could not be locked for the trial: {}",
+        "the ref could not be locked for the attempt: {}",
         first_line(&error.to_string())
     )
 }
@@ -100,7 +102,7 @@ fn outcome(report: &PushReport, name: &str) -> AttemptOutcome {
     }
 }
 
-/// What Git says of a ref that it cannot lock.
+/// Whether Git gives this reason for a ref that it cannot lock.
 fn is_lock(reason: &str) -> bool {
     [
         "failed to update ref",
@@ -113,7 +115,7 @@ fn is_lock(reason: &str) -> bool {
     .any(|words| reason.contains(words))
 }
 
-/// The code of a refusal of the gate, as it stands in brackets at the end of a line.
+/// Returns the code of a refusal by the gate, which stands in brackets at the end of a line.
 pub(super) fn code_in(text: &str) -> Option<String> {
     let is_code =
         |word: &&str| word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
@@ -126,16 +128,16 @@ pub(super) fn code_in(text: &str) -> Option<String> {
         .find(|inside| is_code(&inside.as_str()))
 }
 
-/// What is tried, and how it is told.
+/// An attempt, as it is described in a finding.
 pub(super) struct Attempt<'a> {
     pub check: &'static str,
-    /// What the attempt does, as "to move refs/heads/main without a decision".
+    /// What the attempt does, for example "to move refs/heads/main without a decision".
     pub what: &'a str,
     pub mend: &'a str,
 }
 
 impl Findings {
-    /// Tells of an attempt that the gate should refuse.
+    /// Adds an attempt that the gate should refuse.
     pub(super) fn should_be_refused(&mut self, attempt: &Attempt<'_>, outcome: &AttemptOutcome) {
         let (status, found) = match outcome {
             AttemptOutcome::Refused(code) if code == "GATE_UNAVAILABLE" => (
@@ -149,7 +151,7 @@ impl Findings {
             AttemptOutcome::LetThrough => (
                 Status::Missing,
                 format!(
-                    "an attempt {} went past the gate (nothing was moved)",
+                    "an attempt {} got past the gate (nothing moved)",
                     attempt.what
                 ),
             ),
@@ -161,12 +163,12 @@ impl Findings {
         self.add(attempt.check, Weight::Needed, status, found, attempt.mend);
     }
 
-    /// Tells of an attempt that the gate should let pass.
+    /// Adds an attempt that the gate should allow.
     pub(super) fn should_pass(&mut self, attempt: &Attempt<'_>, outcome: &AttemptOutcome) {
         let (status, found) = match outcome {
             AttemptOutcome::LetThrough => (
                 Status::Proven,
-                format!("an attempt {} passes the gate", attempt.what),
+                format!("an attempt {} was allowed", attempt.what),
             ),
             AttemptOutcome::Refused(code) => (
                 Status::Missing,
@@ -181,7 +183,7 @@ impl Findings {
     }
 }
 
-/// A symbolic ref for the time of a trial.
+/// A symbolic ref that exists during one attempt.
 pub(super) struct Alias<'a> {
     repo: &'a Repo,
     name: String,
@@ -197,7 +199,7 @@ impl<'a> Alias<'a> {
         &self.name
     }
 
-    /// Takes it away again.
+    /// Removes the symbolic ref.
     pub(super) fn remove(self) -> Result<(), RepoError> {
         self.repo.delete_symbolic(&self.name)
     }
@@ -208,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_what_stands_in_brackets_in_capitals() {
+    fn a_code_is_a_word_of_capitals_in_brackets() {
         assert_eq!(
             code_in("main is protected [NO_PROPOSAL]").as_deref(),
             Some("NO_PROPOSAL")

@@ -1,5 +1,7 @@
-//! The hooks of a clone, tried by ref transactions that are prepared and given up, and by pushes that send nothing.
-//! Whoever works in a clone can get past its hooks: they help, and are no boundary.
+//! Tests the hooks of a clone, with ref transactions that are prepared and abandoned, and with pushes
+//! that send nothing.
+//!
+//! Anyone who works in a clone can get past its hooks. They help, and are no boundary.
 
 use super::attempt::{Attempt, AttemptOutcome, code_in, first_line};
 use super::findings::{Diagnosis, Findings, RepositoryKind, Status, Weight, Wording};
@@ -16,10 +18,10 @@ use crate::store::{Trust, load};
 
 const INSTALL: &str = "git quorum install";
 
-/// Examines a clone that exchanges its ledger with this remote.
+/// Examines a clone that exchanges its ledger with this remote. `None` means that it has no remote.
 pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, RepoError> {
     let mut findings = Findings::default();
-    // Its hooks work in a shallow clone as well; to certify from it is another matter.
+    // The hooks work in a shallow clone too. Only certifying needs the whole history.
     examine_repository(repo, Weight::Advised, &mut findings)?;
     examine_installation(repo, &mut findings);
     let pinned = repo
@@ -27,7 +29,7 @@ pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, Rep
         .and_then(|text| text.parse::<EntryId>().ok());
     let wording = Wording {
         holds: "the ledger is pinned",
-        missing: "no ledger is pinned: another one could be shown in its place",
+        missing: "no ledger is pinned, so another ledger could be shown in its place",
     };
     findings.judge(
         "pinned",
@@ -47,15 +49,16 @@ pub fn examine_clone(repo: &Repo, remote: Option<&str>) -> Result<Diagnosis, Rep
     })
 }
 
-/// What can be told without trying. The trials prove more; this says why they fail.
+/// Examines what can be read without an attempt. The attempts prove more, and this says why they
+/// fail.
 fn examine_installation(repo: &Repo, findings: &mut Findings) {
     let check = "installed";
     match why_not_run(repo) {
         Ok(None) => {
             let here = is_installed(repo).unwrap_or(false);
             let wording = Wording {
-                holds: "hooks are installed",
-                missing: "hooks were not installed here",
+                holds: "the hooks are installed",
+                missing: "no hooks are installed in this clone",
             };
             findings.judge(check, Weight::Needed, here, wording, INSTALL);
         }
@@ -70,11 +73,11 @@ fn examine_installation(repo: &Repo, findings: &mut Findings) {
     }
 }
 
-/// What trials aim with and at.
+/// What the attempts in a clone need.
 struct CloneTests<'a> {
     repo: &'a Repo,
     charter: &'a Charter,
-    /// A commit that is here and that no decision names: the genesis.
+    /// A commit that exists and that no decision names: the genesis.
     stray: Oid,
 }
 
@@ -118,14 +121,17 @@ fn examine_ledger(
             examine_refspec(repo, ledger, remote, findings)
         }
         None => {
-            findings.not_tested("pre-push", "there is no remote to push to");
+            findings.not_tested(
+                "pre-push",
+                "this clone has no remote, so pre-push was not tested",
+            );
             Ok(())
         }
     }
 }
 
 impl CloneTests<'_> {
-    /// A ref transaction that is prepared, so that hooks see it, and then given up.
+    /// Prepares a ref transaction, so that hooks see it, and then abandons it.
     fn prepare(&self, name: &str, new: Option<Oid>) -> AttemptOutcome {
         match self.repo.hold(&[RefEdit {
             name: name.to_owned(),
@@ -136,7 +142,7 @@ impl CloneTests<'_> {
             Err(RefError::Refused { message }) => match code_in(&message) {
                 Some(code) => AttemptOutcome::Refused(code),
                 None => AttemptOutcome::Unclear(format!(
-                    "another hook refused it: {}",
+                    "another hook refused the attempt: {}",
                     first_line(&message)
                 )),
             },
@@ -179,7 +185,7 @@ impl CloneTests<'_> {
         }
     }
 
-    /// Git runs this hook on the branch that is checked out only.
+    /// Runs `pre-merge-commit`. Git runs this hook only on the branch that is checked out.
     fn try_merge(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let check = "pre-merge-commit";
         let protected = self
@@ -187,7 +193,10 @@ impl CloneTests<'_> {
             .head()?
             .filter(|name| is_protected(self.charter, name));
         let Some(name) = protected else {
-            findings.not_tested(check, "no protected branch is checked out");
+            findings.not_tested(
+                check,
+                "no protected branch is checked out, so pre-merge-commit was not tested",
+            );
             return Ok(());
         };
         let outcome = match self.repo.run_hook(check)? {
@@ -209,7 +218,7 @@ impl CloneTests<'_> {
         Ok(())
     }
 
-    /// A dry run of a push, to an empty repository under the remote's name.
+    /// Makes a dry run of a push, to an empty repository under the remote's name.
     fn try_push(&self, remote: &str, findings: &mut Findings) -> Result<(), RepoError> {
         let check = "pre-push";
         let target = self.charter.protected().first().map(covered);
@@ -238,7 +247,7 @@ impl CloneTests<'_> {
     }
 }
 
-/// Whether `git fetch` and `git pull` bring the lanes.
+/// Examines whether `git fetch` and `git pull` bring the lanes.
 fn examine_refspec(
     repo: &Repo,
     ledger: EntryId,

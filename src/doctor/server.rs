@@ -1,4 +1,4 @@
-//! The gate of a server, tried by real pushes from the repository to itself.
+//! Tests the gate of a server, with real pushes from the repository to itself.
 
 use super::attempt::{Alias, Attempt, AttemptOutcome, RECEIVE_PACK, TestPush};
 use super::findings::{Diagnosis, Findings, RepositoryKind, Status, Weight, Wording};
@@ -15,17 +15,17 @@ use crate::store::{Loaded, Trust, load};
 
 const INSTALL: &str = "git quorum install --server";
 
-/// What trials aim with and at.
+/// What the attempts on a server need.
 struct ServerTests<'a> {
     repo: &'a Repo,
     loaded: &'a Loaded,
     charter: &'a Charter,
     refs: std::collections::BTreeMap<String, Oid>,
-    /// A commit that is here and that no decision names: the genesis.
+    /// A commit that exists and that no decision names: the genesis.
     stray: Oid,
 }
 
-/// Examines a server.
+/// Examines a bare repository that people push to.
 pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
     let mut findings = Findings::default();
     examine_repository(repo, Weight::Needed, &mut findings)?;
@@ -35,7 +35,7 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
         .and_then(|text| text.parse::<EntryId>().ok());
     let wording = Wording {
         holds: "a ledger is pinned",
-        missing: "no ledger is pinned: the gate refuses everything, or is not there",
+        missing: "no ledger is pinned, so the gate refuses everything or is not installed",
     };
     findings.judge("pinned", Weight::Needed, pinned.is_some(), wording, INSTALL);
     if let Some(ledger) = pinned {
@@ -56,11 +56,12 @@ pub fn examine_server(repo: &Repo) -> Result<Diagnosis, RepoError> {
     })
 }
 
-/// What Git looks at before it runs the hook. The trials prove more; this says why they fail.
+/// Examines what Git looks at before it runs the hook. The attempts prove more, and this says why
+/// they fail.
 fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
     let hook = repo.git_dir().join("hooks").join("proc-receive");
     let wording = Wording {
-        holds: "proc-receive is there and executable",
+        holds: "proc-receive exists and is executable",
         missing: "proc-receive is missing or not executable",
     };
     findings.judge(
@@ -72,8 +73,8 @@ fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
     );
     let early = repo.git_dir().join("hooks").join("pre-receive");
     let wording = Wording {
-        holds: "pre-receive refuses early",
-        missing: "pre-receive is missing or not executable: refused pushes leave their objects",
+        holds: "pre-receive exists and refuses early",
+        missing: "pre-receive is missing or not executable, so refused pushes leave their objects",
     };
     findings.judge(
         "pre-receive",
@@ -87,8 +88,8 @@ fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
         .iter()
         .any(|value| value == "refs");
     let wording = Wording {
-        holds: "Git asks it about every ref",
-        missing: "receive.procReceiveRefs does not name refs: Git asks it about some or none",
+        holds: "Git asks the gate about every ref",
+        missing: "receive.procReceiveRefs does not name refs, so Git does not ask the gate about every ref",
     };
     findings.judge(
         "receive.procReceiveRefs",
@@ -105,8 +106,8 @@ fn examine_hook(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
         None => false,
     };
     let wording = Wording {
-        holds: "Git looks for hooks where the gate is",
-        missing: "core.hooksPath leads elsewhere: Git does not run the gate",
+        holds: "Git looks for hooks where the gate is installed",
+        missing: "core.hooksPath leads elsewhere, so Git does not run the gate",
     };
     findings.judge(
         "core.hooksPath",
@@ -122,7 +123,7 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
     let loaded = match load(repo, ledger, Trust::Cache) {
         Ok(loaded) => loaded,
         Err(error) => {
-            let mend = "push the genesis: git quorum sync, from the founder's clone";
+            let mend = "push the genesis from the founder's clone: git quorum sync";
             findings.add(
                 "ledger",
                 Weight::Needed,
@@ -139,10 +140,10 @@ fn examine_ledger(repo: &Repo, ledger: EntryId, findings: &mut Findings) -> Resu
         .map(|p| format!("{}: {}", p.name, p.reject))
         .collect();
     let found = format!(
-        "damaged lanes, so that the gate refuses everything: {}",
+        "lanes are damaged, so the gate refuses everything: {}",
         damaged.join("; ")
     );
-    let mend = "push the lane again from a clone that has it: git quorum sync";
+    let mend = "push the lanes again from a clone that has them: git quorum sync";
     findings.judge(
         "ledger",
         Weight::Needed,
@@ -267,7 +268,8 @@ impl ServerTests<'_> {
         Ok(())
     }
 
-    /// Symbolic refs at protected names: nothing lands there, and in the ledger they stop the gate.
+    /// Examines symbolic refs at guarded names. Nothing lands there, and among the ledger's refs
+    /// they stop the gate.
     fn examine_aliases(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let guarded = |name: &str| is_protected(self.charter, name) || is_ledger_name(name);
         let values = self.repo.list_values(&[])?;
@@ -276,9 +278,9 @@ impl ServerTests<'_> {
             .filter(|(name, value)| value.symbolic.is_some() && guarded(name))
             .collect();
         let names: Vec<_> = odd.iter().map(|(name, _)| name.as_str()).collect();
-        let no = format!("symbolic refs stand at guarded names: {}", names.join(", "));
+        let no = format!("symbolic refs are at guarded names: {}", names.join(", "));
         let wording = Wording {
-            holds: "protected refs and lanes are refs of their own",
+            holds: "protected refs and lanes are ordinary refs",
             missing: no.as_str(),
         };
         let mend = format!("git symbolic-ref --delete {}", names.first().unwrap_or(&""));
@@ -286,7 +288,7 @@ impl ServerTests<'_> {
         Ok(())
     }
 
-    /// A name that differs from a protected one by case alone.
+    /// Tries a name that differs from a protected name in case only.
     fn try_folded(&self, target: &str, findings: &mut Findings) {
         let Some((folder, last)) = target.rsplit_once('/') else {
             return;
@@ -304,7 +306,7 @@ impl ServerTests<'_> {
         findings.should_be_refused(&attempt, &self.push(&folded, Some(self.stray)));
     }
 
-    /// A symbolic ref that leads to a protected one; it is here only while it is tried.
+    /// Tries a symbolic ref that leads to a protected ref, and removes it again.
     fn try_alias(&self, target: &str, findings: &mut Findings) -> Result<(), RepoError> {
         let alias = Alias::create(self.repo, format!("refs/{}/alias", throw_away()), target)?;
         let trial = TestPush {
@@ -338,7 +340,8 @@ impl ServerTests<'_> {
         findings.should_pass(&attempt, &self.push(&name, Some(self.stray)));
     }
 
-    /// `proc-receive` must hold by itself: of all hooks it alone fails closed.
+    /// Tests `proc-receive` without any other hook. It must hold by itself, because of all server
+    /// hooks only this one fails closed.
     fn try_each_hook_alone(&self, findings: &mut Findings) -> Result<(), RepoError> {
         let Some(target) = targets(self.charter, &self.refs).into_iter().next() else {
             return Ok(());
@@ -353,7 +356,10 @@ impl ServerTests<'_> {
         let copied = std::fs::copy(&hook, folder.path().join("proc-receive"));
         let path = folder.path().to_str().filter(|path| !path.contains('\''));
         let (Ok(_), Some(path)) = (copied, path) else {
-            findings.not_tested(check, "proc-receive could not be copied for the trial");
+            findings.not_tested(
+                check,
+                "proc-receive could not be copied, so it was not tested alone",
+            );
             return Ok(());
         };
         let receive_pack = format!("git -c core.hooksPath='{path}' receive-pack");
@@ -371,7 +377,8 @@ impl ServerTests<'_> {
         Ok(())
     }
 
-    /// Whether the refs hold what was decided: what got past the gate before it was here, or by other means.
+    /// Examines whether protected refs hold decided values. A ref may have moved before the gate was
+    /// installed, or by a way around it.
     fn examine_values(&self, findings: &mut Findings) {
         let tally = &self.loaded.tally;
         let names: Vec<RefName> = self
@@ -393,13 +400,15 @@ impl ServerTests<'_> {
         let unbacked = audits
             .filter(|audit| matches!(audit.backing, Backing::NotBacked | Backing::AgreementBroken));
         let names: Vec<_> = unbacked.map(|audit| audit.name.to_string()).collect();
-        let no = format!("no decision leads to what these hold: {}", names.join(", "));
+        let no = format!(
+            "protected refs hold values that no decision leads to: {}",
+            names.join(", ")
+        );
         let wording = Wording {
-            holds: "protected refs hold what was decided",
+            holds: "protected refs hold decided values",
             missing: no.as_str(),
         };
-        let mend =
-            "git quorum verify tells more; move them back to a decided value with git update-ref";
+        let mend = "git quorum verify shows more; move the refs back to a decided value with git update-ref";
         findings.judge("values", Weight::Needed, names.is_empty(), wording, mend);
     }
 }

@@ -1,11 +1,11 @@
-//! What is read rather than tried: settings, and the state of the repository.
+//! Examines what is read and not attempted: settings, and the state of the repository.
 
 use std::path::Path;
 
 use super::findings::{Findings, Weight, Wording};
 use crate::repo::{Repo, RepoError};
 
-/// What both ends need.
+/// Examines what a server and a clone both need. `complete` is how much a whole history matters.
 pub(super) fn examine_repository(
     repo: &Repo,
     complete: Weight,
@@ -13,22 +13,23 @@ pub(super) fn examine_repository(
 ) -> Result<(), RepoError> {
     let partial = repo.is_partial()?;
     let whole = !repo.is_shallow() && !partial;
-    // Once a filter was used, packs and settings say that objects may be missing, whatever is fetched.
+    // After a clone with a filter, packs and settings say that objects may be missing, whatever is
+    // fetched later.
     let mend = if partial {
         "clone it again without --filter"
     } else {
         "git fetch --unshallow"
     };
     let wording = Wording {
-        holds: "the history is whole",
-        missing: "it is shallow or partial: what it lacks cannot be checked",
+        holds: "the history is complete",
+        missing: "the repository is shallow or partial, so what it lacks cannot be checked",
     };
     findings.judge("complete", complete, whole, wording, mend);
 
     let replaced = repo.list(&["refs/replace/"])?;
     let wording = Wording {
-        holds: "no replace refs",
-        missing: "there are replace refs: Git shows other objects than those that were decided",
+        holds: "there are no replace refs",
+        missing: "there are replace refs, so Git shows objects that nobody decided on",
     };
     findings.judge(
         "no-replace-refs",
@@ -40,15 +41,15 @@ pub(super) fn examine_repository(
 
     let grafts = repo.git_dir().join("info").join("grafts");
     let wording = Wording {
-        holds: "no grafts",
-        missing: "info/grafts is there: Git shows another history than the one that was decided",
+        holds: "there are no grafts",
+        missing: "info/grafts exists, so Git shows a history that nobody decided on",
     };
     findings.judge(
         "no-grafts",
         Weight::Advised,
         !grafts.exists(),
         wording,
-        "git replace --convert-graft-file, or remove it",
+        "git replace --convert-graft-file, or remove the file",
     );
 
     let alternates = repo
@@ -58,8 +59,8 @@ pub(super) fn examine_repository(
         .join("alternates");
     let borrowed = std::fs::read(alternates).is_ok_and(|bytes| !bytes.trim_ascii().is_empty());
     let wording = Wording {
-        holds: "all objects are its own",
-        missing: "objects are borrowed from another repository, which may lose them",
+        holds: "the repository has all its objects itself",
+        missing: "the repository borrows objects from another repository, which may lose them",
     };
     findings.judge(
         "no-alternates",
@@ -84,7 +85,7 @@ fn remove_all<V>(replaced: &std::collections::BTreeMap<String, V>) -> String {
     )
 }
 
-/// What a server that strangers push to should have set.
+/// Examines the settings of a server that receives pushes.
 pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<(), RepoError> {
     let narrow = "receive.fsckObjects";
     let fsck = repo.is_on(if repo.config(narrow)?.is_some() {
@@ -93,8 +94,8 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
         "transfer.fsckObjects"
     })?;
     let wording = Wording {
-        holds: "pushed objects are checked",
-        missing: "pushed objects are not checked for malformed content",
+        holds: "Git checks pushed objects",
+        missing: "Git does not check pushed objects for malformed content",
     };
     findings.judge(
         "receive.fsckObjects",
@@ -106,8 +107,8 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
 
     let shallow = repo.is_on("receive.shallowUpdate")?;
     let wording = Wording {
-        holds: "pushes leave the history whole",
-        missing: "receive.shallowUpdate is on: the gate refuses everything",
+        holds: "pushes keep the history complete",
+        missing: "receive.shallowUpdate is on, so the gate refuses everything",
     };
     findings.judge(
         "receive.shallowUpdate",
@@ -121,8 +122,8 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
         .config("receive.maxInputSize")?
         .is_some_and(|value| !value.trim_matches('0').is_empty());
     let wording = Wording {
-        holds: "a push has a greatest size",
-        missing: "a push can be of any size and fill the disk",
+        holds: "the size of a push is limited",
+        missing: "the size of a push is not limited, so a push can fill the disk",
     };
     findings.judge(
         "receive.maxInputSize",
@@ -149,8 +150,8 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
     let hidden = hiding.iter().find(|(_, hides)| *hides).map(|(key, _)| *key);
     let mend = format!("git config --unset-all {}", hidden.unwrap_or_default());
     let wording = Wording {
-        holds: "clients see the ledger",
-        missing: "refs/quorum/ is hidden: clients cannot fetch what was decided",
+        holds: "clients can see the ledger",
+        missing: "refs/quorum/ is hidden, so clients cannot fetch the ledger",
     };
     findings.judge(
         "ledger-is-shown",
@@ -162,14 +163,14 @@ pub(super) fn examine_receiving(repo: &Repo, findings: &mut Findings) -> Result<
     Ok(())
 }
 
-/// Whether a value of `hideRefs` names what the ledger lies in or below.
+/// Whether a value of `hideRefs` hides refs of a ledger.
 fn hides_ledger(value: &str) -> bool {
     let name = value.trim_start_matches('^');
     !value.starts_with('!')
         && (name == "refs" || name == "refs/" || name.starts_with("refs/quorum"))
 }
 
-/// Whether others than the owner could change what the gate rests on.
+/// Examines whether everybody on this machine could change the files that the gate needs.
 #[cfg(unix)]
 pub(super) fn examine_permissions(paths: &[&Path], findings: &mut Findings) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -184,7 +185,7 @@ pub(super) fn examine_permissions(paths: &[&Path], findings: &mut Findings) {
         .collect();
     let no = format!("everybody on this machine can write {}", found.join(", "));
     let wording = Wording {
-        holds: "only owner and group can write the gate's files",
+        holds: "only the owner and the group can write the gate's files",
         missing: no.as_str(),
     };
     findings.judge(
@@ -198,7 +199,7 @@ pub(super) fn examine_permissions(paths: &[&Path], findings: &mut Findings) {
 
 #[cfg(not(unix))]
 pub(super) fn examine_permissions(_: &[&Path], findings: &mut Findings) {
-    let found = "who can write the gate's files cannot be told on this system".to_owned();
+    let found = "this system does not show who can write the gate's files".to_owned();
     findings.add(
         "file-permissions",
         Weight::Needed,
@@ -213,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_is_what_hides_the_ledger() {
+    fn a_value_hides_the_ledger_if_it_names_its_refs_or_a_folder_above() {
         for value in ["refs", "refs/quorum", "refs/quorum/ab", "^refs/quorum"] {
             assert!(hides_ledger(value), "{value}");
         }

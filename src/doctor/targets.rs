@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use crate::charter::{Charter, RefPattern};
 use crate::id::Oid;
 
-/// A name for what is here only while it is tried.
+/// Returns a name for a ref that exists only during an attempt.
 pub(super) fn throw_away() -> String {
     format!("git-quorum-doctor-{}", std::process::id())
 }
 
-/// A ref that a pattern covers and that could be here.
+/// Returns the name of a ref that a pattern covers.
 pub(super) fn covered(pattern: &RefPattern) -> String {
     match pattern.as_str().strip_suffix('*') {
         Some(prefix) => format!("{prefix}{}", throw_away()),
@@ -18,7 +18,7 @@ pub(super) fn covered(pattern: &RefPattern) -> String {
     }
 }
 
-/// For each protected pattern, a ref that it covers: one that is here, or one that could be.
+/// Returns one ref for each protected pattern: a ref that exists, or else one that could exist.
 pub(super) fn targets(charter: &Charter, here: &BTreeMap<String, Oid>) -> Vec<String> {
     let target = |pattern: &RefPattern| {
         let found = here.keys().find(|name| pattern.matches(name)).cloned();

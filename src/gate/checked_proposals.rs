@@ -47,7 +47,7 @@ impl CheckedProposals {
 }
 
 fn differs(id: EntryId, why: &str) -> Refusal {
-    let reason = format!("proposal {}: {why}", id.short());
+    let reason = format!("proposal {} does not match its objects: {why}", id.short());
     Refusal::new(
         RefusalCode::ProposalDiffers,
         reason,

@@ -6,7 +6,7 @@ use super::commands::PushedRef;
 use super::names::{GuardedNames, is_ledger_name};
 use super::refusal::{Refusal, RefusalCode};
 use super::ruling::Ruling;
-use super::scene::{Scene, broken_slots, short_value};
+use super::scene::{Scene, broken_slots};
 use super::{lanes, protected};
 use crate::id::EntryId;
 use crate::ledger::LaneRef;
@@ -142,10 +142,10 @@ pub(super) fn check_current(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(),
     if current == pushed.old {
         return Ok(());
     }
-    let reason = format!(
-        "it has moved to {} since this push began",
-        short_value(current)
-    );
+    let reason = match current {
+        Some(oid) => format!("the ref has moved to {} since this push began", oid.short()),
+        None => "the ref was deleted since this push began".to_owned(),
+    };
     Err(Refusal::new(
         RefusalCode::Stale,
         reason,
@@ -157,9 +157,9 @@ fn judge_genesis(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal> {
     let dag = scene.tally.dag();
     let ledger = dag.ledger();
     if scene.value(&pushed.name).is_some() {
-        let reason = "a genesis never changes";
+        let reason = "a genesis ref never changes";
         let help = format!(
-            "this server holds ledger {ledger}; a change of members or rules is a charter proposal"
+            "this server holds ledger {ledger}; to change members or rules, propose a charter"
         );
         return Err(Refusal::new(RefusalCode::Immutable, reason, help));
     }
@@ -168,10 +168,11 @@ fn judge_genesis(scene: &Scene<'_>, pushed: &PushedRef) -> Result<(), Refusal> {
         return Ok(());
     }
     let reason = format!(
-        "it is not the genesis of ledger {}, which this server has pinned",
+        "this is not the genesis of ledger {}, which this server has pinned",
         ledger.short()
     );
-    Err(Refusal::new(RefusalCode::BadGenesis, reason, "").then("git quorum status"))
+    let help = "push the genesis of the pinned ledger, or push to another server";
+    Err(Refusal::new(RefusalCode::BadGenesis, reason, help).then("git quorum status"))
 }
 
 /// Returns the refusal of a push that brings a second decision for a slot.
@@ -186,12 +187,12 @@ fn contradiction(scene: &Scene<'_>) -> Option<Refusal> {
     let decided = scene.tally.decided_in(&slot);
     let decided: Vec<_> = decided.iter().map(EntryId::short).collect();
     let reason = format!(
-        "these entries decide {} a second time: {}",
+        "the push's entries decide {} a second time: {}",
         slot.subject,
         decided.join(" and ")
     );
     let help = format!(
-        "{}; nothing that contradicts what was taken in is taken",
+        "{}; the gate takes no entries that contradict the entries it holds",
         scene.culprits(&slot)
     );
     Some(Refusal::new(RefusalCode::Contradicts, reason, help))

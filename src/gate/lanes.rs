@@ -18,7 +18,7 @@ pub(super) fn judge_lane(
     if pushed.new.is_none() {
         let reason = format!("the lane of {owner} is never deleted");
         let help =
-            "a lane is the record of what its member said; it is kept, a removed member's too";
+            "a lane is the record of what its member signed; even a removed member's lane is kept";
         return Err(Refusal::new(RefusalCode::LaneDeleted, reason, help));
     }
     let tip = pushed_tip(scene, pushed)?;
@@ -46,7 +46,7 @@ fn pushed_tip(scene: &Scene<'_>, pushed: &PushedRef) -> Result<EntryIndex, Refus
         Some(Err(problem)) => Err(bad_entry(problem)),
         None => Err(Refusal::new(
             RefusalCode::BadEntry,
-            "the entry was not read",
+            "the gate did not read the entry at the tip",
             "push again",
         )),
     }
@@ -57,7 +57,7 @@ fn bad_entry(problem: &LaneProblem) -> Refusal {
         Some(id) => format!("the last good entry below it is {}", id.short()),
         None => "there is no good entry below it".to_owned(),
     };
-    let help = format!("commit {} is at fault; {last}", problem.culprit.short());
+    let help = format!("commit {} is the bad one; {last}", problem.culprit.short());
     Refusal::new(RefusalCode::BadEntry, problem.reject.to_string(), help)
 }
 
@@ -66,7 +66,7 @@ fn held_entry(scene: &Scene<'_>, name: &str, oid: Oid) -> Result<EntryIndex, Ref
     let held = scene.tally.dag().find_oid(oid);
     held.ok_or_else(|| {
         let reason = format!("{name} on the server does not hold a well-formed entry");
-        let help = "whoever runs the server must repair it";
+        let help = "the server's operator must repair it";
         Refusal::unavailable(reason, help).then("git quorum verify (on the server)")
     })
 }
@@ -86,13 +86,13 @@ fn check_forward(
     };
     let (held, offered) = (dag.entry(left_behind), dag.entry(tip));
     let reason = format!(
-        "the lane of {owner} would leave entry {} (number {}) for {} (number {}), which does not build on it",
+        "the lane of {owner} holds entry {} (number {}), and the pushed entry {} (number {}) does not build on it",
         held.id.short(),
         held.seq,
         offered.id.short(),
         offered.seq
     );
-    let help = "fetch the lane, and join the two tips";
+    let help = "fetch the lane and join the two tips";
     Err(Refusal::new(RefusalCode::LaneWentBack, reason, help).then("git quorum sync"))
 }
 
@@ -101,15 +101,15 @@ fn check_owner(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result
     let dag = scene.tally.dag();
     let entry = dag.entry(tip);
     if entry.id == dag.ledger() {
-        let reason = "the genesis is no entry of a lane";
-        let help = "a lane begins with its member's first entry above it";
+        let reason = "the genesis is not an entry of a lane";
+        let help = "a lane begins with its member's first entry after the genesis";
         return Err(Refusal::new(RefusalCode::BadEntry, reason, help));
     }
     // Otherwise a member could propose a charter with a stranger in it, and the stranger would
     // have a lane at once.
     if entry.charter != dag.ledger() && !scene.tally.is_decided(entry.charter) {
         let reason = format!(
-            "the entry is made under charter {}, which is not decided",
+            "the entry was made under charter {}, which is not decided",
             entry.charter.short()
         );
         let help = scene.approvals(entry.charter);
@@ -134,20 +134,21 @@ fn check_owner(scene: &Scene<'_>, owner: &MemberName, tip: EntryIndex) -> Result
             .find(|removal| removal.name == *owner && Some(&removal.key) == signed_by)
     });
     let Some(removal) = removal else {
-        let reason =
-            format!("{owner} is no member under the charter in force, with the key that signed");
-        let help = "a new member comes by a charter proposal";
+        let reason = format!(
+            "the charter in force has no member {owner} with the key that signed the entry"
+        );
+        let help = "to add a member, propose a charter";
         return Err(Refusal::new(RefusalCode::NotAMember, reason, help));
     };
     if scene.admission.admits(tip) {
         return Ok(());
     }
-    let reason = format!("{owner} was removed, and its lane is taken in no further");
+    let reason = format!("{owner} was removed, so its lane takes no further entries");
     let admitted = match removal.last {
         Some(id) => format!("entries up to {}", id.short()),
         None => "none of its entries".to_owned(),
     };
-    let help = format!("the charter in force takes {admitted}");
+    let help = format!("the charter in force admits {admitted}");
     Err(Refusal::new(RefusalCode::MemberRemoved, reason, help))
 }
 
@@ -177,10 +178,10 @@ fn check_commit_is_here(scene: &Scene<'_>, id: EntryId) -> Result<(), Refusal> {
         return Ok(());
     }
     let reason = format!(
-        "the commit of proposal {} does not come with it",
+        "the commit of proposal {} is neither on the server nor in the push",
         id.short()
     );
-    let help = format!("push it together with the lane: {to}:{name}");
+    let help = format!("push the commit together with the lane: {to}:{name}");
     Err(Refusal::new(RefusalCode::ProposalMissing, reason, help))
 }
 
@@ -191,24 +192,24 @@ pub(super) fn judge_proposal(
     id: EntryId,
 ) -> Result<(), Refusal> {
     if pushed.new.is_none() || scene.value(&pushed.name).is_some() {
-        let reason = "the ref of a proposal never moves";
+        let reason = "a proposal's ref never moves";
         let help =
-            "the gate deletes it when it is of no more use; a proposal itself can be withdrawn";
+            "the gate deletes the ref once nobody needs it; to give up the proposal, withdraw it";
         return Err(Refusal::new(RefusalCode::Immutable, reason, help)
             .then(format!("git quorum withdraw {}", id.short())));
     }
     let Some(proposal) = scene.ref_proposal(id) else {
-        let reason = format!("no valid proposal {} is known here", id.short());
-        let help = "push it together with the lane of the member that made the proposal";
+        let reason = format!("this server knows no valid proposal {}", id.short());
+        let help = "push the ref together with the lane of the member that made the proposal";
         return Err(Refusal::new(RefusalCode::ProposalUnknown, reason, help));
     };
     if proposal.to == pushed.new {
         return Ok(());
     }
-    let reason = format!("proposal {} is not about this commit", id.short());
+    let reason = format!("proposal {} names another commit", id.short());
     let help = match proposal.to {
         Some(to) => format!("the ref must hold {to}"),
-        None => "it deletes its ref, and has no commit".to_owned(),
+        None => "the proposal deletes its ref, so it has no commit".to_owned(),
     };
     Err(Refusal::new(RefusalCode::ProposalDiffers, reason, help))
 }

@@ -44,14 +44,14 @@ impl GateLock {
 }
 
 fn failed(error: io::Error) -> Refusal {
-    let reason = format!("the gate's lock, quorum/gate.lock, cannot be had: {error}");
-    let help = "whoever runs the server must let its user write all of the repository";
+    let reason = format!("the gate could not take its lock, quorum/gate.lock: {error}");
+    let help = "the server's operator must let the server's user write the whole repository";
     Refusal::unavailable(reason, help)
 }
 
 fn busy(patience: Duration) -> Refusal {
     let reason = format!(
-        "other pushes are being judged, and this one waited {} s",
+        "this push waited {} s while other pushes were judged",
         patience.as_secs()
     );
     Refusal::new(RefusalCode::Busy, reason, "push again")
@@ -65,8 +65,8 @@ fn patience(repo: &Repo) -> Result<Duration, Refusal> {
         return Ok(PATIENCE);
     };
     let seconds = text.parse().map_err(|_| {
-        let reason = format!("{PATIENCE_KEY} is {text:?}, which is no number of seconds");
-        Refusal::unavailable(reason, "whoever runs the server must correct it")
+        let reason = format!("{PATIENCE_KEY} is {text:?}, which is not a number of seconds");
+        Refusal::unavailable(reason, "the server's operator must correct the setting")
     })?;
     Ok(Duration::from_secs(seconds))
 }

@@ -89,8 +89,9 @@ impl<'a> GuardedNames<'a> {
     pub fn judge_link(&self, name: &str) -> Result<(), Refusal> {
         let code = RefusalCode::SymbolicRef;
         if let Some(alias) = self.shown.get(name) {
-            let reason =
-                format!("it would move {alias}, which is a symbolic ref to it on this server");
+            let reason = format!(
+                "the push would also move {alias}, which is a symbolic ref to this ref on the server"
+            );
             return Err(Refusal::new(code, reason, MAKE_OWN).then(delete_link(alias)));
         }
         let Some(trail) = self.links.trail(name) else {
@@ -98,16 +99,16 @@ impl<'a> GuardedNames<'a> {
         };
         if self.is_of_concern(name) {
             return Err(
-                Refusal::new(code, "it is a symbolic ref on this server", MAKE_OWN)
+                Refusal::new(code, "the ref is a symbolic ref on this server", MAKE_OWN)
                     .then(delete_link(name)),
             );
         }
         if let Some(target) = trail.names.iter().find(|target| self.is_guarded(target)) {
-            let reason = format!("it is a symbolic ref to {target} on this server");
+            let reason = format!("the ref is a symbolic ref to {target} on this server");
             return Err(Refusal::new(code, reason, format!("push to {target}")));
         }
         if trail.lost {
-            let reason = "where it leads on this server cannot be told";
+            let reason = "the ref is a symbolic ref on this server, and it leads to no ref";
             return Err(Refusal::new(code, reason, MAKE_OWN));
         }
         Ok(())
@@ -125,21 +126,19 @@ impl<'a> GuardedNames<'a> {
     /// that the gate is not concerned with otherwise.
     pub fn judge_other(&self, name: &str, creates: bool, deletes: bool) -> Result<(), Refusal> {
         if name.starts_with(NAMESPACES) {
-            let reason =
-                "refs of namespaces are not taken: in its namespace a ref goes by another name";
+            let reason = "the gate takes no refs of namespaces: in its namespace such a ref has another name";
             return Err(Refusal::new(
                 RefusalCode::Namespace,
                 reason,
-                "use a repository of its own",
+                "use a separate repository",
             ));
         }
         if name.starts_with(REPLACE) && !deletes {
-            let reason =
-                "refs/replace/ is not taken: it makes Git show other objects than were decided";
+            let reason = "the gate takes no refs under refs/replace/: they make Git show objects that nobody decided on";
             return Err(Refusal::new(
                 RefusalCode::ReplaceRef,
                 reason,
-                "keep it in your clone, or propose the change",
+                "keep the ref in your clone, or propose the change",
             ));
         }
         if creates && let Some(pattern) = self.blocked(name) {
@@ -154,9 +153,8 @@ impl<'a> GuardedNames<'a> {
         let Some(other) = self.folds_to(name) else {
             return Ok(());
         };
-        let reason =
-            format!("the name is the same as {other} where case or Unicode form do not count");
-        let help = "choose a name that differs in more than that";
+        let reason = format!("some file systems take this name for {other}, which the gate guards");
+        let help = "choose a name that differs in more than case or Unicode form";
         Err(Refusal::new(RefusalCode::FoldedName, reason, help))
     }
 
@@ -171,8 +169,9 @@ impl<'a> GuardedNames<'a> {
         let Some(branch) = branches.find(|branch| is_named(branch) || is_there(branch)) else {
             return Ok(());
         };
-        let reason =
-            format!("with such a tag, Git would take its name for the tag and not for {branch}");
+        let reason = format!(
+            "with a tag of this name, Git would take the short name of {branch} for the tag"
+        );
         Err(Refusal::new(
             RefusalCode::Shadows,
             reason,
@@ -221,7 +220,8 @@ pub(super) fn counterparts(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// The help where a symbolic ref must be replaced by an ordinary ref.
-pub(super) const MAKE_OWN: &str = "whoever runs the server must make it a ref of its own";
+pub(super) const MAKE_OWN: &str =
+    "the server's operator must replace the symbolic ref with an ordinary ref";
 
 /// The command that removes a symbolic ref.
 pub(super) fn delete_link(name: &str) -> String {

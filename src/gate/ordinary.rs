@@ -17,7 +17,7 @@ const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 pub(super) fn check(repo: &Repo, objects: &Objects, pushed: &PushedRef) -> Result<(), Refusal> {
     // Git demands at least two parts below refs/.
     if !valid_ref_name(&pushed.name) || pushed.name.split('/').count() < 3 {
-        return Err(refuse("Git takes no ref of this name"));
+        return Err(refuse("Git does not accept a ref of this name"));
     }
     if let Some(new) = pushed.new
         && !objects.contains(new).unwrap_or(false)

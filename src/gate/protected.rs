@@ -26,7 +26,7 @@ pub(super) fn backing_decisions(
     pushed: &PushedRef,
 ) -> Result<Vec<EntryId>, Refusal> {
     let Ok(name) = pushed.name.parse::<RefName>() else {
-        let reason = "the name is protected, and is one that no decision can name";
+        let reason = "the name is protected, and no decision can name it";
         return Err(Refusal::new(
             RefusalCode::NoProposal,
             reason,
@@ -49,7 +49,7 @@ pub(super) fn backing_decisions(
 }
 
 fn unprotected_now() -> Refusal {
-    let reason = "it is protected until the entries of this push are taken in";
+    let reason = "the ref is protected until the entries of this push count";
     let help = "push the entries first, then the ref";
     Refusal::new(RefusalCode::UnprotectedNow, reason, help)
 }
@@ -74,25 +74,31 @@ pub(super) fn not_backed(
     let decision = chain.decided.get(place).map(EntryId::short);
     let decision = decision.unwrap_or_default();
     if place < landed_count(&steps, current) {
-        let reason = format!("it only moves forward, and decision {decision} is behind it");
-        let help = format!("to return to {}, propose it anew", short_value(new));
+        let reason = format!("the ref only moves forward, and is already past decision {decision}");
+        let help = format!(
+            "to return to {}, propose that value again",
+            short_value(new)
+        );
         return Refusal::new(RefusalCode::WentBack, reason, help).then("git quorum propose");
     }
     let from = steps.get(place).and_then(|step| step.from);
     let (from, current) = (short_value(from), short_value(current));
-    let reason = format!("decision {decision} moves it from {from}, and it is at {current}");
-    let help = format!("no chain of decisions leads there; propose again from {current}");
+    let reason =
+        format!("decision {decision} moves the ref from {from}, but the ref is at {current}");
+    let help = format!(
+        "no chain of decisions leads from there to the pushed value; propose again from {current}"
+    );
     Refusal::new(RefusalCode::WrongFrom, reason, help).then("git quorum propose")
 }
 
 fn agreement_broken(scene: &Scene<'_>, name: &RefName, chain: &Chain) -> Refusal {
     let rivals: Vec<_> = chain.rivals.iter().map(EntryId::short).collect();
     let reason = format!(
-        "agreement is broken: one place in the chain of {name} has decisions {}",
+        "agreement is broken: one slot of {name} has several decisions: {}",
         rivals.join(" and ")
     );
     let help = format!(
-        "{}; nothing moves until the members have settled it",
+        "{}; the ref cannot move until the members settle this",
         scene.culprits(&chain.next)
     );
     Refusal::new(RefusalCode::AgreementBroken, reason, help).then("git quorum verify")
@@ -116,11 +122,11 @@ fn undecided(scene: &Scene<'_>, name: &RefName, new: Option<Oid>) -> Refusal {
     let reason = match state {
         State::Superseded => return superseded(scene, id),
         State::Decided => format!(
-            "{} was decided before the ref's decisions began anew",
+            "{} was decided before the ref's present chain of decisions began",
             scene.titled(id)
         ),
         State::Stale => format!(
-            "{} stands in no place that can still be decided",
+            "{} is in no slot that can still be decided",
             scene.titled(id)
         ),
         _ => format!("{} is not decided", scene.titled(id)),
@@ -130,11 +136,11 @@ fn undecided(scene: &Scene<'_>, name: &RefName, new: Option<Oid>) -> Refusal {
 
 fn no_proposal(new: Option<Oid>) -> Refusal {
     let what = match new {
-        Some(oid) => format!("move it to {}", oid.short()),
-        None => "delete it".to_owned(),
+        Some(oid) => format!("moves it to {}", oid.short()),
+        None => "deletes it".to_owned(),
     };
-    let reason = format!("it is protected, and there is no proposal to {what}");
-    let help = "if you have proposed it, push that first: git quorum sync";
+    let reason = format!("the ref is protected, and no proposal {what}");
+    let help = "if you have proposed this, push the proposal first: git quorum sync";
     Refusal::new(RefusalCode::NoProposal, reason, help).then("git quorum propose")
 }
 
@@ -147,7 +153,7 @@ fn superseded(scene: &Scene<'_>, id: EntryId) -> Refusal {
         "proposal {} lost to {winner}, which was decided",
         id.short()
     );
-    let help = "propose again, on top of what was decided";
+    let help = "propose again, on top of the decided value";
     Refusal::new(RefusalCode::Superseded, reason, help).then(format!("git quorum status {winner}"))
 }
 

@@ -112,7 +112,7 @@ fn try_receive(server: &ServerRepository, push: &Push) -> Result<ReceiveReport, 
     }
     Err(Refusal::new(
         RefusalCode::Busy,
-        "other pushes changed what this one builds on, again and again",
+        "other pushes changed the ledger each time this push was judged",
         "push again",
     ))
 }
@@ -255,10 +255,10 @@ fn allow_ordinary_refs(
             continue;
         }
         let checked = if !push.is_text(place) {
-            Err(push_by_itself("the name is no text"))
+            Err(push_by_itself("the name is not valid UTF-8"))
         } else if scene.links.contains(&pushed.name) {
             // Git would move the ref that it leads to.
-            Err(push_by_itself("it is a symbolic ref here"))
+            Err(push_by_itself("the ref is a symbolic ref on this server"))
         } else {
             check_current(scene, pushed)
                 .and_then(|()| ordinary::check(repo, state.objects(), pushed))
@@ -268,7 +268,11 @@ fn allow_ordinary_refs(
 }
 
 fn push_by_itself(reason: &str) -> Refusal {
-    Refusal::new(RefusalCode::ServerSetting, reason, "push it by itself")
+    Refusal::new(
+        RefusalCode::ServerSetting,
+        reason,
+        "push this ref by itself",
+    )
 }
 
 fn lands_automatically(repo: &Repo) -> Result<bool, Refusal> {

@@ -142,20 +142,24 @@ impl Refusal {
     pub(super) fn unreadable(error: &RepoError) -> Self {
         Self::unavailable(
             error.to_string(),
-            "nothing is taken that cannot be checked; whoever runs the server must look into it",
+            "the gate takes nothing that it cannot check; the server's operator must look into it",
         )
     }
 
     /// A ref is refused only because another ref of the same push is.
     pub(super) fn together_with(name: &str) -> Self {
-        let reason = format!("refused together with {name}");
+        let reason = format!("another ref of the push is refused: {name}");
         Self::new(RefusalCode::OtherRefRefused, reason, "")
     }
 
     /// A push names the same ref more than once.
     pub(super) fn named_twice() -> Self {
-        let reason = "the push names it more than once";
-        Self::new(RefusalCode::NamedTwice, reason, "push it once")
+        let reason = "the push names this ref more than once";
+        Self::new(
+            RefusalCode::NamedTwice,
+            reason,
+            "name the ref once, and push again",
+        )
     }
 
     /// A name under `refs/quorum/` is not one that the pinned ledger has.
@@ -163,13 +167,14 @@ impl Refusal {
         let ours = refs.prefix();
         if !name.starts_with(ours) && name.ends_with("/genesis") {
             let reason =
-                format!("this server holds the ledger under {ours} and takes no second one");
-            let help = "join that ledger, or use another server; a successor is a charter proposal";
+                format!("this server holds the ledger under {ours}, and a server holds one ledger");
+            let help = "join that ledger, or push to another server; to change members or rules, propose a charter";
             return Self::new(RefusalCode::SecondLedger, reason, help);
         }
-        let reason = "no such name may stand under refs/quorum/";
-        let help =
-            format!("here go {ours}genesis, {ours}lane/<member> and {ours}proposal/<proposal id>");
+        let reason = "no ref of this name is allowed under refs/quorum/";
+        let help = format!(
+            "allowed are {ours}genesis, {ours}lane/<member> and {ours}proposal/<proposal id>"
+        );
         Self::new(RefusalCode::StrayName, reason, help)
     }
 }

@@ -83,10 +83,13 @@ impl Scene<'_> {
             .map(|evidence| evidence.member.to_string())
             .collect();
         if members.is_empty() {
-            return "more members broke the rules than the charter bears".to_owned();
+            return "more members broke the rules than the charter tolerates".to_owned();
         }
         let members: Vec<_> = members.into_iter().collect();
-        format!("convicted by their own votes: {}", members.join(", "))
+        format!(
+            "members convicted by their own votes: {}",
+            members.join(", ")
+        )
     }
 
     /// Returns a ref's whole chain of decisions. `None` if the charter in force does not protect

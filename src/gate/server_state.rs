@@ -242,26 +242,26 @@ fn unreadable(error: RepoError) -> Refusal {
 pub(super) fn check_repository(repo: &Repo, namespace: Option<&str>) -> Result<EntryId, Refusal> {
     if namespace.is_some_and(|name| !name.is_empty()) {
         return Err(Refusal::unavailable(
-            "GIT_NAMESPACE is set: refs would not be what they seem",
+            "GIT_NAMESPACE is set, so refs have other names than those that the gate guards",
             "push without a namespace",
         ));
     }
     if repo.is_shallow() {
         return Err(Refusal::unavailable(
             "this server's repository is shallow",
-            "whoever runs it must unshallow it",
+            "the server's operator must fetch the whole history",
         ));
     }
     // A decided commit could come without its parents.
     if repo.is_on("receive.shallowUpdate").map_err(unreadable)? {
-        let reason = "receive.shallowUpdate is on: a push could leave this repository shallow";
-        let refusal = Refusal::unavailable(reason, "whoever runs the server must turn it off");
+        let reason = "receive.shallowUpdate is on, so a push could make this repository shallow";
+        let refusal = Refusal::unavailable(reason, "the server's operator must turn it off");
         return Err(refusal.then("git config receive.shallowUpdate false (on the server)"));
     }
     if repo.is_partial().map_err(unreadable)? {
         return Err(Refusal::unavailable(
             "this server's repository is a partial clone",
-            "whoever runs it must complete it",
+            "the server's operator must clone it again without a filter",
         ));
     }
     pinned_ledger(repo)
@@ -272,7 +272,7 @@ fn pinned_ledger(repo: &Repo) -> Result<EntryId, Refusal> {
     let pinned = text.and_then(|text| text.parse().ok());
     pinned.ok_or_else(|| {
         let reason = format!("no ledger is pinned here ({LEDGER_KEY})");
-        Refusal::unavailable(reason, "whoever runs the server must install the gate")
+        Refusal::unavailable(reason, "the server's operator must install the gate")
             .then("git quorum install --server --genesis ID (on the server)")
     })
 }
@@ -315,7 +315,7 @@ fn load_ledger(
         Err(LoadError::NoLedger) => {}
         Err(error @ LoadError::UpgradeNeeded(_)) => return Err(upgrade_needed(&error)),
         Err(error) => {
-            let help = "whoever runs the server must look into it";
+            let help = "the server's operator must look into it";
             return Err(Refusal::unavailable(error.to_string(), help));
         }
     }
@@ -333,11 +333,11 @@ fn load_ledger(
         return Ok(None);
     }
     let reason = format!(
-        "the genesis of ledger {} was here and is gone",
+        "the genesis of ledger {} is gone, though this server held it",
         ledger.short()
     );
     let help = format!(
-        "whoever runs the server must restore {}, or push it again",
+        "the server's operator must restore {}, or a member must push it again",
         refs.genesis()
     );
     Err(Refusal::unavailable(reason, help))
@@ -348,12 +348,12 @@ fn damaged(problem: &LaneProblem) -> Refusal {
         "{} on the server is damaged: {}",
         problem.name, problem.reject
     );
-    Refusal::unavailable(reason, "whoever runs the server must repair it")
+    Refusal::unavailable(reason, "the server's operator must repair it")
         .then("git quorum verify (on the server)")
 }
 
 fn upgrade_needed(error: &LoadError) -> Refusal {
-    let help = "whoever runs the server must install a newer git-quorum";
+    let help = "the server's operator must install a newer git-quorum";
     Refusal::new(RefusalCode::UpgradeNeeded, error.to_string(), help)
 }
 
@@ -363,18 +363,18 @@ fn max_push(repo: &Repo) -> Result<usize, Refusal> {
     };
     let bytes = text.parse().ok().filter(|bytes| *bytes > 0);
     bytes.ok_or_else(|| {
-        let reason = format!("{MAX_PUSH_KEY} is {text:?}, which is no number of bytes");
-        Refusal::unavailable(reason, "whoever runs the server must correct it")
+        let reason = format!("{MAX_PUSH_KEY} is {text:?}, which is not a number of bytes");
+        Refusal::unavailable(reason, "the server's operator must correct the setting")
     })
 }
 
 /// Refuses a push of more entries than are judged in one go.
 fn too_much(max_push: usize, pushed: &[PushedRef], refs: &LedgerRefs) -> Refusal {
     let reason = format!(
-        "the entries that it brings and that are not here count as {max_push} bytes or more: too many to judge in one go"
+        "the push brings new entries that count as {max_push} bytes or more, too many to judge at once"
     );
     let help = format!(
-        "push an older entry of the lane first; or whoever runs the server lets in more ({MAX_PUSH_KEY})"
+        "push an older entry of the lane first, or ask the server's operator to raise {MAX_PUSH_KEY}"
     );
     let lane = pushed
         .iter()
@@ -474,7 +474,7 @@ fn look_at_objects(loaded: &Loaded, proposal: &RefProposal) -> Result<(), String
     match objects.read_header(to).map_err(|error| error.to_string())? {
         Some((ObjectKind::Commit, _)) => Ok(()),
         _ => Err(format!(
-            "{} is a branch, and {to} is no commit",
+            "{} is a branch, and {to} is not a commit",
             proposal.name
         )),
     }

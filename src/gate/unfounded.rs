@@ -36,15 +36,15 @@ fn no_genesis(ledger: EntryId, name: &str) -> Refusal {
     match refs.read(name) {
         Some(LaneRef::Genesis) => {
             let reason = format!(
-                "it is not the genesis of ledger {}, which this server has pinned",
+                "this is not the genesis of ledger {}, which this server has pinned",
                 ledger.short()
             );
             let help = format!("push the genesis whose id is {ledger}");
             Refusal::new(RefusalCode::BadGenesis, reason, help)
         }
         Some(LaneRef::Lane(_) | LaneRef::Proposal(_)) => {
-            let reason = "the ledger has no genesis here yet";
-            let help = format!("push {} first, or with it", refs.genesis());
+            let reason = "this server does not hold the ledger's genesis yet";
+            let help = format!("push {} first, or together with this ref", refs.genesis());
             Refusal::new(RefusalCode::NoGenesis, reason, help)
         }
         _ => Refusal::stray_name(&refs, name),

@@ -50,7 +50,7 @@ fn config_fault(repo: &Repo, layout: &InstallLayout) -> Result<Option<String>, I
         }
         if repo.config(&format!("hook.{name}.command"))? != Some(command(&script)?) {
             return Ok(Some(format!(
-                "hook.{name}.command is another one, or the repository has moved"
+                "hook.{name}.command has changed, or the repository has moved"
             )));
         }
         if !script::is_ours(&script) || !is_executable(&script) {
@@ -81,7 +81,7 @@ fn lost(mut slots: impl Iterator<Item = HookFile>) -> Option<String> {
 }
 
 fn another(path: &Path) -> String {
-    format!("{} is another one, or gone", path.display())
+    format!("{} was replaced or removed", path.display())
 }
 
 fn folder_fault(repo: &Repo, layout: &InstallLayout) -> Result<Option<String>, InstallError> {
@@ -93,7 +93,7 @@ fn folder_fault(repo: &Repo, layout: &InstallLayout) -> Result<Option<String>, I
                 .map(|(event, _)| HookFile::in_ours(layout, event)),
         )),
         Some(path) => Ok(Some(format!("core.hooksPath leads to {path}"))),
-        None => Ok(Some("core.hooksPath is not set any more".to_owned())),
+        None => Ok(Some("core.hooksPath is no longer set".to_owned())),
     }
 }
 

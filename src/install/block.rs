@@ -1,12 +1,14 @@
-//! The lines that an installation adds to the repository's settings file, as text in and text out. They stand in a
-//! block of their own at the end, so that nothing of anybody's is rewritten, and taking them out leaves what was there.
+//! The lines that an installation adds to the repository's settings file. Pure: text in, text out.
+//!
+//! The lines form a block at the end of the file. So no other line is rewritten, and removing the
+//! block restores the file to the byte.
 
 use crate::ledger::LedgerRefs;
 
-/// What the settings file includes, relative to itself.
+/// The file that the settings file includes, relative to itself.
 pub(super) const INCLUDED: &str = "quorum/hooks.config";
 
-/// A section header with the lines below it.
+/// A section of a settings file: its header, and the lines below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Section {
     header: String,
@@ -31,8 +33,10 @@ pub(super) fn sections(fetch: Option<(&str, &[String])>) -> Vec<Section> {
     std::iter::once(include).chain(fetch).collect()
 }
 
-/// What to fetch so that lanes and proposals arrive with `git fetch`, beside what is known, as an exchange puts them.
-/// Patterns only: Git fails where a name that it is told to fetch is not there.
+/// Returns the refspecs with which `git fetch` brings lanes and proposals, to where an exchange puts
+/// them.
+///
+/// They are patterns, because Git fails if it is told to fetch a single name that does not exist.
 pub(super) fn refspecs(refs: &LedgerRefs, remote: &str) -> Vec<String> {
     let pattern = |kind: &str| {
         let name = format!("{}{kind}/*", refs.prefix());
@@ -41,7 +45,7 @@ pub(super) fn refspecs(refs: &LedgerRefs, remote: &str) -> Vec<String> {
     vec![pattern("lane"), pattern("proposal")]
 }
 
-/// Whether a refspec is one of those, for whatever ledger and remote.
+/// Whether [`refspecs`] makes this refspec for some ledger and remote.
 pub(super) fn is_our_refspec(refspec: &str) -> bool {
     let parts = || {
         let (from, to) = refspec
@@ -57,7 +61,7 @@ pub(super) fn is_our_refspec(refspec: &str) -> bool {
     parts().unwrap_or(false)
 }
 
-/// The text with these sections in place of any of an earlier installation.
+/// Returns the text with these sections instead of those of an earlier installation.
 pub(super) fn with(text: &[u8], sections: &[Section]) -> Vec<u8> {
     let wanted: Vec<_> = sections
         .iter()
@@ -85,11 +89,11 @@ fn appended(text: &[u8], sections: &[Section]) -> Vec<u8> {
     if text.is_empty() || text.ends_with(b"\n") {
         return [text, block.as_bytes()].concat();
     }
-    // The last line stays unended, so that the end tells how the text was.
+    // The last line gets no line feed either, so that removing the block can restore the text.
     [text, b"\n", block.trim_end_matches('\n').as_bytes()].concat()
 }
 
-/// The text without anything of ours.
+/// Returns the text without our lines.
 pub(super) fn without(text: &[u8]) -> Vec<u8> {
     let mut kept: Vec<u8> = Vec::new();
     let mut section = (0, false);
@@ -110,7 +114,7 @@ pub(super) fn without(text: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// Drops the header that begins there, if our lines were all that it had.
+/// Removes a section's header if our lines were all that the section had.
 fn drop_emptied(kept: &mut Vec<u8>, (start, had_ours): (usize, bool)) {
     let is_empty = lines(kept.get(start..).unwrap_or_default()).count() == 1;
     if had_ours && is_empty {
@@ -118,7 +122,7 @@ fn drop_emptied(kept: &mut Vec<u8>, (start, had_ours): (usize, bool)) {
     }
 }
 
-/// A line of ours, without white space around it.
+/// Returns a line without the white space around it if it is ours.
 fn our_line(line: &[u8]) -> Option<&str> {
     let line = std::str::from_utf8(line).ok()?.trim();
     let ours = line.strip_prefix("path = ") == Some(INCLUDED)
@@ -126,12 +130,12 @@ fn our_line(line: &[u8]) -> Option<&str> {
     ours.then_some(line)
 }
 
-/// Lines with their ends.
+/// Iterates over the lines, each with its line feed.
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|b| *b == b'\n')
 }
 
-/// A text in quotes, as settings files have it.
+/// Quotes a text for a settings file.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
@@ -146,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_can_be_taken_out_to_the_byte() {
+    fn removing_the_block_restores_the_file_to_the_byte() {
         let texts: [&[u8]; 8] = [
             b"",
             b"[core]\n\tbare = false\n",
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn others_can_write_around_it() {
+    fn lines_that_others_write_around_the_block_are_kept() {
         let added = with(b"[core]\n\tbare = false\n", &some());
         let more = [
             &added[..],
@@ -196,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_refspecs_are_ours() {
+    fn a_refspec_of_somebody_else_does_not_count_as_ours() {
         let ours = "+refs/quorum/0707070707070707/lane/*:refs/quorum/0707070707070707/incoming/origin/lane/*";
         assert!(is_our_refspec(ours));
         for other in [

@@ -1,5 +1,7 @@
-//! Puts the hooks into a clone, in the manner that harms nobody else's, and lets lanes arrive with `git fetch`.
-//! Scripts first, then the settings that lead to them in one step; what fails in the middle is taken back.
+//! Installs the hooks of a clone beside all other hooks, and lets `git fetch` bring lanes.
+//!
+//! Scripts are written first, and then one change of the settings leads Git to them. An installation
+//! that fails in the middle is undone.
 
 use std::path::{Path, PathBuf};
 
@@ -20,43 +22,43 @@ use crate::ledger::LedgerRefs;
 use crate::repo::{Repo, is_executable};
 use crate::store::{LoadError, Trust, find_ledgers, load};
 
-/// What to install.
+/// What to install in a clone.
 #[derive(Debug, Clone)]
 pub struct CloneOptions {
     /// The program that the hooks call.
     pub program: PathBuf,
-    /// The remote that lanes are fetched from.
+    /// The remote from which `git fetch` brings lanes. `None` for no remote.
     pub remote: Option<String>,
 }
 
-/// What was installed.
+/// What was installed in a clone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstalledClone {
-    /// The repository.
+    /// The git directory.
     pub repository: PathBuf,
     /// The ledger.
     pub ledger: EntryId,
-    /// How Git is led to the hooks.
+    /// How Git finds the hooks.
     pub manner: Manner,
-    /// The hooks.
+    /// The paths of the hooks.
     pub hooks: Vec<PathBuf>,
     /// The protected patterns.
     pub protected: Vec<String>,
-    /// The remote whose lanes come with a fetch.
+    /// The remote from which `git fetch` brings lanes. `None` if it brings none.
     pub fetches: Option<String>,
-    /// What was changed; nothing when all was in place.
+    /// Each change, for people. Empty if everything was in place.
     pub changes: Vec<String>,
-    /// What should be known beside.
+    /// What else the user should know.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
 
-/// What is to be there.
+/// What an installation must bring about.
 struct ClonePlan<'a> {
     repo: &'a Repo,
     layout: InstallLayout,
     program: &'a Path,
-    /// Where Git would look for hooks if we were not there.
+    /// Where Git would look for hooks without us.
     earlier: PathBuf,
     manner: Manner,
     fetch: Option<(&'a str, Vec<String>)>,
@@ -94,7 +96,7 @@ pub fn install_clone(repo: &Repo, options: &CloneOptions) -> Result<InstalledClo
     })
 }
 
-/// The ledger, and what its charter in force protects.
+/// Returns the ledger, and the patterns that its charter in force protects.
 fn protected(repo: &Repo) -> Result<(EntryId, Vec<RefPattern>), InstallError> {
     let bad = |error: &dyn std::fmt::Display| InstallError::Ledger(error.to_string());
     let ledger = match repo.config(LEDGER_KEY)? {
@@ -112,7 +114,7 @@ fn protected(repo: &Repo) -> Result<(EntryId, Vec<RefPattern>), InstallError> {
         error => bad(&error),
     })?;
     let charter = loaded.tally.dag().charter(loaded.tally.charter_in_force());
-    let charter = charter.ok_or_else(|| bad(&"the charter in force is not known"))?;
+    let charter = charter.ok_or_else(|| bad(&"the charter in force is unknown"))?;
     Ok((ledger, charter.charter.protected().to_vec()))
 }
 
@@ -155,7 +157,8 @@ fn plan<'a>(
     })
 }
 
-/// What to fetch from the remote; nothing where a line of ours would change what else is fetched.
+/// Returns what to fetch from the remote. `None` where a line of ours would change what else Git
+/// fetches.
 fn refspecs(
     repo: &Repo,
     remote: &str,
@@ -166,7 +169,7 @@ fn refspecs(
     others.retain(|refspec| !block::is_our_refspec(refspec));
     if others.is_empty() {
         notes.push(format!(
-            "lanes do not come with git fetch: {remote} has no refspec, and one would change what else comes"
+            "git fetch does not bring lanes: {remote} has no refspec, and adding one would change what else Git fetches"
         ));
         return Ok(None);
     }
@@ -179,7 +182,7 @@ fn refspecs(
     let covers = |to: String| prefix.starts_with(&to) && !to.is_empty();
     if others.iter().filter_map(target).any(covers) {
         notes.push(format!(
-            "lanes come from {remote} as they are: it is fetched as a mirror"
+            "git fetch already brings the lanes, because {remote} is fetched as a mirror"
         ));
         return Ok(None);
     }
@@ -187,7 +190,7 @@ fn refspecs(
 }
 
 impl ClonePlan<'_> {
-    /// The paths of our hooks.
+    /// Returns the paths of our hooks.
     fn hooks(&self) -> Vec<PathBuf> {
         let path = |event: &'static str| match self.manner {
             Manner::Files => self
@@ -203,7 +206,7 @@ impl ClonePlan<'_> {
         HookFile::new(&self.layout, event)
     }
 
-    /// The text of the settings that are included.
+    /// Returns the text of the settings that the repository's settings include.
     fn settings(&self) -> Result<String, InstallError> {
         let mut text = format!(
             "# Written by `git quorum install`, removed by `git quorum uninstall`.\n[quorum]\n\thooks = {}\n",
@@ -251,7 +254,8 @@ fn make(
     take_other_manners_away(plan, changes)
 }
 
-/// The list that the scripts read, so that refs that are not protected cost no start of the program.
+/// Writes the list that the scripts read. With it they need not start the program for refs that are
+/// not protected.
 fn write_protected(
     layout: &InstallLayout,
     patterns: &[RefPattern],
@@ -263,7 +267,7 @@ fn write_protected(
     Ok(())
 }
 
-/// Our scripts in the folder of ours.
+/// Writes our scripts into our own folder.
 fn put_scripts(
     plan: &ClonePlan<'_>,
     chained: impl Fn(&str) -> Result<Option<PathBuf>, InstallError>,
@@ -276,8 +280,11 @@ fn put_scripts(
     Ok(())
 }
 
-/// Where a script of ours goes in the folder of ours. A hook manager that looked for the hooks folder while that was ours may have
-/// put its own hook there: it goes where it would have gone without us, if that is in the git directory and free.
+/// Returns where a script of ours goes in our own folder.
+///
+/// A hook manager may have looked for the hooks folder while that was ours, and put its own hook
+/// there. Its hook is moved to where it would have gone without us, if that place is in the git
+/// directory and free.
 fn place_in_ours(
     plan: &ClonePlan<'_>,
     event: &'static str,
@@ -312,15 +319,15 @@ fn put_files(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), Inst
     Ok(())
 }
 
-/// A folder that passes every hook on to the folder before, ours after our own.
+/// Writes a hooks folder that passes every hook on to the folder before. Our own hooks run first.
 fn put_folder(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     let layout = &plan.layout;
     let is_ours = |event: &str| CLONE_HOOKS.iter().any(|(ours, _)| *ours == event);
-    // Hooks of a push are looked for from the git directory.
+    // Git looks for the hooks of a push from the git directory.
     let has = |event: &&str| is_executable(&plan.repo.git_dir().join(&plan.earlier).join(event));
     let passed_on = relay::EVENTS
         .into_iter()
-        .chain(relay::TELLING_EVENTS.into_iter().filter(has));
+        .chain(relay::SENSITIVE_EVENTS.into_iter().filter(has));
     for event in passed_on.filter(|event| !is_ours(event)) {
         let path = place_in_ours(plan, event, changes)?;
         script::write(
@@ -339,7 +346,7 @@ fn put_folder(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), Ins
         Ok(Some(path))
     };
     put_scripts(plan, chained, changes)?;
-    // Ours that a manager has moved aside to make room for what has been given back.
+    // Scripts of ours that a hook manager moved aside, beside hooks that have been given back.
     let is_aside = |name: &str| {
         let moved = name.strip_suffix(".old").or(name.strip_suffix(".legacy"));
         moved.is_some_and(|event| script::is_ours(&layout.hooks().join(event)))
@@ -347,7 +354,8 @@ fn put_folder(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), Ins
     uninstall::remove_folder(&layout.hooks(), is_aside, changes)
 }
 
-/// The step that makes it all count: until here nothing has changed for Git, but for files in its hooks folder.
+/// Makes the installation take effect. Until here nothing has changed for Git, except files in its
+/// hooks folder.
 fn add_block(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     let fetch = plan
         .fetch
@@ -365,12 +373,12 @@ fn add_block(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), Inst
         }
     }
     if plan.manner == Manner::Folder {
-        // Another setting may have come to stand behind ours: ours goes to the end again.
+        // A later setting may override ours, so ours is moved to the end again.
         if plan.repo.hooks_paths()?.last() != Some(&plan.layout.hooks()) {
             plan.repo
                 .edit_config(|text| block::with(&block::without(text), &sections))?;
         }
-        // Written last of all, so that it is younger than the settings.
+        // Written last, so that the stamp is younger than the settings.
         std::fs::write(plan.layout.stamp(), "").map_err(|source| InstallError::Write {
             path: plan.layout.stamp(),
             source,
@@ -379,7 +387,7 @@ fn add_block(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), Inst
     Ok(())
 }
 
-/// One manner at a time: hooks that were installed in another one would run twice.
+/// Removes hooks that were installed in another manner. Otherwise they would run twice.
 fn take_other_manners_away(
     plan: &ClonePlan<'_>,
     changes: &mut Vec<String>,
@@ -401,7 +409,7 @@ fn take_other_manners_away(
     script::remove(&plan.layout.stamp()).map(drop)
 }
 
-/// Whether Git will run them, as far as it can be asked.
+/// Checks that Git will run our hooks, as far as Git can be asked.
 fn check(plan: &ClonePlan<'_>) -> Result<(), InstallError> {
     if let Some(fault) = active::why_not_run(plan.repo)? {
         return Err(InstallError::NotRun(fault));

@@ -1,5 +1,7 @@
-//! The place of one hook in the repository's own hooks folder: ours is put there and what was there is kept beside it, to run after
-//! ours; later all is put back. Hook managers that came after us have moved our script, and it is found where they put it.
+//! One hook in a hooks folder: installs our script there, and later restores what was there.
+//!
+//! A hook that was there before is kept beside ours and runs after it. A hook manager that is
+//! installed later may move our script. So the script is looked for where such managers put it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +12,11 @@ use super::layout::{InstallLayout, ORIGINAL_SUFFIX};
 use super::{relay, script};
 use crate::repo::is_executable;
 
-/// By what the scripts of those managers are known that go on to run what they moved to `.legacy` (pre-commit, prek).
+/// A word in the scripts of managers that run the hook that they moved to `.legacy` (pre-commit,
+/// prek).
 const RUNS_LEGACY: &[u8] = b"hook-impl";
 
-/// The place of one hook.
+/// One hook, by its event and its folder.
 #[derive(Debug, Clone)]
 pub(super) struct HookFile {
     event: &'static str,
@@ -22,7 +25,7 @@ pub(super) struct HookFile {
 }
 
 impl HookFile {
-    /// The place in the repository's own hooks folder.
+    /// The hook in the repository's own hooks folder.
     pub fn new(layout: &InstallLayout, event: &'static str) -> Self {
         Self {
             event,
@@ -31,7 +34,7 @@ impl HookFile {
         }
     }
 
-    /// The place in the folder of ours.
+    /// The hook in our own folder.
     pub fn in_ours(layout: &InstallLayout, event: &'static str) -> Self {
         Self {
             hooks: layout.hooks(),
@@ -44,12 +47,12 @@ impl HookFile {
         self.hooks.join(self.event)
     }
 
-    /// Where the hook is kept that was there before.
+    /// Where the hook that was there before is kept.
     fn original(&self) -> PathBuf {
         self.beside(ORIGINAL_SUFFIX)
     }
 
-    /// Where managers move a hook that they go on to run.
+    /// Where managers move a hook that they still run.
     pub fn legacy(&self) -> PathBuf {
         self.beside("legacy")
     }
@@ -58,22 +61,23 @@ impl HookFile {
         self.hooks.join(format!("{}.{suffix}", self.event))
     }
 
-    /// Where managers put our script when they take its place: pre-commit and prek, who run it, and lefthook, which does not.
+    /// Where managers move our script when they take its place: pre-commit and prek, which still run
+    /// it, and lefthook, which does not.
     fn displaced(&self) -> [PathBuf; 2] {
         [self.legacy(), self.beside("old")]
     }
 
-    /// Whether somebody else's is in the place.
+    /// Whether somebody else's hook is in the place.
     pub fn is_foreign(&self) -> bool {
         !matches!(look(&self.hook()), HookKind::Nothing | HookKind::Ours)
     }
 
-    /// Whether what is in the place can run after ours and still see its own name.
+    /// Whether the hook in the place can run after ours and still see its own name.
     pub fn can_be_chained(&self) -> bool {
         !matches!(look(&self.hook()), HookKind::Other)
     }
 
-    /// Where our script is and is run, if it is.
+    /// Returns where our script is. `None` if Git does not run it.
     pub fn active_script(&self) -> Option<PathBuf> {
         let runs = |path: &Path| script::is_ours(path) && is_executable(path);
         let hook = self.hook();
@@ -85,14 +89,14 @@ impl HookFile {
             .filter(|path| runs(path))
     }
 
-    /// Whether a manager has taken our place and runs ours from where it moved it.
+    /// Whether a manager has taken our place, and runs our script from where it moved it.
     pub fn manager_runs_ours(&self) -> bool {
         let hook = self.hook();
         let start = script::start_of(&hook);
         is_executable(&hook) && contains(&start, RUNS_LEGACY) && script::is_ours(&self.legacy())
     }
 
-    /// Puts our script in place. `fill` makes it, with the path of what is to run after it.
+    /// Installs our script. `fill` makes its text, with the path of the hook that runs after it.
     pub fn put(
         &self,
         fill: impl Fn(Option<&Path>) -> Result<String, InstallError>,
@@ -118,18 +122,18 @@ impl HookFile {
         script::remove(&self.chained).map(drop)
     }
 
-    /// Keeps what is in the place beside it.
+    /// Keeps somebody else's hook beside the place, if there is one.
     fn make_room(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
         let (hook, original) = (self.hook(), self.original());
         let foreign = self.is_foreign();
         self.drop_copy_of_original()?;
         for displaced in self.displaced().iter().filter(|path| script::is_ours(path)) {
-            // Whoever took our place would have found the original there, had we not been.
+            // The manager that took our place would have moved the original there without us.
             match foreign && script::exists(&original) {
                 true => script::rename(&original, displaced)?,
                 false => script::remove(displaced).map(drop)?,
             }
-            changes.push(format!("took ours from {}", displaced.display()));
+            changes.push(format!("removed our script from {}", displaced.display()));
         }
         match (foreign, script::exists(&original)) {
             (false, _) => Ok(()),
@@ -138,7 +142,8 @@ impl HookFile {
         }
     }
 
-    /// The place is not empty for a moment: what is there stays until ours replaces it.
+    /// Keeps the hook under another name. The hook also stays in its place until ours replaces it, so
+    /// that the place is never empty.
     fn keep(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
         let (hook, original) = (self.hook(), self.original());
         if fs::hard_link(&hook, &original).is_err() {
@@ -152,7 +157,8 @@ impl HookFile {
         Ok(())
     }
 
-    /// Drops the original if the very same is in the place again: its manager has put it there.
+    /// Removes the original if its manager has put the same hook in the place again. Returns whether
+    /// it did.
     fn drop_copy_of_original(&self) -> Result<bool, InstallError> {
         let (hook, original) = (self.hook(), self.original());
         let same = fs::read(&hook)
@@ -162,7 +168,7 @@ impl HookFile {
         Ok(same && script::remove(&original)?)
     }
 
-    /// Takes our script away, wherever it lies, puts the original in its stead, and forgets how to run it.
+    /// Removes our script, restores the original, and removes the script that runs the original.
     pub fn restore(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
         self.take_away(changes)?;
         if script::is_ours(&self.chained) && script::remove(&self.chained)? {
@@ -171,7 +177,7 @@ impl HookFile {
         Ok(())
     }
 
-    /// Takes our script away, wherever it lies, and puts the original in its stead.
+    /// Removes our script, wherever it is, and restores the original in its place.
     pub fn take_away(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
         let original = self.original();
         self.drop_copy_of_original()?;
@@ -195,7 +201,8 @@ impl HookFile {
         self.restore_lost_original(changes)
     }
 
-    /// Our script is gone, by others' hands or because an installation stopped in the middle.
+    /// Restores an original whose script of ours is gone: somebody removed the script, or an
+    /// installation stopped in the middle.
     fn restore_lost_original(&self, changes: &mut Vec<String>) -> Result<(), InstallError> {
         let (hook, original) = (self.hook(), self.original());
         if !script::exists(&original) {
@@ -203,7 +210,7 @@ impl HookFile {
         }
         if script::exists(&hook) {
             changes.push(format!(
-                "left {}: {} has taken its place",
+                "left {}, because {} has taken its place",
                 original.display(),
                 hook.display()
             ));

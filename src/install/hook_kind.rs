@@ -1,21 +1,21 @@
-//! What lies in the place of a hook.
+//! What kind of file stands in the place of a hook. Only looks.
 
 use std::fs;
 use std::path::Path;
 
 use super::script;
 
-/// What lies in the place of a hook.
+/// What stands in the place of a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum HookKind {
-    /// Nothing.
+    /// There is no file.
     Nothing,
     /// A script of ours.
     Ours,
-    /// A shell script of somebody else's, with the words that start its interpreter. It can run from another file and
-    /// still see its own name in `$0`.
+    /// Somebody else's shell script, with the words that start its interpreter. It can run from
+    /// another file and still see its own name in `$0`.
     Shell(Vec<String>),
-    /// Something else: a link, a program, a script in another language.
+    /// Something else: a link, a program, or a script in another language.
     Other,
 }
 
@@ -31,13 +31,14 @@ pub(super) fn look(path: &Path) -> HookKind {
     }
 }
 
-/// The words that start the interpreter of a shell script in which `$0` means the same when it is sourced.
+/// Returns the words that start the interpreter, if this is the start of a shell script that can be
+/// sourced with the same `$0`.
 fn shell(start: &[u8]) -> Option<Vec<String>> {
     if start.contains(&0) {
         return None;
     }
     let Some(rest) = start.strip_prefix(b"#!") else {
-        // The system does not know such a file, and Git hands it to `sh`.
+        // The system cannot run such a file, and Git runs it with `sh`.
         return Some(vec!["/bin/sh".to_owned()]);
     };
     let line = rest.split(|b| *b == b'\n').next()?;
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shell_scripts_are_told_from_programs_by_their_first_line() {
+    fn the_first_line_tells_shell_scripts_from_programs() {
         let words = |start: &str| shell(start.as_bytes()).map(|words| words.join(" "));
         assert_eq!(words("#!/bin/sh\nexit 1\n").as_deref(), Some("/bin/sh"));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Where things of ours lie in a git directory.
+//! The paths of our files in a git directory. Reads no file, except to compare two folders.
 
 use std::path::{Path, PathBuf};
 
@@ -38,22 +38,23 @@ impl InstallLayout {
         self.git_dir.join("hooks")
     }
 
-    /// Whether that folder is a link: what is put there would turn up in a working tree, or in other repositories.
+    /// Whether that folder is a link. Then a file there would appear in a working tree, or in other
+    /// repositories.
     pub fn own_hooks_are_elsewhere(&self) -> bool {
         self.own_hooks().is_symlink()
     }
 
-    /// The folder of everything that is ours; others of our files lie there too.
+    /// Our own folder. Caches and timers are in it too.
     pub fn folder(&self) -> PathBuf {
         self.git_dir.join("quorum")
     }
 
-    /// Our hooks where they do not lie in the repository's own hooks folder.
+    /// Our own hooks folder, for hooks that are not in the repository's hooks folder.
     pub fn hooks(&self) -> PathBuf {
         self.folder().join("hooks")
     }
 
-    /// Scripts that run the hook that was there before ours.
+    /// The folder of scripts that run the hook that was there before ours.
     pub fn chained(&self) -> PathBuf {
         self.folder().join("chained")
     }
@@ -67,7 +68,7 @@ impl InstallLayout {
         self.folder().join("hooks.config")
     }
 
-    /// A file as old as what the scripts know of others' settings.
+    /// A file whose age says when the scripts last read other settings.
     pub fn stamp(&self) -> PathBuf {
         self.folder().join("hooks.stamp")
     }
@@ -77,7 +78,7 @@ impl InstallLayout {
         self.folder().join("protected")
     }
 
-    /// The mark by which the scripts know that the list is out of date.
+    /// The mark that tells the scripts that the list is out of date.
     pub fn protected_is_stale(&self) -> PathBuf {
         self.folder().join("protected.stale")
     }
@@ -87,12 +88,12 @@ impl InstallLayout {
         self.git_dir.join("config")
     }
 
-    /// The settings of a server that an installation has made.
+    /// The list of settings that an installation made on a server.
     pub fn made_settings(&self) -> PathBuf {
         self.folder().join("server-settings")
     }
 
-    /// Whether a path is the repository's own hooks folder, from wherever it is looked at.
+    /// Whether a path leads to the repository's own hooks folder.
     pub fn is_own_hooks(&self, path: &Path) -> bool {
         let own = self.own_hooks();
         let same = |a: &Path, b: &Path| {

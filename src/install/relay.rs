@@ -1,4 +1,5 @@
-//! Scripts that run the hook that was there before ours. They carry our mark, so that they are known as ours.
+//! Makes scripts that run the hook that was there before ours. They carry our mark, so that they can
+//! be recognised as ours.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use super::hook_kind::HookKind;
 use super::layout::InstallLayout;
 use super::script::{MARK, quoted, quoted_text};
 
-/// The hooks that the versions of Git without configured hooks run, but for those whose mere presence changes what Git does.
+/// The hooks that Git runs, except those whose mere presence changes what Git does.
 pub(super) const EVENTS: [&str; 25] = [
     "applypatch-msg",
     "commit-msg",
@@ -36,10 +37,11 @@ pub(super) const EVENTS: [&str; 25] = [
     "update",
 ];
 
-/// Those whose presence changes what Git does: they are passed on only where there is one.
-pub(super) const TELLING_EVENTS: [&str; 2] = ["proc-receive", "push-to-checkout"];
+/// The hooks whose presence changes what Git does. They are passed on only where one exists.
+pub(super) const SENSITIVE_EVENTS: [&str; 2] = ["proc-receive", "push-to-checkout"];
 
-/// Runs the hook that was moved from `hook` to `original`, under its old name where it can.
+/// Returns a script that runs the hook that was moved from `hook` to `original`. The hook sees its
+/// old name if possible.
 pub(super) fn to_original(
     hook: &Path,
     original: &Path,
@@ -59,14 +61,14 @@ pub(super) fn to_original(
     };
     Ok(format!(
         r#"#!/bin/sh
-{MARK}: runs the hook that was here before it. Written by `git quorum install`; `git quorum uninstall` puts
-# that hook back where it was.
+{MARK}: runs the hook that was here before. Written by `git quorum install`.
+# `git quorum uninstall` moves that hook back.
 hook={hook}
 original={original}
 test -x "$original" || exit 0
 if ! grep -q '^{MARK}' "$hook" 2>/dev/null; then
-	# A hook manager has come after us and calls us as the hook before it. If it is the one that was here before us too,
-	# it has run already, or is about to.
+	# A hook manager was installed after git-quorum, and runs this script as the hook before it. If
+	# the original hook is the same manager, that has run already or is about to run.
 	! cmp -s "$hook" "$original" || exit 0
 	test -z "$GIT_QUORUM_CHAINED" || exit 0
 	GIT_QUORUM_CHAINED=1
@@ -77,28 +79,30 @@ fi
     ))
 }
 
-/// Runs the hook of this name in the folder that Git would take without us. It may be set anew at any time, by a hook manager for
-/// one, so it is looked up again when settings have changed since this was written.
+/// Returns a script that runs the hook of this name in the folder that Git would use without us.
+///
+/// A hook manager can change that folder at any time. So the script looks it up again when the
+/// settings are younger than the stamp.
 pub(super) fn to_earlier(
     layout: &InstallLayout,
     event: &str,
     earlier: &Path,
 ) -> Result<String, InstallError> {
-    // A relative path stays one: Git reads it in the folder in which it runs the hook.
+    // A relative path stays relative: Git resolves it in the folder in which it runs the hook.
     let text = earlier
         .to_str()
         .filter(|text| !text.contains(char::is_control));
     let earlier = quoted_text(text.ok_or_else(|| InstallError::Path(earlier.to_owned()))?);
     Ok(format!(
         r#"#!/bin/sh
-{MARK}: runs the hook of this name in the folder that core.hooksPath names without it. Written by
-# `git quorum install`; `git quorum uninstall` removes it.
+{MARK}: runs the hook of this name in the folder that core.hooksPath names without
+# git-quorum. Written by `git quorum install`, removed by `git quorum uninstall`.
 earlier={earlier}
 ours={ours}
 stamp={stamp}
 for settings in {config} "$HOME/.gitconfig" "${{XDG_CONFIG_HOME:-$HOME/.config}}/git/config"; do
 	if test "$settings" -nt "$stamp"; then
-		# As old as what is read now, whatever is set meanwhile.
+		# The new stamp is made before the settings are read, so later changes are noticed.
 		: >"$stamp.$$"
 		now=$(git config --path --get-all core.hooksPath | grep -vxF -e "$ours" | tail -n 1)
 		test -n "$now" || now={own}

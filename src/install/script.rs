@@ -1,4 +1,4 @@
-//! The scripts of `hooks/`: filled in, told from those of others, and written whole or not at all.
+//! Fills in the scripts of `hooks/`, recognises them, and writes them whole or not at all.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -8,19 +8,19 @@ use super::error::InstallError;
 use crate::fault;
 use crate::repo::is_executable;
 
-/// Where the program's path goes.
+/// Stands for the program's path in a script.
 const PROGRAM: &str = "@GIT_QUORUM@";
-/// Where the path of the hook that is to run after ours goes.
+/// Stands for the path of the hook that runs after ours.
 const CHAINED: &str = "@CHAINED@";
-/// By what a script is known as ours, whatever paths it holds.
+/// The start of a line by which a script of ours is recognised.
 pub(super) const MARK: &str = "# The gate of git-quorum";
-/// How much of a file is read to know what it is.
+/// How many bytes of a file are read to recognise it.
 const START: u64 = 4096;
 
-/// The start of a file; nothing where there is none that can be read.
+/// Returns the start of a file. Empty if the file cannot be read.
 pub(super) fn start_of(path: &Path) -> Vec<u8> {
     let mut start = Vec::new();
-    // What cannot be read is nothing of ours, and no shell script that could be run under another name.
+    // A file that cannot be read is not ours, and is no shell script that could be sourced.
     let _ = fs::File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
     start
 }
@@ -32,12 +32,12 @@ pub(super) fn is_ours(path: &Path) -> bool {
         .any(|line| line.starts_with(MARK))
 }
 
-/// Whether anything is there, a link that leads nowhere too.
+/// Whether something exists at this path, even a link that leads nowhere.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// The script with the program's path in it, and that of the hook to run after it.
+/// Fills in the program's path, and the path of the hook that runs after ours.
 pub(super) fn filled(
     script: &str,
     program: &Path,
@@ -49,7 +49,7 @@ pub(super) fn filled(
         .replace(CHAINED, &chained))
 }
 
-/// An absolute path as one word for the shell.
+/// Quotes an absolute path as one word for the shell.
 pub(super) fn quoted(path: &Path) -> Result<String, InstallError> {
     let plain = path
         .to_str()
@@ -59,12 +59,12 @@ pub(super) fn quoted(path: &Path) -> Result<String, InstallError> {
         .ok_or_else(|| InstallError::Path(path.to_owned()))
 }
 
-/// A text as one word for the shell.
+/// Quotes a text as one word for the shell.
 pub(super) fn quoted_text(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Writes an executable script, unless it is there already.
+/// Writes an executable script, unless the same script exists already.
 pub(super) fn write(
     path: &Path,
     script: &str,
@@ -79,7 +79,7 @@ pub(super) fn write(
     }
 }
 
-/// Writes a file whole, unless it is there already; whether it was written.
+/// Writes a file, whole or not at all. Returns `false` if the same file existed already.
 pub(super) fn write_file(path: &Path, text: &str, mode: u32) -> Result<bool, InstallError> {
     let failed = |source| InstallError::Write {
         path: path.to_owned(),
@@ -101,7 +101,7 @@ pub(super) fn write_file(path: &Path, text: &str, mode: u32) -> Result<bool, Ins
     Ok(true)
 }
 
-/// Removes a file that may be absent; whether it was there.
+/// Removes a file. Returns `false` if there was none.
 pub(super) fn remove(path: &Path) -> Result<bool, InstallError> {
     fault::point("install.remove");
     match fs::remove_file(path) {
@@ -114,14 +114,14 @@ pub(super) fn remove(path: &Path) -> Result<bool, InstallError> {
     }
 }
 
-/// Renames a file.
+/// Renames a file, replacing the file at `to`.
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), InstallError> {
     fault::point("install.rename");
     fs::rename(from, to).map_err(|source| InstallError::Write {
         path: to.to_owned(),
         source,
     })?;
-    // Where both are names of one file, renaming leaves both.
+    // If both are hard links to one file, renaming leaves both names.
     remove(from).map(drop)
 }
 
@@ -148,7 +148,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_path_with_quotes_and_spaces_stays_one_word() {
+    fn a_path_with_quotes_and_spaces_stays_one_word_in_every_script() {
         for script in SCRIPTS {
             let text = filled(
                 script,

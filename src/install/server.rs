@@ -1,5 +1,7 @@
-//! Puts the server gate into a bare repository: pins the ledger, writes the hooks, sets what Git needs. Can be run again
-//! at any time; takes nothing of anybody else's away.
+//! Installs the server gate in a bare repository: pins the ledger, writes the hooks, and makes the
+//! settings that Git needs.
+//!
+//! Can be run again at any time, and removes nothing that belongs to somebody else.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,11 +24,11 @@ use crate::store::{LoadError, Trust, find_ledgers, load};
 struct ServerHook {
     event: &'static str,
     script: &'static str,
-    /// Whether one that is there already can run after ours.
+    /// Whether a hook that exists already can run after ours.
     shared: bool,
 }
 
-/// All of them. Git talks with `proc-receive` in a protocol of its own: there can be only one.
+/// The hooks of the server gate. Git speaks a protocol with `proc-receive`, so there can be only one.
 const HOOKS: [ServerHook; 2] = [
     ServerHook {
         event: "proc-receive",
@@ -39,34 +41,34 @@ const HOOKS: [ServerHook; 2] = [
         shared: true,
     },
 ];
-/// The setting that sends refs to the hook.
+/// The setting that says for which refs Git asks `proc-receive`.
 const REFS_KEY: &str = "receive.procReceiveRefs";
 
-/// What to install.
+/// What to install on a server.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// The ledger to pin; none for the one that is there or pinned already.
+    /// The ledger to pin. `None` for the ledger that is pinned already, or the only one there.
     pub ledger: Option<EntryId>,
     /// Whether decided refs move by themselves.
     pub auto_land: bool,
-    /// The program that the hook calls.
+    /// The program that the hooks call.
     pub program: PathBuf,
 }
 
-/// What was installed.
+/// What was installed on a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstalledServer {
-    /// The repository.
+    /// The git directory.
     pub repository: PathBuf,
-    /// The ledger that is pinned.
+    /// The pinned ledger.
     pub ledger: EntryId,
-    /// Whether its genesis is here.
+    /// Whether the server holds the ledger's genesis. Without it nothing is protected yet.
     pub founded: bool,
     /// Whether decided refs move by themselves.
     pub auto_land: bool,
-    /// The hook.
+    /// The path of the `proc-receive` hook.
     pub hook: PathBuf,
-    /// What was changed; nothing when all was in place.
+    /// Each change, for people. Empty if everything was in place.
     pub changes: Vec<String>,
 }
 
@@ -119,7 +121,7 @@ pub fn install_server(
     })
 }
 
-/// The hooks first: with the setting and without the hook Git refuses every push.
+/// Writes the hooks, then the settings: with the setting and without the hook Git refuses every push.
 fn make(
     repo: &Repo,
     layout: &InstallLayout,
@@ -150,20 +152,20 @@ fn make(
         .iter()
         .any(|value| value == "refs")
     {
-        // Other values stay: Git sends what any of them names.
+        // Other values stay, because Git asks about refs that any of them names.
         settings.add(REFS_KEY, "refs")?;
     }
     Ok(())
 }
 
-/// Takes the server gate away: from then on protected refs move as others do.
+/// Removes the server gate. After that protected refs move like all others.
 pub fn uninstall_server(repo: &Repo) -> Result<Uninstalled, InstallError> {
     if !repo.is_bare() {
         return Err(InstallError::NotBare(repo.work_dir().to_owned()));
     }
     let layout = InstallLayout::of(repo);
     let mut changes = Vec::new();
-    // The setting first: with it and without the hook Git refuses every push.
+    // The settings go first: with the setting and without the hook Git refuses every push.
     take_settings_away(repo, &layout, &mut changes)?;
     for hook in &HOOKS {
         HookFile::new(&layout, hook.event).restore(&mut changes)?;
@@ -176,7 +178,7 @@ pub fn uninstall_server(repo: &Repo) -> Result<Uninstalled, InstallError> {
     })
 }
 
-/// Makes settings, and remembers which were made, so that others' are left alone when ours are taken away.
+/// Makes settings and records them, so that removing ours leaves other settings alone.
 struct ServerSettings<'a> {
     repo: &'a Repo,
     layout: &'a InstallLayout,
@@ -200,7 +202,7 @@ impl ServerSettings<'_> {
         Ok(())
     }
 
-    /// Before it is made: what is remembered and not there does no harm.
+    /// Records a setting before it is made. A recorded setting that does not exist does no harm.
     fn remember(&self, key: &str, value: &str) -> Result<(), InstallError> {
         let path = self.layout.made_settings();
         let mut made = made(self.layout);
@@ -213,7 +215,7 @@ impl ServerSettings<'_> {
     }
 }
 
-/// The settings that were made here.
+/// Returns the settings that an installation recorded.
 fn made(layout: &InstallLayout) -> Vec<(String, String)> {
     let text = fs::read_to_string(layout.made_settings()).unwrap_or_default();
     let pair = |line: &str| {
@@ -234,7 +236,8 @@ fn take_settings_away(
             .active_script()
             .is_some()
     {
-        // An installation from before they were remembered. The pin may be somebody else's: it stays.
+        // An installation from before settings were recorded. The pin stays, since it may be
+        // somebody else's.
         made = [
             (REFS_KEY, "refs"),
             (FOUNDED_KEY, "true"),
@@ -243,7 +246,7 @@ fn take_settings_away(
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .to_vec();
     }
-    // The last one made is the one that has Git call the hook: it goes first.
+    // The setting that was made last makes Git call the hook, so it goes first.
     for (key, value) in made.into_iter().rev() {
         if repo.config_all(&key)?.contains(&value) {
             repo.remove_config(&key, &value)?;
@@ -266,13 +269,16 @@ fn check_repository(repo: &Repo) -> Result<(), InstallError> {
     Ok(())
 }
 
-/// Git must look for hooks where we put ours. Whether a setting of the repository's own is needed for that: where the path comes from
-/// the settings of all repositories, and no hook is lost or comes to life by it.
+/// Checks that Git looks for hooks where ours are. Returns whether that needs a `core.hooksPath` in
+/// this repository.
+///
+/// It does if the path comes from the settings of all repositories. That is allowed only if no other
+/// hook stops running or starts running by it.
 fn check_hooks_path(repo: &Repo, layout: &InstallLayout) -> Result<bool, InstallError> {
     let Some(path) = repo.hooks_paths()?.pop() else {
         return Ok(false);
     };
-    // Git reads a relative path in the repository.
+    // Git resolves a relative path in the repository.
     let path = repo.git_dir().join(path);
     if layout.is_own_hooks(&path) {
         return Ok(false);
@@ -288,9 +294,9 @@ fn check_hooks_path(repo: &Repo, layout: &InstallLayout) -> Result<bool, Install
     }
 }
 
-/// Whether Git would find a hook there that is not ours.
+/// Whether a folder holds an executable hook that is not ours.
 fn has_hooks(folder: &Path) -> bool {
-    let events = relay::EVENTS.iter().chain(&relay::TELLING_EVENTS);
+    let events = relay::EVENTS.iter().chain(&relay::SENSITIVE_EVENTS);
     events
         .map(|event| folder.join(event))
         .any(|path| is_executable(&path) && !script::is_ours(&path))
@@ -321,7 +327,7 @@ fn choose_ledger(repo: &Repo, asked: Option<EntryId>) -> Result<EntryId, Install
     }
 }
 
-/// Whether the ledger is here; if it is, it must be whole.
+/// Returns whether the ledger is here. Refuses a damaged ledger.
 fn check_ledger(repo: &Repo, ledger: EntryId) -> Result<bool, InstallError> {
     match load(repo, ledger, Trust::Nothing) {
         Ok(loaded) => match loaded.problems.first() {
@@ -335,7 +341,7 @@ fn check_ledger(repo: &Repo, ledger: EntryId) -> Result<bool, InstallError> {
             Ok(false)
         }
         Err(LoadError::NoLedger) => Err(InstallError::Ledger(
-            "it has lanes and no genesis".to_owned(),
+            "it has lanes but no genesis".to_owned(),
         )),
         Err(error) => Err(InstallError::Ledger(error.to_string())),
     }

@@ -1,5 +1,6 @@
-//! Takes the hooks of a clone away again, and leaves what was there before. Works from wherever an installation stopped, and whoever
-//! came after it.
+//! Removes the hooks of a clone, and restores what was there before.
+//!
+//! Works from wherever an installation stopped, and whatever hook manager was installed after it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,23 +14,23 @@ use super::layout::{CLONE_HOOKS, InstallLayout};
 use super::{block, script};
 use crate::repo::Repo;
 
-/// What was removed.
+/// What a removal changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Uninstalled {
-    /// The repository.
+    /// The git directory.
     pub repository: PathBuf,
-    /// What was changed; nothing when nothing of ours was there.
+    /// Each change, for people. Empty if there was nothing of ours.
     pub changes: Vec<String>,
 }
 
-/// Takes the hooks of a clone away.
+/// Removes the hooks of a clone.
 pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
     let layout = InstallLayout::of(repo);
     let mut changes = Vec::new();
-    // Settings first: with them and without the scripts Git would refuse to move any ref.
+    // The settings go first: with them and without the scripts Git would refuse to move any ref.
     if repo.edit_config(block::without)? {
         changes.push(format!(
-            "took our lines out of {}",
+            "removed our lines from {}",
             layout.config().display()
         ));
     }
@@ -56,7 +57,8 @@ pub fn uninstall_clone(repo: &Repo) -> Result<Uninstalled, InstallError> {
     })
 }
 
-/// What others have put into our folder goes where it would have gone without us, if that is the repository's own hooks folder.
+/// Moves hooks that others put into our folder to where they would have gone without us, if that is
+/// the repository's own hooks folder.
 fn give_back(
     repo: &Repo,
     layout: &InstallLayout,
@@ -100,7 +102,7 @@ pub(super) fn remove_folder(
         match script::is_ours(&path) {
             true => removed += usize::from(script::remove(&path)?),
             false => changes.push(format!(
-                "left {}, which is not ours: Git runs it no longer",
+                "left {}, which is not ours and which Git no longer runs",
                 path.display()
             )),
         }
@@ -127,8 +129,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Removes a folder that nothing is in.
+/// Removes a folder if it is empty.
 pub(super) fn remove_empty(folder: &Path) {
-    // It is not empty, or was never there: then it stays as it is.
+    // A folder that is not empty stays, and a folder that never existed is no error.
     let _ = fs::remove_dir(folder);
 }

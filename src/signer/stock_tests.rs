@@ -50,6 +50,7 @@ fn stock_public(stock: &Stock, path: &Path, passphrase: &str) -> [u8; 32] {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn stock_keys_load_and_stock_openssh_verifies_their_signatures() {
     let Some(stock) = Stock::new() else { return };
     for (name, passphrase) in [("plain", ""), ("locked", "a \"long\" passphrase")] {
@@ -66,6 +67,7 @@ fn stock_keys_load_and_stock_openssh_verifies_their_signatures() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn a_key_encrypted_with_any_stock_cipher_loads() {
     let Some(stock) = Stock::new() else { return };
     for cipher in [
@@ -89,6 +91,7 @@ fn a_key_encrypted_with_any_stock_cipher_loads() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn stock_openssh_reads_and_signs_with_our_keys() {
     let Some(stock) = Stock::new() else { return };
     for (name, passphrase) in [("ours", None), ("ours-locked", Some("pass word"))] {
@@ -110,6 +113,7 @@ fn stock_openssh_reads_and_signs_with_our_keys() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn a_key_of_another_type_is_refused_and_the_error_names_the_type() {
     let Some(stock) = Stock::new() else { return };
     for (kind, named) in [("rsa", "ssh-rsa"), ("ecdsa", "ecdsa-sha2-nistp256")] {
@@ -133,6 +137,7 @@ fn a_key_of_another_type_is_refused_and_the_error_names_the_type() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn a_public_key_is_refused_and_the_remedy_names_the_private_one() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.new_key("alice", "ed25519", "");
@@ -146,6 +151,7 @@ fn a_public_key_is_refused_and_the_remedy_names_the_private_one() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn a_key_that_others_can_read_is_refused_until_its_mode_is_corrected() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.new_key("my key", "ed25519", "");
@@ -161,6 +167,7 @@ fn a_key_that_others_can_read_is_refused_until_its_mode_is_corrected() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn a_file_that_is_not_a_key_file_is_refused() {
     let Some(stock) = Stock::new() else { return };
     let path = stock.path("x");
@@ -206,6 +213,7 @@ fn a_file_that_is_not_a_key_file_is_refused() {
 }
 
 #[test]
+#[cfg_attr(not(has_openssh), ignore = "OpenSSH is not installed")]
 fn a_stock_agent_signs_beside_keys_of_other_types() {
     let Some(stock) = Stock::new() else { return };
     let keys = [

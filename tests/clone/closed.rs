@@ -96,7 +96,11 @@ fn without_a_ledger_protected_refs_stay_and_others_move(git: &Git) {
     // Entries were moved, so that the program is asked; it cannot tell, and the list counts.
     main_stays(
         &desk,
-        &["GATE_UNAVAILABLE", "is not here", "git quorum join"],
+        &[
+            "GATE_UNAVAILABLE",
+            "does not hold the pinned ledger",
+            "git quorum join",
+        ],
     );
     desk.git(&["update-ref", &genesis, "topic"]);
     main_stays(&desk, &["GATE_UNAVAILABLE", "not what it should be"]);

@@ -41,7 +41,7 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     let (team, desk) = desk(git);
     let none = &[
         "NO_PROPOSAL",
-        "refs/heads/main: it is protected",
+        "refs/heads/main: the ref is protected",
         "git switch -c",
         "git quorum propose",
     ][..];
@@ -78,7 +78,7 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     desk.refused(&["switch", "-C", "main", "topic"], none, reset);
     desk.refused(
         &["branch", "-m", "elsewhere"],
-        &["NO_PROPOSAL", "to delete"],
+        &["NO_PROPOSAL", "no proposal deletes it"],
         &[],
     );
     desk.refused(&["update-ref", "HEAD", "topic"], none, &[]);
@@ -237,7 +237,7 @@ fn a_symbolic_ref_is_no_way_round(git: &Git) {
     if shows_symbolic(&team) {
         desk.refused(
             &["symbolic-ref", MAIN, "refs/heads/topic"],
-            &["another name for a ref"],
+            &["cannot become a symbolic ref"],
             &[],
         );
     }
@@ -254,7 +254,7 @@ fn a_deletion_is_told_from_packing(git: &Git) {
     ];
     for packed in [false, true] {
         for deletion in deletions {
-            desk.refused(deletion, &["NO_PROPOSAL", "to delete"], &[]);
+            desk.refused(deletion, &["NO_PROPOSAL", "no proposal deletes it"], &[]);
         }
         if !packed {
             desk.git(&["pack-refs", "--all", "--prune"]);
@@ -265,7 +265,7 @@ fn a_deletion_is_told_from_packing(git: &Git) {
     desk.git(&["pack-refs", "--all", "--no-prune"]);
     std::fs::write(desk.dir.join(".git").join(MAIN), format!("{value}\n")).unwrap();
     for deletion in deletions {
-        desk.refused(deletion, &["NO_PROPOSAL", "to delete"], &[]);
+        desk.refused(deletion, &["NO_PROPOSAL", "no proposal deletes it"], &[]);
     }
     desk.git(&["pack-refs", "--all"]);
     assert_eq!(desk.value(MAIN), value);

@@ -155,6 +155,7 @@ fn what_others_wrote_brings_no_escapes() {
 }
 
 #[test]
+#[cfg_attr(not(has_script), ignore = "script is not installed")]
 fn a_terminal_has_colours_unless_it_is_dumb() {
     if !have(&["script"]) {
         return;

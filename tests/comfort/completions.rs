@@ -19,6 +19,10 @@ const LINES: &[(&str, &str)] = &[
 const GIT_FOR_BASH: &str = "/usr/share/bash-completion/completions/git";
 
 #[test]
+#[cfg_attr(
+    not(all(has_bash_completion, has_make)),
+    ignore = "bash-completion or make is not installed"
+)]
 fn bash_completes() {
     if !have(&["bash", "make", GIT_FOR_BASH]) {
         return;
@@ -48,6 +52,7 @@ fn bash_completes() {
 }
 
 #[test]
+#[cfg_attr(not(all(has_zsh, has_make)), ignore = "zsh or make is not installed")]
 fn zsh_completes() {
     if !have(&["zsh", "make"]) {
         return;
@@ -97,6 +102,7 @@ fn whole(line: &str, word: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(not(all(has_fish, has_make)), ignore = "fish or make is not installed")]
 fn fish_completes() {
     if !have(&["fish", "make"]) {
         return;

@@ -37,6 +37,7 @@ fn files(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
+#[cfg_attr(not(has_make), ignore = "make is not installed")]
 fn make_installs_into_a_package_and_takes_all_of_it_away() {
     if !have(&["make"]) {
         return;
@@ -74,6 +75,7 @@ fn make_installs_into_a_package_and_takes_all_of_it_away() {
 }
 
 #[test]
+#[cfg_attr(not(all(has_make, has_man)), ignore = "make or man is not installed")]
 fn git_quorum_help_opens_the_page_after_make_install() {
     if !have(&["make", "man"]) {
         return;
@@ -100,6 +102,7 @@ fn assert_help(world: &World, prefix: &Path) {
 }
 
 #[test]
+#[cfg_attr(not(has_man), ignore = "man is not installed")]
 fn git_quorum_help_opens_the_page_after_man_install() {
     if !have(&["man"]) {
         return;
@@ -168,6 +171,10 @@ fn pages_are_printed_and_misnamed_ones_are_told() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_man, has_mandoc)),
+    ignore = "man or mandoc is not installed"
+)]
 fn no_page_has_a_fault() {
     if !have(&["man", "mandoc"]) {
         return;

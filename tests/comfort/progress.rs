@@ -34,6 +34,7 @@ fn left(shown: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(not(has_script), ignore = "script is not installed")]
 fn it_shows_on_a_terminal_and_goes_away() {
     if !have(&["script"]) {
         return;
@@ -60,6 +61,7 @@ fn it_shows_on_a_terminal_and_goes_away() {
 }
 
 #[test]
+#[cfg_attr(not(has_script), ignore = "script is not installed")]
 fn a_transfer_shows_what_git_says_of_it() {
     if !have(&["script"]) {
         return;
@@ -110,6 +112,7 @@ fn at_terminal_failing(seat: &Seat, args: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(not(has_script), ignore = "script is not installed")]
 fn waiting_says_for_whom() {
     if !have(&["script"]) {
         return;

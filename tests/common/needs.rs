@@ -1,5 +1,8 @@
-//! Skips tests that need something which only some machines have. A skipped test prints a line, and
-//! fails if the environment says that it must run.
+//! Skips tests that need something which only some machines have.
+//!
+//! Usually `build.rs` notices that the thing is missing, and `cargo test` lists the test as
+//! ignored. If the test runs anyway, it prints a line and ends. It fails instead if the environment
+//! says that it must run.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 /// Skips a test of this group with a printed line. Panics if `GIT_QUORUM_REQUIRE` names the group.

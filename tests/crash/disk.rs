@@ -147,6 +147,7 @@ fn starve(team: &Team, disk: &Mount, most: usize, says: &[&str]) {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_under_the_sign_state() {
     let team = Team::with_seats(&FOUR, 2);
     team.seats[1].sync();
@@ -157,6 +158,7 @@ fn a_full_disk_under_the_sign_state() {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_under_a_clone() {
     let team = Team::with_seats(&FOUR, 2);
     let Some(disk) = Mount::small(&team.seats[1].dir, 4096) else {
@@ -171,6 +173,7 @@ fn a_full_disk_under_a_clone() {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_under_the_server() {
     let team = Team::with_seats(&FOUR, 2);
     install(&team, &[]);
@@ -187,6 +190,7 @@ fn a_full_disk_under_the_server() {
 
 /// A fetch without room reports that, and what was known before stays.
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn a_full_disk_while_fetching() {
     let team = Team::with_seats(&FOUR, 2);
     let [alice, bob] = team.seats.as_slice() else {
@@ -217,6 +221,7 @@ fn a_full_disk_while_fetching() {
 }
 
 #[test]
+#[cfg_attr(not(has_mount), ignore = "mounting is not allowed")]
 fn folders_that_cannot_be_written() {
     let team = Team::with_seats(&FOUR, 2);
     let [alice, bob] = team.seats.as_slice() else {

@@ -497,7 +497,7 @@ fn a_member_that_precommits_what_releases_its_lock_is_not_led_into_a_fault() {
             .collect();
         let mut draft = Draft::new(&lab.tally, &name("a"), lab.ledger, &parents);
         let patience = Patience {
-            unit: 1000,
+            unit: std::time::Duration::from_secs(1),
             ..Patience::default()
         };
         let mut said = vec![];

@@ -243,6 +243,7 @@ fn objects_of_an_alternate_count_as_here() {
 
 /// Symbolic refs where refs are no files.
 #[test]
+#[cfg_attr(not(has_newer_git), ignore = "GIT_QUORUM_NEWER_GIT names no newer git")]
 fn the_gate_holds_on_a_server_with_reftable() {
     let charter = protecting(&[MAIN, "refs/heads/release/*"]);
     let Some((mut site, first)) = Site::newer(charter, &["--ref-format=reftable"]) else {

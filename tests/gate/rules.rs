@@ -25,7 +25,7 @@ fn nothing_of_a_ledger_comes_before_its_genesis_and_nothing_is_protected() {
     site.accepted(&[&main]);
     site.lab.say("a", vec![]);
     let lane = site.lane("a");
-    site.refused(&[&lane], &["NO_GENESIS", "genesis first, or with it"]);
+    site.refused(&[&lane], &["NO_GENESIS", "genesis first, or together with"]);
     site.refused_late(
         &["--force", "--atomic"],
         &[&lane, &format!("{first}:refs/heads/x")],
@@ -60,7 +60,7 @@ fn a_genesis_is_for_ever_and_alone() {
     let founding = site.store(&other.made[0].raw);
     site.refused(
         &[&format!("{founding}:{genesis}")],
-        &["IMMUTABLE", "charter proposal"],
+        &["IMMUTABLE", "propose a charter"],
     );
     site.refused(
         &[&format!(
@@ -396,7 +396,7 @@ fn tags_creations_patterns_and_deletions_need_decisions_too() {
     let statement = site.proposal(genesis, "refs/heads/release/1", None, Some(tag));
     let p = site.lab.say("a", vec![statement]);
     let all = [site.lane("a"), site.proposal_ref(p)];
-    site.refused(&parts(&all), &["PROPOSAL_DIFFERS", "no commit"]);
+    site.refused(&parts(&all), &["PROPOSAL_DIFFERS", "is a branch, and"]);
 }
 
 #[test]

@@ -44,10 +44,10 @@ fn no_proposal() {
         &[
             "remote: refs/heads/main: refused [NO_PROPOSAL]",
             &format!(
-                "remote:   it is protected, and there is no proposal to move it to {}",
+                "remote:   the ref is protected, and no proposal moves it to {}",
                 second.short()
             ),
-            "remote:   if you have proposed it, push that first: git quorum sync",
+            "remote:   if you have proposed this, push the proposal first: git quorum sync",
             "remote:   next: git quorum propose",
             "To SERVER",
             &format!(" ! [remote rejected] {second} -> main (pre-receive hook declined)"),
@@ -123,10 +123,13 @@ fn went_back() {
         &[
             "remote: refs/heads/main: refused [WENT_BACK]",
             &format!(
-                "remote:   it only moves forward, and decision {} is behind it",
+                "remote:   the ref only moves forward, and is already past decision {}",
                 d1.short()
             ),
-            &format!("remote:   to return to {}, propose it anew", two.short()),
+            &format!(
+                "remote:   to return to {}, propose that value again",
+                two.short()
+            ),
             "remote:   next: git quorum propose",
             "To SERVER",
             &format!(" ! [remote rejected] {two} -> main (pre-receive hook declined)"),

@@ -294,6 +294,10 @@ fn a_repository_without_ledger_or_working_tree_is_told_so() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_older_git, has_newer_git)),
+    ignore = "it needs an older git on PATH and a newer one in GIT_QUORUM_NEWER_GIT"
+)]
 fn another_git_takes_over_in_its_own_manner() {
     let (Some(bench), Ok(newer)) = (Bench::older(), std::env::var("GIT_QUORUM_NEWER_GIT")) else {
         return;
@@ -320,6 +324,10 @@ fn another_git_takes_over_in_its_own_manner() {
 }
 
 #[test]
+#[cfg_attr(
+    not(has_older_git),
+    ignore = "the git on PATH takes hooks from its settings"
+)]
 fn of_two_hooks_for_one_place_none_is_thrown_away() {
     let Some(bench) = Bench::older() else { return };
     bench.hook(".git/hooks/pre-push", "first");

@@ -1,5 +1,7 @@
 //! What the searches found, each as the least scenario that shows it.
 
+use std::time::Duration;
+
 use git_quorum::consensus::{Draft, DueVote, Patience, Slot, Subject, Timer, TimerEvent};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::EntryIndex;
@@ -60,13 +62,13 @@ fn due(lab: &Lab, member: &str, of_slot: EntryId) -> Option<DueVote> {
         event,
     };
     let ran_out = [
-        (timer(0, TimerEvent::Voted), 1_000),
-        (timer(1, TimerEvent::Entered), 1_000),
+        (timer(0, TimerEvent::Voted), Duration::from_secs(1)),
+        (timer(1, TimerEvent::Entered), Duration::from_secs(1)),
     ]
     .into();
     draft
         .due(&Patience {
-            unit: 1,
+            unit: Duration::from_millis(1),
             elapsed: ran_out,
         })
         .vote

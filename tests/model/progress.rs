@@ -31,6 +31,9 @@ use crate::lab::{approve, name, propose};
 use crate::reduced::{Vote, orders};
 use crate::table::{Made, NAMES, Phase, Table, main_slot, vote};
 
+/// The unit of patience; the clock of a game counts in it.
+const UNIT: Duration = Duration::from_millis(1);
+
 /// What is played.
 #[derive(Debug, Clone)]
 pub struct Game {
@@ -454,7 +457,7 @@ impl<'a> Arena<'a> {
         let elapsed = seat
             .timers
             .iter()
-            .map(|(timer, start)| (timer.clone(), position.now - start))
+            .map(|(timer, start)| (timer.clone(), Duration::from_millis(position.now - start)))
             .collect();
         let draft = Draft::new(
             &seat.table.tally,
@@ -462,7 +465,10 @@ impl<'a> Arena<'a> {
             self.ledger,
             &parents,
         );
-        let due = draft.due(&Patience { unit: 1, elapsed });
+        let due = draft.due(&Patience {
+            unit: UNIT,
+            elapsed,
+        });
         let started = !due.start.is_empty();
         for timer in due.start {
             seat.timers.entry(timer).or_insert(position.now);
@@ -470,7 +476,7 @@ impl<'a> Arena<'a> {
         seat.left = due
             .waiting
             .iter()
-            .map(|w| w.left)
+            .map(|w| w.left.as_millis() as u64)
             .filter(|left| *left > 0)
             .min();
         let cast = due.vote.map(|vote| match vote {
@@ -663,11 +669,11 @@ impl<'a> Arena<'a> {
         for (seat, known) in position.seats.iter().zip(known) {
             known.hash(&mut hasher);
             for (timer, start) in &seat.timers {
-                let enough = 2 * Patience {
-                    unit: 1,
+                let patience = Patience {
+                    unit: UNIT,
                     ..Patience::default()
-                }
-                .of(timer.round);
+                };
+                let enough = 2 * patience.of(timer.round).as_millis() as u64;
                 let event = timer.event == TimerEvent::Voted;
                 (timer.round, event, (position.now - start).min(enough)).hash(&mut hasher);
             }

@@ -4,6 +4,7 @@
 //! an entry has and whether it counts is for the program's own functions to say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal, Threshold};
 use git_quorum::consensus::{
@@ -409,7 +410,12 @@ impl World {
         let (tell, left) = loop {
             let elapsed = timers
                 .iter()
-                .map(|(timer, at)| (timer.clone(), u64::try_from(clock - at).unwrap_or(0)))
+                .map(|(timer, at)| {
+                    (
+                        timer.clone(),
+                        Duration::from_millis(u64::try_from(clock - at).unwrap_or(0)),
+                    )
+                })
                 .collect();
             let Due {
                 vote: due,
@@ -417,7 +423,7 @@ impl World {
                 waiting,
                 tell,
             } = draft.due(&Patience {
-                unit: self.plan.unit,
+                unit: Duration::from_millis(self.plan.unit),
                 elapsed,
             });
             if !start.is_empty() {
@@ -427,7 +433,11 @@ impl World {
             let Some(due) = due.filter(|_| draft.statements().len() < limits::STATEMENTS) else {
                 break (
                     tell,
-                    waiting.iter().map(|w| w.left).min().unwrap_or(u64::MAX),
+                    waiting
+                        .iter()
+                        .map(|w| w.left.as_millis() as u64)
+                        .min()
+                        .unwrap_or(u64::MAX),
                 );
             };
             let vote = match due {

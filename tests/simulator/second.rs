@@ -81,6 +81,7 @@ fn agree(python: &str, seeds: Range<u64>, seen: &mut Seen) {
 }
 
 #[test]
+#[cfg_attr(not(has_second_verifier), ignore = "Python or PyNaCl is not installed")]
 fn the_second_verifier_agrees_on_the_ledgers_of_schedules() {
     let Some(python) = python() else { return };
     let (first, count) = (cases("SIMULATOR_START", 0), cases("SIMULATOR_LEDGERS", 10));
@@ -104,6 +105,7 @@ fn the_second_verifier_agrees_on_the_ledgers_of_schedules() {
 
 /// A difference is one, and is told: a decision that is left out, a reason that is another.
 #[test]
+#[cfg_attr(not(has_second_verifier), ignore = "Python or PyNaCl is not installed")]
 fn the_second_verifier_tells_where_it_disagrees() {
     let Some(python) = python() else { return };
     let honest = (0..20)

@@ -113,6 +113,10 @@ fn listing(folder: &Path) -> Vec<(PathBuf, Option<PathBuf>, Vec<u8>)> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_gitolite, has_sshd)),
+    ignore = "gitolite or sshd is not installed"
+)]
 fn the_whole_story_with_gitolite_whose_rules_govern_what_falls_through() {
     let Some(host) = Gitolite::new() else { return };
     host.configure(OPEN);

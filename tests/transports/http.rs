@@ -118,6 +118,10 @@ fn behind_web() -> Option<(Web, Team)> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap)),
+    ignore = "nginx or fcgiwrap is not installed"
+)]
 fn the_whole_story_over_smart_http() {
     let Some((web, team)) = behind_web() else {
         return;
@@ -138,6 +142,10 @@ fn the_whole_story_over_smart_http() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap)),
+    ignore = "nginx or fcgiwrap is not installed"
+)]
 fn big_pushes_come_in_chunks_and_in_every_version_of_the_protocol() {
     let Some((_web, team)) = behind_web() else {
         return;
@@ -183,6 +191,10 @@ fn big_pushes_come_in_chunks_and_in_every_version_of_the_protocol() {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap)),
+    ignore = "nginx or fcgiwrap is not installed"
+)]
 fn nobody_pushes_without_a_password_however_the_address_is_spelled() {
     let Some((web, team)) = behind_web() else {
         return;
@@ -244,6 +256,10 @@ fn as_nobody(world: &World) -> Option<Command> {
 }
 
 #[test]
+#[cfg_attr(
+    not(all(has_nginx, has_fcgiwrap, has_root)),
+    ignore = "nginx or fcgiwrap is not installed, or the user is not root"
+)]
 fn a_server_user_that_owns_nothing_refuses_and_says_why() {
     let world = World::new();
     let Some(mut cgi) = as_nobody(&world) else {
@@ -305,7 +321,7 @@ fn a_server_user_that_owns_nothing_refuses_and_says_why() {
     let says = [
         "[GATE_UNAVAILABLE]",
         "quorum/gate.lock",
-        "whoever runs the server",
+        "the server's operator",
     ];
     story::refused(
         &team,

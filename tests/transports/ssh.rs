@@ -202,6 +202,7 @@ fn ssh(world: &World, options: &[&str], command: &[&str]) -> Output {
 }
 
 #[test]
+#[cfg_attr(not(has_sshd), ignore = "sshd is not installed")]
 fn the_whole_story_over_ssh_with_a_forced_command() {
     let Some((_sshd, team)) = behind(4, git_only, "AcceptEnv GIT_PROTOCOL") else {
         return;
@@ -220,6 +221,7 @@ fn the_whole_story_over_ssh_with_a_forced_command() {
 }
 
 #[test]
+#[cfg_attr(not(has_sshd), ignore = "sshd is not installed")]
 fn git_shell_serves_git_and_nothing_else() {
     let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_PROTOCOL") else {
         return;
@@ -295,6 +297,7 @@ fn sending(team: &Team, variables: &[&str]) -> String {
 }
 
 #[test]
+#[cfg_attr(not(has_sshd), ignore = "sshd is not installed")]
 fn an_sshd_that_takes_variables_gives_the_server_away_unless_the_script_drops_them() {
     let Some((_sshd, team)) = behind(1, git_shell, "AcceptEnv GIT_*") else {
         return;

@@ -43,7 +43,7 @@ impl WaitingView {
             subject: waiting.slot.subject.clone(),
             round: waiting.round,
             guide: waiting.guide.clone(),
-            left_ms: waiting.left,
+            left_ms: u64::try_from(waiting.left.as_millis()).unwrap_or(u64::MAX),
         }
     }
 

@@ -158,7 +158,7 @@ impl Session {
             quorum: report.quorum,
             rejections,
             approvals: report.approvals,
-            needs: report.needs,
+            needs: report.needs.name(),
             missing: report.missing,
             rivals,
         })

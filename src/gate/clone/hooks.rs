@@ -97,7 +97,7 @@ fn judge_update(
         NewValue::Object(oid) => Some(oid),
         NewValue::Nothing => None,
         NewValue::Symbolic => {
-            let reason = format!("{name} is protected: it cannot become another name for a ref");
+            let reason = format!("{name} is protected, so it cannot become a symbolic ref");
             let help = "choose another name for the symbolic ref";
             return Err(Refusal::new(RefusalCode::NoProposal, reason, help));
         }
@@ -119,7 +119,7 @@ fn judge_move(scene: &Scene<'_>, moved: &PushedRef, seen: &[Oid]) -> Result<(), 
     let parsed = name.parse::<RefName>().ok();
     let chain = parsed.as_ref().and_then(|parsed| scene.chain(parsed));
     let (Some(parsed), Some(ref_chain)) = (&parsed, chain) else {
-        let reason = format!("{name} is protected, and its name is one that no decision can name");
+        let reason = format!("{name} is protected, and no decision can name it");
         return Err(Refusal::new(
             RefusalCode::NoProposal,
             reason,
@@ -133,10 +133,10 @@ fn judge_move(scene: &Scene<'_>, moved: &PushedRef, seen: &[Oid]) -> Result<(), 
     let goes_to_start = steps.first().is_some_and(|first| first.from == *new);
     if goes_to_start && ref_chain.chain.rivals.is_empty() {
         let reason = format!(
-            "{name} only moves forward: decisions lead on from {}",
+            "{name} only moves forward, and decisions already lead on from {}",
             short_value(*new)
         );
-        let help = "to return to it, propose it anew: git quorum propose";
+        let help = "to return to that value, propose it again: git quorum propose";
         return Err(Refusal::new(RefusalCode::WentBack, reason, help));
     }
     let ref_move = RefMove {
@@ -150,11 +150,11 @@ fn judge_move(scene: &Scene<'_>, moved: &PushedRef, seen: &[Oid]) -> Result<(), 
 /// Replaces help that is meant for somebody who pushes with help for somebody who works here.
 fn for_a_clone(refusal: Refusal, name: &str, new: Option<Oid>) -> Refusal {
     let refusal = match (refusal.code, new) {
-        (RefusalCode::NoProposal, None) => with_help(refusal, "propose it")
+        (RefusalCode::NoProposal, None) => with_help(refusal, "propose the deletion")
             .then(format!("git quorum propose --delete --onto {name}")),
         (RefusalCode::NoProposal, Some(_)) => with_help(
             refusal,
-            "keep it on a branch and propose it; what others decided comes with git fetch",
+            "keep the commit on a branch and propose it; git fetch brings what others decided",
         )
         .then("git switch -c NAME && git quorum propose"),
         _ => refusal,
@@ -202,8 +202,7 @@ pub fn judge_merge(repo: &Repo) -> Result<(), Refusal> {
     state?;
     let reason =
         format!("{branch} is protected: a merge made here is a commit that nobody has decided on");
-    let help =
-        "git merge --abort; then merge on a branch, git switch -c NAME, and git quorum propose";
+    let help = "undo it with git merge --abort, merge on a branch (git switch -c NAME), then git quorum propose";
     Err(Refusal::new(RefusalCode::NoProposal, reason, help))
 }
 
@@ -243,11 +242,11 @@ fn sync_first(refusal: Refusal, name: &str) -> Refusal {
         ..refusal
     };
     if refusal.code == RefusalCode::NoProposal {
-        let help = "propose it, if others have not: git quorum propose";
+        let help = "propose the move, unless others have: git quorum propose";
         return with_help(refusal, help).then("git quorum sync");
     }
     Refusal {
-        help: format!("{}\nif others know more: git quorum sync", refusal.help),
+        help: format!("{}\nothers may know more: git quorum sync", refusal.help),
         ..refusal
     }
 }

@@ -158,12 +158,13 @@ fn unusable(error: &LoadError) -> Refusal {
             error.to_string(),
             "install a newer git-quorum",
         ),
-        LoadError::NoLedger => {
-            Refusal::unavailable("the ledger that is pinned is not here", "git quorum join")
-        }
+        LoadError::NoLedger => Refusal::unavailable(
+            "this clone does not hold the pinned ledger",
+            "git quorum join",
+        ),
         _ => Refusal::unavailable(
             error.to_string(),
-            "git quorum status tells more; git quorum sync fetches what is missing",
+            "git quorum status shows more, and git quorum sync fetches what is missing",
         ),
     }
 }
@@ -172,6 +173,6 @@ fn unusable(error: &LoadError) -> Refusal {
 pub(super) fn unreadable(error: RepoError) -> Refusal {
     Refusal::unavailable(
         error.to_string(),
-        "git fsck tells whether the repository is whole",
+        "git fsck shows whether the repository is damaged",
     )
 }

@@ -1,5 +1,5 @@
-//! A ledger that is told step by step, together with what its author expects of it. The expectation is written down by
-//! hand; that the tally finds the same is checked before anything is kept.
+//! A ledger that a test builds step by step, with the findings that the author expects. The
+//! expectation is written by hand, and the tally must find the same.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::lab::{Lab, approve, charter, name, prevote, public_key};
 use crate::ledger_form::{LedgerVector, expected};
 use crate::vectors::valid::moves;
 
-/// Members in the order in which stories call them up.
+/// The members, in the order in which stories use them.
 pub const ALONE: [&str; 1] = ["alice"];
 pub const TWO: [&str; 2] = ["alice", "bob"];
 pub const THREE: [&str; 3] = ["alice", "bob", "carol"];
@@ -27,16 +27,16 @@ pub const MAIN: &str = "refs/heads/main";
 pub const KEPT: bool = true;
 pub const BROKEN: bool = false;
 
-/// A statement's number in its entry, and the code for which it is expected not to count.
+/// The number of a statement in its entry, and the code with which it should not count.
 pub type Refused<'a> = &'a [(usize, &'static str)];
 
-/// A vector and the name of its file.
+/// A vector, and the name of its file.
 pub struct Named {
     pub name: String,
     pub vector: LedgerVector,
 }
 
-/// A ledger in the making, and what is to be found in it.
+/// A ledger so far, and the expected findings.
 #[derive(Clone)]
 pub struct Story {
     lab: Lab,
@@ -46,11 +46,11 @@ pub struct Story {
     charters: BTreeMap<EntryId, EntryId>,
     /// Entries that nobody knows until they are shown.
     hidden: Vec<EntryId>,
-    /// Tells one proposal from another.
+    /// A number that makes each proposal different.
     proposals: u8,
-    /// What each proposal is about: a ref's name or `charter`, and its base.
+    /// The subject of each proposal: the name of a ref or `charter`, and its base.
     slots: BTreeMap<EntryId, (String, EntryId)>,
-    // What is expected, said by hand.
+    // The expected findings, written by hand.
     in_force: EntryId,
     decided: BTreeMap<EntryId, (EntryId, u32)>,
     broken: Vec<EntryId>,
@@ -60,24 +60,26 @@ pub struct Story {
 }
 
 impl Story {
-    /// A ledger of these voting members, founded by the first, that protects `refs/heads/main`.
+    /// Creates a ledger of these voting members, founded by the first one, that protects
+    /// `refs/heads/main`.
     pub fn new(members: &[&str]) -> Story {
         Story::under(charter(members))
     }
 
-    /// A ledger of one member, who alone is a quorum and can break every promise.
+    /// Creates a ledger of one member, who alone is a quorum and can break every promise.
     pub fn solo() -> Story {
         Story::new(&ALONE)
     }
 
-    /// A ledger in which alice has proposed P.
+    /// Creates a ledger where alice has proposed P.
     pub fn with_proposal(members: &[&str]) -> (Story, EntryId) {
         let mut story = Story::new(members);
         let p = story.propose("alice", story.genesis());
         (story, p)
     }
 
-    /// A ledger in which these two have proposed P and its rival Q. Nobody has said anything about them.
+    /// Creates a ledger where these two members have proposed P and its rival Q. There are no
+    /// reviews and no votes.
     pub fn with_rivals(members: &[&str], [first, second]: [&str; 2]) -> (Story, EntryId, EntryId) {
         let mut story = Story::new(members);
         let genesis = story.genesis();
@@ -86,7 +88,7 @@ impl Story {
         (story, p, q)
     }
 
-    /// A ledger under this charter, founded by its first member.
+    /// Creates a ledger under this charter, founded by its first member.
     pub fn under(charter: Charter) -> Story {
         let founder = charter.members()[0].name.to_string();
         let lab = Lab::found(&founder, charter);
@@ -106,22 +108,22 @@ impl Story {
         }
     }
 
-    /// The genesis entry, which is the first charter.
+    /// Returns the genesis, which is the first charter.
     pub fn genesis(&self) -> EntryId {
         self.lab.ledger
     }
 
-    /// The member's last entry.
+    /// Returns the member's last entry.
     pub fn tip(&self, member: &str) -> EntryId {
         self.lab.tip(member)
     }
 
-    /// Parents by which an entry of the member builds on its own lane and on these others.
+    /// Returns the parents of an entry that builds on its own lane and on these entries.
     pub fn above(&self, member: &str, others: &[EntryId]) -> Vec<EntryId> {
         self.lab.above(member, others)
     }
 
-    /// Parents by which an entry of the member builds on everything there is and is not hidden.
+    /// Returns the parents of an entry that builds on everything that is not hidden.
     pub fn above_all(&self, member: &str) -> Vec<EntryId> {
         self.lab
             .above_all(member)
@@ -130,19 +132,20 @@ impl Story {
             .collect()
     }
 
-    /// Nobody builds on this entry, or on others of its author's, until it is shown.
+    /// Hides this entry and later ones of its author: nobody builds on them until they are shown.
     pub fn hide(&mut self, entry: EntryId) {
         self.hidden.push(entry);
     }
 
-    /// Everybody sees what was hidden.
+    /// Shows all hidden entries.
     pub fn show_hidden(&mut self) {
         self.hidden.clear();
     }
 
     // ------------------------------------------------------------ what is said
 
-    /// An entry with just these parents, of whose statements those in `refused` do not count.
+    /// Adds an entry with exactly these parents. Its statements in `refused` must not count, and
+    /// all others must.
     pub fn entry(
         &mut self,
         member: &str,
@@ -157,12 +160,12 @@ impl Story {
         id
     }
 
-    /// An entry that builds on everything there is, all of whose statements count.
+    /// Adds an entry that builds on everything there is. All its statements must count.
     pub fn say(&mut self, member: &str, said: Vec<Statement>) -> EntryId {
         self.say_in_vain(member, said, &[])
     }
 
-    /// The same, but the statements in `refused` do not count.
+    /// Does the same, but the statements in `refused` must not count.
     pub fn say_in_vain(
         &mut self,
         member: &str,
@@ -173,7 +176,7 @@ impl Story {
         self.entry(member, &parents, said, refused)
     }
 
-    /// The statement that `ref_name` should move on from `base`.
+    /// Returns the statement that `ref_name` should move on from `base`.
     pub fn move_of(&mut self, ref_name: &str, base: EntryId) -> Statement {
         self.proposals += 1;
         let (text, title) = (String::new(), format!("change {}", self.proposals));
@@ -185,18 +188,18 @@ impl Story {
         })
     }
 
-    /// A valid proposal to move main from `base`.
+    /// Adds a valid proposal to move main from `base`.
     pub fn propose(&mut self, member: &str, base: EntryId) -> EntryId {
         self.propose_for(member, MAIN, base)
     }
 
-    /// A valid proposal to move a ref from `base`.
+    /// Adds a valid proposal to move a ref from `base`.
     pub fn propose_for(&mut self, member: &str, ref_name: &str, base: EntryId) -> EntryId {
         let said = self.move_of(ref_name, base);
         self.propose_as(member, ref_name, base, said)
     }
 
-    /// A valid proposal in these words.
+    /// Adds this proposal, which must be valid.
     pub fn propose_as(
         &mut self,
         member: &str,
@@ -209,7 +212,7 @@ impl Story {
         id
     }
 
-    /// A valid proposal to move a ref, in an entry with just these parents.
+    /// Adds a valid proposal to move a ref, in an entry with exactly these parents.
     pub fn entry_proposing(
         &mut self,
         member: &str,
@@ -223,7 +226,7 @@ impl Story {
         id
     }
 
-    /// The statement that this charter should follow the one of the next entries.
+    /// Returns the statement that this charter should follow the charter of the next entries.
     pub fn change_to(&self, charter: ProposedCharter) -> Statement {
         let (base, text, title) = (self.charter, String::new(), "The next charter".to_owned());
         Statement::ProposeCharter(CharterProposal {
@@ -234,13 +237,13 @@ impl Story {
         })
     }
 
-    /// A valid proposal of the charter that follows the one of the next entries.
+    /// Adds a valid proposal of the charter that follows the charter of the next entries.
     pub fn propose_charter(&mut self, member: &str, charter: ProposedCharter) -> EntryId {
         let parents = self.above_all(member);
         self.entry_proposing_charter(member, &parents, charter)
     }
 
-    /// The same in an entry with just these parents.
+    /// Does the same in an entry with exactly these parents.
     pub fn entry_proposing_charter(
         &mut self,
         member: &str,
@@ -253,26 +256,26 @@ impl Story {
         id
     }
 
-    /// A precommit, well signed, under the charter of the next entries.
+    /// Returns a validly signed precommit under the charter of the next entries.
     pub fn precommit(&self, member: &str, proposal: EntryId, round: u32) -> Statement {
         self.lab.precommit(member, self.charter, proposal, round)
     }
 
-    /// Each approves all of these.
+    /// Each member approves all of these.
     pub fn approvals(&mut self, members: &[&str], proposals: &[EntryId]) {
         for member in members {
             self.say(member, proposals.iter().map(|p| approve(*p)).collect());
         }
     }
 
-    /// Each prevotes.
+    /// Each member prevotes.
     pub fn prevotes(&mut self, members: &[&str], proposal: EntryId, round: u32) {
         for member in members {
             self.say(member, vec![prevote(proposal, round)]);
         }
     }
 
-    /// Each precommits.
+    /// Each member precommits.
     pub fn precommits(&mut self, members: &[&str], proposal: EntryId, round: u32) {
         for member in members {
             let vote = self.precommit(member, proposal, round);
@@ -280,14 +283,14 @@ impl Story {
         }
     }
 
-    /// Each approves and prevotes in round 0.
+    /// Each member approves and prevotes in round 0.
     pub fn support(&mut self, members: &[&str], proposal: EntryId) {
         for member in members {
             self.say(member, vec![approve(proposal), prevote(proposal, 0)]);
         }
     }
 
-    /// A quorum approves, prevotes and precommits in round 0: a decision.
+    /// A quorum approves, prevotes and precommits in round 0, which decides.
     pub fn decide(&mut self, quorum: &[&str], proposal: EntryId) {
         let (last, others) = quorum.split_last().unwrap();
         self.support(others, proposal);
@@ -297,7 +300,7 @@ impl Story {
         self.expect_decided(proposal, 0);
     }
 
-    /// Alice, who alone is a quorum, decides, in one entry with just these parents.
+    /// Alice alone is a quorum, and decides in one entry with exactly these parents.
     pub fn decide_alone(&mut self, parents: &[EntryId], proposal: EntryId) -> EntryId {
         let said = vec![
             approve(proposal),
@@ -308,7 +311,8 @@ impl Story {
         self.entry("alice", parents, said, &[])
     }
 
-    /// The next charter is decided by a quorum and comes into force; what follows is said under it.
+    /// A quorum decides the next charter, which comes into force and is the charter of the next
+    /// entries.
     pub fn change_charter(&mut self, quorum: &[&str], charter: Charter) -> EntryId {
         let change = self.propose_charter(quorum[0], known(charter));
         self.decide(quorum, change);
@@ -324,22 +328,24 @@ impl Story {
 
     // ------------------------------------------------------------ what is expected
 
-    /// The proposal is decided, first under the charter of the next entries and there first in this round.
+    /// Expects that the proposal is decided, first under the charter of the next entries and first
+    /// in this round there.
     pub fn expect_decided(&mut self, proposal: EntryId, round: u32) {
         self.decided.insert(proposal, (self.charter, round));
     }
 
-    /// This charter is in force at the end.
+    /// Expects that this charter is in force at the end.
     pub fn expect_in_force(&mut self, charter: EntryId) {
         self.in_force = charter;
     }
 
-    /// The slot of the proposal has two decisions.
+    /// Expects two decisions in the slot of the proposal.
     pub fn expect_broken(&mut self, proposal: EntryId) {
         self.broken.push(proposal);
     }
 
-    /// The member is convicted by these two entries, in the slot of a proposal, under their charter.
+    /// Expects that these two entries convict the member, in the slot of a proposal and under their
+    /// charter.
     pub fn expect_convicted(
         &mut self,
         member: &str,
@@ -357,12 +363,12 @@ impl Story {
         }));
     }
 
-    /// A charter of a newer version is decided: no verdict is given.
+    /// Expects a decided charter of a newer version, so that there is no verdict.
     pub fn expect_upgrade(&mut self, charter: EntryId) {
         self.upgrade = Some(charter);
     }
 
-    /// The id of a proposal's slot.
+    /// Returns the id of a proposal's slot.
     fn slot(&self, proposal: EntryId) -> String {
         let (subject, base) = &self.slots[&proposal];
         Digest::of(format!("git-quorum slot v1\n{subject}\n{base}\n").as_bytes()).to_string()
@@ -399,7 +405,7 @@ impl Story {
         })
     }
 
-    /// The vector of a rule. Panics if the tally finds anything else than what was expected by hand.
+    /// Returns the vector of a rule. Panics if the tally does not find exactly what is expected.
     pub fn shows(self, rule: &'static str, kept: bool, variant: &str, about: &str) -> Named {
         let name = rules::file_name(rule, variant, kept);
         let (by_hand, found) = (self.expected(), expected(&self.lab.tally));
@@ -423,7 +429,8 @@ impl Story {
     }
 }
 
-/// Which vote of an equivocation stands first depends on the proposals' hashes, which nobody foresees.
+/// The order of the two votes of an equivocation depends on the hashes of the proposals, which
+/// nobody can foresee.
 fn pair_order_aside(expected: &Value) -> Value {
     let mut expected = expected.clone();
     for evidence in expected["evidence"].as_array_mut().into_iter().flatten() {
@@ -437,12 +444,12 @@ fn pair_order_aside(expected: &Value) -> Value {
     expected
 }
 
-/// A charter of this version, as a proposal holds it.
+/// Returns a charter of this version, as a proposal contains it.
 pub fn known(charter: Charter) -> ProposedCharter {
     ProposedCharter::Known(Box::new(charter))
 }
 
-/// A charter of these voting members that protects these refs, with the least quorum.
+/// Returns a charter of these voting members that protects these refs, with the smallest quorum.
 pub fn protecting(members: &[&str], refs: &[&str]) -> Charter {
     let plain = charter(members);
     let refs = refs
@@ -458,7 +465,7 @@ pub fn protecting(members: &[&str], refs: &[&str]) -> Charter {
     .unwrap()
 }
 
-/// The same members and rules without some of the members, who are listed as removed.
+/// Returns the same charter without some of the members, who are listed as removed.
 pub fn without(members: &[&str], gone: &[&str]) -> Charter {
     let staying: Vec<_> = members
         .iter()

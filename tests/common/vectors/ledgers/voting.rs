@@ -1,4 +1,5 @@
-//! Section 3 of `deciding.md` up to rule 3, and rule 5a: who votes on what, what a vote needs, and what votes decide.
+//! Section 3 of `deciding.md` up to rule 3, and rule 5a: who votes on what, what a vote needs, and
+//! what votes decide.
 
 use git_quorum::charter::Charter;
 use git_quorum::id::EntryId;
@@ -30,7 +31,7 @@ pub fn vectors() -> Vec<Named> {
     groups.into_iter().flatten().collect()
 }
 
-/// The member says the same on two branches of its lane.
+/// The member makes the same statement on two branches of its lane.
 fn say_twice(story: &mut Story, member: &str, said: &[Statement]) {
     let parents = story.above_all(member);
     for _ in 0..2 {
@@ -185,7 +186,8 @@ fn later_rounds() -> Vec<Named> {
     vec![three, two.shows(RULE, BROKEN, "", about)]
 }
 
-/// Alice and bob have prevoted P under the first charter, and carol proposed Q; the charter has changed since.
+/// Alice and bob have prevoted P under the first charter, and carol has proposed Q. The charter has
+/// changed since.
 fn handed_down() -> (Story, EntryId, EntryId) {
     let (mut story, p, q) = Story::with_rivals(&THREE, ["alice", "carol"]);
     story.support(&["alice", "bob"], p);
@@ -275,7 +277,7 @@ fn prevotes_of_two_rounds(rule: &'static str) -> Named {
     )
 }
 
-/// A precommit with the signature of another one.
+/// Returns a precommit with the signature of another one.
 fn signed_as(vote: Statement, other: Statement) -> Statement {
     let (Statement::Precommit(vote), Statement::Precommit(other)) = (vote, other) else {
         unreachable!()
@@ -339,7 +341,7 @@ fn quorums_reached() -> Vec<Named> {
     vectors
 }
 
-/// Four members, all of whom must agree.
+/// Creates a ledger of four members, all of whom must agree.
 fn unanimous() -> Charter {
     let plain = charter(&FOUR);
     let mut rules = plain.rules().clone();
