@@ -190,6 +190,7 @@ fn quoted(path: &Path) -> std::ffi::OsString {
 mod tests {
     use super::*;
     use crate::repo::testing::Sandbox;
+    use crate::repo::{Expect, RefEdit, RefError};
 
     fn environment_with(sandbox: &Sandbox, extra: &[(&str, &Path)]) -> Environment {
         let own = ["HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "PATH"];
