@@ -10,9 +10,7 @@ use super::session::{Session, check_whole};
 use super::timer_file::TimerFile;
 use super::timers::Timers;
 use crate::charter::MemberName;
-use crate::consensus::{
-    Admission, Draft, Tally, agreement_statement, own_tips, pre_authentication_encoding,
-};
+use crate::consensus::{Draft, Tally, agreement_statement, pre_authentication_encoding};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{EntryIndex, Precommit, Statement};
 use crate::repo::RefEdit;
@@ -119,14 +117,6 @@ impl MemberClone {
             timer_file,
         };
         Ok((clone, timers))
-    }
-
-    /// Whether the remote may still receive the lane of a member that was removed.
-    pub(super) fn is_admitted(&self) -> bool {
-        let tally = self.tally();
-        let admission = Admission::of(tally);
-        let tips = own_tips(tally, &self.author.member);
-        tips.iter().all(|tip| admission.admits(*tip))
     }
 }
 

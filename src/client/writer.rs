@@ -16,7 +16,7 @@ use super::remote::{GitRemote, PUSH_TRIES, PushReply, Remote};
 use super::session::Session;
 use super::timers::Timers;
 use super::workspace::{MemberClone, NewEntry, Workspace};
-use crate::consensus::{Discount, Draft, DueVote, Waiting, own_tips, parents_for};
+use crate::consensus::{Admission, Discount, Draft, DueVote, Waiting, own_tips, parents_for};
 use crate::id::{EntryId, Oid};
 use crate::ledger::{Prevote, Statement, limits};
 use crate::store::{PushOutcome, RefUpdate};
@@ -65,59 +65,6 @@ impl Writer {
             None => self.session().ref_value(name),
         }
     }
-
-    /// Fetches, and brings the member's lane up to everything that its key has signed.
-    pub fn refresh(&mut self) -> Result<()> {
-        self.fetch()?;
-        // A fetch may bring another charter into force.
-        let member = self.workspace.member().clone();
-        if self.session().charter()?.1.member(&member).is_none() {
-            self.hand_over()?;
-            return Err(not_a_member(&member));
-        }
-        self.catch_up()
-    }
-
-    /// Pushes what the member signed while it was a member, as far as others still accept it. The
-    /// charter that removes it may rest on a vote of its own that nobody else has yet.
-    fn hand_over(&mut self) -> Result<()> {
-        self.workspace.catch_up()?;
-        if !self.workspace.is_admitted() {
-            return Ok(());
-        }
-        match self.push(&[])? {
-            PushOutcome::Done => Ok(()),
-            PushOutcome::Behind { reasons, lines } => {
-                Err(PushReply::new(reasons, lines).busy(self.remote_name()))
-            }
-            PushOutcome::Refused { reasons, lines } => {
-                Err(PushReply::new(reasons, lines).refused(self.remote_name()))
-            }
-        }
-    }
-
-    /// Casts every vote that is due, as long as one is, and pushes everything with these updates.
-    /// Fetches and tries again when something moved on the remote.
-    pub fn finish(&mut self, updates: &[RefUpdate]) -> Result<()> {
-        let mut last = PushReply::default();
-        for _ in 0..PUSH_TRIES {
-            self.cast_due_votes()?;
-            match self.push(updates)? {
-                PushOutcome::Done => {
-                    self.pass_on();
-                    return Ok(());
-                }
-                PushOutcome::Behind { reasons, lines } => {
-                    last = PushReply::new(reasons, lines);
-                    self.refresh()?;
-                }
-                PushOutcome::Refused { reasons, lines } => {
-                    return Err(PushReply::new(reasons, lines).refused(self.remote_name()));
-                }
-            }
-        }
-        Err(last.busy(self.remote_name()))
-    }
 }
 
 impl<W: Workspace, R: Remote<W>> Writer<W, R> {
@@ -136,6 +83,11 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
     /// What the writer writes to.
     pub fn workspace(&self) -> &W {
         &self.workspace
+    }
+
+    /// What the writer writes to, to change it between two steps.
+    pub fn workspace_mut(&mut self) -> &mut W {
+        &mut self.workspace
     }
 
     /// Gives the workspace and the timers back.
@@ -165,6 +117,80 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
 
     fn remote_name(&self) -> &str {
         self.remote.as_ref().map_or("", |remote| remote.name())
+    }
+
+    /// Fetches, and brings the member's lane up to everything that its key has signed.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.fetch()?;
+        // A fetch may bring another charter into force, and so may an own vote that was restored.
+        self.stop_if_removed()?;
+        self.catch_up()?;
+        self.stop_if_removed()
+    }
+
+    /// Fails if the charter in force does not list the member. Before that, pushes what others
+    /// still accept of it.
+    fn stop_if_removed(&mut self) -> Result<()> {
+        let tally = self.workspace.tally();
+        let charter = tally.dag().charter(tally.charter_in_force());
+        let charter = &charter
+            .ok_or_else(|| Error::internal("The charter in force is not known."))?
+            .charter;
+        let member = self.workspace.member().clone();
+        if charter.member(&member).is_some() {
+            return Ok(());
+        }
+        self.hand_over()?;
+        Err(not_a_member(&member))
+    }
+
+    /// Pushes what the member signed while it was a member, as far as others still accept it. The
+    /// charter that removes it may rest on a vote of its own that nobody else has yet.
+    fn hand_over(&mut self) -> Result<()> {
+        self.workspace.catch_up()?;
+        if !self.is_admitted() {
+            return Ok(());
+        }
+        match self.push(&[])? {
+            PushOutcome::Done => Ok(()),
+            PushOutcome::Behind { reasons, lines } => {
+                Err(PushReply::new(reasons, lines).busy(self.remote_name()))
+            }
+            PushOutcome::Refused { reasons, lines } => {
+                Err(PushReply::new(reasons, lines).refused(self.remote_name()))
+            }
+        }
+    }
+
+    /// Whether others still accept the whole lane of the member, which may have been removed.
+    fn is_admitted(&self) -> bool {
+        let tally = self.workspace.tally();
+        let admission = Admission::of(tally);
+        let tips = own_tips(tally, self.member());
+        tips.iter().all(|tip| admission.admits(*tip))
+    }
+
+    /// Casts every vote that is due, as long as one is, and pushes everything with these updates.
+    /// Fetches and tries again when something moved on the remote.
+    pub fn finish(&mut self, updates: &[RefUpdate]) -> Result<()> {
+        let mut last = PushReply::default();
+        for _ in 0..PUSH_TRIES {
+            self.cast_due_votes()?;
+            match self.push(updates)? {
+                PushOutcome::Done => {
+                    self.pass_on();
+                    return Ok(());
+                }
+                PushOutcome::Behind { reasons, lines } => {
+                    last = PushReply::new(reasons, lines);
+                    self.refresh()?;
+                }
+                PushOutcome::Refused { reasons, lines } => {
+                    return Err(PushReply::new(reasons, lines).refused(self.remote_name()));
+                }
+            }
+        }
+        Err(last.busy(self.remote_name()))
     }
 
     /// Fetches from the remote, if there is one.

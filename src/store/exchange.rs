@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::load::{LaneProblem, Loaded, find_ledgers};
 use crate::charter::{MemberName, RefPattern};
-use crate::consensus::{Admission, own_tips};
+use crate::consensus::{Admission, ShownLanes, lanes_to_relay, leads_to};
 use crate::id::{EntryId, Oid};
-use crate::ledger::{EntryIndex, LaneRef, LedgerRefs};
+use crate::ledger::{LaneRef, LedgerRefs};
 use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
 
 /// Why lanes were not exchanged.
@@ -499,33 +499,21 @@ fn others_on_remote(
     remote_refs: &BTreeMap<String, Oid>,
     member: &MemberName,
 ) -> Result<BTreeMap<String, Oid>, RepoError> {
-    let (tally, dag, admission) = (
-        &loaded.tally,
-        loaded.tally.dag(),
-        Admission::of(&loaded.tally),
-    );
-    let lanes = remote_refs
+    let (tally, dag) = (&loaded.tally, loaded.tally.dag());
+    let shown: ShownLanes = remote_refs
         .iter()
-        .filter(|(name, _)| matches!(loaded.refs.read(name), Some(LaneRef::Lane(_))));
-    let mut ends: Vec<_> = lanes.filter_map(|(_, oid)| dag.find_oid(*oid)).collect();
-    let leads_to = |ends: &[EntryIndex], entry| ends.iter().any(|end| dag.reaches(entry, *end));
-    let mut lacking = BTreeMap::new();
-    for other in dag.authors().filter(|other| *other != member) {
-        let [tip] = own_tips(tally, other)[..] else {
-            continue;
-        };
-        let name = loaded.refs.lane(other);
-        let shown = remote_refs.get(&name).map(|oid| dag.find_oid(*oid));
-        let goes_on = shown.is_none_or(|shown| shown.is_some_and(|shown| dag.reaches(shown, tip)));
-        if goes_on
-            && !leads_to(&ends, tip)
-            && dag.entry(tip).id != dag.ledger()
-            && admission.admits(tip)
-        {
-            lacking.insert(name, dag.entry(tip).oid);
-            ends.push(tip);
-        }
-    }
+        .filter_map(|(name, oid)| match loaded.refs.read(name) {
+            Some(LaneRef::Lane(owner)) => Some((owner, dag.find_oid(*oid))),
+            _ => None,
+        })
+        .collect();
+    let tips = lanes_to_relay(tally, member, &shown);
+    let mut lacking: BTreeMap<_, _> = tips
+        .iter()
+        .map(|tip| dag.entry(*tip))
+        .map(|entry| (loaded.refs.lane(&entry.member), entry.oid))
+        .collect();
+    let ends: Vec<_> = shown.into_values().flatten().chain(tips).collect();
     for proposal in tally
         .proposals()
         .filter(|p| p.proposer != *member && tally.decided_in(&p.slot).is_empty())
@@ -536,7 +524,7 @@ fn others_on_remote(
         let name = loaded.refs.proposal(proposal.id);
         let is_known = dag
             .find(proposal.id)
-            .is_some_and(|entry| leads_to(&ends, entry));
+            .is_some_and(|entry| leads_to(dag, &ends, entry));
         if is_known && !remote_refs.contains_key(&name) && loaded.objects().contains(to)? {
             lacking.insert(name, to);
         }

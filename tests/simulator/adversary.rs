@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use git_quorum::charter::ProposedCharter;
+use git_quorum::client::Clock;
 use git_quorum::consensus::{Draft, Slot, Tally, parents_for};
 use git_quorum::id::EntryId;
 use git_quorum::ledger::{
@@ -12,7 +13,7 @@ use git_quorum::ledger::{
 
 use crate::archive::{No, Replica};
 use crate::lab;
-use crate::member::{Said, propose};
+use crate::member::propose;
 use crate::plan::{Fault, Manner, Task};
 use crate::timeline::World;
 
@@ -64,9 +65,13 @@ fn sign(
     let me = &world.seats[seat];
     let mut statements = statements;
     statements.truncate(limits::STATEMENTS);
-    let minted = world
-        .archive
-        .mint(&me.name, charter, parents, statements, me.time(world.now));
+    let minted = world.archive.mint(
+        &me.name,
+        charter,
+        parents,
+        statements,
+        me.clock(world.now).entry_time(),
+    );
     let no = world.publish(minted).ok()?;
     world.note(|w| format!("{} (liar) signs {}", w.seats[seat].name, w.tell_entry(no)));
     Some(no)
@@ -267,7 +272,7 @@ fn be_selective(world: &mut World, seat: usize) {
         .map(lab::approve)
         .collect();
     // It may have said elsewhere what this does not go with.
-    if let Ok(Said::Entry(no)) = world.say(seat, 0, likes, None) {
+    if let Some(no) = world.append_locally(seat, likes) {
         show(world, seat, (server, side), no);
     }
 }

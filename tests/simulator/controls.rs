@@ -19,11 +19,11 @@ fn first_broken(
 
 /// Mutations, the seeds that show what each rule is for, and the promise that breaks without it.
 const WITHOUT: [(Mutation, std::ops::Range<u64>, &str); 5] = [
-    (Mutation::Lock, 50..80, "no honest conviction"),
-    (Mutation::UnlockByLater, 50..80, "no honest conviction"),
-    (Mutation::UnlockByQuorum, 50..80, "no honest conviction"),
-    (Mutation::UnlockByOneRound, 50..80, "no honest conviction"),
-    (Mutation::Approvals, 1800..1830, "validity"),
+    (Mutation::Lock, 230..260, "no honest conviction"),
+    (Mutation::UnlockByLater, 460..490, "no honest conviction"),
+    (Mutation::UnlockByQuorum, 0..3000, "no honest conviction"),
+    (Mutation::UnlockByOneRound, 0..3000, "no honest conviction"),
+    (Mutation::Approvals, 0..3000, "validity"),
 ];
 
 #[test]
@@ -32,6 +32,7 @@ fn without_a_rule_a_promise_is_broken() {
         let _active = mutation.activate();
         let found = first_broken(seeds, Plan::draw);
         let found = found.unwrap_or_else(|| panic!("without {mutation:?} nothing is broken"));
+        println!("{mutation:?}: {found:?}");
         assert_eq!(found.1.promise, promise, "{mutation:?}: {found:?}");
     }
 }
@@ -39,10 +40,11 @@ fn without_a_rule_a_promise_is_broken() {
 /// A tool that does not remember what it has signed is convicted as soon as its clone is lost.
 #[test]
 fn without_sign_states_honest_members_are_convicted() {
-    let found = first_broken(0..20, |seed| Plan {
+    let found = first_broken(60..90, |seed| Plan {
         remember: false,
         ..Plan::draw(seed)
     });
+    println!("sign state: {found:?}");
     let (_, violation) = found.unwrap_or_else(|| panic!("nothing is broken"));
     assert_eq!(violation.promise, "no honest conviction", "{violation:?}");
 }
@@ -68,11 +70,15 @@ fn look_for_seeds() {
         Mutation::Approvals,
         Mutation::PrevoteQuorum,
     ];
-    for mutation in all {
+    // One mutation may be chosen by its name, and the first seed.
+    let chosen = std::env::var("SIMULATOR_MUTATION").ok();
+    let is_chosen = |m: &Mutation| chosen.as_ref().is_none_or(|name| *name == format!("{m:?}"));
+    let first = cases("SIMULATOR_START", 0);
+    for mutation in all.into_iter().filter(is_chosen) {
         let _active = mutation.activate();
         println!(
             "{mutation:?}: {:?}",
-            first_broken(0..cases("SIMULATOR_CONTROLS", 1000), Plan::draw)
+            first_broken(first..first + cases("SIMULATOR_CONTROLS", 1000), Plan::draw)
         );
     }
     let forgets = |seed| Plan {

@@ -1,21 +1,23 @@
-//! A member's machine, and the command that its tool runs again and again: fetch, catch up with what was signed, say
-//! what is wanted and what is due, remember it, put it into the clone, push. The order of writes, and what a crash
-//! between two of them leaves, are those of the program (`store/append.rs`, `signer/state/`). What is due, which parents
-//! an entry has and whether it counts is for the program's own functions to say.
+//! A member's machine, and the command that its tool runs again and again. The command is the
+//! production [`Writer`]. This file provides what the writer needs: a [`Workspace`] in memory that
+//! can crash between two writes, a [`Remote`] for a simulated server, and a [`Clock`] over virtual
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use git_quorum::charter::{Charter, MemberName, ProposedCharter, RefName, Removal, Threshold};
+use git_quorum::client::{Clock, Code, Error, NewEntry, Note, Remote, Timers, Workspace, Writer};
 use git_quorum::consensus::{
-    Admission, Content, Draft, Due, DueVote, Patience, Proposal, Slot, State, Subject, Tally,
-    Timer, parents_for,
+    Admission, Content, Draft, Proposal, ShownLanes, Slot, State, Subject, Tally, lanes_to_relay,
+    own_tips,
 };
-use git_quorum::id::EntryId;
+use git_quorum::id::{EntryId, Oid};
 use git_quorum::ledger::{
-    CharterProposal, EntryIndex, Prevote, RefProposal, Reject, Review, Statement, Verdict,
-    Withdraw, limits,
+    CharterProposal, RefProposal, Review, Statement, Verdict, Withdraw, limits,
 };
+use git_quorum::store::{PushOutcome, RefUpdate};
 
 use crate::archive::{Archive, No, Replica};
 use crate::checks;
@@ -89,13 +91,53 @@ impl Point {
     }
 }
 
-/// What came of saying something.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Said {
-    Nothing,
-    Entry(No),
-    Crashed,
+/// Why a workspace ended a command before it was done.
+#[derive(Debug)]
+enum End {
+    /// The command crashed.
+    Crash,
+    /// The clone lacks what the key has signed, so nothing may be signed.
+    Behind,
+    /// Two charters were decided, so the entry fits under neither.
+    TwoCharters,
+    /// A promise was broken.
+    Broken(Violation),
 }
+
+/// The clock of a machine during one command, for which virtual time stands still.
+#[derive(Debug, Clone, Copy)]
+pub struct SeatClock {
+    now: i64,
+}
+
+impl Clock for SeatClock {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn sleep(&self, _: Duration) {
+        panic!("no command of the simulator waits");
+    }
+}
+
+/// One clone of a seat while a command runs.
+pub struct Desk<'a> {
+    world: &'a mut World,
+    seat: usize,
+    clone: usize,
+    /// Where the command crashes, if it gets there.
+    crash: Option<Point>,
+    end: Option<End>,
+}
+
+/// A server, and the lanes that it showed when the command fetched.
+pub struct Shown<'a> {
+    server: usize,
+    lanes: &'a Lanes,
+}
+
+/// The production writer over a simulated clone and server.
+type SeatWriter<'a> = Writer<Desk<'a>, Shown<'a>>;
 
 impl Seat {
     pub fn new(
@@ -126,16 +168,10 @@ impl Seat {
             .for_each(|clone| clone.quiet = (0, 0));
     }
 
-    /// What its clock shows, in milliseconds.
-    fn clock(&self, now: u64) -> i64 {
-        EPOCH + self.skew + now as i64
-    }
-
-    /// The time that its entries claim.
-    pub fn time(&self, now: u64) -> u64 {
-        u64::try_from(self.clock(now) / 1000)
-            .unwrap_or(0)
-            .min(limits::TIME)
+    /// Its clock, at this moment of virtual time.
+    pub fn clock(&self, now: u64) -> SeatClock {
+        let now = EPOCH + self.skew + now as i64;
+        SeatClock { now }
     }
 
     /// Brings everything that the key has signed here into a clone that lacks it, as it was signed. False if that
@@ -197,6 +233,26 @@ impl World {
         crashes.then(|| self.rng.pick(&Point::ALL))
     }
 
+    /// The production writer of a member, over one of its clones.
+    fn writer<'a>(
+        &'a mut self,
+        (seat, clone): (usize, usize),
+        remote: Option<Shown<'a>>,
+        crash: Option<Point>,
+    ) -> SeatWriter<'a> {
+        let clock = Arc::new(self.seats[seat].clock(self.now));
+        let started = self.seats[seat].clones[clone].timers.clone();
+        let timers = Timers::new(self.plan.unit, started);
+        let desk = Desk {
+            world: self,
+            seat,
+            clone,
+            crash,
+            end: None,
+        };
+        Writer::new(desk, remote, clock, timers)
+    }
+
     /// One command of a member's tool, with what the server showed it, or alone.
     pub fn command(
         &mut self,
@@ -205,26 +261,33 @@ impl World {
     ) -> Result<(), Violation> {
         let crash = self.draw_crash();
         let clone = self.rng.below(self.seats[seat].clones.len());
-        if let Some((_, shown)) = remote {
-            if crash == Some(Point::Fetched) {
-                self.saw(Point::Fetched.name());
-                return Ok(());
-            }
-            for no in shown.values() {
-                self.seats[seat].clones[clone].take(&self.archive, *no);
-            }
+        let remote = remote.map(|(server, lanes)| Shown { server, lanes });
+        let mut writer = self.writer((seat, clone), remote, crash);
+        let done = run(&mut writer);
+        let (desk, _) = writer.into_parts();
+        let end = desk.end;
+        match (done, end) {
+            (Ok(()), None) | (Err(_), Some(End::Crash | End::Behind | End::TwoCharters)) => Ok(()),
+            (Err(_), Some(End::Broken(violation))) => Err(violation),
+            // Who is no member any more has handed over what it said before.
+            (Err(error), None) if error.code == Code::NotAMember => Ok(()),
+            (Err(error), None) => Err(Violation::new(
+                "honest votes count",
+                format!("{}: {error}", self.seats[seat].name),
+            )),
+            (Ok(()), Some(end)) => Err(Violation::new(
+                "simulator",
+                format!("{}: {end:?}, and the writer went on", self.seats[seat].name),
+            )),
         }
-        if !self.caught_up(seat, clone) {
-            return Ok(());
-        }
-        // Who is no member any more says nothing, and hands over what it said before.
-        if self.is_member(seat, clone) && self.work(seat, clone, crash)? == Said::Crashed {
-            return Ok(());
-        }
-        if let Some((server, shown)) = remote {
-            self.push(seat, clone, (server, shown), crash);
-        }
-        Ok(())
+    }
+
+    /// Appends an entry with these statements and what they make due, as a member's tool does.
+    /// Pushes nothing. None if that is not possible, or if there is nothing to append.
+    pub fn append_locally(&mut self, seat: usize, statements: Vec<Statement>) -> Option<No> {
+        let mut writer = self.writer((seat, 0), None, None);
+        let id = writer.append(statements, None).ok()??;
+        Some(self.archive.number(id))
     }
 
     /// Whether the charter in force, as a clone knows it, has the member.
@@ -239,299 +302,36 @@ impl World {
             .is_some_and(|node| node.charter.member(name).is_some())
     }
 
-    fn caught_up(&mut self, seat: usize, clone: usize) -> bool {
-        let done = self.seats[seat].catch_up(&self.archive, clone);
-        self.seats[seat].behind = done.is_none();
-        match done {
-            Some(true) => {
-                self.note(|w| format!("{}: what was signed is restored", w.seats[seat].name));
-                self.saw("restored from the sign state");
-            }
-            Some(false) => {}
-            None => {
-                self.note(|w| format!("{}: has signed what is not here", w.seats[seat].name));
-                self.saw("behind its sign state");
-            }
-        }
-        done.is_some()
+    /// Whether a clone had nothing to say when it was last looked at, and nothing has changed since.
+    fn is_quiet(&self, seat: usize, clone: usize) -> bool {
+        let Seat {
+            clones, intents, ..
+        } = &self.seats[seat];
+        let (known, until) = clones[clone].quiet;
+        let is_asked = intents.iter().any(|intent| intent.at <= self.now);
+        !is_asked && known == clones[clone].size() && self.now < until
     }
 
-    /// Says what is wanted and what is due, as long as something is.
-    fn work(&mut self, seat: usize, clone: usize, crash: Option<Point>) -> Result<Said, Violation> {
-        let wanted = self.seats[seat]
-            .intents
-            .iter()
-            .any(|intent| intent.at <= self.now);
-        let replica = &self.seats[seat].clones[clone];
-        let (known, until) = replica.quiet;
-        if !wanted && known == replica.size() && self.now < until {
-            return Ok(Said::Nothing);
-        }
-        while let Some(place) = self.seats[seat]
-            .intents
-            .iter()
-            .position(|intent| intent.at <= self.now)
-        {
-            let task = self.seats[seat].intents.remove(place).task;
-            if let Some(statement) = self.statement_for(seat, clone, task)
-                && self.say(seat, clone, vec![statement], crash)? == Said::Crashed
-            {
-                return Ok(Said::Crashed);
-            }
-        }
-        let likes = self
-            .likes(seat, clone)
-            .into_iter()
-            .take(limits::STATEMENTS / 2)
-            .map(lab::approve)
-            .collect();
-        self.say(seat, clone, likes, crash)
+    /// Removes the next thing that the member is asked to do by now from what it is asked.
+    fn next_task(&mut self, seat: usize) -> Option<Task> {
+        let now = self.now;
+        let intents = &mut self.seats[seat].intents;
+        let place = intents.iter().position(|intent| intent.at <= now)?;
+        Some(intents.remove(place).task)
     }
 
-    /// Says something and all that is due with it, in one entry.
-    pub fn say(
-        &mut self,
-        seat: usize,
-        clone: usize,
-        said: Vec<Statement>,
-        crash: Option<Point>,
-    ) -> Result<Said, Violation> {
-        let Seat { name, clones, .. } = &self.seats[seat];
-        let tally = &clones[clone].tally;
-        let (charter, parents) = (tally.charter_in_force(), parents_for(tally, name));
-        let mut draft = Draft::new(tally, name, charter, &parents);
-        let proposes = said.iter().any(Statement::proposes);
-        for statement in said {
-            let what = format!("{statement:?}");
-            draft
-                .add(statement)
-                .map_err(|why| self.does_not_count(seat, &what, &why))?;
-        }
-        let mut tell = false;
-        if !proposes {
-            let (told, left, timers) = self.add_due_votes(seat, clone, &mut draft)?;
-            if crash == Some(Point::Timers) && timers != self.seats[seat].clones[clone].timers {
-                return Ok(self.crashed(seat, Point::Timers));
-            }
-            let mild = if self.now < self.plan.mild {
-                self.plan.mild
-            } else {
-                u64::MAX
-            };
-            let replica = &mut self.seats[seat].clones[clone];
-            replica.quiet = (replica.size(), self.now.saturating_add(left).min(mild));
-            (tell, replica.timers) = (told, timers);
-        }
-        let Seat { name, clones, .. } = &self.seats[seat];
-        let joins = clones[clone].tally.dag().tips(name).len() > 1;
-        let statements = draft.statements().to_vec();
-        if statements.is_empty() && !joins && !tell {
-            return Ok(Said::Nothing);
-        }
-        self.append((seat, clone), charter, &parents, statements, crash)
-    }
-
-    fn crashed(&mut self, seat: usize, point: Point) -> Said {
-        self.note(|w| format!("{}: {}", w.seats[seat].name, point.name()));
-        self.saw(point.name());
-        self.seats[seat]
-            .clones
-            .iter_mut()
-            .for_each(|clone| clone.quiet = (0, 0));
-        Said::Crashed
-    }
-
-    /// Signs, remembers, writes: in this order.
-    fn append(
-        &mut self,
-        (seat, clone): (usize, usize),
-        charter: EntryId,
-        parents: &[EntryIndex],
-        statements: Vec<Statement>,
-        crash: Option<Point>,
-    ) -> Result<Said, Violation> {
-        let Seat { name, clones, .. } = &self.seats[seat];
-        let dag = clones[clone].tally.dag();
-        let parents: Vec<_> = parents
-            .iter()
-            .map(|p| self.archive.number(dag.entry(*p).id))
-            .collect();
-        let minted = self.archive.mint(
-            name,
-            charter,
-            &parents,
-            statements,
-            self.seats[seat].time(self.now),
-        );
-        let forgets =
-            !self.plan.remember && matches!(crash, Some(Point::Remembered | Point::Written));
-        if crash == Some(Point::Signed) || forgets {
-            return Ok(self.crashed(seat, Point::Signed));
-        }
-        let published = self.publish(minted);
-        if published.is_err() && self.plan.hopeless() {
-            // Where two charters were decided none is in force, and who has spoken under one has no more to say.
-            self.saw("nothing to say between two charters");
-            return Ok(Said::Nothing);
-        }
-        let no = published.map_err(|why| self.is_none(seat, &why))?;
-        self.note(|w| format!("{} says {}", w.seats[seat].name, w.tell_entry(no)));
-        if self.plan.remember {
-            self.seats[seat].log.push(no);
-        }
-        if let Some(point @ (Point::Remembered | Point::Written)) = crash {
-            return Ok(self.crashed(seat, point));
-        }
-        self.seats[seat].clones[clone].take(&self.archive, no);
-        if crash == Some(Point::Moved) {
-            return Ok(self.crashed(seat, Point::Moved));
-        }
-        Ok(Said::Entry(no))
-    }
-
-    /// Adds every vote that is due to the draft; whether the entry is due even without one, how long nothing will be
-    /// due if nothing new comes, and the timers that run.
-    fn add_due_votes(
-        &self,
-        seat: usize,
-        clone: usize,
-        draft: &mut Draft,
-    ) -> Result<(bool, u64, BTreeMap<Timer, i64>), Violation> {
-        let me = &self.seats[seat];
-        let (clock, charter) = (
-            me.clock(self.now),
-            me.clones[clone].tally.charter_in_force(),
-        );
-        // A clock that was set back since must not make anybody wait until it is there again.
-        let mut timers = me.clones[clone].timers.clone();
-        timers
-            .values_mut()
-            .for_each(|started| *started = clock.min(*started));
-        let (tell, left) = loop {
-            let elapsed = timers
-                .iter()
-                .map(|(timer, at)| {
-                    (
-                        timer.clone(),
-                        Duration::from_millis(u64::try_from(clock - at).unwrap_or(0)),
-                    )
-                })
-                .collect();
-            let Due {
-                vote: due,
-                start,
-                waiting,
-                tell,
-            } = draft.due(&Patience {
-                unit: Duration::from_millis(self.plan.unit),
-                elapsed,
-            });
-            if !start.is_empty() {
-                timers.extend(start.into_iter().map(|timer| (timer, clock)));
-                continue;
-            }
-            let Some(due) = due.filter(|_| draft.statements().len() < limits::STATEMENTS) else {
-                break (
-                    tell,
-                    waiting
-                        .iter()
-                        .map(|w| w.left.as_millis() as u64)
-                        .min()
-                        .unwrap_or(u64::MAX),
-                );
-            };
-            let vote = match due {
-                DueVote::Prevote(proposal, round) => {
-                    Statement::Prevote(Prevote { proposal, round })
-                }
-                DueVote::Precommit(proposal, round) => {
-                    self.archive
-                        .precommit(draft.tally(), &me.name, charter, (proposal, round))
-                }
-            };
-            draft
-                .add(vote)
-                .map_err(|why| self.does_not_count(seat, &format!("{due:?}"), &why))?;
+    /// Notes that nothing is due in a clone until something new arrives or so much time passes.
+    fn keep_quiet(&mut self, seat: usize, clone: usize, left: Duration) {
+        let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        // From then on the member likes more.
+        let mild = if self.now < self.plan.mild {
+            self.plan.mild
+        } else {
+            u64::MAX
         };
-        let tally = draft.tally();
-        timers.retain(|t, _| {
-            t.charter == charter
-                && tally
-                    .chain(&t.slot.subject)
-                    .is_some_and(|c| c.next == t.slot)
-        });
-        Ok((tell, left, timers))
-    }
-
-    fn is_none(&self, seat: usize, why: &Reject) -> Violation {
-        Violation::new(
-            "honest entries are entries",
-            format!("{}: {} {}", self.seats[seat].name, why.reason, why.detail),
-        )
-    }
-
-    fn does_not_count(
-        &self,
-        seat: usize,
-        what: &str,
-        why: &git_quorum::consensus::Discount,
-    ) -> Violation {
-        Violation::new(
-            "honest votes count",
-            format!(
-                "{}: {what}: {} {}",
-                self.seats[seat].name, why.reason, why.detail
-            ),
-        )
-    }
-
-    /// Gives the server what it lacks: the own lane, and what others have said.
-    fn push(
-        &mut self,
-        seat: usize,
-        clone: usize,
-        (server, shown): (usize, &Lanes),
-        crash: Option<Point>,
-    ) {
-        let lanes = self.lacking(seat, clone, shown);
-        let (own, others): (Vec<_>, Vec<_>) = lanes
-            .into_iter()
-            .partition(|(lane, _)| *lane == self.seats[seat].member);
-        if !own.is_empty() {
-            self.send(seat, server, own);
-            if crash == Some(Point::Pushed) {
-                self.crashed(seat, Point::Pushed);
-                return;
-            }
-        }
-        if !others.is_empty() {
-            self.send(seat, server, others);
-        }
-    }
-
-    /// Lanes that end in entries that the server does not show.
-    fn lacking(&self, seat: usize, clone: usize, shown: &Lanes) -> Vec<(usize, No)> {
-        let Seat { member, clones, .. } = &self.seats[seat];
-        let tally = &clones[clone].tally;
-        let (dag, admission) = (tally.dag(), Admission::of(tally));
-        let index = |no: No| dag.find(self.archive.minted[no].id);
-        let mut ends: Vec<_> = shown.values().filter_map(|no| index(*no)).collect();
-        let mut lacking = vec![];
-        for author in dag.authors() {
-            let ([tip], lane) = (&dag.tips(author)[..], self.member(author)) else {
-                continue;
-            };
-            let there = shown.get(&lane).map(|no| index(*no));
-            let goes_on = there.is_none_or(|there| {
-                there.is_some_and(|there| there != *tip && dag.reaches(there, *tip))
-            });
-            let is_new = lane == *member || !ends.iter().any(|end| dag.reaches(*tip, *end));
-            if goes_on && is_new && dag.entry(*tip).seq > 0 && admission.admits(*tip) {
-                lacking.push((lane, self.archive.number(dag.entry(*tip).id)));
-                ends.push(*tip);
-            }
-        }
-        lacking
+        let until = self.now.saturating_add(left).min(mild);
+        let replica = &mut self.seats[seat].clones[clone];
+        replica.quiet = (replica.size(), until);
     }
 
     /// Proposals for open slots that the member's agent has not approved under the charter in force and likes: at
@@ -703,4 +503,248 @@ pub fn propose(tally: &Tally, name: usize, number: u8) -> Option<Statement> {
         return None;
     };
     Some(Statement::Propose(RefProposal { name, ..proposal }))
+}
+
+/// A command of a member's tool: it fetches, catches up, says what is wanted and what is due, and
+/// pushes. The writer does each of these.
+fn run(writer: &mut SeatWriter<'_>) -> Result<(), Error> {
+    writer.refresh()?;
+    let Desk { seat, clone, .. } = *writer.workspace();
+    if writer.workspace().world.is_quiet(seat, clone) {
+        // `finish` without the search for due votes, which takes most of a run's time.
+        writer.push(&[])?;
+        writer.pass_on();
+        return Ok(());
+    }
+    while let Some(task) = writer.workspace_mut().world.next_task(seat) {
+        let statement = writer.workspace().world.statement_for(seat, clone, task);
+        if let Some(statement) = statement {
+            writer.append(vec![statement], None)?;
+        }
+    }
+    let likes = writer.workspace().world.likes(seat, clone);
+    let approvals: Vec<_> = likes
+        .into_iter()
+        .take(limits::STATEMENTS / 2)
+        .map(lab::approve)
+        .collect();
+    if !approvals.is_empty() {
+        writer.append(approvals, None)?;
+    }
+    writer.finish(&[])?;
+    let left = writer.waiting().iter().map(|waiting| waiting.left).min();
+    let left = left.unwrap_or(Duration::MAX);
+    let world = &mut writer.workspace_mut().world;
+    world.keep_quiet(seat, clone, left);
+    Ok(())
+}
+
+impl Desk<'_> {
+    fn me(&self) -> &Seat {
+        &self.world.seats[self.seat]
+    }
+
+    fn replica(&mut self) -> &mut Replica {
+        &mut self.world.seats[self.seat].clones[self.clone]
+    }
+
+    /// Ends the command. The error only leads out of the writer; the world looks at the end.
+    fn stop(&mut self, end: End) -> Error {
+        let error = Error::internal(format!("The simulator ended the command: {end:?}."));
+        self.end = Some(end);
+        error
+    }
+
+    /// Crashes, if the command is to crash here.
+    fn crash_at(&mut self, point: Point) -> Result<(), Error> {
+        if self.crash == Some(point) {
+            return Err(self.crashed(point));
+        }
+        Ok(())
+    }
+
+    fn crashed(&mut self, point: Point) -> Error {
+        let seat = self.seat;
+        self.world
+            .note(|w| format!("{}: {}", w.seats[seat].name, point.name()));
+        self.world.saw(point.name());
+        for clone in &mut self.world.seats[seat].clones {
+            clone.quiet = (0, 0);
+        }
+        self.stop(End::Crash)
+    }
+
+    /// The entry at the end of the own lane, if it has one end and the server shows another one.
+    fn own_news(&self, shown: &Lanes) -> Option<No> {
+        let tally = self.tally();
+        let [tip] = own_tips(tally, self.member())[..] else {
+            return None;
+        };
+        let entry = tally.dag().entry(tip);
+        let no = self.world.archive.number(entry.id);
+        let is_news = entry.seq > 0 && shown.get(&self.me().member) != Some(&no);
+        is_news.then_some(no)
+    }
+
+    /// The ends of lanes of others that the server lacks.
+    fn news_of_others(&self, shown: &Lanes) -> Vec<(usize, No)> {
+        let (tally, archive) = (self.tally(), &self.world.archive);
+        let dag = tally.dag();
+        let find = |no: &No| dag.find(archive.minted[*no].id);
+        let mut lanes: ShownLanes = shown
+            .iter()
+            .map(|(lane, no)| (self.world.names[*lane].clone(), find(no)))
+            .collect();
+        // What was just pushed is there too.
+        if let [own] = own_tips(tally, self.member())[..] {
+            lanes.insert(self.member().clone(), Some(own));
+        }
+        lanes_to_relay(tally, self.member(), &lanes)
+            .into_iter()
+            .map(|tip| dag.entry(tip))
+            .map(|entry| (self.world.member(&entry.member), archive.number(entry.id)))
+            .collect()
+    }
+}
+
+impl Workspace for Desk<'_> {
+    fn member(&self) -> &MemberName {
+        &self.me().name
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.me().clones[self.clone].tally
+    }
+
+    fn catch_up(&mut self) -> Result<bool, Error> {
+        let (seat, world) = (self.seat, &mut *self.world);
+        let done = world.seats[seat].catch_up(&world.archive, self.clone);
+        world.seats[seat].behind = done.is_none();
+        match done {
+            Some(true) => {
+                world.note(|w| format!("{}: what was signed is restored", w.seats[seat].name));
+                world.saw("restored from the sign state");
+                Ok(true)
+            }
+            Some(false) => Ok(false),
+            None => {
+                world.note(|w| format!("{}: has signed what is not here", w.seats[seat].name));
+                world.saw("behind its sign state");
+                Err(self.stop(End::Behind))
+            }
+        }
+    }
+
+    fn repair_refs(&mut self, _: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+        // A replica has no refs: a lane is what its entries say.
+        Ok(())
+    }
+
+    fn precommit(
+        &self,
+        draft: &Draft,
+        charter: EntryId,
+        proposal: EntryId,
+        round: u32,
+    ) -> Result<Statement, Error> {
+        let vote = (proposal, round);
+        let archive = &self.world.archive;
+        Ok(archive.precommit(draft.tally(), self.member(), charter, vote))
+    }
+
+    /// Signs, remembers, writes, moves the lane: the order of `store/append.rs`.
+    fn append(&mut self, entry: NewEntry<'_>) -> Result<EntryId, Error> {
+        let (dag, archive) = (self.tally().dag(), &self.world.archive);
+        let parents: Vec<_> = entry
+            .parents
+            .iter()
+            .map(|parent| archive.number(dag.entry(*parent).id))
+            .collect();
+        let minted = archive.mint(
+            self.member(),
+            entry.charter,
+            &parents,
+            entry.statements,
+            entry.time,
+        );
+        let is_remembered = self.world.plan.remember;
+        let is_forgotten =
+            !is_remembered && matches!(self.crash, Some(Point::Remembered | Point::Written));
+        if is_forgotten {
+            return Err(self.crashed(Point::Signed));
+        }
+        self.crash_at(Point::Signed)?;
+        let no = match self.world.publish(minted) {
+            Ok(no) => no,
+            Err(_) if self.world.plan.hopeless() => {
+                self.world.saw("nothing to say between two charters");
+                return Err(self.stop(End::TwoCharters));
+            }
+            Err(why) => {
+                let what = format!("{}: {} {}", self.member(), why.reason, why.detail);
+                let violation = Violation::new("honest entries are entries", what);
+                return Err(self.stop(End::Broken(violation)));
+            }
+        };
+        let seat = self.seat;
+        self.world
+            .note(|w| format!("{} says {}", w.seats[seat].name, w.tell_entry(no)));
+        if is_remembered {
+            self.world.seats[seat].log.push(no);
+        }
+        self.crash_at(Point::Remembered)?;
+        self.crash_at(Point::Written)?;
+        let World { seats, archive, .. } = &mut *self.world;
+        seats[seat].clones[self.clone].take(archive, no);
+        self.crash_at(Point::Moved)?;
+        Ok(self.world.archive.minted[no].id)
+    }
+
+    fn save_timers(&mut self, timers: &Timers) -> Result<(), Error> {
+        if *timers.started() != self.replica().timers {
+            self.crash_at(Point::Timers)?;
+            self.replica().timers.clone_from(timers.started());
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, _: Note) {}
+}
+
+impl<'a> Remote<Desk<'a>> for Shown<'_> {
+    fn name(&self) -> &str {
+        "server"
+    }
+
+    fn fetch(&mut self, desk: &mut Desk<'a>) -> Result<(), Error> {
+        desk.crash_at(Point::Fetched)?;
+        let (seat, clone) = (desk.seat, desk.clone);
+        let World { seats, archive, .. } = &mut *desk.world;
+        for no in self.lanes.values() {
+            seats[seat].clones[clone].take(archive, *no);
+        }
+        Ok(())
+    }
+
+    /// Only lanes are simulated, and what they lead to is known without their refs.
+    fn value(&self, _: &str) -> Option<Oid> {
+        None
+    }
+
+    /// Sends the own lane. Nobody hears whether it arrives.
+    fn push(&mut self, desk: &mut Desk<'a>, _: &[RefUpdate]) -> Result<PushOutcome, Error> {
+        if let Some(no) = desk.own_news(self.lanes) {
+            let lane = desk.me().member;
+            desk.world.send(desk.seat, self.server, vec![(lane, no)]);
+            desk.crash_at(Point::Pushed)?;
+        }
+        Ok(PushOutcome::Done)
+    }
+
+    fn pass_on(&mut self, desk: &mut Desk<'a>) {
+        let lanes = desk.news_of_others(self.lanes);
+        if !lanes.is_empty() {
+            desk.world.send(desk.seat, self.server, lanes);
+        }
+    }
 }

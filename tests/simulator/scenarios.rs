@@ -59,11 +59,11 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[test]
 fn a_split_vote_is_decided_in_a_later_round() {
+    // Whether a vote is split is chance, so there are more tries than of other scenes.
+    let tries = 0..cases("SIMULATOR_SCENES", 12);
     for n in [4, 5, 7] {
-        let later = seeds()
-            .filter(|seed| last_round(&run(split(n, None, *seed)).archive.union) > 0)
-            .count();
-        assert!(later > 0, "n = {n}: no vote was split");
+        let is_split = |seed| last_round(&run(split(n, None, seed)).archive.union) > 0;
+        assert!(tries.clone().any(is_split), "n = {n}: no vote was split");
     }
 }
 
