@@ -31,16 +31,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
     ],
     &["cli/identity", "cli/session"],
     &["cli/legacy", "cli/view"],
-    &["cli/output", "cli/progress", "cli/style"],
-    &[
-        "repo",
-        "repo/discover",
-        "repo/git",
-        "repo/refs",
-        "repo/settings",
-        "repo/watch",
-    ],
-    &["signer/state", "signer/state/error", "signer/state/log"],
 ];
 
 /// Where a source file stands in the module tree, such as `["consensus", "tally"]`.

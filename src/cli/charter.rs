@@ -3,23 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde_json::json;
 
-use super::charter_file::{CharterFile, to_toml};
-use super::identity::WriteArgs;
-use super::legacy::approve;
+use super::Answer;
+use super::propose::proposed_text;
 use super::reply::{never, reply};
-use super::session::{Session, Writer};
-use super::shell;
+use super::shell::{self, WriteArgs};
 use super::style::Text;
-use super::{Answer, Exit, Failure, Reply};
-use crate::charter::{Charter, Member, ProposedCharter, Removal};
+use crate::charter::Member;
+use crate::client::actions::charter::{ProposeCharter, propose_charter};
 use crate::client::views::charter::{
     AllowedSigners, CharterView, allowed_signers as allowed_signers_of, show_charter,
 };
-use crate::consensus::{Content, State, own_tips};
-use crate::id::EntryId;
-use crate::ledger::{CharterProposal, Statement};
+use crate::client::{CharterFile, Writer, charter_to_toml};
 
 /// Show the charter in force, or propose the next one.
 #[derive(Debug, clap::Args)]
@@ -82,7 +77,7 @@ fn show(args: ShowCharterArgs) -> Answer {
     let answer = show_charter(&session, args.id.as_deref())?;
     let text = |view: &CharterView| {
         Text::from(if args.toml {
-            to_toml(&view.charter)
+            charter_to_toml(&view.charter)
         } else {
             describe(view)
         })
@@ -128,86 +123,22 @@ fn describe(view: &CharterView) -> String {
 }
 
 fn propose(args: ProposeCharterArgs) -> Answer {
-    let file = CharterFile::read(&args.file)?;
-    let mut writer = Writer::open(&args.write)?;
-    let (base, in_force) = writer.session.charter()?;
     let folder = args.file.parent().unwrap_or(std::path::Path::new("."));
-    let charter = file.charter(folder, |members| {
-        removals(&writer.session, in_force, members)
-    })?;
-    if charter == *in_force {
-        return Err(
-            Failure::new("NOTHING_TO_PROPOSE", "this is the charter in force already")
-                .exit(Exit::No),
-        );
-    }
-    let warnings = super::init::warnings(&charter);
-    let existing = find_existing(&writer, base, &charter);
-    let id = match existing {
-        Some(id) => id,
-        None => {
-            let charter = ProposedCharter::Known(Box::new(charter));
-            let (title, text) = (args.title.clone(), args.description.clone());
-            let statement = Statement::ProposeCharter(CharterProposal {
-                base,
-                charter,
-                text,
-                title,
-            });
-            let id = writer.say(vec![statement], |_| Vec::new())?;
-            id.ok_or_else(|| Failure::new("INTERNAL", "the proposal was not appended"))?
-        }
+    let request = ProposeCharter {
+        file: CharterFile::read(&args.file)?,
+        folder: folder.to_owned(),
+        title: args.title,
+        text: args.description,
+        approve: !args.no_approve,
     };
-    if !args.no_approve {
-        approve(&mut writer, id)?;
-    }
-    writer.finish(&[])?;
-    let view = writer.session.view(id)?;
-    let data = json!({"id": id, "existing": existing.is_some(), "entries": writer.appended, "proposal": view});
-    let notes = writer.session.notes.clone().into_iter().chain(warnings);
-    Ok(Reply::new(data, Text::lines([Text::from("proposed"), view.text()]))?.with_notes(notes))
-}
-
-fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {
-    let tally = &writer.session.loaded.tally;
-    let same = |content: Content<'_>| match content {
-        Content::Charter(old) => {
-            old.base == base && matches!(&old.charter, ProposedCharter::Known(c) if **c == *charter)
-        }
-        Content::Ref(_) => false,
-    };
-    let mut mine = tally.proposals().filter(|p| p.proposer == *writer.member());
-    mine.find(|p| {
-        same(tally.content(p)) && matches!(tally.state(p.id), Some(State::Open | State::Approved))
-    })
-    .map(|p| p.id)
-}
-
-/// Former members: those before, and those that the new charter leaves out, with the last entry known
-/// of each.
-fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Removal> {
-    let dag = session.loaded.tally.dag();
-    let gone = in_force
-        .members()
-        .iter()
-        .filter(|old| !members.iter().any(|m| m.name == old.name));
-    let last = |member: &Member| {
-        let tips = own_tips(&session.loaded.tally, &member.name)
-            .into_iter()
-            .map(|tip| dag.entry(tip));
-        tips.max_by_key(|e| (e.seq, e.id)).map(|e| e.id)
-    };
-    let removal = |member: &Member| Removal {
-        key: member.key,
-        last: last(member),
-        name: member.name.clone(),
-    };
-    in_force
-        .removed()
-        .iter()
-        .cloned()
-        .chain(gone.map(removal))
-        .collect()
+    let context = shell::context();
+    let session = shell::open_session(&context)?;
+    let mut writer = Writer::open(session, &context, &args.write.into())?;
+    reply(
+        propose_charter(&mut writer, &request)?,
+        proposed_text,
+        never,
+    )
 }
 
 pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {

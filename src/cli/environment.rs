@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use crate::signer::state::{StateError, StateRoot};
-use crate::signer::{PassphraseSource, Secret, Signer, SignerError};
+use crate::signer::{PassphraseSource, Secret};
 
 /// The variable that holds a passphrase.
 const PASSPHRASE: &str = "GIT_QUORUM_PASSPHRASE";
@@ -25,12 +25,6 @@ pub fn passphrases() -> PassphraseSource {
         source = source.with_file(Path::new(&file));
     }
     source
-}
-
-/// Returns a signer with the key `public` in the ssh-agent that `SSH_AUTH_SOCK` names.
-pub fn agent_signer(public: [u8; 32]) -> Result<Signer, SignerError> {
-    let socket = agent_socket().ok_or(SignerError::NoAgent)?;
-    Signer::from_agent(&socket, public)
 }
 
 /// The socket of the ssh-agent, if `SSH_AUTH_SOCK` names one.

@@ -210,6 +210,23 @@ pub fn step(next: &NextStep) -> Hint {
         NextStep::AskOperator => {
             Hint::words("ask whoever runs the remote; this clone keeps what it saw before")
         }
+        NextStep::PinLedger => Hint::words(
+            "in a clone: git quorum join --genesis ID; on a server: git quorum install --server --genesis ID",
+        ),
+        NextStep::RemoveOneHook { hook, original } => {
+            let (hook, original) = (hook.display(), original.display());
+            Hint::words(format!(
+                "remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'"
+            ))
+        }
+        NextStep::MoveHook { from, to } => Hint::both(
+            format!(
+                "move it where it belongs, and run it again: mv '{}' '{}'",
+                from.display(),
+                to.display()
+            ),
+            format!("mv '{}' '{}'", from.display(), to.display()),
+        ),
         NextStep::Do(text) => Hint::words(text),
     }
 }
@@ -246,6 +263,25 @@ pub fn usual(code: Code) -> Hint {
         Code::Git => Hint::words(
             "read what git says, and run the command again; `git fsck` tells whether the repository is whole",
         ),
+        Code::HooksNotRun => Hint::words(
+            "nothing was changed; `git config --show-origin --get-all core.hooksPath` and `git config --show-origin --get-regexp '^hook[.]'` show what is in the way",
+        ),
+        Code::NotBare => Hint::words("run it in the bare repository that people push to"),
+        Code::NoWorkTree => Hint::words(
+            "in a repository that people push to: git quorum install --server; else run it in a working tree",
+        ),
+        Code::HooksPath => Hint::words(
+            "unset it for this repository, or set it to this repository's own hooks folder",
+        ),
+        Code::LinkedHooks => Hint::words(
+            "put a folder of this repository's own in its place, with links to the hooks that are needed",
+        ),
+        Code::ForeignHook => Hint::words(
+            "there can be one proc-receive hook: move it away if it is not needed, or keep this ledger on another server",
+        ),
+        Code::BadLedger => Hint::both("repair it first: git quorum verify", "git quorum verify"),
+        Code::WriteFailed => Hint::words("run it as the user that owns the repository"),
+        Code::NotExecutable => Hint::words("use a file system that keeps executable bits"),
         Code::Internal => Hint::words(
             "this is a bug of git-quorum: please report it with the command that was run",
         ),

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
-use super::identity::parse_name;
-use super::{Answer, Failure, Reply};
-use crate::client::Code;
-use crate::signer::{SignerError, keygen};
+use super::Answer;
+use super::reply::{never, reply};
+use super::style::Text;
+use crate::client::actions::keygen::{KeyPairView, keygen};
+use crate::client::parse_name;
 
 /// Make a key pair for a member.
 ///
-/// An ed25519 pair in OpenSSH form, NAME and NAME.pub; nothing is ever overwritten. The private key has no passphrase; `ssh-keygen -p -f FILE` adds one.
+/// The pair is ed25519 in OpenSSH form, in the files NAME and NAME.pub. Existing files are not
+/// overwritten. The private key has no passphrase; `ssh-keygen -p -f FILE` adds one.
 #[derive(Debug, clap::Args)]
 pub struct KeygenArgs {
     /// The member's name: lower-case letters, digits and hyphens, at most 32, no hyphen first.
@@ -21,24 +21,15 @@ pub struct KeygenArgs {
     dir: PathBuf,
 }
 
-/// What to do with a key that is there.
-const WHAT_IS_THERE: &str = "`--key FILE` uses the key that is there; `ssh-keygen -y -f FILE > FILE.pub` makes a public key that is missing";
-
 pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
-    let dir = args.dir.clone();
-    let pair = keygen(&dir, name.as_str(), None).map_err(|error| {
-        if matches!(error, SignerError::Exists(_)) {
-            Failure::of_code(Code::KeyExists, error.to_string()).hint(WHAT_IS_THERE)
-        } else {
-            Failure::from(error)
-        }
-    })?;
-    let text = format!(
+    reply(keygen(&name, &args.dir)?, text, never)
+}
+
+fn text(pair: &KeyPairView) -> Text {
+    Text::from(format!(
         "private key {}\npublic key  {}",
         pair.private.display(),
         pair.public.display()
-    );
-    let data = json!({"private": pair.private, "public": pair.public, "key": pair.openssh_public});
-    Reply::new(data, text)
+    ))
 }

@@ -1,39 +1,34 @@
 //! The command line: one file a command, arguments in, an answer out. Knows no rules of deciding.
 
 mod charter;
-mod charter_file;
 mod check_proof;
+mod clean;
 mod completions;
 mod demo;
 mod doctor;
 mod entry_text;
 mod environment;
-mod failures;
 mod fault_text;
 mod faults;
 mod graph;
 mod help;
 mod hints;
 mod hook;
-mod identity;
 mod init;
 mod install;
 mod join;
 mod keygen;
 mod land;
-mod legacy;
 mod log;
 mod man;
 mod notes;
 mod output;
-mod patience;
 mod progress;
 mod proposal_text;
 mod propose;
 mod reply;
 mod review;
 mod schema;
-mod session;
 mod shell;
 mod show;
 mod status;
@@ -41,16 +36,17 @@ mod style;
 mod sync;
 mod uninstall;
 mod verify;
-mod view;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::client::Code;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use crate::client::Exit;
-pub use output::{Answer, Failure, Reply, clean};
+pub use clean::clean;
+pub use output::{Answer, Failure, Reply};
 
 /// Byzantine-fault-tolerant agreement on what goes into a protected Git ref, kept inside Git.
 #[derive(Debug, Parser)]
@@ -178,7 +174,7 @@ impl Command {
             Self::Uninstall(args) => uninstall::run(args),
             Self::Man(args) => man::run(args),
             Self::Completions(args) => completions::run(args),
-            Self::Doctor(args) => doctor::run(args, json),
+            Self::Doctor(args) => doctor::run(args),
             Self::Schema(args) => schema::run(args),
         }
     }
@@ -194,8 +190,7 @@ fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failu
     } else {
         std::fs::read_to_string(path)
     };
-    let text =
-        read.map_err(|e| Failure::new("IO", format!("{}: {e}", path.display())).exit(Exit::Usage))?;
+    let text = read.map_err(|e| Failure::of_code(Code::Io, format!("{}: {e}", path.display())))?;
     Ok(text.trim_end().to_owned())
 }
 
@@ -238,19 +233,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 .map_or(Ok(()), std::env::set_current_dir);
             let answer = match moved {
                 Ok(()) => cli.command.run(json),
-                Err(error) => Err(Failure::new(
-                    "NO_FOLDER",
+                Err(error) => Err(Failure::of_code(
+                    Code::NoFolder,
                     format!("cannot work in the folder of -C: {error}"),
-                )
-                .exit(Exit::NotFound)),
+                )),
             };
             output::render(name, answer, json)
         }
         Err(error) if error.use_stderr() && args.iter().any(|a| a == "--json") => {
             let message = error.render().to_string();
-            let failure = Failure::new("USAGE", message.trim_end())
-                .exit(Exit::Usage)
-                .hint("git quorum --help");
+            let failure =
+                Failure::of_code(Code::Usage, message.trim_end()).hint("git quorum --help");
             output::render("", Err(failure), true)
         }
         // Help and version, and errors for people, as clap prints them; its status for errors is 2.

@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::clean::clean_json;
 use super::hints::{self, Hint};
 use super::progress;
 use super::style::{Role, Text};
 use crate::client::{Code, Error, Exit, Retry};
-use crate::repo::is_unprintable;
 
 /// What a command did or found.
 #[derive(Debug)]
@@ -87,18 +87,6 @@ impl Failure {
             text: Text::default(),
             notes: Vec::new(),
         }
-    }
-
-    /// A failure of a command that is not converted to the client yet.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let known = Code::ALL.iter().find(|known| known.as_str() == code);
-        let failure = Self::of_code(known.copied().unwrap_or(Code::Internal), message);
-        Self { code, ..failure }
-    }
-
-    /// The same failure with another exit status.
-    pub fn exit(self, exit: Exit) -> Self {
-        Self { exit, ..self }
     }
 
     /// A refusal by a hook, which has codes of its own.
@@ -271,59 +259,5 @@ fn print_failure(failure: &Failure) -> std::io::Result<()> {
     match command {
         Some(command) => print(Role::Hint, "next:", command),
         None => Ok(()),
-    }
-}
-
-/// Text that is safe on a terminal: line feeds and tabs stay, other control characters and those
-/// that reorder or hide text are shown as escapes.
-pub fn clean(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\t' => safe.push(c),
-            c if is_unprintable(c) => safe.extend(c.escape_unicode()),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-/// JSON text that is safe on a terminal and says the same: such characters stand in strings only, where
-/// they can be escaped.
-fn clean_json(json: &str) -> String {
-    let mut safe = String::with_capacity(json.len());
-    for c in json.chars() {
-        match is_unprintable(c) {
-            true => c
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| safe.push_str(&format!("\\u{unit:04x}"))),
-            false => safe.push(c),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_moves_the_cursor_or_turns_text_around_is_printed() {
-        let hostile = "a\u{1b}[31mb\r\u{9b}2J\u{202e}c\u{2066}d\u{7f}\u{0}e\u{200b}";
-        let safe = clean(hostile);
-        assert!(safe.chars().all(|c| c.is_ascii_graphic()), "{safe:?}");
-        assert_eq!(clean("plain\n\tשלום é"), "plain\n\tשלום é");
-
-        let json = serde_json::to_string(&format!("{hostile}\u{2028}\u{e0041}é\"\\")).unwrap();
-        let safe = clean_json(&json);
-        assert!(
-            safe.chars().all(|c| c.is_ascii_graphic() || c == 'é'),
-            "{safe:?}"
-        );
-        assert_eq!(
-            serde_json::from_str::<String>(&safe).unwrap(),
-            format!("{hostile}\u{2028}\u{e0041}é\"\\")
-        );
     }
 }

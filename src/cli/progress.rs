@@ -10,7 +10,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::output::clean;
+use super::clean::clean;
 use crate::repo::{Progress, Watch, Watcher};
 
 /// How long work may take before it is shown, unless Git's `GIT_PROGRESS_DELAY` gives a number of

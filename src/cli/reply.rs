@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::style::Text;
 use super::{Failure, Reply, hints, notes};
 use crate::client::{Answer, Error, Outcome};
+use crate::repo::RepoError;
+use crate::signer::SignerError;
 
 /// Prints an answer of the client. `text` is the view for people. `refusal` is one sentence that
 /// says why the answer is no.
@@ -40,5 +42,17 @@ impl From<Error> for Failure {
             Some(details) => failure.data(details),
             None => failure,
         }
+    }
+}
+
+impl From<RepoError> for Failure {
+    fn from(error: RepoError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<SignerError> for Failure {
+    fn from(error: SignerError) -> Self {
+        Error::from(error).into()
     }
 }

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Failure, Reply};
 use crate::client::actions::ProposalAnswer;
+use crate::client::actions::init::Founded;
+use crate::client::actions::join::Joined;
+use crate::client::actions::keygen::KeyPairView;
 use crate::client::actions::land::LandAnswer;
 use crate::client::actions::propose::Proposed;
 use crate::client::actions::sync::{Synced, Waited};
@@ -16,6 +19,8 @@ use crate::client::views::show::Shown;
 use crate::client::views::status::{Overview, ProposalStatus};
 use crate::client::views::verify::Verified;
 use crate::client::{Code, Retry};
+use crate::doctor::Diagnosis;
+use crate::install::{InstalledClone, InstalledServer, Uninstalled};
 
 /// Print the JSON Schema of what commands print with --json.
 ///
@@ -43,6 +48,13 @@ fn either<A: JsonSchema, B: JsonSchema>(generator: &mut SchemaGenerator) -> Sche
 
 /// The data of each command.
 const DATA: &[(&str, Data)] = &[
+    ("charter propose", of::<Proposed>),
+    ("init", of::<Founded>),
+    ("join", of::<Joined>),
+    ("keygen", of::<KeyPairView>),
+    ("doctor", of::<Diagnosis>),
+    ("install", either::<InstalledClone, InstalledServer>),
+    ("uninstall", of::<Uninstalled>),
     ("allowed-signers", of::<AllowedSigners>),
     ("charter show", of::<CharterView>),
     ("check-proof", of::<CheckedProof>),

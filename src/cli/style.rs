@@ -10,7 +10,7 @@ use anstream::ColorChoice;
 use anstyle::{AnsiColor, Effects, Style};
 use clap::builder::Styles;
 
-use super::output::clean;
+use super::clean::clean;
 use crate::repo::{Repo, RepoError};
 
 /// When to use colours.

@@ -1,16 +1,20 @@
-//! `git quorum uninstall`: takes the hooks out of a repository again.
+//! `git quorum uninstall`: removes the hooks of a repository.
 
-use super::install::{change_lines, failure};
-use super::session::open_repo;
-use super::{Answer, Exit, Failure, Reply};
-use crate::install::{uninstall_clone, uninstall_server};
+use super::install::change_lines;
+use super::reply::{never, reply};
+use super::shell;
+use super::style::Text;
+use super::{Answer, Failure};
+use crate::client::Code;
+use crate::client::actions::install::{uninstall_gate, uninstall_hooks};
+use crate::install::Uninstalled;
 
-/// Take the hooks out of this repository, and put back what was there before.
+/// Remove the hooks from this repository, and put back what was there before.
 ///
 /// The ledger, keys, the pin and what was signed stay as they are. Can be run again at any time.
 #[derive(Debug, clap::Args)]
 pub struct UninstallArgs {
-    /// Take the server's gate away: protected refs move like others from then on.
+    /// Remove the server's gate: protected refs then move like others.
     #[arg(long)]
     server: bool,
     /// With --server: do it.
@@ -19,35 +23,28 @@ pub struct UninstallArgs {
 }
 
 pub fn run(args: UninstallArgs) -> Answer {
-    let repo = open_repo()?;
+    let repo = shell::open_repo()?;
+    let folder = repo.git_dir().display();
     if repo.is_bare() && !args.server {
-        let message = format!(
-            "{} has no working tree: it is a server, or a mirror",
-            repo.git_dir().display()
-        );
-        return Err(Failure::new("NO_WORK_TREE", message)
-            .exit(Exit::Usage)
-            .hint("to take a server's gate away: git quorum uninstall --server --yes; else run it in a working tree"));
+        let message = format!("{folder} has no working tree, so it is a server or a mirror.");
+        return Err(Failure::of_code(Code::NoWorkTree, message).hint(
+            "to remove a server's gate: git quorum uninstall --server --yes; else run it in a working tree",
+        ));
     }
     if args.server && !args.yes {
-        let message = format!(
-            "without the gate of {} any push can move protected refs",
-            repo.git_dir().display()
-        );
-        return Err(Failure::new("NOT_CONFIRMED", message)
-            .exit(Exit::Usage)
+        let message = format!("Without the gate of {folder}, any push can move protected refs.");
+        return Err(Failure::of_code(Code::NotConfirmed, message)
             .hint("if that is wanted: git quorum uninstall --server --yes"));
     }
-    let uninstalled = if args.server {
-        uninstall_server(&repo)
+    if args.server {
+        reply(uninstall_gate(&repo)?, |done| text("gate", done), never)
     } else {
-        uninstall_clone(&repo)
-    };
-    let uninstalled = uninstalled.map_err(failure)?;
-    let what = if args.server { "gate" } else { "hooks" };
-    let head = format!(
-        "The {what} of git-quorum: out of {}.\n",
-        uninstalled.repository.display()
-    );
-    Reply::new(&uninstalled, head + &change_lines(&uninstalled.changes))
+        reply(uninstall_hooks(&repo)?, |done| text("hooks", done), never)
+    }
+}
+
+fn text(what: &str, uninstalled: &Uninstalled) -> Text {
+    let folder = uninstalled.repository.display();
+    let head = format!("The {what} of git-quorum: out of {folder}.\n");
+    Text::from(head + &change_lines(&uninstalled.changes))
 }

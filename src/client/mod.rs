@@ -10,6 +10,7 @@
 
 pub mod actions;
 mod answer;
+mod charter_file;
 mod charter_warnings;
 mod clock;
 mod code;
@@ -23,6 +24,7 @@ mod participant;
 mod remote;
 mod schema;
 mod session;
+mod setup;
 mod time;
 mod timer_file;
 mod timers;
@@ -31,6 +33,7 @@ mod workspace;
 mod writer;
 
 pub use answer::{Answer, Outcome};
+pub use charter_file::{CharterFile, RulesInput, build_charter, charter_to_toml, parse_pattern};
 pub use charter_warnings::charter_warnings;
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Exit, Retry};

@@ -119,6 +119,22 @@ pub enum NextStep {
     DistrustLedger,
     /// Ask whoever runs the remote.
     AskOperator,
+    /// Pin a ledger: by joining it in a clone, or by its id when the gate of a server is installed.
+    PinLedger,
+    /// Remove one of two hooks.
+    RemoveOneHook {
+        /// The hook that git runs.
+        hook: PathBuf,
+        /// The hook that was saved before.
+        original: PathBuf,
+    },
+    /// Move a hook to where it belongs.
+    MoveHook {
+        /// Where it is.
+        from: PathBuf,
+        /// Where it belongs.
+        to: PathBuf,
+    },
     /// What the doctor, the installer or a hook says must be done.
     Do(String),
 }

@@ -2,15 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use super::git::{self, Environment, GitCommand};
-use super::{Repo, RepoError};
+use super::error::RepoError;
+use super::git::{self, GitCommand};
+use super::text::clean_text;
 
-/// Returns the repository that the command `rev_parse` runs in.
-pub(super) fn repo(
-    rev_parse: GitCommand,
-    start: &Path,
-    env: Environment,
-) -> Result<Repo, RepoError> {
+/// Where a repository is.
+pub(super) struct Found {
+    /// The git directory that all worktrees share.
+    pub common_dir: PathBuf,
+    /// The git directory of the worktree.
+    pub own_dir: PathBuf,
+    /// The folder to run commands in.
+    pub work_dir: PathBuf,
+    /// Whether there is no working tree.
+    pub bare: bool,
+}
+
+/// Finds the repository that the command `rev_parse` runs in.
+pub(super) fn find(rev_parse: GitCommand, start: &Path) -> Result<Found, RepoError> {
     let asked = [
         "--path-format=absolute",
         "--show-object-format",
@@ -33,7 +42,7 @@ pub(super) fn repo(
     };
     let (common_dir, own_dir) = (path(common_dir)?, path(own_dir)?);
     if *format != b"sha1" {
-        let format = git::clean_text(&String::from_utf8_lossy(format));
+        let format = clean_text(&String::from_utf8_lossy(format));
         return Err(RepoError::ObjectFormat {
             dir: common_dir,
             format,
@@ -45,14 +54,11 @@ pub(super) fn repo(
     } else {
         work_dir(&own_dir)
     };
-    Ok(Repo {
+    Ok(Found {
         common_dir,
         own_dir,
         work_dir,
         bare,
-        env,
-        settings: Default::default(),
-        watcher: Default::default(),
     })
 }
 

@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
+use super::text::clean_text;
 use super::watch::{Sieve, Watcher};
+use crate::id::Oid;
 
 /// The caller's variables that `git` needs to authenticate and to write traces.
 const KEPT: &[&str] = &[
@@ -501,21 +503,10 @@ pub(super) fn unreadable(command: &'static str, answer: &[u8]) -> GitError {
     }
 }
 
-/// Returns the text without characters that are unsafe to print. Keeps line feeds and tabs.
-///
-/// See [`is_unprintable`].
-pub fn clean_text(text: &str) -> String {
-    text.chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !is_unprintable(*c))
-        .collect()
-}
-
-/// Whether a character must not reach a terminal: a control character, or a character that
-/// reorders, breaks or hides text.
-pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+/// Parses an object id in the output of a git command.
+pub(super) fn parse_oid(command: &'static str, text: &[u8]) -> Result<Oid, GitError> {
+    let parsed = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
+    parsed.ok_or_else(|| unreadable(command, text))
 }
 
 #[cfg(test)]
@@ -610,14 +601,6 @@ mod tests {
         assert!(
             error.contains("git cat-file") && error.contains("Not a valid object name nothing"),
             "{error}"
-        );
-    }
-
-    #[test]
-    fn text_to_print_holds_no_control_or_direction_characters() {
-        assert_eq!(
-            clean_text("a\u{1b}[31mb\u{202e}c\r\u{200b}\td\n\u{9b}"),
-            "a[31mbc\td\n"
         );
     }
 }

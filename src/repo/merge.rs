@@ -3,8 +3,9 @@
 //!
 //! Knows nothing of what is merged.
 
+use super::git::parse_oid;
 use super::git::{self, GitCommand, Output};
-use super::{Repo, RepoError, parse_oid};
+use super::{Repo, RepoError};
 use crate::id::Oid;
 
 /// The settings that affect the result of a merge, with git's own defaults. They are pinned, so
@@ -123,7 +124,7 @@ fn conflict(output: &Output) -> Result<Vec<String>, RepoError> {
     parse_oid("merge-tree", parts.next().unwrap_or_default())?;
     let paths = parts.take_while(|path| !path.is_empty());
     Ok(paths
-        .map(|path| git::clean_text(&String::from_utf8_lossy(path)))
+        .map(|path| super::text::clean_text(&String::from_utf8_lossy(path)))
         .collect())
 }
 

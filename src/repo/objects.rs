@@ -9,8 +9,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use git2::{ErrorCode, ObjectType, Odb, Repository};
 use sha2::{Digest as _, Sha256};
 
-use super::git;
-use super::{Repo, RepoError, parse_oid};
+use super::git::parse_oid;
+use super::{Repo, RepoError};
 use crate::fault;
 use crate::id::{Digest, Oid};
 
@@ -293,7 +293,7 @@ fn utf8(path: PathBuf) -> Result<String, RepoError> {
 fn database(action: &str, error: &git2::Error) -> RepoError {
     RepoError::Database {
         action: action.to_owned(),
-        message: git::clean_text(error.message()),
+        message: super::text::clean_text(error.message()),
     }
 }
 

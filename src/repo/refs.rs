@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::git::{self, Output, clean_text};
-use super::{GitError, Repo, RepoError, parse_oid};
+use super::git::{self, Output, parse_oid};
+use super::text::clean_text;
+use super::{GitError, Repo, RepoError};
 use crate::fault;
 use crate::id::Oid;
 

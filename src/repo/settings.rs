@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::git::{self, Output, clean_text};
+use super::git::{self, Output};
 use super::refs::PAUSES;
+use super::settings_cache::Listing;
+use super::text::clean_text;
 use super::{GitError, Repo, RepoError};
 use crate::fault;
 
@@ -19,35 +21,6 @@ const NOTHING_TO_UNSET: i32 = 5;
 const LOCK_TRIES: u32 = 20;
 /// The pause before each retry.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
-
-/// A cache of all settings and their values, in git's order.
-///
-/// Every command asks for several settings, and starting git costs more than everything else that
-/// most commands do. The cache notices changes by this program. It does not notice changes by
-/// others while the repository is open.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Settings(Arc<Mutex<Option<Arc<Listing>>>>);
-
-type Listing = Vec<(String, Vec<u8>)>;
-
-impl Settings {
-    fn get_or_read(
-        &self,
-        read: impl FnOnce() -> Result<Listing, RepoError>,
-    ) -> Result<Arc<Listing>, RepoError> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listing) = &*known {
-            return Ok(Arc::clone(listing));
-        }
-        let listing = Arc::new(read()?);
-        *known = Some(Arc::clone(&listing));
-        Ok(listing)
-    }
-
-    fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
 
 impl Repo {
     /// Returns the value of a setting from all files that git reads, the last one if there are

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::git::{self, GitCommand, Output, clean_text};
-use super::{GitError, Repo, RepoError, parse_oid};
+use super::git::{self, GitCommand, Output, parse_oid};
+use super::text::clean_text;
+use super::{GitError, Repo, RepoError};
 use crate::fault;
 use crate::id::Oid;
 

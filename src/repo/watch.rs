@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::git::clean_text;
+use super::text::clean_text;
 
 /// The most bytes of an operation's name in a remote's progress line.
 const MAX_NAME: usize = 40;

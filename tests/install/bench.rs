@@ -180,7 +180,7 @@ impl Bench {
         let (_, noted) = self.noted(&["status"]);
         noted
             .lines()
-            .find(|line| line.contains("not in place any more"))
+            .find(|line| line.contains("no longer in place"))
             .map(str::to_owned)
     }
 

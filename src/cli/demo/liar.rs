@@ -9,7 +9,7 @@ use super::play::Play;
 use super::story::LIAR;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::cli::Failure;
-use crate::cli::identity::parse_name;
+use crate::client::parse_name;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{LedgerRefs, Payload, Prevote, Review, Statement, Verdict, encode, parse};
 use crate::signer::{PassphraseSource, Signer};

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Exit, Failure, Reply};
+use super::{Answer, Failure, Reply};
+use crate::client::Code;
 use janitor::Janitor;
 use play::Play;
 use stage::Stage;
@@ -89,8 +90,7 @@ fn perform(play: &mut Play) -> Result<Ending, Failure> {
 
 /// A failure of the demonstration.
 fn failed(what: impl Into<String>) -> Failure {
-    Failure::new("DEMO_FAILED", what)
-        .exit(Exit::Failed)
+    Failure::of_code(Code::DemoFailed, what)
         .hint("run it again with --keep to look into its folder")
 }
 

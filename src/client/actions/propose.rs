@@ -82,6 +82,7 @@ pub fn propose(
     context: &Context,
     request: &Propose,
 ) -> Result<Answer<Proposed>> {
+    check_title(&request.title)?;
     let name = choose_ref(writer.session(), request.onto.as_deref())?;
     let (base, from) = expected_value(writer, &name)?;
     let to = proposed_value(writer, context, &request.target, &name, from)?;
@@ -107,6 +108,14 @@ pub fn propose(
     }
     writer.finish(&[])?;
     Proposed::answer(writer, id, existing.is_some())
+}
+
+/// Refuses a title that reviewers cannot read.
+pub(super) fn check_title(title: &str) -> Result<()> {
+    if title.trim().is_empty() {
+        return Err(Error::new(Code::BadInput, "The title is blank."));
+    }
+    Ok(())
 }
 
 /// A proposal in the making.

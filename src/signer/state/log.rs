@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::super::private_fs;
-use super::{MAX_RAW, Repair, SignedRecord, StateError};
+use super::error::StateError;
+use super::record::{MAX_RAW, Repair, SignedRecord};
 use crate::fault;
 use crate::id::{EntryId, Oid};
 

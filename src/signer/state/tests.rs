@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::log::{Sink, append_whole};
 use super::*;
+use crate::id::Oid;
 
 const LEDGER: EntryId = EntryId::new([0xab; 32]);
 const PUBLIC: [u8; 32] = [1; 32];
