@@ -628,14 +628,14 @@ fn both_agree(python: &str, team: &Team, seat: &Seat) -> Value {
     let decision = ["charter", "proposal", "round", "subject"];
     assert_eq!(
         only(&found["decisions"], &decision),
-        only(&verified["decisions"], &decision)
+        only(&verified["decisions"]["shown"], &decision)
     );
     let conviction = ["charter", "member", "rule", "slot"];
     assert_eq!(
         only(&found["evidence"], &conviction),
-        only(&verified["evidence"], &conviction)
+        only(&verified["evidence"]["shown"], &conviction)
     );
-    let theirs = status["discounted"].as_array().unwrap().iter();
+    let theirs = status["discounted"]["shown"].as_array().unwrap().iter();
     let theirs: Vec<_> = theirs
         .map(|d| json!({"entry": d["entry"], "statement": d["statement"], "reason": d["code"]}))
         .collect();
@@ -645,7 +645,7 @@ fn both_agree(python: &str, team: &Team, seat: &Seat) -> Value {
         only(&json!(theirs), &statement),
         "{status}"
     );
-    let problems: BTreeSet<_> = verified["lane_problems"]
+    let problems: BTreeSet<_> = verified["lane_problems"]["shown"]
         .as_array()
         .unwrap()
         .iter()

@@ -11,7 +11,7 @@ use crate::consensus::{Subject, Tally};
 use crate::id::{EntryId, Oid};
 
 /// How the decisions of a protected ref relate to one value of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Backing {
     /// A decision leads to the value.
@@ -56,12 +56,13 @@ impl Serialize for Place {
 }
 
 /// A value of a protected ref, compared with the ref's decisions.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct RefAudit {
     /// The ref.
     #[serde(rename = "ref")]
     pub name: RefName,
     /// Where the value was found.
+    #[schemars(with = "String")]
     pub place: Place,
     /// The value. `None` if the ref is absent there.
     pub value: Option<Oid>,

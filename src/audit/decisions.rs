@@ -12,7 +12,7 @@ use crate::repo::Objects;
 use crate::store::{BindingError, check_binding};
 
 /// A decision, compared with the commits that it is about.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct DecisionAudit {
     /// The proposal.
     pub proposal: EntryId,

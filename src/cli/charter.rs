@@ -8,10 +8,15 @@ use serde_json::json;
 use super::charter_file::{CharterFile, to_toml};
 use super::identity::WriteArgs;
 use super::legacy::approve;
+use super::reply::{never, reply};
 use super::session::{Session, Writer};
+use super::shell;
 use super::style::Text;
 use super::{Answer, Exit, Failure, Reply};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
+use crate::client::views::charter::{
+    AllowedSigners, CharterView, allowed_signers as allowed_signers_of, show_charter,
+};
 use crate::consensus::{Content, State, own_tips};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Statement};
@@ -72,37 +77,21 @@ pub fn run(args: CharterArgs) -> Answer {
 }
 
 fn show(args: ShowCharterArgs) -> Answer {
-    let session = Session::read()?;
-    let dag = session.loaded.tally.dag();
-    let (in_force, _) = session.charter()?;
-    let id = match &args.id {
-        Some(typed) => Session::find(
-            typed,
-            "charter",
-            dag.entries()
-                .map(|(_, e)| e.id)
-                .filter(|id| dag.charter(*id).is_some()),
-        )?,
-        None => in_force,
+    let context = shell::context();
+    let session = shell::open_session(&context)?;
+    let answer = show_charter(&session, args.id.as_deref())?;
+    let text = |view: &CharterView| {
+        Text::from(if args.toml {
+            to_toml(&view.charter)
+        } else {
+            describe(view)
+        })
     };
-    let node = dag
-        .charter(id)
-        .ok_or_else(|| Failure::new("INTERNAL", "the charter is not known"))?;
-    let text = if args.toml {
-        to_toml(&node.charter)
-    } else {
-        describe(id, &node.charter, id == in_force)
-    };
-    let t = node.charter.threshold();
-    let data = json!({
-        "id": id, "in_force": id == in_force, "base": node.base, "charter": node.charter,
-        "n": t.n, "f": t.f, "q": t.q, "warnings": super::init::warnings(&node.charter),
-    });
-    Reply::new(data, text)
+    reply(answer, text, never)
 }
 
-fn describe(id: EntryId, charter: &Charter, in_force: bool) -> String {
-    let t = charter.threshold();
+fn describe(view: &CharterView) -> String {
+    let (id, charter, in_force) = (view.id, &view.charter, view.in_force);
     let mut lines = vec![
         format!(
             "charter {id}{}",
@@ -110,7 +99,7 @@ fn describe(id: EntryId, charter: &Charter, in_force: bool) -> String {
         ),
         format!(
             "{} voting members, {} may be faulty, {} make a quorum",
-            t.n, t.f, t.q
+            view.n, view.f, view.q
         ),
     ];
     lines.extend(charter.protected().iter().map(|p| format!("protects {p}")));
@@ -222,22 +211,8 @@ fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Re
 }
 
 pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {
-    let session = Session::read()?;
-    let dag = session.loaded.tally.dag();
-    let (in_force, _) = session.charter()?;
-    let mut signers = std::collections::BTreeMap::new();
-    for (_, node) in dag.lineage(in_force) {
-        signers.extend(
-            node.charter
-                .members()
-                .iter()
-                .map(|m| (m.name.clone(), m.key)),
-        );
-    }
-    let line = |(name, key): (&crate::charter::MemberName, &crate::charter::PublicKey)| {
-        format!("{name}@git-quorum.invalid namespaces=\"git\" {key}")
-    };
-    let lines: Vec<_> = signers.iter().map(line).collect();
-    let text = lines.join("\n");
-    Reply::new(json!({"allowed_signers": lines}), text)
+    let context = shell::context();
+    let session = shell::open_session(&context)?;
+    let text = |view: &AllowedSigners| Text::from(view.allowed_signers.join("\n"));
+    reply(allowed_signers_of(&session)?, text, never)
 }

@@ -1,21 +1,13 @@
-//! `git quorum check-proof`: what a file proves, anywhere and offline. Believes nothing but what it computes from the
-//! entries in the file.
+//! `git quorum check-proof`: what a file proves, anywhere and offline.
 
-use std::collections::BTreeSet;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
-use super::faults::{describe_said, fault_json, proof_failure};
-use super::output::print_line;
+use super::reply::reply;
 use super::style::{Role, Text};
-use super::view::{describe_fault, names};
-use super::{Answer, Exit, Failure, Reply};
-use crate::audit::proof::{KNOWING_BYTES, PROOF_BYTES, Proof, check_within};
-use crate::charter::PublicKey;
-use crate::consensus::Fault;
-use crate::id::EntryId;
+use super::{Answer, fault_text, proposal_text};
+use crate::audit::proof::KNOWING_BYTES;
+use crate::client::SHOWN;
+use crate::client::views::proof::{CheckProof, CheckedProof, check_proof};
 
 /// Check a proof that a member broke the rules.
 ///
@@ -35,107 +27,48 @@ pub struct CheckProofArgs {
     memory: usize,
 }
 
-pub fn run(args: CheckProofArgs, json: bool) -> Answer {
-    let asked = args.ledger.as_deref().map(parse_ledger).transpose()?;
-    let proof = check_within(&read(&args.file)?, args.memory).map_err(proof_failure)?;
-    let ledger = proof.tally.dag().ledger();
-    if let Some(asked) = asked.filter(|asked| *asked != ledger) {
-        return Err(Failure::new(
-            "OTHER_LEDGER",
-            format!("the proof is about ledger {ledger}, not {asked}"),
-        )
-        .exit(Exit::Unverified)
-        .hint("it says nothing about members of your ledger, whatever their names are"));
-    }
-    let data = to_json(&proof, asked.is_some());
-    let text = Text::lines(lines(&proof, asked.is_some()));
-    if asked.is_some() {
-        return Reply::new(data, text);
-    }
-    if !json {
-        print_line(text).map_err(|e| Failure::new("IO", e.to_string()))?;
-    }
-    let message =
-        format!("it fits ledger {ledger}, but nothing says that this is the right ledger");
-    Err(Failure::new("UNPINNED", message)
-        .exit(Exit::Unverified)
-        .hint("ask a founder or a clone for the id, then: git quorum check-proof FILE --ledger ID")
-        .data(data))
-}
-
-fn parse_ledger(text: &str) -> Result<EntryId, Failure> {
-    text.parse().map_err(|error: crate::id::IdError| {
-        Failure::new("BAD_ID", error.to_string())
-            .exit(Exit::Usage)
-            .hint("give the whole ledger id")
-    })
-}
-
-/// The bytes of a file, no more than are looked at.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: std::io::Error| {
-        let exit = if error.kind() == std::io::ErrorKind::NotFound {
-            Exit::NotFound
-        } else {
-            Exit::Failed
-        };
-        Failure::new("IO", format!("{}: {error}", path.display())).exit(exit)
+pub fn run(args: CheckProofArgs) -> Answer {
+    let request = CheckProof {
+        file: args.file,
+        ledger: args.ledger,
+        memory: args.memory,
+        limit: SHOWN,
     };
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(PROOF_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(bytes)
+    reply(check_proof(&request)?, checked_text, refusal)
 }
 
-/// The key that the votes of a fault are signed with, as the charter has it.
-fn key(proof: &Proof, fault: &Fault) -> Option<PublicKey> {
-    let electorate = &proof.tally.dag().charter(fault.charter)?.charter;
-    electorate.member(&fault.member).map(|member| member.key)
+/// Why the answer is no.
+fn refusal(checked: &CheckedProof) -> String {
+    format!(
+        "The proof fits ledger {}, but nothing says that this is the right ledger.",
+        checked.ledger
+    )
 }
 
-fn to_json(proof: &Proof, pinned: bool) -> Value {
-    let dag = proof.tally.dag();
-    let fault = |fault: &Fault| {
-        let mut value = fault_json(fault);
-        if let (Value::Object(fields), Some(key)) = (&mut value, key(proof, fault)) {
-            fields.insert("key".to_owned(), key.to_string().into());
-        }
-        value
+fn checked_text(checked: &CheckedProof) -> Text {
+    let pin = if checked.pinned {
+        "as asked for"
+    } else {
+        "UNPINNED"
     };
-    json!({
-        "ledger": dag.ledger(), "pinned": pinned, "entries": dag.entries().len(),
-        "faults": proof.faults.iter().map(fault).collect::<Vec<_>>(),
-    })
-}
-
-fn lines(proof: &Proof, pinned: bool) -> Vec<Text> {
-    let dag = proof.tally.dag();
-    let pin = if pinned { "as asked for" } else { "UNPINNED" };
-    let convicted: BTreeSet<_> = proof
-        .faults
-        .iter()
-        .map(|fault| fault.member.clone())
-        .collect();
+    let convicted = proposal_text::names(&checked.convicted);
     let mut lines = vec![
         Text::from(format!(
             "ledger {} ({pin}): {} entries, every signature checked",
-            dag.ledger(),
-            dag.entries().len()
+            checked.ledger, checked.entries
         )),
-        Text::of(Role::Bad, format!("convicted: {}", names(&convicted))),
+        Text::of(Role::Bad, format!("convicted: {convicted}")),
     ];
-    for fault in &proof.faults {
-        lines.push(describe_fault(fault));
-        lines.extend(key(proof, fault).map(|key| Text::from(format!("    key {key}"))));
-        lines.push(Text::from(format!("    charter {}", fault.charter)));
-        lines.extend(
-            fault
-                .votes
-                .iter()
-                .map(|said| Text::from(describe_said(said))),
-        );
+    for fault in &checked.faults.shown {
+        lines.push(fault_text::line(fault));
+        let key = fault.key.as_ref();
+        lines.extend(key.map(|key| Text::from(format!("    key {key}"))));
+        lines.push(Text::from(format!("    charter {}", fault.fault.charter)));
+        lines.extend(fault_text::votes(fault));
     }
-    lines
+    if checked.faults.more > 0 {
+        let more = format!("… and {} more faults", checked.faults.more);
+        lines.push(Text::of(Role::Faint, more));
+    }
+    Text::lines(lines)
 }

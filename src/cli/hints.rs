@@ -192,6 +192,21 @@ pub fn step(next: &NextStep) -> Hint {
             "ask a founder or a clone for the id, then: git quorum check-proof FILE --ledger ID",
             format!("git quorum check-proof {} --ledger ID", file.display()),
         ),
+        NextStep::AllowMoreMemory { file } => Hint::both(
+            format!(
+                "few ledgers have forks like that; to check it all the same: \
+                 git quorum check-proof {} --memory BYTES",
+                file.display()
+            ),
+            format!("git quorum check-proof {} --memory BYTES", file.display()),
+        ),
+        NextStep::AskForProof => Hint::words(
+            "ask for the file again, as `git quorum faults --prove ID -o FILE` writes it",
+        ),
+        NextStep::DistrustFile => Hint::words("believe nothing that was said about this file"),
+        NextStep::DistrustLedger => {
+            Hint::words("it says nothing about members of your ledger, whatever their names are")
+        }
         NextStep::AskOperator => {
             Hint::words("ask whoever runs the remote; this clone keeps what it saw before")
         }

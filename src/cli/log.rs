@@ -2,16 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::json;
-
 use super::graph::{self, Node};
-use super::session::Session;
-use super::status::{entry_json, proposal_of, rfc3339, statement_text};
+use super::reply::{never, reply};
 use super::style::{Role, Text};
-use super::{Answer, Exit, Failure, Reply};
-use crate::charter::MemberName;
-use crate::id::EntryId;
-use crate::ledger::{Dag, Entry, EntryIndex};
+use super::{Answer, entry_text, shell};
+use crate::client::views::entry::EntryView;
+use crate::client::views::log::{Log, LogView, log};
 
 /// Columns that lines of the graph keep to.
 const WIDTH: usize = 80;
@@ -43,164 +39,82 @@ pub struct LogArgs {
     graph: bool,
 }
 
-/// An entry, and its place in the ledger.
-type Item<'a> = (EntryIndex, &'a Entry);
-
 pub fn run(args: LogArgs) -> Answer {
-    let session = Session::read()?;
-    let dag = session.loaded.tally.dag();
-    let mut entries = newest_first(dag);
-    if let Some(typed) = &args.member {
-        let name = known_author(dag, typed)?;
-        entries.retain(|(_, entry)| entry.member == name);
-    }
-    if let Some(typed) = &args.proposal {
-        let id = session.proposal(typed)?;
-        entries.retain(|(_, entry)| {
-            entry
-                .statements
-                .iter()
-                .any(|said| proposal_of(said, entry.id) == id)
-        });
-    }
-    let more = entries.len().saturating_sub(args.count);
-    entries.truncate(args.count);
-    let mut lines = if args.graph {
-        with_graph(dag, &entries)
-    } else {
-        entries.iter().map(|(_, entry)| line(dag, entry)).collect()
+    let LogArgs {
+        count,
+        member,
+        proposal,
+        graph,
+    } = args;
+    let context = shell::context();
+    let session = shell::open_session(&context)?;
+    let request = Log {
+        count,
+        member,
+        proposal,
     };
-    if more > 0 {
-        let older = format!(
-            "… and {more} older: git quorum log -n {}",
-            args.count.saturating_mul(2).max(1)
-        );
-        lines.push(Text::of(Role::Faint, older));
-    }
-    let data: Vec<_> = entries
-        .iter()
-        .map(|(index, entry)| entry_json(&session, *index, entry))
-        .collect();
-    Ok(
-        Reply::new(json!({"entries": data, "more": more}), Text::lines(lines))?
-            .with_notes(session.notes.clone()),
-    )
-}
-
-/// Somebody who has entries here, or could have: a name that is misspelled is told from one that has said nothing.
-pub fn known_author(dag: &Dag, typed: &str) -> Result<MemberName, Failure> {
-    let name = super::identity::parse_name(typed)?;
-    let is_member = |id: EntryId| {
-        dag.charter(id)
-            .is_some_and(|node| node.charter.member(&name).is_some())
+    let text = |view: &LogView| {
+        let mut lines = if graph {
+            with_graph(&view.entries)
+        } else {
+            view.entries.iter().map(line).collect()
+        };
+        if view.more > 0 {
+            let twice = count.saturating_mul(2).max(1);
+            let older = format!("… and {} older: git quorum log -n {twice}", view.more);
+            lines.push(Text::of(Role::Faint, older));
+        }
+        Text::lines(lines)
     };
-    let known = dag
-        .entries()
-        .any(|(_, entry)| entry.member == name || is_member(entry.charter));
-    if known {
-        Ok(name)
-    } else {
-        Err(
-            Failure::new("NO_SUCH_MEMBER", format!("no member {name} is known here"))
-                .exit(Exit::NotFound)
-                .hint("git quorum charter show"),
-        )
-    }
+    reply(log(&session, &request)?, text, never)
 }
 
-fn newest_first(dag: &Dag) -> Vec<Item<'_>> {
-    dag.history()
-        .into_iter()
-        .rev()
-        .map(|index| (index, dag.entry(index)))
-        .collect()
-}
-
-fn line(dag: &Dag, entry: &Entry) -> Text {
-    let rest = format!(
-        "  {}  {:<12} {}",
-        rfc3339(entry.time),
-        entry.member,
-        said(dag, entry)
-    );
+fn line(entry: &EntryView) -> Text {
+    let said = entry_text::summary(entry);
+    let rest = format!("  {}  {:<12} {said}", entry.time, entry.member);
     Text::of(Role::Id, entry.id.short()).with(Role::Plain, rest)
 }
 
-/// What an entry says, in a line.
-fn said(dag: &Dag, entry: &Entry) -> String {
-    let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
-    let said: Vec<_> = entry
-        .statements
-        .iter()
-        .map(|s| first_line(statement_text(s)))
-        .collect();
-    let tips = entry
-        .parents
-        .iter()
-        .filter(|parent| dag.entry(**parent).member == entry.member)
-        .count();
-    match (said.is_empty(), entry.seq) {
-        (true, 0) => "founds the ledger".to_owned(),
-        (true, _) if tips > 1 => "joins a fork".to_owned(),
-        (true, _) => "tells what it knows".to_owned(),
-        _ => said.join("; "),
-    }
-}
-
-/// The entries beside their graph, what each says in a few lines.
-fn with_graph(dag: &Dag, entries: &[Item<'_>]) -> Vec<Text> {
+/// The entries beside their graph. What each says takes a few lines.
+fn with_graph(entries: &[EntryView]) -> Vec<Text> {
     let rows = graph::draw(&nodes(entries));
     let mut lines = Vec::new();
-    for ((_, entry), row) in entries.iter().zip(rows) {
-        let head = format!("{} {}", entry.member, entry.seq);
-        let room = WIDTH.saturating_sub(
-            row.first
-                .chars()
-                .count()
-                .saturating_add(entry.id.short().len())
-                .saturating_add(3),
-        );
-        for (number, said) in wrap(&format!("{head}: {}", said(dag, entry)), room.max(LEAST))
-            .into_iter()
-            .enumerate()
-        {
+    for (entry, row) in entries.iter().zip(rows) {
+        let id = entry.id.short();
+        let taken = row.first.chars().count() + id.len() + 3;
+        let room = WIDTH.saturating_sub(taken).max(LEAST);
+        let said = entry_text::summary(entry);
+        let text = format!("{} {}: {said}", entry.member, entry.seq);
+        for (number, said) in wrap(&text, room).into_iter().enumerate() {
             let (graph, id) = if number == 0 {
-                (&row.first, entry.id.short())
+                (&row.first, id.clone())
             } else {
-                (&row.more, " ".repeat(entry.id.short().len()))
+                (&row.more, " ".repeat(id.len()))
             };
-            lines.push(
-                Text::of(Role::Faint, format!("{graph} "))
-                    .with(Role::Id, id)
-                    .with(Role::Plain, format!("  {said}")),
-            );
+            let line = Text::of(Role::Faint, format!("{graph} "))
+                .with(Role::Id, id)
+                .with(Role::Plain, format!("  {said}"));
+            lines.push(line);
         }
     }
     lines
 }
 
-/// The entries for the graph, lanes in the order of their names.
-fn nodes(entries: &[Item<'_>]) -> Vec<Node> {
-    let members: BTreeSet<_> = entries.iter().map(|(_, entry)| &entry.member).collect();
-    let lanes: BTreeMap<_, _> = members
-        .into_iter()
-        .enumerate()
-        .map(|(lane, member)| (member, lane))
-        .collect();
-    let rows: HashMap<_, _> = entries
-        .iter()
-        .enumerate()
-        .map(|(row, (index, _))| (*index, row))
-        .collect();
-    let node = |entry: &Entry| Node {
-        lane: lanes.get(&entry.member).copied().unwrap_or_default(),
-        parents: entry
-            .parents
-            .iter()
-            .filter_map(|parent| rows.get(parent).copied())
-            .collect(),
+/// The entries as nodes of the graph. Lanes are in the order of their names.
+fn nodes(entries: &[EntryView]) -> Vec<Node> {
+    let members: BTreeSet<_> = entries.iter().map(|entry| &entry.member).collect();
+    let numbered = members.into_iter().enumerate();
+    let lanes: BTreeMap<_, _> = numbered.map(|(lane, member)| (member, lane)).collect();
+    let numbered = entries.iter().enumerate();
+    let rows: HashMap<_, _> = numbered.map(|(row, entry)| (entry.id, row)).collect();
+    let node = |entry: &EntryView| {
+        let parents = entry.parents.iter();
+        Node {
+            lane: lanes.get(&entry.member).copied().unwrap_or_default(),
+            parents: parents.filter_map(|id| rows.get(id).copied()).collect(),
+        }
     };
-    entries.iter().map(|(_, entry)| node(entry)).collect()
+    entries.iter().map(node).collect()
 }
 
 /// Cuts a text into lines at spaces, and into no more than a few.

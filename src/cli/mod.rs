@@ -6,8 +6,10 @@ mod check_proof;
 mod completions;
 mod demo;
 mod doctor;
+mod entry_text;
 mod environment;
 mod failures;
+mod fault_text;
 mod faults;
 mod graph;
 mod help;
@@ -33,6 +35,7 @@ mod review;
 mod schema;
 mod session;
 mod shell;
+mod show;
 mod status;
 mod style;
 mod sync;
@@ -101,7 +104,7 @@ enum Command {
     Sync(sync::SyncArgs),
     Wait(sync::WaitArgs),
     Status(status::StatusArgs),
-    Show(status::ShowArgs),
+    Show(show::ShowArgs),
     Log(log::LogArgs),
     Land(land::LandArgs),
     Verify(verify::VerifyArgs),
@@ -162,13 +165,13 @@ impl Command {
             Self::Withdraw(args) => review::withdraw(args),
             Self::Sync(args) => sync::run(args),
             Self::Wait(args) => sync::wait(args),
-            Self::Status(args) => status::status(args),
-            Self::Show(args) => status::show(args),
+            Self::Status(args) => status::run(args),
+            Self::Show(args) => show::run(args),
             Self::Log(args) => log::run(args),
             Self::Land(args) => land::run(args),
             Self::Verify(args) => verify::run(args),
-            Self::Faults(args) => faults::run(args, json),
-            Self::CheckProof(args) => check_proof::run(args, json),
+            Self::Faults(args) => faults::run(args),
+            Self::CheckProof(args) => check_proof::run(args),
             Self::AllowedSigners(args) => charter::allowed_signers(args),
             Self::Hook(args) => hook::run(args),
             Self::Install(args) => install::run(args),

@@ -1,8 +1,7 @@
 //! Notes of the client as sentences.
 
-use crate::client::{CharterWarning, Note};
+use crate::client::{CharterWarning, Note, describe_lane_event};
 use crate::signer::state::Repair;
-use crate::store::LaneEvent;
 
 /// A note in one or two sentences.
 pub fn describe(note: &Note) -> String {
@@ -19,7 +18,7 @@ pub fn describe(note: &Note) -> String {
             "A key was given, but no member, so nothing is signed. Name the member with --as NAME."
                 .to_owned()
         }
-        Note::Remote { remote, event } => describe_event(event, remote),
+        Note::Remote { remote, event } => describe_lane_event(event, remote),
         Note::Repaired(repair) => describe_repair(*repair),
         Note::Restored => {
             "Entries of this member that this clone lacked were restored from the sign state."
@@ -46,40 +45,6 @@ pub fn describe(note: &Note) -> String {
         ),
         Note::Charter(warning) => describe_warning(warning),
         Note::Install(text) => text.clone(),
-    }
-}
-
-/// What a remote showed, in a sentence.
-pub fn describe_event(event: &LaneEvent, remote: &str) -> String {
-    match event {
-        LaneEvent::Bad(problem) => {
-            let last = problem.last_good.map_or("none".to_owned(), |id| id.short());
-            format!(
-                "{remote}: {} was not accepted: {}. Its last well-formed entry is {last}.",
-                problem.name, problem.reject
-            )
-        }
-        LaneEvent::WentBack { member, seen, now } => {
-            let now = now.map_or("no entry".to_owned(), |id| format!("entry {}", id.short()));
-            format!(
-                "{remote} shows {now} at the end of the lane of {member}, but it had shown entry {} \
-                 before. This clone keeps that entry.",
-                seen.short()
-            )
-        }
-        LaneEvent::WentSideways { member, seen, now } => format!(
-            "The lane of {member} is forked: {remote} shows entry {}, and had shown {} before. \
-             This clone keeps both.",
-            now.short(),
-            seen.short()
-        ),
-        LaneEvent::NotFetched { name, message } => {
-            format!("{name} could not be fetched from {remote}: {message}")
-        }
-        LaneEvent::AfterRemoval { member } => format!(
-            "{remote}: the lane of former member {member} goes on after the last entry that counts. \
-             The rest was not accepted."
-        ),
     }
 }
 

@@ -6,6 +6,7 @@ use super::style::{Role, Text};
 use crate::charter::MemberName;
 use crate::client::Bounded;
 use crate::client::views::proposal::ProposalView;
+use crate::consensus::RoundReport;
 use crate::id::EntryId;
 
 /// A proposal: id, state, subject and title; approvals and what is missing below; then its rivals.
@@ -45,6 +46,32 @@ pub fn lines(proposal: &ProposalView) -> Text {
     }
     if !proposal.rivals.shown.is_empty() {
         text.push_str(&format!("\n    rivals: {}", ids(&proposal.rivals)));
+    }
+    text
+}
+
+/// The votes of a slot, round by round. `own` is the proposal that needs no name.
+pub fn votes(own: EntryId, rounds: &Bounded<RoundReport>) -> String {
+    let mut text = String::new();
+    if rounds.more > 0 {
+        text.push_str(&format!("\n    {} earlier rounds", rounds.more));
+    }
+    for round in &rounds.shown {
+        let phases = [
+            ("prevotes", &round.prevotes),
+            ("precommits", &round.precommits),
+        ];
+        for (phase, votes) in phases {
+            for (proposal, members) in votes {
+                let rival = if *proposal == own {
+                    String::new()
+                } else {
+                    format!(" for rival {}", proposal.short())
+                };
+                let (round, members) = (round.round, names(members));
+                text.push_str(&format!("\n    round {round}: {phase}{rival} by {members}"));
+            }
+        }
     }
     text
 }

@@ -8,6 +8,13 @@ use crate::client::actions::ProposalAnswer;
 use crate::client::actions::land::LandAnswer;
 use crate::client::actions::propose::Proposed;
 use crate::client::actions::sync::{Synced, Waited};
+use crate::client::views::charter::{AllowedSigners, CharterView};
+use crate::client::views::faults::FaultsView;
+use crate::client::views::log::LogView;
+use crate::client::views::proof::{CheckedProof, Proved};
+use crate::client::views::show::Shown;
+use crate::client::views::status::{Overview, ProposalStatus};
+use crate::client::views::verify::Verified;
 use crate::client::{Code, Retry};
 
 /// Print the JSON Schema of what commands print with --json.
@@ -28,13 +35,27 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
+/// The schema of a command that answers in one of two ways.
+fn either<A: JsonSchema, B: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    let (first, second) = (of::<A>(generator), of::<B>(generator));
+    schemars::json_schema!({"anyOf": [first, second]})
+}
+
 /// The data of each command.
 const DATA: &[(&str, Data)] = &[
+    ("allowed-signers", of::<AllowedSigners>),
+    ("charter show", of::<CharterView>),
+    ("check-proof", of::<CheckedProof>),
+    ("faults", either::<FaultsView, Proved>),
     ("land", of::<LandAnswer>),
+    ("log", of::<LogView>),
     ("propose", of::<Proposed>),
     ("review", of::<ProposalAnswer>),
     ("schema", of::<Map<String, Value>>),
+    ("show", of::<Shown>),
+    ("status", either::<Overview, ProposalStatus>),
     ("sync", of::<Synced>),
+    ("verify", of::<Verified>),
     ("wait", of::<Waited>),
     ("withdraw", of::<ProposalAnswer>),
 ];

@@ -1,22 +1,12 @@
 //! `git quorum verify`: checks, offline and from scratch, that protected refs hold what was decided.
 
-use std::collections::BTreeSet;
-
-use serde_json::json;
-
-use super::faults::fault_json;
-use super::legacy::SHOWN;
-use super::session::{Session, choose_remote, open_repo, pinned_ledger};
+use super::reply::reply;
 use super::style::Text;
-use super::view::{evidence_of, fault_lines, names};
-use super::{Answer, Exit, Failure, Reply};
-use crate::audit::{
-    Backing, DecisionAudit, Place, Policy, RefAudit, Verification, Violation, audit_ref,
-    known_values, missing_entry, values_of, verify,
-};
-use crate::consensus::Fault;
+use super::{Answer, fault_text, shell};
+use crate::audit::{Backing, DecisionAudit, RefAudit};
+use crate::client::SHOWN;
+use crate::client::views::verify::{Verified, Verify, verify};
 use crate::id::EntryId;
-use crate::wording::broken_slot;
 
 /// Verify that protected refs hold what was decided.
 ///
@@ -40,190 +30,68 @@ pub struct VerifyArgs {
     /// The ledger id, if this clone has not pinned it.
     #[arg(long, value_name = "ID")]
     genesis: Option<String>,
+    /// List all values, decisions and faults, not fifty of each.
+    #[arg(long)]
+    all: bool,
 }
 
 pub fn run(args: VerifyArgs) -> Answer {
-    let repo = open_repo()?;
-    if repo.is_shallow() || repo.is_partial()? {
-        return Err(Failure::new(
-            "INCOMPLETE_CLONE",
-            "this clone is shallow or partial: nothing is certified from it",
-        )
-        .exit(Exit::Unverified)
-        .hint("git fetch --unshallow, or clone again without --depth and --filter"));
-    }
-    let pin = pinned_ledger(&repo)?;
-    let session = Session::open_afresh(repo, args.genesis.as_deref())?;
-    refuse_incomplete(&session)?;
-    let ledger = session.loaded.tally.dag().ledger();
-    if let Some(asked) = &args.genesis
-        && Session::find(asked, "ledger", std::iter::once(ledger)).is_err()
-    {
-        return Err(Failure::new(
-            "OTHER_LEDGER",
-            format!("the ledger here is {ledger}, not {asked}"),
-        )
-        .exit(Exit::Unverified));
-    }
-    let whole_id = args
-        .genesis
-        .as_ref()
-        .is_some_and(|asked| *asked == ledger.to_string());
-    let refs = audit_refs(&session, &args)?;
-    let policy = Policy {
-        refs_named: !args.refs.is_empty(),
+    let request = Verify {
+        refs: args.refs,
+        at: args.at,
         all_backed: args.backed,
+        genesis: args.genesis,
+        limit: if args.all { usize::MAX } else { SHOWN },
     };
-    let progress = |done, of| {
-        session
-            .repo
-            .watcher()
-            .at("Auditing decisions", done, Some(of))
-    };
-    let loaded = &session.loaded;
-    let found = verify(&loaded.tally, loaded.objects(), refs, policy, progress);
-    report(&session, &found, pin.is_some() || whole_id)
+    let context = shell::context();
+    let repo = shell::open_repo()?;
+    reply(verify(repo, &context, &request)?, verified_text, refusal)
 }
 
-/// Refuses to certify anything while an entry is missing.
-fn refuse_incomplete(session: &Session) -> Result<(), Failure> {
-    let Some(problem) = missing_entry(&session.loaded)? else {
-        return Ok(());
-    };
-    let message = format!(
-        "{} leads to object {}, which is missing: nothing is certified",
-        problem.name, problem.culprit
-    );
-    Err(Failure::new("INCOMPLETE_CLONE", message)
-        .exit(Exit::Unverified)
-        .hint(
-            "git fsck shows what else is missing; clone again, or fetch it from where it still is",
-        ))
-}
-
-/// The values to check: of the named refs, or of all protected ones that are known.
-fn audit_refs(session: &Session, args: &VerifyArgs) -> Result<Vec<RefAudit>, Failure> {
-    let tally = &session.loaded.tally;
-    if let Some(commit) = &args.at {
-        let [name] = args.refs.as_slice() else {
-            return Err(Failure::new("USAGE", "--at goes with one ref").exit(Exit::Usage));
-        };
-        let name = super::legacy::choose_ref(session, Some(name))?;
-        let value = session.repo.resolve(commit)?;
-        let value = value.ok_or_else(|| {
-            Failure::new("NOT_FOUND", format!("{commit:?} names no commit here"))
-                .exit(Exit::NotFound)
-        })?;
-        let place = Place::Named(commit.clone());
-        return Ok(audit_ref(tally, &name, place, Some(value))
-            .into_iter()
-            .collect());
-    }
-    let remote = choose_remote(&session.repo, None)?;
-    let known = known_values(&session.loaded, remote.as_deref())?;
-    let mut values = Vec::new();
-    if args.refs.is_empty() {
-        values = known;
-    } else {
-        for asked in &args.refs {
-            let name = super::legacy::choose_ref(session, Some(asked))?;
-            values.extend(values_of(&known, &name));
-        }
-    }
-    let audits = values
-        .into_iter()
-        .filter_map(|found| audit_ref(tally, &found.name, found.place, found.value));
-    Ok(audits.collect())
-}
-
-fn report(session: &Session, found: &Verification, pinned: bool) -> Answer {
-    let Verification {
-        refs,
-        decisions,
-        faults,
-        violations,
-    } = found;
-    let tally = &session.loaded.tally;
-    let ledger = tally.dag().ledger();
-    let evidence = evidence_of(faults);
-    let violations: Vec<_> = violations.iter().map(describe_violation).collect();
-    let mut lines: Vec<_> = refs.iter().map(describe).collect();
-    let earlier = decisions.len().saturating_sub(SHOWN);
-    lines.extend(
-        (earlier > 0)
-            .then(|| format!("  {earlier} more decisions, checked too; --json lists them")),
-    );
-    lines.extend(decisions.iter().skip(earlier).map(describe_decision));
-    lines.extend(fault_lines(faults, SHOWN).iter().map(Text::plain));
-    let data = json!({
-        "ledger": ledger, "pinned": pinned, "refs": refs, "decisions": decisions, "evidence": evidence,
-        "faults": faults.iter().map(fault_json).collect::<Vec<_>>(),
-        "violations": violations, "entries": tally.dag().entries().len(),
-        "charter": tally.charter_in_force(),
-        "lane_problems": session.loaded.problems.iter().map(|p| json!({
-            "ref": p.name, "code": p.reject.reason.code(), "message": p.reject.to_string(), "last_good": p.last_good,
-        })).collect::<Vec<_>>(),
-    });
-    if !violations.is_empty() {
-        let message = format!("{}\n{}", violations.join("\n"), lines.join("\n"));
-        return Err(Failure::new("VERIFICATION_FAILED", message)
-            .exit(Exit::Unverified)
-            .hint(hint(refs, faults))
-            .data(data));
-    }
-    if !pinned {
-        let message = format!(
-            "everything fits ledger {ledger}, but nothing says that this is the right ledger"
+/// Why the answer is no.
+fn refusal(found: &Verified) -> String {
+    let violations = &found.violations;
+    if violations.shown.is_empty() {
+        return format!(
+            "Everything fits ledger {}, but nothing says that this is the right ledger.",
+            found.ledger
         );
-        return Err(Failure::new("UNPINNED", message)
-            .exit(Exit::Unverified)
-            .hint(format!(
-                "ask its founder for the id, then: git quorum verify --genesis {ledger}"
-            ))
-            .data(data));
     }
-    lines.insert(
-        0,
-        format!(
-            "ledger {ledger}: {} entries, every signature checked",
-            tally.dag().entries().len()
-        ),
-    );
-    Ok(Reply::new(data, lines.join("\n"))?.with_notes(session.notes.clone()))
+    let mut lines: Vec<_> = violations.shown.iter().map(|v| v.text.clone()).collect();
+    if violations.more > 0 {
+        lines.push(format!("… and {} more violations", violations.more));
+    }
+    lines.join("\n")
 }
 
-fn hint(refs: &[RefAudit], faults: &[Fault]) -> String {
-    let fetched = |r: &RefAudit| {
-        r.place.to_string().starts_with("refs/remotes/") && r.backing == Backing::NotBacked
-    };
-    if refs.iter().any(fetched) {
-        return "the decision may have come since: git fetch, git quorum sync, then git quorum verify".to_owned();
+fn verified_text(found: &Verified) -> Text {
+    let mut lines = Vec::new();
+    // The first line of a positive answer. A negative one must not look like it.
+    if found.violations.shown.is_empty() && found.pinned {
+        lines.push(format!(
+            "ledger {}: {} entries, every signature checked",
+            found.ledger, found.entries
+        ));
     }
-    let members: BTreeSet<_> = faults.iter().map(|fault| fault.member.clone()).collect();
-    match members.is_empty() {
-        true => "find out who moved the ref past the gate".to_owned(),
-        false => format!("convicted by their own votes: {}", names(&members)),
+    lines.extend(found.refs.shown.iter().map(ref_line));
+    if found.refs.more > 0 {
+        lines.push(format!(
+            "  {} more values, checked too: git quorum verify --all",
+            found.refs.more
+        ));
     }
+    if found.decisions.more > 0 {
+        lines.push(format!(
+            "  {} more decisions, checked too: git quorum verify --all",
+            found.decisions.more
+        ));
+    }
+    lines.extend(found.decisions.shown.iter().map(decision_line));
+    let lines = lines.into_iter().map(Text::from);
+    Text::lines(lines.chain(fault_text::lines(&found.faults)))
 }
 
-fn describe_violation(violation: &Violation) -> String {
-    match violation {
-        Violation::NotBacked { name, place, value } => {
-            let value = value.map_or("absent".to_owned(), |oid| oid.to_string());
-            format!("{name} ({place}) is {value}, which no decision backs")
-        }
-        Violation::DecisionDiffers { proposal, problem } => {
-            format!("decision {}: {problem}", proposal.short())
-        }
-        Violation::DecisionUnreadable { proposal, why } => format!(
-            "decision {}: its commits cannot be read: {why}",
-            proposal.short()
-        ),
-        Violation::AgreementBroken(slot) => broken_slot(slot),
-    }
-}
-
-fn describe(audit: &RefAudit) -> String {
+fn ref_line(audit: &RefAudit) -> String {
     let value = audit.value.map_or("absent".to_owned(), |oid| oid.short());
     let found = match audit.backing {
         Backing::Backed => {
@@ -245,7 +113,7 @@ fn describe(audit: &RefAudit) -> String {
     format!("{} ({}) is {value}: {found}", audit.name, audit.place)
 }
 
-fn describe_decision(decision: &DecisionAudit) -> String {
+fn decision_line(decision: &DecisionAudit) -> String {
     let members: Vec<_> = decision
         .precommits
         .keys()

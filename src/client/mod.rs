@@ -10,6 +10,7 @@
 
 pub mod actions;
 mod answer;
+mod charter_warnings;
 mod clock;
 mod code;
 mod context;
@@ -22,6 +23,7 @@ mod participant;
 mod remote;
 mod schema;
 mod session;
+mod time;
 mod timer_file;
 mod timers;
 pub mod views;
@@ -29,6 +31,7 @@ mod workspace;
 mod writer;
 
 pub use answer::{Answer, Outcome};
+pub use charter_warnings::charter_warnings;
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Exit, Retry};
 pub use context::{Context, WriteOptions};
@@ -36,10 +39,11 @@ pub use error::{Error, Result};
 pub use identity::{Identity, parse_name, public_key};
 pub use list::{Bounded, SHOWN};
 pub use next::NextStep;
-pub use note::{CharterWarning, Note};
+pub use note::{CharterWarning, Note, describe_lane_event};
 pub use participant::{Observer, Participant};
 pub use remote::{GitRemote, Remote};
 pub use session::{Session, check_whole, choose_remote, find_id, pinned_ledger};
+pub use time::rfc3339;
 pub use timers::Timers;
 pub use workspace::{MemberClone, NewEntry, Workspace};
 pub use writer::Writer;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use crate::charter::MemberName;
-use crate::id::{EntryId, Oid};
+use crate::id::{Digest, EntryId, Oid};
 
 /// The next step after an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub enum NextStep {
     /// List faults with the entries that prove them.
     ListFaults,
     /// Write a proof of this fault.
-    Prove(EntryId),
+    Prove(Digest),
     /// Check a proof against the ledger id.
     CheckProof {
         /// The file.
@@ -106,6 +106,17 @@ pub enum NextStep {
         /// The ledger.
         ledger: Option<EntryId>,
     },
+    /// Check a proof with more memory.
+    AllowMoreMemory {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Ask for the proof again: the file is not one.
+    AskForProof,
+    /// Believe nothing that was said about the file.
+    DistrustFile,
+    /// The ledger is not the one that the caller knows. Its members may have the same names.
+    DistrustLedger,
     /// Ask whoever runs the remote.
     AskOperator,
     /// What the doctor, the installer or a hook says must be done.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::ledger::Reject;
@@ -63,7 +66,8 @@ pub enum Note {
 }
 
 /// Something that everyone should know about the members and rules of a charter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "code", rename_all = "kebab-case")]
 pub enum CharterWarning {
     /// The voting members are too few to tolerate a faulty one.
     ToleratesNone {
@@ -90,4 +94,38 @@ pub enum CharterWarning {
         /// How many may be faulty.
         f: usize,
     },
+}
+
+/// What a remote showed, in a sentence.
+pub fn describe_lane_event(event: &LaneEvent, remote: &str) -> String {
+    match event {
+        LaneEvent::Bad(problem) => {
+            let last = problem.last_good.map_or("none".to_owned(), |id| id.short());
+            format!(
+                "{remote}: {} was not accepted: {}. Its last well-formed entry is {last}.",
+                problem.name, problem.reject
+            )
+        }
+        LaneEvent::WentBack { member, seen, now } => {
+            let now = now.map_or("no entry".to_owned(), |id| format!("entry {}", id.short()));
+            format!(
+                "{remote} shows {now} at the end of the lane of {member}, but it had shown entry {} \
+                 before. This clone keeps that entry.",
+                seen.short()
+            )
+        }
+        LaneEvent::WentSideways { member, seen, now } => format!(
+            "The lane of {member} is forked: {remote} shows entry {}, and had shown {} before. \
+             This clone keeps both.",
+            now.short(),
+            seen.short()
+        ),
+        LaneEvent::NotFetched { name, message } => {
+            format!("{name} could not be fetched from {remote}: {message}")
+        }
+        LaneEvent::AfterRemoval { member } => format!(
+            "{remote}: the lane of former member {member} goes on after the last entry that counts. \
+             The rest was not accepted."
+        ),
+    }
 }

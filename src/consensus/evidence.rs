@@ -9,7 +9,7 @@ use crate::id::EntryId;
 use crate::ledger::{Common, EntryIndex, Marks};
 
 /// What a pair of votes shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceRule {
     /// Rule 7 (i): two proposals in one charter, slot, round and phase.
@@ -32,7 +32,7 @@ impl EvidenceRule {
 }
 
 /// Two votes of one member that no honest tool casts both.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Evidence {
     /// Who is convicted.
     pub member: MemberName,

@@ -15,7 +15,7 @@ use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, Place, Statement};
 
 /// What kind of fault it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// Votes for two proposals in one charter, slot, round and phase.
@@ -99,7 +99,7 @@ impl From<EvidenceRule> for FaultKind {
 }
 
 /// A vote that convicts, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct VoteRef {
     /// The entry.
     pub entry: EntryId,
@@ -116,7 +116,7 @@ pub struct VoteRef {
 }
 
 /// What a member did that no honest tool does, with the votes that convict it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Fault {
     /// Who is convicted.
     pub member: MemberName,
@@ -136,13 +136,14 @@ pub struct Fault {
     pub rule: &'static str,
     /// Why the one vote does not count; none for a pair.
     #[serde(serialize_with = "as_code")]
+    #[schemars(with = "Option<String>")]
     pub code: Option<DiscountReason>,
     /// Names the fault, not the votes that were found for it: more entries do not change it.
     pub id: Digest,
 }
 
 /// A slot with two decisions: agreement was broken there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct BrokenSlot {
     /// What it is about.
     pub subject: Subject,

@@ -65,7 +65,7 @@ impl fmt::Display for Need {
 }
 
 /// A member's last review on a proposal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// Who.
     pub member: MemberName,
@@ -76,7 +76,7 @@ pub struct Opinion {
 }
 
 /// Votes of one round for each proposal of the slot.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RoundReport {
     /// The round.
     pub round: u32,

@@ -122,8 +122,8 @@ fn a_long_list_of_proposals_ends() {
     let data = alice.ok(&["status"]);
     assert_eq!(
         (
-            data["proposals"].as_array().unwrap().len(),
-            &data["more"]["proposals"]
+            data["proposals"]["shown"].as_array().unwrap().len(),
+            &data["proposals"]["more"]
         ),
         (50, &3.into())
     );
@@ -131,17 +131,17 @@ fn a_long_list_of_proposals_ends() {
     let all = alice.ok(&["status", "--all"]);
     let rivals = |p: &serde_json::Value| {
         (
-            p["rivals"].as_array().unwrap().len(),
-            p["more_rivals"].as_u64().unwrap(),
+            p["rivals"]["shown"].as_array().unwrap().len(),
+            p["rivals"]["more"].as_u64().unwrap(),
         )
     };
-    let named: Vec<_> = all["proposals"]
+    let named: Vec<_> = all["proposals"]["shown"]
         .as_array()
         .unwrap()
         .iter()
         .map(rivals)
         .collect();
-    assert_eq!(named, [(50, 2); 53]);
+    assert_eq!(named, [(8, 44); 53]);
     assert_eq!(
         alice
             .run(&["status", "--all"])

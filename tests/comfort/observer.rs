@@ -55,5 +55,5 @@ fn what_is_not_whole_lands_nothing() {
     bot.ok(&["join"]);
     let tip = bot.git(&["rev-parse", "origin/main"]);
     std::fs::write(bot.dir.join(".git/shallow"), tip + "\n").unwrap();
-    bot.no(1, "INCOMPLETE_CLONE", &["land", &id]);
+    bot.no(7, "INCOMPLETE_CLONE", &["land", &id]);
 }

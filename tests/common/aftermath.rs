@@ -155,7 +155,7 @@ pub fn refs_of(team: &Team) -> BTreeMap<String, String> {
 
 /// Returns the evidence that a seat knows.
 pub fn assert_no_evidence(seat: &Seat) {
-    assert_eq!(seat.ok(&["status"])["evidence"], json!([]));
+    assert_eq!(seat.ok(&["status"])["evidence"]["shown"], json!([]));
 }
 
 /// Kills a command after a while, together with everything that it has started on either side.

@@ -630,7 +630,7 @@ impl Team {
     pub fn assert_honest(&self) {
         for seat in &self.seats {
             let status = seat.ok(&["status"]);
-            assert_eq!(status["evidence"], serde_json::json!([]));
+            assert_eq!(status["evidence"]["shown"], serde_json::json!([]));
             assert!(
                 !status["discounted"].to_string().contains("SECOND_VOTE"),
                 "{status}"

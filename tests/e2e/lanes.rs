@@ -281,7 +281,7 @@ fn hostile_texts_are_shown_escaped() {
     let (lie, oid) = world.forge(server, "dave", &[], false_one);
     team.place("dave", oid);
     let refused = bob.no(
-        6,
+        7,
         "FALSE_PROPOSAL",
         &["review", &lie.to_string(), "--approve"],
     );

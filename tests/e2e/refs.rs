@@ -78,8 +78,11 @@ fn an_annotated_tag_is_created_and_deleted_by_decision() {
     assert_eq!(on_server(&team, "refs/tags/v1"), "");
     team.seats[3].sync();
     let verified = team.seats[3].ok(&["verify", "v1"]);
-    assert_eq!(verified["refs"][0]["backing"], "backed", "{verified}");
-    assert_eq!(verified["refs"][0]["landed"], 2);
+    assert_eq!(
+        verified["refs"]["shown"][0]["backing"], "backed",
+        "{verified}"
+    );
+    assert_eq!(verified["refs"]["shown"][0]["landed"], 2);
 }
 
 #[test]
@@ -94,10 +97,10 @@ fn work_that_has_not_landed_is_told_and_is_no_violation() {
     alice.git(&["fetch", "-q"]);
     alice.git(&["branch", "-q", "-f", "main", "origin/main"]);
     alice.git(&["checkout", "-q", "main"]);
-    assert_eq!(alice.verify()["violations"], json!([]));
+    assert_eq!(alice.verify()["violations"]["shown"], json!([]));
     alice.commit("f", "not decided yet");
     let verified = alice.verify();
-    let here = verified["refs"]
+    let here = verified["refs"]["shown"]
         .as_array()
         .unwrap()
         .iter()

@@ -268,7 +268,7 @@ fn a_proposal_that_was_signed_when_its_refs_could_not_move_gets_its_ref_afterwar
     std::fs::remove_file(hook).unwrap();
     alice.sync();
     bob.sync();
-    let proposal = id(&bob.ok(&["status"])["proposals"][0]);
+    let proposal = id(&bob.ok(&["status"])["proposals"]["shown"][0]);
     let its_ref = team.ledger_ref(&format!("proposal/{proposal}"));
     assert_eq!(
         team.world.git(&team.server, &["rev-parse", &its_ref]),

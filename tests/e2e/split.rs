@@ -49,7 +49,7 @@ fn two_against_two_is_decided_in_a_later_round() {
         seat.approve_rival(&first);
         seat.approve_rival(&second);
     }
-    let round = &alice.ok(&["status", &first])["rounds"][0];
+    let round = &alice.ok(&["status", &first])["rounds"]["shown"][0];
     assert_eq!(round["prevotes"][&first], json!(["alice", "carol"]));
     assert_eq!(round["prevotes"][&second], json!(["bob", "dave"]));
     let (winner, decision) = decided(&team, &[first, second]);
@@ -122,7 +122,7 @@ fn a_liar_and_an_entry_that_arrives_late_change_nothing() {
     team.sync(1);
     for seat in &team.seats {
         let status = seat.ok(&["status"]);
-        let evidence = status["evidence"].as_array().unwrap();
+        let evidence = status["evidence"]["shown"].as_array().unwrap();
         assert!(
             !evidence.is_empty() && evidence.iter().all(|e| e["member"] == "dave"),
             "{status}"
@@ -134,7 +134,7 @@ fn a_liar_and_an_entry_that_arrives_late_change_nothing() {
     }
     // It is named, and a verifier is none the less content.
     alice.ok(&["land"]);
-    assert_eq!(alice.verify()["evidence"][0]["member"], "dave");
+    assert_eq!(alice.verify()["evidence"]["shown"][0]["member"], "dave");
     // A vote that knows its rival is worth nothing.
     let both = vec![
         prevote(ids[0], 0),

@@ -43,7 +43,10 @@ fn tell(team: &Team) {
     assert_eq!(approved["proposal"]["needs"], "precommits");
     // Carol has precommitted; two more do so by syncing. Dave has said nothing at all.
     alice.sync();
-    assert_eq!(bob.ok(&["sync"])["proposals"][0]["state"], "decided");
+    assert_eq!(
+        bob.ok(&["sync"])["proposals"]["shown"][0]["state"],
+        "decided"
+    );
     assert_eq!(
         team.world.accepted(&team.server) - before,
         5,
@@ -61,7 +64,10 @@ fn tell(team: &Team) {
         dave.ok(&["wait", &proposal])["proposal"]["state"],
         "decided"
     );
-    assert_eq!(dave.ok(&["verify"])["refs"][0]["backing"], "nothing-landed");
+    assert_eq!(
+        dave.ok(&["verify"])["refs"]["shown"][0]["backing"],
+        "nothing-landed"
+    );
     let landed = dave.ok(&["land", &proposal[..8]]);
     assert_eq!(landed["landed"][0]["to"], json!(commit));
     assert_eq!(team.world.git(&team.server, &["rev-parse", "main"]), commit);
@@ -102,14 +108,17 @@ fn observe(team: &Team, proposal: &str) {
     let verified = observer.ok(&["verify"]);
     assert_eq!(verified["pinned"], true);
     assert!(
-        verified["refs"]
+        verified["refs"]["shown"]
             .as_array()
             .unwrap()
             .iter()
             .all(|r| r["backing"] == "backed"),
         "{verified}"
     );
-    assert_eq!(verified["decisions"][0]["proposal"], json!(proposal));
+    assert_eq!(
+        verified["decisions"]["shown"][0]["proposal"],
+        json!(proposal)
+    );
     assert_eq!(observer.state(proposal), "landed");
     observer.no(2, "NO_MEMBER", &["review", proposal, "--approve"]);
 
@@ -249,7 +258,7 @@ fn states_from_open_to_superseded() {
         (first.clone(), &json!(true), &json!([]))
     );
     errors_of_identity(&team, &first);
-    let short = alice.ok(&["status"])["proposals"][0]["id"]
+    let short = alice.ok(&["status"])["proposals"]["shown"][0]["id"]
         .as_str()
         .unwrap()
         .len();

@@ -108,7 +108,7 @@ fn a_repository_without_this_or_that_says_what_is_missing() {
         alone.git(&["rev-parse", "main"]),
         alone.git(&["rev-parse", "HEAD"])
     );
-    assert_eq!(alone.verify()["refs"][0]["backing"], "backed");
+    assert_eq!(alone.verify()["refs"]["shown"][0]["backing"], "backed");
     alone.git(&["checkout", "-q", "main"]);
     alone.commit("f", "two");
     alone.git(&["checkout", "-q", "--detach"]);
@@ -233,7 +233,7 @@ fn a_remote_that_cannot_be_reached_is_told_and_waits() {
 
 /// What was found about the value of a ref at a place.
 fn at<'a>(found: &'a Value, place: &str) -> &'a Value {
-    found["refs"]
+    found["refs"]["shown"]
         .as_array()
         .unwrap()
         .iter()
@@ -247,7 +247,10 @@ fn verify_names_a_ref_that_no_decision_backs() {
     let [alice, bob, _] = team.seats.as_slice() else {
         panic!()
     };
-    assert_eq!(alice.verify()["refs"][0]["backing"], "nothing-decided");
+    assert_eq!(
+        alice.verify()["refs"]["shown"][0]["backing"],
+        "nothing-decided"
+    );
     let proposal = team.decide("one");
     let found = alice.verify();
     assert_eq!(at(&found, "origin")["backing"], "backed");
@@ -256,7 +259,7 @@ fn verify_names_a_ref_that_no_decision_backs() {
         "nothing-landed",
         "the branch here has not followed"
     );
-    assert_eq!(found["decisions"][0]["proposal"], json!(proposal));
+    assert_eq!(found["decisions"]["shown"][0]["proposal"], json!(proposal));
     let good = alice.git(&["rev-parse", "HEAD"]);
 
     // Past every decision, by force, on the server.
@@ -345,7 +348,7 @@ fn verify_names_a_ref_that_no_decision_backs() {
     let key = team.world.key("bob");
     let key = key.to_str().unwrap();
     shallow.no(
-        1,
+        7,
         "INCOMPLETE_CLONE",
         &["sync", "--as", "bob", "--key", key],
     );

@@ -21,7 +21,7 @@ impl Site {
         let alice = &team.seats[0];
         alice.git(&["fetch", "-q"]);
         let sound = alice.verify();
-        assert_eq!(sound["decisions"].as_array().unwrap().len(), 1);
+        assert_eq!(sound["decisions"]["shown"].as_array().unwrap().len(), 1);
         Site { team, sound }
     }
 

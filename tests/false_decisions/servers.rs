@@ -109,7 +109,7 @@ fn a_lane_that_is_cut_and_regrown_is_seen_as_both() {
         json!([{"member": "dave", "tips": 2}])
     );
     assert_eq!(
-        bob.ok(&["status"])["evidence"],
+        bob.ok(&["status"])["evidence"]["shown"],
         json!([]),
         "two reviews are no fault"
     );

@@ -42,7 +42,7 @@ fn two_proposals(team: &Team, mut between: impl FnMut(usize, &str)) -> [String; 
 /// the server.
 fn lied() -> Team {
     let team = Team::with_seats(&FOUR, 3);
-    assert_eq!(team.seats[1].ok(&["faults"])["faults"], json!([]));
+    assert_eq!(team.seats[1].ok(&["faults"])["faults"]["shown"], json!([]));
     let lane = team.ledger_ref("lane/dave");
     let mut branches: Vec<(Seat, String)> = vec![];
     two_proposals(&team, |number, proposal| {
@@ -77,7 +77,7 @@ fn observer(team: &Team) -> Seat {
 
 fn kinds(data: &Value) -> Vec<(String, String)> {
     let text = |fault: &Value, field: &str| fault[field].as_str().unwrap().to_owned();
-    data["faults"]
+    data["faults"]["shown"]
         .as_array()
         .unwrap()
         .iter()
@@ -96,7 +96,7 @@ fn proved(team: &Team) -> (String, Seat) {
     let folder = nowhere(&team.world);
     let bob = &team.seats[1];
     let found = bob.no(7, "FAULTS", &["faults"]);
-    let id = found["data"]["faults"][0]["id"].as_str().unwrap();
+    let id = found["data"]["faults"]["shown"][0]["id"].as_str().unwrap();
     let file = folder.join("dave.proof");
     bob.ok(&["faults", "--prove", &id[..8], "-o", file.to_str().unwrap()]);
     (
@@ -117,7 +117,10 @@ fn a_key_that_signs_on_two_machines_is_found_and_proved_to_a_stranger() {
     );
     assert_eq!(found["data"]["convicted"], json!(["dave"]));
     assert_eq!(
-        (&found["data"]["faults"][0]["rule"], &found["data"]["asked"]),
+        (
+            &found["data"]["faults"]["shown"][0]["rule"],
+            &found["data"]["asked"]
+        ),
         (&json!("7 (i)"), &Value::Null)
     );
     assert!(found["message"].as_str().unwrap().contains("dave"));
@@ -132,7 +135,7 @@ fn a_key_that_signs_on_two_machines_is_found_and_proved_to_a_stranger() {
         1
     );
     assert_eq!(
-        bob.ok(&["faults", "--member", "carol"])["faults"],
+        bob.ok(&["faults", "--member", "carol"])["faults"]["shown"],
         json!([])
     );
     for args in [&["verify"][..], &["status"], &["faults"]] {
@@ -154,11 +157,11 @@ fn a_key_that_signs_on_two_machines_is_found_and_proved_to_a_stranger() {
         fault
     };
     assert_eq!(
-        without_key(checked["faults"][0].clone()),
-        found["data"]["faults"][0]
+        without_key(checked["faults"]["shown"][0].clone()),
+        found["data"]["faults"]["shown"][0]
     );
     let key = std::fs::read_to_string(team.world.key("dave").with_extension("pub")).unwrap();
-    assert!(key.starts_with(checked["faults"][0]["key"].as_str().unwrap()));
+    assert!(key.starts_with(checked["faults"]["shown"][0]["key"].as_str().unwrap()));
     let run = stranger.run(&["check-proof", "dave.proof", "--ledger", &ledger]);
     for words in [
         "convicted: dave",
@@ -203,12 +206,12 @@ fn a_proof_needs_a_pin_and_a_file_that_was_not_there() {
         "BAD_ID",
         &["check-proof", "dave.proof", "--ledger", &ledger[..16]],
     );
-    stranger.no(3, "IO", &["check-proof", "nothing.proof"]);
+    stranger.no(3, "NOT_FOUND", &["check-proof", "nothing.proof"]);
     stranger.no(1, "IO", &["check-proof", "."]);
 
     let bob = &team.seats[1];
     let found = bob.no(7, "FAULTS", &["faults"]);
-    let id = found["data"]["faults"][0]["id"].as_str().unwrap();
+    let id = found["data"]["faults"]["shown"][0]["id"].as_str().unwrap();
     let file = stranger.dir.join("dave.proof");
     let before = std::fs::read(&file).unwrap();
     bob.no(
@@ -276,7 +279,7 @@ fn what_a_remote_shows_otherwise_than_before_names_the_remote() {
     let bob = &team.seats[1];
     let clean = bob.ok(&["faults", "--remote", "origin"]);
     assert_eq!(
-        (&clean["observed"], &clean["asked"]),
+        (&clean["observed"]["shown"], &clean["asked"]),
         (&json!([]), &json!("origin"))
     );
     assert!(bob.run(&["faults"]).out.contains("no remote was asked"));
@@ -284,18 +287,18 @@ fn what_a_remote_shows_otherwise_than_before_names_the_remote() {
     let seen = |args: &[&str]| {
         let found = bob.no(7, "FAULTS", args)["data"].clone();
         assert_eq!(
-            (&found["faults"], &found["convicted"]),
+            (&found["faults"]["shown"], &found["convicted"]),
             (&json!([]), &json!([])),
             "it accuses no member"
         );
-        let sight = &found["observed"][0];
+        let sight = &found["observed"]["shown"][0];
         assert_eq!(
             (&sight["remote"], &sight["member"]),
             (&json!("origin"), &json!("dave")),
             "{found}"
         );
         let what = |sight: &Value| sight["what"].as_str().unwrap().to_owned();
-        found["observed"]
+        found["observed"]["shown"]
             .as_array()
             .unwrap()
             .iter()
@@ -308,7 +311,7 @@ fn what_a_remote_shows_otherwise_than_before_names_the_remote() {
     // It is still known without asking, until the remote shows what it had shown.
     assert_eq!(seen(&["faults"]), ["lane-went-back"]);
     assert_eq!(
-        bob.ok(&["faults", "--member", "carol"])["observed"],
+        bob.ok(&["faults", "--member", "carol"])["observed"]["shown"],
         json!([])
     );
     team.place("dave", second);
@@ -391,7 +394,7 @@ fn a_broken_slot_is_told_first_with_those_who_broke_it() {
         &format!("{0}:{0}", team.ledger_ref("fork/*")),
     ]);
     let found = bob.no(7, "FAULTS", &["faults"]);
-    let broken = &found["data"]["broken"][0];
+    let broken = &found["data"]["broken"]["shown"][0];
     assert_eq!(
         (&broken["n"], &broken["quorum"], &broken["least"]),
         (&json!(4), &json!(3), &json!(2)),

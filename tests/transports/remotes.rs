@@ -221,7 +221,7 @@ fn a_lane_that_is_forked_between_the_servers_is_joined_by_its_owner() {
         "{noted}"
     );
     assert_eq!(
-        carol.ok(&["status"])["evidence"],
+        carol.ok(&["status"])["evidence"]["shown"],
         json!([]),
         "the same vote twice convicts nobody"
     );

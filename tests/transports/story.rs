@@ -227,7 +227,7 @@ fn land_by_hand(team: &Team) -> String {
         panic!()
     };
     let (proposal, commit) = nearly_decide(team, "by hand");
-    assert_eq!(bob.sync()["proposals"][0]["state"], "decided");
+    assert_eq!(bob.sync()["proposals"]["shown"][0]["state"], "decided");
     assert_ne!(main_of(team), commit);
     assert_eq!(
         dave.ok(&["land", &proposal])["landed"][0]["to"],
@@ -258,10 +258,13 @@ fn verify_from_a_fresh_clone(team: &Team, url: &str, decided: [&str; 2]) {
     observer.ok(&["join", "--genesis", &ledger]);
     let verified = observer.ok(&["verify", "--backed", "main", "--at", "origin/main"]);
     assert_eq!(
-        (&verified["pinned"], &verified["refs"][0]["backing"]),
+        (
+            &verified["pinned"],
+            &verified["refs"]["shown"][0]["backing"]
+        ),
         (&json!(true), &json!("backed"))
     );
-    let found: Vec<_> = verified["decisions"]
+    let found: Vec<_> = verified["decisions"]["shown"]
         .as_array()
         .unwrap()
         .iter()

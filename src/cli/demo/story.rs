@@ -237,7 +237,7 @@ fn split(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.show(&Cue::quorum("alice", &review("Better than mine")))?;
     play.show(&Cue::quorum("carol", &review("Tests pass")))?;
     play.show(&Cue::quorum("carol", &["status", &bobs]).prints(&["round 0: prevotes"]))?;
-    let round = play.ask("carol", &["status", &bobs], "/rounds/0")?;
+    let round = play.ask("carol", &["status", &bobs], "/rounds/shown/0")?;
     let expected =
         json!({cast.alices.to_string(): ["alice"], cast.bobs.to_string(): ["bob", "carol"]});
     let prevotes = member(&round, "prevotes");
@@ -274,7 +274,7 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
 fn has_left_round_0(play: &Play, agent: &'static str, cast: &Cast) -> Result<bool, Failure> {
     let later = |found: &&Value| number(found, "round") > 0;
     let waiting = play.ask(agent, &["sync"], "/waiting")?;
-    let rounds = play.ask(agent, &["status", &cast.bobs.to_string()], "/rounds")?;
+    let rounds = play.ask(agent, &["status", &cast.bobs.to_string()], "/rounds/shown")?;
     let mut votes = items(&rounds)
         .filter(later)
         .flat_map(|r| [member(r, "prevotes"), member(r, "precommits")]);
@@ -428,7 +428,7 @@ fn convict(play: &mut Play) -> Result<(), Failure> {
     )?;
     play.run(&Cue::quorum("carol", &["sync"]))?;
     play.show(&Cue::quorum("carol", &["status"]).prints(&["equivocation (rule 7 (i))"]))?;
-    let evidence = play.ask("carol", &["status"], "/evidence")?;
+    let evidence = play.ask("carol", &["status"], "/evidence/shown")?;
     play.fact(
         "convicted",
         json!(convicted(&evidence)),

@@ -41,7 +41,7 @@ impl ProposalAnswer {
 }
 
 /// What a proposal in this state waits for.
-pub(super) fn next_for(proposal: &ProposalView) -> Option<NextStep> {
+pub(in crate::client) fn next_for(proposal: &ProposalView) -> Option<NextStep> {
     match proposal.state {
         ProposalState::Open => Some(NextStep::Review(proposal.id)),
         ProposalState::Approved => Some(NextStep::OthersSync),
