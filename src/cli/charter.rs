@@ -1,25 +1,15 @@
 //! `git quorum charter` and `git quorum allowed-signers`: who decides, and proposing a change of it.
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
-use serde_json::json;
 
-use super::charter_file::{CharterFile, to_toml};
-use super::identity::WriteArgs;
-use super::legacy::approve;
 use super::reply::{never, reply};
-use super::session::{Session, Writer};
-use super::shell;
 use super::style::Text;
-use super::{Answer, Exit, Failure, Reply};
-use crate::charter::{Charter, Member, ProposedCharter, Removal};
+use super::{Answer, charter_propose, shell};
+use crate::charter::Member;
+use crate::client::charter_file::to_toml;
 use crate::client::views::charter::{
     AllowedSigners, CharterView, allowed_signers as allowed_signers_of, show_charter,
 };
-use crate::consensus::{Content, State, own_tips};
-use crate::id::EntryId;
-use crate::ledger::{CharterProposal, Statement};
 
 /// Show the charter in force, or propose the next one.
 #[derive(Debug, clap::Args)]
@@ -33,7 +23,7 @@ enum CharterCommand {
     /// Show the charter in force, or another one.
     Show(ShowCharterArgs),
     /// Propose the next charter. Members that the file leaves out are removed.
-    Propose(ProposeCharterArgs),
+    Propose(charter_propose::ProposeCharterArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -45,24 +35,6 @@ struct ShowCharterArgs {
     toml: bool,
 }
 
-#[derive(Debug, clap::Args)]
-struct ProposeCharterArgs {
-    /// The charter, in TOML: protect, [rules], [[members]].
-    #[arg(long, value_name = "FILE.toml")]
-    file: PathBuf,
-    /// A title for reviewers: one line, at most 200 bytes.
-    #[arg(short = 'm', long, value_name = "TITLE")]
-    title: String,
-    /// A description for reviewers, at most 16384 bytes.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    description: String,
-    /// Do not approve the proposal at once.
-    #[arg(long)]
-    no_approve: bool,
-    #[command(flatten)]
-    write: WriteArgs,
-}
-
 /// Print an allowed-signers file by which stock Git verifies entries.
 ///
 /// It has the key of every member there ever was, for the lanes under refs/quorum/.
@@ -72,7 +44,7 @@ pub struct AllowedSignersArgs {}
 pub fn run(args: CharterArgs) -> Answer {
     match args.command {
         CharterCommand::Show(args) => show(args),
-        CharterCommand::Propose(args) => propose(args),
+        CharterCommand::Propose(args) => charter_propose::run(args),
     }
 }
 
@@ -125,89 +97,6 @@ fn describe(view: &CharterView) -> String {
             .map(|r| format!("  {:<16} removed", r.name)),
     );
     lines.join("\n")
-}
-
-fn propose(args: ProposeCharterArgs) -> Answer {
-    let file = CharterFile::read(&args.file)?;
-    let mut writer = Writer::open(&args.write)?;
-    let (base, in_force) = writer.session.charter()?;
-    let folder = args.file.parent().unwrap_or(std::path::Path::new("."));
-    let charter = file.charter(folder, |members| {
-        removals(&writer.session, in_force, members)
-    })?;
-    if charter == *in_force {
-        return Err(
-            Failure::new("NOTHING_TO_PROPOSE", "this is the charter in force already")
-                .exit(Exit::No),
-        );
-    }
-    let warnings = super::init::warnings(&charter);
-    let existing = find_existing(&writer, base, &charter);
-    let id = match existing {
-        Some(id) => id,
-        None => {
-            let charter = ProposedCharter::Known(Box::new(charter));
-            let (title, text) = (args.title.clone(), args.description.clone());
-            let statement = Statement::ProposeCharter(CharterProposal {
-                base,
-                charter,
-                text,
-                title,
-            });
-            let id = writer.say(vec![statement], |_| Vec::new())?;
-            id.ok_or_else(|| Failure::new("INTERNAL", "the proposal was not appended"))?
-        }
-    };
-    if !args.no_approve {
-        approve(&mut writer, id)?;
-    }
-    writer.finish(&[])?;
-    let view = writer.session.view(id)?;
-    let data = json!({"id": id, "existing": existing.is_some(), "entries": writer.appended, "proposal": view});
-    let notes = writer.session.notes.clone().into_iter().chain(warnings);
-    Ok(Reply::new(data, Text::lines([Text::from("proposed"), view.text()]))?.with_notes(notes))
-}
-
-fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {
-    let tally = &writer.session.loaded.tally;
-    let same = |content: Content<'_>| match content {
-        Content::Charter(old) => {
-            old.base == base && matches!(&old.charter, ProposedCharter::Known(c) if **c == *charter)
-        }
-        Content::Ref(_) => false,
-    };
-    let mut mine = tally.proposals().filter(|p| p.proposer == *writer.member());
-    mine.find(|p| {
-        same(tally.content(p)) && matches!(tally.state(p.id), Some(State::Open | State::Approved))
-    })
-    .map(|p| p.id)
-}
-
-/// Former members: those before, and those that the new charter leaves out, with the last entry known
-/// of each.
-fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Removal> {
-    let dag = session.loaded.tally.dag();
-    let gone = in_force
-        .members()
-        .iter()
-        .filter(|old| !members.iter().any(|m| m.name == old.name));
-    let last = |member: &Member| {
-        let tips = own_tips(&session.loaded.tally, &member.name)
-            .into_iter()
-            .map(|tip| dag.entry(tip));
-        tips.max_by_key(|e| (e.seq, e.id)).map(|e| e.id)
-    };
-    let removal = |member: &Member| Removal {
-        key: member.key,
-        last: last(member),
-        name: member.name.clone(),
-    };
-    in_force
-        .removed()
-        .iter()
-        .cloned()
-        .chain(gone.map(removal))
-        .collect()
 }
 
 pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {

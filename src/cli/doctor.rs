@@ -1,12 +1,10 @@
-//! `git quorum doctor`: tries whether the gate holds.
+//! `git quorum doctor`: tests whether the gate holds.
 
-use super::output::print_line;
-use super::session::{choose_remote, open_repo};
+use super::reply::reply;
 use super::style::{Role as Colour, Text};
-use super::{Answer, Exit, Failure, Reply};
-use crate::doctor::{
-    Diagnosis, Finding, RepositoryKind, Status, Weight, examine_clone, examine_server,
-};
+use super::{Answer, shell};
+use crate::client::actions::doctor::doctor;
+use crate::doctor::{Diagnosis, Finding, RepositoryKind, Status, Weight};
 
 /// Try whether the gate of this repository holds.
 ///
@@ -17,36 +15,16 @@ use crate::doctor::{
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {}
 
-pub fn run(_: DoctorArgs, json: bool) -> Answer {
-    let repo = open_repo()?;
-    let diagnosis = match repo.is_bare() {
-        true => examine_server(&repo)?,
-        false => examine_clone(&repo, choose_remote(&repo, None)?.as_deref())?,
-    };
-    if diagnosis.is_sound() {
-        return Reply::new(&diagnosis, text(&diagnosis));
-    }
-    if !json {
-        print_line(text(&diagnosis)).map_err(|e| Failure::new("IO", e.to_string()))?;
-    }
-    let missing: Vec<_> = diagnosis.findings.iter().filter(|f| is_hole(f)).collect();
-    let mend = missing
-        .iter()
-        .map(|f| f.mend.as_str())
-        .find(|mend| !mend.is_empty())
-        .unwrap_or("see what is missing");
-    let message = match missing.len() {
-        1 => "a protection that is needed is missing".to_owned(),
-        count => format!("{count} protections that are needed are missing"),
-    };
-    Err(Failure::new("NOT_SOUND", message)
-        .exit(Exit::Unverified)
-        .hint(mend)
-        .data(&diagnosis))
+pub fn run(_: DoctorArgs) -> Answer {
+    let repo = shell::open_repo()?;
+    reply(doctor(&repo)?, text, refusal)
 }
 
-fn is_hole(finding: &Finding) -> bool {
-    finding.status == Status::Missing && finding.weight == Weight::Needed
+fn refusal(diagnosis: &Diagnosis) -> String {
+    match diagnosis.missing().count() {
+        1 => "A protection that is needed is missing.".to_owned(),
+        count => format!("{count} protections that are needed are missing."),
+    }
 }
 
 fn text(diagnosis: &Diagnosis) -> Text {

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
-
-use super::identity::parse_name;
-use super::{Answer, Failure, Reply};
-use crate::client::Code;
-use crate::signer::{SignerError, keygen};
+use super::Answer;
+use super::reply::{never, reply};
+use super::style::Text;
+use crate::client::actions::keygen::{NewKey, keygen};
+use crate::client::parse_name;
 
 /// Make a key pair for a member.
 ///
@@ -21,24 +20,15 @@ pub struct KeygenArgs {
     dir: PathBuf,
 }
 
-/// What to do with a key that is there.
-const WHAT_IS_THERE: &str = "`--key FILE` uses the key that is there; `ssh-keygen -y -f FILE > FILE.pub` makes a public key that is missing";
-
 pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
-    let dir = args.dir.clone();
-    let pair = keygen(&dir, name.as_str(), None).map_err(|error| {
-        if matches!(error, SignerError::Exists(_)) {
-            Failure::of_code(Code::KeyExists, error.to_string()).hint(WHAT_IS_THERE)
-        } else {
-            Failure::from(error)
-        }
-    })?;
-    let text = format!(
+    reply(keygen(&args.dir, &name)?, text, never)
+}
+
+fn text(key: &NewKey) -> Text {
+    Text::from(format!(
         "private key {}\npublic key  {}",
-        pair.private.display(),
-        pair.public.display()
-    );
-    let data = json!({"private": pair.private, "public": pair.public, "key": pair.openssh_public});
-    Reply::new(data, text)
+        key.private.display(),
+        key.public.display()
+    ))
 }

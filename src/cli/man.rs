@@ -10,7 +10,8 @@ use roff::{Roff, bold, roman};
 use serde_json::json;
 
 use super::help::{self, Row};
-use super::{Answer, Exit, Failure, Reply};
+use super::{Answer, Failure, Reply};
+use crate::client::Code;
 
 /// The section of commands that users run.
 const SECTION: &str = "1";
@@ -42,7 +43,7 @@ struct Page {
 }
 
 pub fn run(args: ManArgs) -> Answer {
-    let pages = pages().map_err(|e| Failure::new("INTERNAL", e.to_string()))?;
+    let pages = pages().map_err(|e| Failure::of_code(Code::Internal, e.to_string()))?;
     if args.install {
         let dir = args.dir.map_or_else(default_folder, Ok)?;
         return install(&pages, &dir);
@@ -58,8 +59,7 @@ pub fn run(args: ManArgs) -> Answer {
         .into_iter()
         .find(|page| page.name == name)
         .ok_or_else(|| {
-            Failure::new("NOT_FOUND", format!("there is no page {name}"))
-                .exit(Exit::NotFound)
+            Failure::of_code(Code::NotFound, format!("there is no page {name}"))
                 .hint("git quorum help lists the commands")
         })?;
     Reply::new(json!({"page": page.name, "roff": page.roff}), page.roff)
@@ -67,8 +67,9 @@ pub fn run(args: ManArgs) -> Answer {
 
 /// The man folder that belongs to the folder of this program.
 fn default_folder() -> Result<PathBuf, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|e| Failure::new("NO_PROGRAM", e.to_string()).hint("name a folder: --dir DIR"))?;
+    let program = std::env::current_exe().map_err(|e| {
+        Failure::of_code(Code::NoProgram, e.to_string()).hint("name a folder: --dir DIR")
+    })?;
     let bin = program.parent().and_then(Path::parent);
     Ok(bin
         .unwrap_or(Path::new("/"))
@@ -78,9 +79,9 @@ fn default_folder() -> Result<PathBuf, Failure> {
 }
 
 fn install(pages: &[Page], dir: &Path) -> Answer {
-    let dir = super::session::absolute(dir)?;
+    let dir = super::shell::absolute(dir)?;
     let failed = |path: &Path, e: std::io::Error| {
-        Failure::new("WRITE_FAILED", format!("{}: {e}", path.display()))
+        Failure::of_code(Code::WriteFailed, format!("{}: {e}", path.display()))
             .hint("name a folder that you may write: git quorum man --install --dir ~/.local/share/man/man1")
     };
     std::fs::create_dir_all(&dir).map_err(|e| failed(&dir, e))?;

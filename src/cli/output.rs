@@ -89,18 +89,6 @@ impl Failure {
         }
     }
 
-    /// A failure of a command that is not converted to the client yet.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let known = Code::ALL.iter().find(|known| known.as_str() == code);
-        let failure = Self::of_code(known.copied().unwrap_or(Code::Internal), message);
-        Self { code, ..failure }
-    }
-
-    /// The same failure with another exit status.
-    pub fn exit(self, exit: Exit) -> Self {
-        Self { exit, ..self }
-    }
-
     /// A refusal by a hook, which has codes of its own.
     pub fn refusal(code: &'static str, message: impl Into<String>, hint: String) -> Self {
         let failure = Self::of_code(Code::Refused, message).hint(hint);
@@ -146,12 +134,6 @@ impl Failure {
         self.notes.extend(notes);
         self
     }
-
-    /// The same failure with words before its message.
-    pub fn with_prefix(self, prefix: &str) -> Self {
-        let message = format!("{prefix}{}", self.message);
-        Self { message, ..self }
-    }
 }
 
 /// What a command answers.
@@ -179,8 +161,26 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
     }
 }
 
-/// Prints a line while the command goes on. Not for `--json`.
-pub fn print_line(text: impl Into<Text>) -> std::io::Result<()> {
+/// Prints lines while a command is still running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Printer {
+    /// Prints each line to standard output.
+    Lines,
+    /// Prints nothing: standard output is for one JSON envelope.
+    Silent,
+}
+
+impl Printer {
+    /// Prints a line.
+    pub fn line(self, text: impl Into<Text>) -> std::io::Result<()> {
+        match self {
+            Printer::Lines => print_line(text),
+            Printer::Silent => Ok(()),
+        }
+    }
+}
+
+fn print_line(text: impl Into<Text>) -> std::io::Result<()> {
     match writeln!(anstream::stdout().lock(), "{}", text.into().coloured()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

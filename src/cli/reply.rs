@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::style::Text;
 use super::{Failure, Reply, hints, notes};
 use crate::client::{Answer, Error, Outcome};
+use crate::repo::{RefError, RepoError};
+use crate::signer::SignerError;
 
 /// Prints an answer of the client. `text` is the view for people. `refusal` is one sentence that
 /// says why the answer is no.
@@ -31,6 +33,19 @@ pub fn reply<V: Serialize>(
 pub fn never<V>(_: &V) -> String {
     String::new()
 }
+
+/// Errors of the rooms below reach the process as the client describes them.
+macro_rules! described_by_the_client {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Error::from(error).into()
+            }
+        }
+    )*};
+}
+
+described_by_the_client!(RepoError, RefError, SignerError);
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {

@@ -1,9 +1,11 @@
 //! `git quorum uninstall`: takes the hooks out of a repository again.
 
-use super::install::{change_lines, failure};
-use super::session::open_repo;
-use super::{Answer, Exit, Failure, Reply};
-use crate::install::{uninstall_clone, uninstall_server};
+use super::install::change_lines;
+use super::reply::{never, reply};
+use super::style::Text;
+use super::{Answer, shell};
+use crate::client::actions::install::{Uninstall, uninstall};
+use crate::install::Uninstalled;
 
 /// Take the hooks out of this repository, and put back what was there before.
 ///
@@ -19,35 +21,19 @@ pub struct UninstallArgs {
 }
 
 pub fn run(args: UninstallArgs) -> Answer {
-    let repo = open_repo()?;
-    if repo.is_bare() && !args.server {
-        let message = format!(
-            "{} has no working tree: it is a server, or a mirror",
-            repo.git_dir().display()
-        );
-        return Err(Failure::new("NO_WORK_TREE", message)
-            .exit(Exit::Usage)
-            .hint("to take a server's gate away: git quorum uninstall --server --yes; else run it in a working tree"));
-    }
-    if args.server && !args.yes {
-        let message = format!(
-            "without the gate of {} any push can move protected refs",
-            repo.git_dir().display()
-        );
-        return Err(Failure::new("NOT_CONFIRMED", message)
-            .exit(Exit::Usage)
-            .hint("if that is wanted: git quorum uninstall --server --yes"));
-    }
-    let uninstalled = if args.server {
-        uninstall_server(&repo)
+    let repo = shell::open_repo()?;
+    let (request, what) = if args.server {
+        let confirmed = args.yes;
+        (Uninstall::Server { confirmed }, "gate")
     } else {
-        uninstall_clone(&repo)
+        (Uninstall::Clone, "hooks")
     };
-    let uninstalled = uninstalled.map_err(failure)?;
-    let what = if args.server { "gate" } else { "hooks" };
-    let head = format!(
-        "The {what} of git-quorum: out of {}.\n",
-        uninstalled.repository.display()
-    );
-    Reply::new(&uninstalled, head + &change_lines(&uninstalled.changes))
+    let text = |uninstalled: &Uninstalled| {
+        let head = format!(
+            "The {what} of git-quorum: out of {}.\n",
+            uninstalled.repository.display()
+        );
+        Text::from(head + &change_lines(&uninstalled.changes))
+    };
+    reply(uninstall(&repo, request)?, text, never)
 }

@@ -91,7 +91,7 @@ impl Error {
         Self { remedy, ..self }
     }
 
-    fn of(code: Code, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(super) fn of(code: Code, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::new(code, source.to_string()).caused_by(source)
     }
 }

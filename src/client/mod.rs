@@ -10,6 +10,7 @@
 
 pub mod actions;
 mod answer;
+pub mod charter_file;
 mod charter_warnings;
 mod clock;
 mod code;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::id::EntryId;
 
 /// What is known of a protection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// The protection was tested and held. For a setting: it was read.
@@ -19,7 +20,7 @@ pub enum Status {
 }
 
 /// How much depends on a protection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weight {
     /// Without it the gate can be passed, or refuses what it should allow.
@@ -29,7 +30,7 @@ pub enum Weight {
 }
 
 /// One protection, examined.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// A stable name.
     pub check: &'static str,
@@ -45,7 +46,7 @@ pub struct Finding {
 }
 
 /// Which of Git's two ends a repository is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RepositoryKind {
     /// A bare repository that people push to.
@@ -55,7 +56,7 @@ pub enum RepositoryKind {
 }
 
 /// One repository, examined.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Diagnosis {
     /// Which end the repository is.
     #[serde(rename = "role")]

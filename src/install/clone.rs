@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::active;
@@ -31,7 +32,7 @@ pub struct CloneOptions {
 }
 
 /// What was installed in a clone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstalledClone {
     /// The git directory.
     pub repository: PathBuf,

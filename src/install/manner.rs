@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::InstallError;
@@ -11,7 +12,7 @@ use super::script;
 pub(super) const MANNER_KEY: &str = "quorum.hooks";
 
 /// How Git finds our hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Manner {
     /// The settings name our hooks, beside all others (`hook.<name>.command`, Git 2.54).

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::InstallError;
@@ -55,7 +56,7 @@ pub struct ServerOptions {
 }
 
 /// What was installed on a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InstalledServer {
     /// The git directory.
     pub repository: PathBuf,

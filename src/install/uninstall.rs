@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::InstallError;
@@ -14,7 +15,7 @@ use super::{block, script};
 use crate::repo::Repo;
 
 /// What a removal changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Uninstalled {
     /// The git directory.
     pub repository: PathBuf,

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Exit, Failure, Reply};
+use super::{Answer, Failure, Reply, shell};
+use crate::client::Code;
 use janitor::Janitor;
 use play::Play;
 use stage::Stage;
@@ -33,7 +34,7 @@ pub struct DemoArgs {
     sweep: Option<PathBuf>,
 }
 
-pub fn run(args: DemoArgs, json: bool) -> Answer {
+pub fn run(args: DemoArgs) -> Answer {
     if let Some(folder) = &args.sweep {
         janitor::sweep(folder)
             .map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
@@ -49,7 +50,7 @@ pub fn run(args: DemoArgs, json: bool) -> Answer {
     // Git and the program show paths without symbolic links in them.
     let mut play = Play::new(
         Stage::set(folder.path().canonicalize().map_err(cannot)?)?,
-        json,
+        shell::printer(),
     );
     let janitor = (!args.keep).then(|| Janitor::start(play.stage.program(), play.stage.folder()));
     let janitor = janitor.transpose().map_err(cannot)?;
@@ -89,8 +90,7 @@ fn perform(play: &mut Play) -> Result<Ending, Failure> {
 
 /// A failure of the demonstration.
 fn failed(what: impl Into<String>) -> Failure {
-    Failure::new("DEMO_FAILED", what)
-        .exit(Exit::Failed)
+    Failure::of_code(Code::DemoFailed, what)
         .hint("run it again with --keep to look into its folder")
 }
 

@@ -343,10 +343,7 @@ fn push_lie(
     lane: &str,
     lines: &[&str],
 ) -> Result<(), Failure> {
-    let name = cast
-        .liar
-        .refs
-        .lane(&crate::cli::identity::parse_name(lane)?);
+    let name = cast.liar.refs.lane(&crate::client::parse_name(lane)?);
     play.show_refused(
         &Cue::git(LIAR, &["push", "origin", &format!("{}:{name}", lie.oid)])
             .fails(1)
@@ -368,10 +365,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let one = cast.liar.sign(play, FAULTY, &known, says(cast.alices))?;
     let other = cast.liar.sign(play, FAULTY, &known, says(cast.bobs))?;
     let both = cast.liar.sign(play, FAULTY, &[&one, &other], Vec::new())?;
-    let name = cast
-        .liar
-        .refs
-        .lane(&crate::cli::identity::parse_name(FAULTY)?);
+    let name = cast.liar.refs.lane(&crate::client::parse_name(FAULTY)?);
     play.show(&Cue::git(
         LIAR,
         &["push", "origin", &format!("{}:{name}", both.oid)],

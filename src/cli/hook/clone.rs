@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Answer, Exit, Failure, Reply};
+use crate::cli::{Answer, Failure, Reply};
+use crate::client::Code;
 use crate::gate::Refusal;
 use crate::gate::clone::{
     PushTarget, StrangeLine, judge_merge, judge_push, judge_transaction, pushes, updates,
@@ -51,12 +52,14 @@ fn repo() -> Result<Repo, Failure> {
 fn input() -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes);
-    read.map_err(|error| Failure::new("IO", format!("cannot read what Git says: {error}")))?;
+    read.map_err(|error| {
+        Failure::of_code(Code::Io, format!("cannot read what Git says: {error}"))
+    })?;
     Ok(bytes)
 }
 
 fn strange(line: StrangeLine) -> Failure {
-    Failure::new("UNKNOWN_FORM", line.to_string())
+    Failure::of_code(Code::UnknownForm, line.to_string())
         .hint("install a newer git-quorum; git quorum uninstall takes the hooks away")
 }
 
@@ -66,7 +69,9 @@ fn answer(judged: Result<(), Refusal>) -> Answer {
     };
     let hints = [refusal.help, refusal.next];
     let hints: Vec<_> = hints.into_iter().filter(|text| !text.is_empty()).collect();
-    Err(Failure::new(refusal.code.code(), refusal.reason)
-        .exit(Exit::No)
-        .hint(hints.join("\n")))
+    Err(Failure::refusal(
+        refusal.code.code(),
+        refusal.reason,
+        hints.join("\n"),
+    ))
 }

@@ -6,6 +6,7 @@ mod server;
 use std::ffi::OsString;
 
 use super::{Answer, Failure};
+use crate::client::Code;
 
 /// Called by Git's hooks; not for people.
 #[derive(Debug, clap::Args)]
@@ -30,8 +31,8 @@ pub fn run(args: HookArgs) -> Answer {
         "reference-transaction" => clone::reference_transaction(),
         "pre-merge-commit" => clone::pre_merge_commit(),
         "pre-push" => clone::pre_push(&args.args),
-        name => Err(Failure::new(
-            "UNKNOWN_HOOK",
+        name => Err(Failure::of_code(
+            Code::UnknownHook,
             format!("{name} is no hook of git-quorum"),
         )),
     }

@@ -4,6 +4,7 @@ use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
 
 use crate::cli::{Answer, Failure, Reply, clean};
+use crate::client::Code;
 use crate::gate::commands::Push;
 use crate::gate::pkt_line::PacketError;
 use crate::gate::pre_receive::judge_early;
@@ -43,7 +44,7 @@ fn server() -> ServerRepository {
 }
 
 fn unavailable(error: PacketError) -> Failure {
-    Failure::new("GATE_UNAVAILABLE", error.to_string())
+    Failure::of_code(Code::GateUnavailable, error.to_string())
         .hint("the gate took nothing; the server's operator must look into it")
 }
 

@@ -1,8 +1,15 @@
 //! What a member or an observer can do. Each action takes a request as plain data, and returns an
 //! [`Answer`](super::Answer) with a view of what it did.
 
+pub mod charter;
+pub mod doctor;
+pub mod init;
+pub mod install;
+pub mod join;
+pub mod keygen;
 pub mod land;
 pub mod propose;
+mod remember;
 pub mod review;
 pub mod sync;
 

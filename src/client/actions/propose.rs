@@ -82,6 +82,7 @@ pub fn propose(
     context: &Context,
     request: &Propose,
 ) -> Result<Answer<Proposed>> {
+    check_title(&request.title)?;
     let name = choose_ref(writer.session(), request.onto.as_deref())?;
     let (base, from) = expected_value(writer, &name)?;
     let to = proposed_value(writer, context, &request.target, &name, from)?;
@@ -107,6 +108,15 @@ pub fn propose(
     }
     writer.finish(&[])?;
     Proposed::answer(writer, id, existing.is_some())
+}
+
+/// Refuses a title of blanks: reviewers would see an empty line.
+pub(super) fn check_title(title: &str) -> Result<()> {
+    if title.trim().is_empty() {
+        let message = "The title is empty, so reviewers could not tell what is proposed.";
+        return Err(Error::new(Code::BadInput, message));
+    }
+    Ok(())
 }
 
 /// A proposal in the making.
