@@ -153,7 +153,7 @@ fn unset(site: &Site, key: &str) {
 }
 
 #[test]
-fn each_hole_is_found_and_what_is_said_mends_it() {
+fn the_doctor_finds_each_hole_and_its_advice_mends_it() {
     for (what, breaks, noticed) in HOLES {
         let site = sound();
         breaks(&site);
@@ -188,7 +188,7 @@ fn each_hole_is_found_and_what_is_said_mends_it() {
 }
 
 #[test]
-fn a_value_that_nothing_backs_is_told() {
+fn the_doctor_reports_a_value_that_no_decision_backs() {
     let mut site = sound();
     let stray = site.commit(&[], "nobody decided this");
     site.accepted(&[&format!("{stray}:refs/heads/x")]);
@@ -202,7 +202,7 @@ fn a_value_that_nothing_backs_is_told() {
 }
 
 #[test]
-fn what_git_shows_otherwise_than_it_is_is_told() {
+fn the_doctor_reports_settings_that_make_git_show_other_objects() {
     let site = sound();
     let (old, new) = (
         site.git(&site.server(), &["rev-parse", "main"], b""),

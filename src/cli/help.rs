@@ -592,12 +592,12 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_the_same_exit_statuses() {
-        let readme = std::fs::read_to_string(
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"),
+    fn the_page_on_daily_work_has_the_same_exit_statuses() {
+        let page = std::fs::read_to_string(
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/daily.md"),
         )
         .unwrap();
-        let rows = readme
+        let rows = page
             .lines()
             .skip_while(|line| !line.starts_with("| exit status"))
             .skip(2);

@@ -1,5 +1,5 @@
-//! Whose entries may still be taken in under the charter in force: what it takes to tell is found once, however many
-//! entries are asked about. Knows nothing of refs or remotes.
+//! Which entries are still admitted under the charter in force. What that needs is computed once,
+//! however many entries are checked. Knows neither refs nor remotes.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -9,15 +9,15 @@ use crate::charter::{Charter, MemberName};
 use crate::id::EntryId;
 use crate::ledger::{Dag, EntryIndex};
 
-/// Who may still be taken in.
+/// Checks whether entries are still admitted.
 pub struct Admission<'a> {
     tally: &'a Tally,
-    /// Of each former member the entries up to which it is; found when first asked for.
+    /// The last admitted entries of each former member. Computed on first use.
     lasts: OnceCell<BTreeMap<&'a MemberName, Vec<EntryIndex>>>,
 }
 
 impl<'a> Admission<'a> {
-    /// By what this tally knows.
+    /// Returns the admission under the charter in force of this tally.
     pub fn of(tally: &'a Tally) -> Self {
         Self {
             tally,
@@ -25,8 +25,10 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Whether an entry may still be taken in: its author is a member, or it is no later than the last entry that the
-    /// author's removal names, or than a vote of the author's that a decision stands on.
+    /// Returns whether an entry is still admitted.
+    ///
+    /// Every entry of a member is. An entry of a former member is admitted if it is not later than the
+    /// last entry that the removal names, or than a vote of that member that a decision needs.
     pub fn admits(&self, index: EntryIndex) -> bool {
         let dag = self.tally.dag();
         let author = &dag.entry(index).member;
@@ -67,8 +69,9 @@ fn lasts(tally: &Tally) -> BTreeMap<&MemberName, Vec<EntryIndex>> {
         .collect()
 }
 
-/// The precommits of former members in decisions for which too few of those who stay precommitted. Whoever does not take
-/// them in does not know the decision, and nothing that it builds on it counts.
+/// Adds the precommits of former members that decisions need, because too few of the remaining members
+/// precommitted. A clone without these precommits would not know the decision, and nothing that builds
+/// on the decision would count there.
 fn add_needed_votes(
     tally: &Tally,
     charter: &Charter,
@@ -97,7 +100,7 @@ fn add_needed_votes(
     }
 }
 
-/// Those of these entries that no other one of them builds on: of a lane without forks the last.
+/// Keeps the entries that no other one of them builds on. Of a lane without forks, this is the last one.
 fn latest(dag: &Dag, mut entries: Vec<EntryIndex>) -> Vec<EntryIndex> {
     // What comes later in this order builds on nothing that comes before.
     entries.sort_unstable_by(|a, b| b.cmp(a));

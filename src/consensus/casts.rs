@@ -1,6 +1,6 @@
-//! Voices that count together, an approval's or those of one round and phase, filed so that whose are known to a vote is
-//! told without a look at all of them: a member may raise its voice on any number of separate branches. Knows nothing of
-//! what they are counted for.
+//! Votes or approvals that are counted together: the approvals of a proposal, or the votes of one round
+//! and phase. A member may vote on any number of separate branches. The index finds which members'
+//! votes an entry knows without a look at every vote. Does not know what the votes are counted for.
 
 use std::collections::{BTreeMap, BTreeSet};
 

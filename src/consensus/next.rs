@@ -1,5 +1,5 @@
-//! The votes that are due: what an honest member's tool says next, from what it knows (rule 5).
-//! Patience comes in as a value; the caller keeps the clock.
+//! The votes that are due: what an honest member signs next, given what it knows (rule 5). Elapsed time
+//! is an input; the caller keeps the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -101,7 +101,8 @@ pub struct Due {
     pub tell: bool,
 }
 
-/// A copy of a tally with an entry in the making, so that each statement is judged as it will be.
+/// An entry that is not signed yet, on a copy of a tally. Each statement is judged as it will be in the
+/// signed entry.
 #[derive(Debug, Clone)]
 pub struct Draft {
     tally: Tally,
@@ -111,8 +112,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// An entry in the making by `member`, under `charter`, with these parents. Only what is among
-    /// their ancestors is known to it.
+    /// Starts a draft by `member`, under `charter`, with these parents. The draft knows its parents and
+    /// their ancestors, and nothing else.
     pub fn new(
         tally: &Tally,
         member: &MemberName,
@@ -143,8 +144,8 @@ impl Draft {
         &self.tally.dag.entry(self.entry).statements
     }
 
-    /// Adds a statement and judges it. If it would not count, that is the answer, and the draft is of
-    /// no further use.
+    /// Adds a statement and judges it. Returns why the statement would not count, if it would not. Then
+    /// the draft must not be used any more.
     pub fn add(&mut self, statement: Statement) -> Result<(), Discount> {
         let place = self.place();
         self.tally.dag.draft_statement(statement);

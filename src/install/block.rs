@@ -93,21 +93,31 @@ fn appended(text: &[u8], sections: &[Section]) -> Vec<u8> {
     [text, b"\n", block.trim_end_matches('\n').as_bytes()].concat()
 }
 
+/// A section of the text that is kept: where it starts, and whether lines of ours were in it.
+#[derive(Default)]
+struct KeptSection {
+    start: usize,
+    had_ours: bool,
+}
+
 /// Returns the text without our lines.
 pub(super) fn without(text: &[u8]) -> Vec<u8> {
     let mut kept: Vec<u8> = Vec::new();
-    let mut section = (0, false);
+    let mut section = KeptSection::default();
     for line in lines(text) {
         if line.trim_ascii_start().starts_with(b"[") {
-            drop_emptied(&mut kept, section);
-            section = (kept.len(), false);
+            drop_emptied(&mut kept, &section);
+            section = KeptSection {
+                start: kept.len(),
+                had_ours: false,
+            };
         }
         match our_line(line) {
-            Some(_) => section.1 = true,
+            Some(_) => section.had_ours = true,
             None => kept.extend_from_slice(line),
         }
     }
-    drop_emptied(&mut kept, section);
+    drop_emptied(&mut kept, &section);
     if !text.ends_with(b"\n") && kept.ends_with(b"\n") {
         kept.pop();
     }
@@ -115,10 +125,10 @@ pub(super) fn without(text: &[u8]) -> Vec<u8> {
 }
 
 /// Removes a section's header if our lines were all that the section had.
-fn drop_emptied(kept: &mut Vec<u8>, (start, had_ours): (usize, bool)) {
-    let is_empty = lines(kept.get(start..).unwrap_or_default()).count() == 1;
-    if had_ours && is_empty {
-        kept.truncate(start);
+fn drop_emptied(kept: &mut Vec<u8>, section: &KeptSection) {
+    let is_empty = lines(kept.get(section.start..).unwrap_or_default()).count() == 1;
+    if section.had_ours && is_empty {
+        kept.truncate(section.start);
     }
 }
 

@@ -131,15 +131,17 @@ fn plan<'a>(
         .rfind(|path| *path != layout.hooks());
     let earlier = earlier.filter(|path| !layout.is_own_hooks(path));
     let can_be_chained = || {
-        let mut slots = CLONE_HOOKS
+        let mut files = CLONE_HOOKS
             .iter()
             .map(|(event, _)| HookFile::new(&layout, event));
-        !layout.own_hooks_are_elsewhere() && slots.all(|slot| slot.can_be_chained())
+        !layout.own_hooks_are_elsewhere() && files.all(|file| file.can_be_chained())
     };
-    let manner = match repo.has_config_hooks()? {
-        true => Manner::Config,
-        false if earlier.is_none() && can_be_chained() => Manner::Files,
-        false => Manner::Folder,
+    let manner = if repo.has_config_hooks()? {
+        Manner::Config
+    } else if earlier.is_none() && can_be_chained() {
+        Manner::Files
+    } else {
+        Manner::Folder
     };
     let fetch = match &options.remote {
         Some(remote) => refspecs(repo, remote, &LedgerRefs::of(ledger), notes)?
@@ -194,15 +196,15 @@ impl ClonePlan<'_> {
     fn hooks(&self) -> Vec<PathBuf> {
         let path = |event: &'static str| match self.manner {
             Manner::Files => self
-                .slot(event)
+                .hook_file(event)
                 .active_script()
-                .unwrap_or_else(|| self.slot(event).hook()),
+                .unwrap_or_else(|| self.hook_file(event).hook()),
             Manner::Config | Manner::Folder => self.layout.hooks().join(event),
         };
         CLONE_HOOKS.iter().map(|(event, _)| path(event)).collect()
     }
 
-    fn slot(&self, event: &'static str) -> HookFile {
+    fn hook_file(&self, event: &'static str) -> HookFile {
         HookFile::new(&self.layout, event)
     }
 
@@ -290,9 +292,9 @@ fn place_in_ours(
     event: &'static str,
     changes: &mut Vec<String>,
 ) -> Result<PathBuf, InstallError> {
-    let slot = HookFile::in_ours(&plan.layout, event);
-    let (from, to) = (slot.hook(), plan.earlier.join(event));
-    if !slot.is_foreign() {
+    let hook = HookFile::in_ours(&plan.layout, event);
+    let (from, to) = (hook.hook(), plan.earlier.join(event));
+    if !hook.is_foreign() {
         return Ok(from);
     }
     if plan.earlier == plan.layout.own_hooks()
@@ -303,15 +305,16 @@ fn place_in_ours(
         changes.push(format!("moved {} to {}", from.display(), to.display()));
         return Ok(from);
     }
-    match plan.manner == Manner::Folder && slot.manager_runs_ours() {
-        true => Ok(slot.legacy()),
-        false => Err(InstallError::InOurFolder { from, to }),
+    if plan.manner == Manner::Folder && hook.manager_runs_ours() {
+        Ok(hook.legacy())
+    } else {
+        Err(InstallError::InOurFolder { from, to })
     }
 }
 
 fn put_files(plan: &ClonePlan<'_>, changes: &mut Vec<String>) -> Result<(), InstallError> {
     for (event, text) in CLONE_HOOKS {
-        plan.slot(event).put(
+        plan.hook_file(event).put(
             |chained| script::filled(text, plan.program, chained),
             changes,
         )?;
@@ -394,7 +397,7 @@ fn take_other_manners_away(
 ) -> Result<(), InstallError> {
     if plan.manner != Manner::Files {
         for (event, _) in CLONE_HOOKS {
-            plan.slot(event).take_away(changes)?;
+            plan.hook_file(event).take_away(changes)?;
         }
     }
     match plan.manner {

@@ -102,15 +102,12 @@ impl HookFile {
         fill: impl Fn(Option<&Path>) -> Result<String, InstallError>,
         changes: &mut Vec<String>,
     ) -> Result<(), InstallError> {
-        let place = match self.manager_runs_ours() {
-            true => {
-                self.drop_copy_of_original()?;
-                self.legacy()
-            }
-            false => {
-                self.make_room(changes)?;
-                self.hook()
-            }
+        let place = if self.manager_runs_ours() {
+            self.drop_copy_of_original()?;
+            self.legacy()
+        } else {
+            self.make_room(changes)?;
+            self.hook()
         };
         let original = self.original();
         if script::exists(&original) {
@@ -129,9 +126,10 @@ impl HookFile {
         self.drop_copy_of_original()?;
         for displaced in self.displaced().iter().filter(|path| script::is_ours(path)) {
             // The manager that took our place would have moved the original there without us.
-            match foreign && script::exists(&original) {
-                true => script::rename(&original, displaced)?,
-                false => script::remove(displaced).map(drop)?,
+            if foreign && script::exists(&original) {
+                script::rename(&original, displaced)?;
+            } else {
+                script::remove(displaced)?;
             }
             changes.push(format!("removed our script from {}", displaced.display()));
         }

@@ -73,9 +73,10 @@ pub(super) fn write(
     if write_file(path, script, 0o755)? {
         changes.push(format!("wrote {}", path.display()));
     }
-    match is_executable(path) {
-        true => Ok(()),
-        false => Err(InstallError::NotExecutable(path.to_owned())),
+    if is_executable(path) {
+        Ok(())
+    } else {
+        Err(InstallError::NotExecutable(path.to_owned()))
     }
 }
 

@@ -72,6 +72,15 @@ pub struct InstalledServer {
     pub changes: Vec<String>,
 }
 
+/// What an installation on a server must bring about.
+struct ServerPlan<'a> {
+    options: &'a ServerOptions,
+    ledger: EntryId,
+    founded: bool,
+    /// Whether this repository needs a `core.hooksPath` of its own.
+    override_path: bool,
+}
+
 /// Installs the server gate.
 pub fn install_server(
     repo: &Repo,
@@ -96,12 +105,13 @@ pub fn install_server(
         .active_script()
         .is_none();
     let mut changes = Vec::new();
-    if let Err(error) = make(
-        repo,
-        &layout,
-        (options, ledger, founded, override_path),
-        &mut changes,
-    ) {
+    let plan = ServerPlan {
+        options,
+        ledger,
+        founded,
+        override_path,
+    };
+    if let Err(error) = make(repo, &layout, &plan, &mut changes) {
         if new {
             uninstall_server(repo)?;
         }
@@ -125,11 +135,12 @@ pub fn install_server(
 fn make(
     repo: &Repo,
     layout: &InstallLayout,
-    (options, ledger, founded, override_path): (&ServerOptions, EntryId, bool, bool),
+    plan: &ServerPlan<'_>,
     changes: &mut Vec<String>,
 ) -> Result<(), InstallError> {
     for hook in &HOOKS {
-        let fill = |chained: Option<&Path>| script::filled(hook.script, &options.program, chained);
+        let fill =
+            |chained: Option<&Path>| script::filled(hook.script, &plan.options.program, chained);
         HookFile::new(layout, hook.event).put(fill, changes)?;
     }
     let mut settings = ServerSettings {
@@ -137,14 +148,14 @@ fn make(
         layout,
         changes,
     };
-    if override_path {
+    if plan.override_path {
         settings.set(HOOKS_PATH, &text_of(&layout.own_hooks())?)?;
     }
-    settings.set(LEDGER_KEY, &ledger.to_string())?;
-    if founded {
+    settings.set(LEDGER_KEY, &plan.ledger.to_string())?;
+    if plan.founded {
         settings.set(FOUNDED_KEY, "true")?;
     }
-    if options.auto_land {
+    if plan.options.auto_land {
         settings.set(AUTO_LAND_KEY, "true")?;
     }
     if !repo
@@ -285,13 +296,11 @@ fn check_hooks_path(repo: &Repo, layout: &InstallLayout) -> Result<bool, Install
     }
     let is_local = repo.local_config(HOOKS_PATH)?.is_some();
     let refused = is_local || has_hooks(&path) || has_hooks(&layout.own_hooks());
-    match refused {
-        true => Err(InstallError::HooksPath(
-            path.display().to_string(),
-            layout.own_hooks(),
-        )),
-        false => Ok(true),
+    if refused {
+        let path = path.display().to_string();
+        return Err(InstallError::HooksPath(path, layout.own_hooks()));
     }
+    Ok(true)
 }
 
 /// Whether a folder holds an executable hook that is not ours.

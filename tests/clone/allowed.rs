@@ -8,11 +8,11 @@ use crate::world::{Seat, Team, id};
 with_each_git!(
     decided_commits_come_with_a_plain_pull,
     a_clone_that_was_away_skips_several_decisions,
-    a_fresh_clone_and_a_stale_one_get_a_branch,
-    what_was_done_around_the_hooks_can_be_repaired,
-    housekeeping_is_no_move,
-    other_branches_are_worked_on_as_ever,
-    the_programs_own_commands_pass,
+    a_fresh_clone_and_a_stale_clone_can_create_a_protected_branch,
+    a_branch_that_was_moved_around_the_hooks_can_be_repaired,
+    housekeeping_moves_no_ref_and_is_allowed,
+    the_hooks_leave_other_branches_alone,
+    the_hooks_allow_the_programs_own_commands,
     a_shallow_and_a_partial_clone_pull_what_was_decided,
 );
 
@@ -68,7 +68,7 @@ fn a_clone_that_was_away_skips_several_decisions(git: &Git) {
     );
 }
 
-fn a_fresh_clone_and_a_stale_one_get_a_branch(git: &Git) {
+fn a_fresh_clone_and_a_stale_clone_can_create_a_protected_branch(git: &Git) {
     let (team, desk) = team_and_desk(git);
     desk.git(&["checkout", "-q", "--detach"]);
     // What goes round the hooks, to get to where a clone without a main is.
@@ -84,7 +84,7 @@ fn a_fresh_clone_and_a_stale_one_get_a_branch(git: &Git) {
     assert_eq!(desk.value(MAIN), server_main(&team));
 }
 
-fn what_was_done_around_the_hooks_can_be_repaired(git: &Git) {
+fn a_branch_that_was_moved_around_the_hooks_can_be_repaired(git: &Git) {
     let (team, desk) = team_and_desk(git);
     let round =
         |args: &[&str]| drop(desk.git(&[&["-c", "core.hooksPath=/dev/null"], args].concat()));
@@ -103,7 +103,7 @@ fn what_was_done_around_the_hooks_can_be_repaired(git: &Git) {
     assert_eq!(desk.value(MAIN), server_main(&team));
 }
 
-fn housekeeping_is_no_move(git: &Git) {
+fn housekeeping_moves_no_ref_and_is_allowed(git: &Git) {
     let (team, desk) = team_and_desk(git);
     desk.git(&["tag", "v1"]);
     desk.git(&["branch", "topic"]);
@@ -145,7 +145,7 @@ fn housekeeping_is_no_move(git: &Git) {
     assert_eq!(desk.value(MAIN), server_main(&team));
 }
 
-fn other_branches_are_worked_on_as_ever(git: &Git) {
+fn the_hooks_leave_other_branches_alone(git: &Git) {
     let (team, desk) = team_and_desk(git);
     let main = desk.value(MAIN);
     desk.git(&["switch", "-q", "-c", "side"]);
@@ -194,7 +194,7 @@ fn other_branches_are_worked_on_as_ever(git: &Git) {
     drop(team);
 }
 
-fn the_programs_own_commands_pass(git: &Git) {
+fn the_hooks_allow_the_programs_own_commands(git: &Git) {
     let team = git.team();
     let alice = &team.seats[0];
     install(alice, &BTreeMap::new());

@@ -7,9 +7,9 @@ use crate::desk::{Git, MAIN, install, observer};
 use crate::world::Seat;
 
 with_each_git!(
-    hooks_of_others_get_all_that_git_says,
+    hooks_of_others_get_all_that_git_sends,
     hooks_of_others_can_refuse,
-    every_shell_takes_the_scripts
+    the_scripts_run_in_every_shell
 );
 
 /// A hook that notes its arguments and its input in a file of its name.
@@ -24,7 +24,7 @@ fn seen(seat: &Seat, name: &str) -> String {
     std::fs::read_to_string(seat.world.path(&format!("{name}.seen"))).unwrap_or_default()
 }
 
-fn hooks_of_others_get_all_that_git_says(git: &Git) {
+fn hooks_of_others_get_all_that_git_sends(git: &Git) {
     let team = git.team();
     team.decide("one");
     // By itself, and behind ours: the same.
@@ -142,7 +142,7 @@ fn hooks_of_others_can_refuse(git: &Git) {
     );
 }
 
-fn every_shell_takes_the_scripts(git: &Git) {
+fn the_scripts_run_in_every_shell(git: &Git) {
     let team = git.team();
     team.decide("one");
     let desk = observer(&team, "desk");

@@ -12,8 +12,8 @@ use crate::world::{Seat, Team, id};
 with_each_git!(
     without_the_program_protected_refs_stay_and_others_move,
     without_a_ledger_protected_refs_stay_and_others_move,
-    a_bad_lane_holds_up_no_other,
-    what_a_removed_member_says_is_left_out,
+    a_bad_lane_does_not_hold_up_other_lanes,
+    later_entries_of_a_removed_member_do_not_count,
     damaged_hooks_fail_closed,
 );
 
@@ -116,7 +116,7 @@ fn without_a_ledger_protected_refs_stay_and_others_move(git: &Git) {
     main_stays(&desk, &["NO_PROPOSAL"]);
 }
 
-fn a_bad_lane_holds_up_no_other(git: &Git) {
+fn a_bad_lane_does_not_hold_up_other_lanes(git: &Git) {
     let (team, desk) = team_and_desk(git);
     team.decide("two");
     let wild = team.world.git(&team.server, &["rev-parse", "main"]);
@@ -154,7 +154,7 @@ fn decide_charter(team: &Team, text: &str, title: &str) {
     team.settle(&id(&proposed));
 }
 
-fn what_a_removed_member_says_is_left_out(git: &Git) {
+fn later_entries_of_a_removed_member_do_not_count(git: &Git) {
     let (team, desk) = team_and_desk(git);
     let alone = team.seats[0].run(&["charter", "show", "--toml"]).out;
     let bob = format!(

@@ -8,7 +8,7 @@ use crate::desk::{Git, executable};
 use crate::world::{Seat, Team};
 
 with_each_git! {
-    what_is_not_installed_is_missing_and_what_is_said_mends_it,
+    the_doctor_finds_missing_hooks_and_names_the_command_that_installs_them,
     a_hook_without_its_run_bit_is_noticed,
 }
 
@@ -37,7 +37,7 @@ fn clone(team: &Team) -> &Seat {
     team.seats.first().unwrap()
 }
 
-fn what_is_not_installed_is_missing_and_what_is_said_mends_it(git: &Git) {
+fn the_doctor_finds_missing_hooks_and_names_the_command_that_installs_them(git: &Git) {
     let team = git.team_of_four();
     let seat = clone(&team);
     let (code, checks) = missing(seat);

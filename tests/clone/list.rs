@@ -11,7 +11,7 @@ with_each_git!(
     the_program_is_not_started_for_other_refs,
     without_a_list_the_program_is_asked_and_writes_it,
     a_charter_that_comes_by_fetch_protects_at_the_next_update,
-    the_list_is_found_from_everywhere,
+    the_scripts_find_the_list_from_every_folder_and_worktree,
 );
 
 fn file(seat: &Seat, name: &str) -> PathBuf {
@@ -153,7 +153,7 @@ fn a_charter_that_comes_by_fetch_protects_at_the_next_update(git: &Git) {
     );
 }
 
-fn the_list_is_found_from_everywhere(git: &Git) {
+fn the_scripts_find_the_list_from_every_folder_and_worktree(git: &Git) {
     let team = git.team();
     team.decide("one");
     let desk = observer(&team, "desk");

@@ -5,7 +5,7 @@ use crate::world::Team;
 
 with_each_git!(
     a_push_that_no_decision_backs_is_not_sent,
-    pushes_of_no_concern_are_sent
+    pushes_that_move_no_protected_ref_are_sent
 );
 
 fn server_main(team: &Team) -> String {
@@ -58,7 +58,7 @@ fn a_push_that_no_decision_backs_is_not_sent(git: &Git) {
     }
 }
 
-fn pushes_of_no_concern_are_sent(git: &Git) {
+fn pushes_that_move_no_protected_ref_are_sent(git: &Git) {
     let team = git.team();
     team.decide("one");
     let desk = observer(&team, "desk");

@@ -4,12 +4,12 @@ use crate::desk::{Git, MAIN, observer, shows_symbolic};
 use crate::world::{Seat, Team};
 
 with_each_git!(
-    nothing_but_a_decision_moves_the_branch_that_is_checked_out,
-    nothing_but_a_decision_moves_the_branch_from_another_one,
-    a_linked_worktree_is_no_way_round,
-    a_symbolic_ref_is_no_way_round,
-    where_no_hook_is_asked_verify_finds_what_came_of_it,
-    a_deletion_is_told_from_packing,
+    only_a_decision_moves_the_protected_branch_that_is_checked_out,
+    only_a_decision_moves_a_protected_branch_from_another_branch,
+    a_linked_worktree_does_not_get_past_the_hooks,
+    a_symbolic_ref_does_not_get_past_the_hooks,
+    verify_finds_moves_about_which_git_asks_no_hook,
+    the_hook_tells_a_deletion_from_packing,
     what_the_remote_has_counts_only_before_the_first_decision,
     the_refusal_names_the_proposal_and_what_it_lacks,
 );
@@ -37,7 +37,7 @@ fn push_undecided(team: &Team, name: &str) {
     alice.git(&["push", "-q", "origin", "HEAD:main"]);
 }
 
-fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
+fn only_a_decision_moves_the_protected_branch_that_is_checked_out(git: &Git) {
     let (team, desk) = desk(git);
     let none = &[
         "NO_PROPOSAL",
@@ -123,7 +123,7 @@ fn nothing_but_a_decision_moves_the_branch_that_is_checked_out(git: &Git) {
     desk.refused(&["reset", "--hard", "origin/main"], none, reset);
 }
 
-fn nothing_but_a_decision_moves_the_branch_from_another_one(git: &Git) {
+fn only_a_decision_moves_a_protected_branch_from_another_branch(git: &Git) {
     let (_team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     let none = &["NO_PROPOSAL"][..];
@@ -170,7 +170,7 @@ fn nothing_but_a_decision_moves_the_branch_from_another_one(git: &Git) {
     assert_eq!(desk.refs(), before);
 }
 
-fn a_linked_worktree_is_no_way_round(git: &Git) {
+fn a_linked_worktree_does_not_get_past_the_hooks(git: &Git) {
     let (_team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     desk.git(&["worktree", "add", "-q", "../linked", "main"]);
@@ -196,7 +196,7 @@ fn a_linked_worktree_is_no_way_round(git: &Git) {
 }
 
 /// Git asks no hook that it was told not to look for, and none for what `branch -C` overwrites.
-fn where_no_hook_is_asked_verify_finds_what_came_of_it(git: &Git) {
+fn verify_finds_moves_about_which_git_asks_no_hook(git: &Git) {
     let (_team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     let (main, topic) = (desk.value(MAIN), desk.value("topic"));
@@ -218,7 +218,7 @@ fn where_no_hook_is_asked_verify_finds_what_came_of_it(git: &Git) {
     }
 }
 
-fn a_symbolic_ref_is_no_way_round(git: &Git) {
+fn a_symbolic_ref_does_not_get_past_the_hooks(git: &Git) {
     let (team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     desk.git(&["symbolic-ref", "refs/heads/alias", MAIN]);
@@ -243,7 +243,7 @@ fn a_symbolic_ref_is_no_way_round(git: &Git) {
     }
 }
 
-fn a_deletion_is_told_from_packing(git: &Git) {
+fn the_hook_tells_a_deletion_from_packing(git: &Git) {
     let (_team, desk) = desk(git);
     desk.git(&["checkout", "-q", "topic"]);
     let value = desk.value(MAIN);

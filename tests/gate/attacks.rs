@@ -70,7 +70,7 @@ fn hidden_refs_stay_hidden_and_guarded() {
 }
 
 #[test]
-fn what_falls_away_takes_nothing_with_it() {
+fn a_push_that_makes_room_for_itself_or_has_many_refs_gets_nothing_past_the_gate() {
     let (mut site, first) = Site::with(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
     let second = site.commit(&[first], "second");
     let below = format!("{second}:refs/heads/main/x");
@@ -179,7 +179,7 @@ fn a_shallow_clone_pushes_what_the_server_can_complete() {
 }
 
 #[test]
-fn worktrees_of_the_server_are_no_way_round() {
+fn worktrees_of_the_server_do_not_get_past_the_gate() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let tree = site.path("tree");

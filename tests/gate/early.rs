@@ -78,7 +78,7 @@ fn a_refused_push_leaves_the_server_as_it_was_to_the_last_byte() {
 }
 
 #[test]
-fn without_it_everything_is_refused_all_the_same() {
+fn without_pre_receive_the_gate_refuses_the_same_pushes() {
     let (mut site, first) = Site::new();
     site.git(
         &site.server(),
@@ -119,7 +119,7 @@ fn without_it_everything_is_refused_all_the_same() {
 }
 
 #[test]
-fn it_waits_for_nobody() {
+fn pre_receive_waits_for_no_other_push() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let lock = std::fs::File::create(site.server().join("quorum/gate.lock")).unwrap();
@@ -132,7 +132,7 @@ fn it_waits_for_nobody() {
 
 /// What the early judgement found may be old when the push comes to be moved.
 #[test]
-fn what_changed_since_is_judged_anew() {
+fn a_change_after_pre_receive_is_judged_again_under_the_lock() {
     let (mut site, first) = Site::new();
     let (second, other) = (
         site.commit(&[first], "second"),
@@ -165,7 +165,7 @@ fn what_changed_since_is_judged_anew() {
 }
 
 #[test]
-fn a_hook_that_is_chained_is_asked_about_the_same_push() {
+fn a_chained_hook_gets_the_same_push() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let (hook, theirs) = (
@@ -197,7 +197,7 @@ fn a_hook_that_is_chained_is_asked_about_the_same_push() {
 }
 
 #[test]
-fn what_it_cannot_read_it_refuses() {
+fn pre_receive_refuses_what_it_cannot_read() {
     let (mut site, first) = Site::new();
     let ask = |site: &Site, input: &str| {
         let script = format!("printf '{input}' | GIT_DIR=. hooks/pre-receive");

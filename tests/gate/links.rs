@@ -38,7 +38,7 @@ fn refused_everywhere(site: &mut Site, name: &str, to: Oid, code: &str) {
 }
 
 #[test]
-fn a_symbolic_ref_to_a_guarded_ref_is_not_pushed_to() {
+fn a_push_to_a_symbolic_ref_that_leads_to_a_guarded_ref_is_refused() {
     let charter = protecting(&[MAIN, "refs/heads/release/*"]);
     let (mut site, first) = Site::with(charter, &[]);
     let second = site.commit(&[first], "second");
@@ -98,7 +98,7 @@ fn a_symbolic_ref_to_a_guarded_ref_is_not_pushed_to() {
 
 #[test]
 #[cfg(unix)]
-fn a_link_of_the_file_system_is_no_way_round() {
+fn a_link_of_the_file_system_does_not_get_past_the_gate() {
     use std::os::unix::fs::symlink;
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
@@ -127,7 +127,7 @@ fn a_link_of_the_file_system_is_no_way_round() {
 }
 
 #[test]
-fn ordinary_symbolic_refs_work_as_ever() {
+fn the_gate_leaves_ordinary_symbolic_refs_alone() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     site.accepted(&[&format!("{first}:refs/heads/topic")]);
@@ -168,7 +168,7 @@ fn shown_through(charter: Charter, options: &[&str]) -> (Site, Oid) {
 }
 
 #[test]
-fn a_symbolic_ref_at_a_protected_name_stands_still_and_so_does_what_it_shows() {
+fn neither_a_symbolic_ref_at_a_protected_name_nor_its_target_moves() {
     let (mut site, first) = shown_through(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
     let second = site.commit(&[first], "second");
     refused_everywhere(&mut site, "refs/heads/trunk", second, "SYMBOLIC_REF");

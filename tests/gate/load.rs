@@ -104,7 +104,7 @@ fn push_all(site: &mut Site, specs: &[String]) {
 }
 
 #[test]
-fn votes_that_many_members_push_at_once_are_all_there_and_decide() {
+fn votes_that_many_members_push_at_once_all_arrive_and_decide() {
     let (names, charter) = crowd(12);
     let (mut site, first) = Site::with(charter, &["--auto-land"]);
     let second = site.commit(&[first], "second");
@@ -190,7 +190,7 @@ fn proposing(site: &mut Site, first: Oid) -> (EntryId, Vec<String>) {
 
 /// However long it takes to look at what one member proposes, others push meanwhile.
 #[test]
-fn others_push_while_the_objects_of_a_proposal_are_looked_at() {
+fn others_can_push_while_the_gate_looks_at_the_objects_of_a_proposal() {
     let (mut site, first) = Site::new();
     let (_, specs) = proposing(&mut site, first);
     let held = hold(&mut site, &specs, "gate.objects");
@@ -262,7 +262,7 @@ fn times(points: &[String], wanted: &str) -> usize {
 }
 
 #[test]
-fn no_object_is_looked_at_under_the_lock() {
+fn the_gate_looks_at_no_object_under_the_lock() {
     let (mut site, first) = Site::with(charter(&FOUR), &["--auto-land"]);
     let (p, specs) = proposing(&mut site, first);
     let (ok, points) = trace(&mut site, &specs, |_| ());
@@ -280,7 +280,7 @@ fn no_object_is_looked_at_under_the_lock() {
 /// What could not be foreseen, because others moved the ledger meanwhile, is not looked at under the lock either: the
 /// push goes round once more.
 #[test]
-fn what_becomes_due_in_between_is_looked_at_before_the_lock_all_the_same() {
+fn a_proposal_that_matters_only_later_is_still_looked_at_before_the_lock() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
     // The proposal's ref is missing yet, so that nothing of it is looked at; it comes with the lane of somebody who
@@ -332,7 +332,7 @@ fn chatter(site: &mut Site, member: &str, about: EntryId, count: usize) -> Vec<E
 }
 
 #[test]
-fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
+fn a_push_over_the_limit_is_refused_and_can_be_split() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
     site.accepted(&parts(&specs));
@@ -374,7 +374,7 @@ fn a_push_brings_so_much_and_no_more_and_the_rest_comes_with_the_next_one() {
 
 /// Few bytes can ask for much memory: entries that join many forks, each others. They count with what they ask for.
 #[test]
-fn entries_that_join_many_forks_count_with_what_they_ask_for() {
+fn entries_that_join_many_forks_count_with_the_memory_they_need() {
     let (mut site, _) = Site::new();
     let ledger = site.lab.ledger;
     let root = site.lab.entry("d", ledger, &[ledger], vec![]);
@@ -434,7 +434,7 @@ fn entries_that_join_many_forks_count_with_what_they_ask_for() {
 /// A push of many entries takes them in before it has the lock, and only what others have moved meanwhile under it; what
 /// was judged is kept, so that the next push reads none of it.
 #[test]
-fn a_flood_is_judged_once() {
+fn a_large_push_is_judged_once() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
     site.accepted(&parts(&specs));
@@ -491,7 +491,7 @@ fn a_flood_is_judged_once() {
 
 /// Others do not wait while much that came in between is judged: the push gives the lock back, and comes again.
 #[test]
-fn little_is_judged_under_the_lock_and_for_more_the_push_comes_again() {
+fn few_entries_are_judged_under_the_lock_and_more_send_the_push_round_again() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
     site.accepted(&parts(&specs));
@@ -519,7 +519,7 @@ fn little_is_judged_under_the_lock_and_for_more_the_push_comes_again() {
 
 /// A lane that is cut into forks, each of which votes, is taken in, and others vote on.
 #[test]
-fn a_lane_in_pieces_is_a_lane() {
+fn a_lane_can_be_pushed_in_pieces() {
     let (mut site, first) = Site::new();
     let (p, specs) = proposing(&mut site, first);
     site.accepted(&parts(&specs));
@@ -625,7 +625,7 @@ fn a_thousand_open_proposals_cost_commands_no_more_processes_than_one() {
 
 /// A few pushed kilobytes can stand for as many bytes as one likes.
 #[test]
-fn the_gate_holds_no_large_file_whole() {
+fn the_gate_never_holds_a_whole_large_file_in_memory() {
     const SIZE: usize = 160 << 20;
     let (mut site, first) = Site::new();
     let desk = site.desk();

@@ -23,7 +23,7 @@ fn refused_everywhere(site: &mut Site, name: &str, to: Oid, code: &str) {
 }
 
 #[test]
-fn names_that_fold_to_a_guarded_one_are_refused() {
+fn names_that_fold_to_a_guarded_name_are_refused() {
     let (mut site, first) = Site::with(
         protecting(&[MAIN, "refs/heads/release/*", "refs/heads/é", "refs/tags/v*"]),
         &[],
@@ -68,7 +68,7 @@ fn names_that_fold_to_a_guarded_one_are_refused() {
 }
 
 #[test]
-fn a_name_that_is_no_text_folds_without_what_is_none() {
+fn a_name_that_is_not_utf_8_folds_without_the_bytes_that_are_not() {
     let (mut site, first) = Site::new();
     for name in [
         &b"refs/heads/ma\xffin"[..],
@@ -92,7 +92,7 @@ fn a_name_that_is_no_text_folds_without_what_is_none() {
 }
 
 #[test]
-fn replacements_and_namespaces_are_not_taken() {
+fn replace_refs_and_refs_of_namespaces_are_refused() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let replace = format!("refs/replace/{first}");
@@ -133,7 +133,7 @@ fn replacements_and_namespaces_are_not_taken() {
 }
 
 #[test]
-fn no_tag_takes_the_short_name_of_a_protected_branch() {
+fn a_tag_with_the_short_name_of_a_protected_branch_is_refused() {
     let (mut site, first) = Site::with(protecting(&[MAIN, "refs/heads/release/*"]), &[]);
     let second = site.commit(&[first], "second");
     site.refused(
@@ -172,7 +172,7 @@ fn no_tag_takes_the_short_name_of_a_protected_branch() {
 }
 
 #[test]
-fn a_ref_is_named_once() {
+fn a_ref_that_a_push_names_twice_is_refused() {
     let (mut site, first) = Site::new();
     let (second, third) = (
         site.commit(&[first], "second"),

@@ -18,7 +18,7 @@ fn propose_charter(base: EntryId, charter: Charter) -> Statement {
 }
 
 #[test]
-fn nothing_of_a_ledger_comes_before_its_genesis_and_nothing_is_protected() {
+fn before_the_genesis_nothing_of_the_ledger_is_taken_and_nothing_is_protected() {
     let mut site = Site::bare(charter(&FOUR), &[]);
     let first = site.commit(&[], "first");
     let main = format!("{first}:{MAIN}");
@@ -52,7 +52,7 @@ fn nothing_of_a_ledger_comes_before_its_genesis_and_nothing_is_protected() {
 }
 
 #[test]
-fn a_genesis_is_for_ever_and_alone() {
+fn a_genesis_never_changes_and_no_second_one_is_taken() {
     let (mut site, first) = Site::new();
     let genesis = site.refs.genesis();
     site.refused(&[&format!(":{genesis}")], &["IMMUTABLE"]);
@@ -123,7 +123,7 @@ fn main_does_not_move_without_a_decision() {
 }
 
 #[test]
-fn lanes_and_the_ref_that_they_decide_come_together() {
+fn lanes_and_the_ref_that_they_decide_can_come_in_one_push() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
     let second = site.commit(&[first], "second");
@@ -242,7 +242,7 @@ fn auto_landing_moves_the_ref_in_the_push_that_decides_and_waits_for_the_commit(
 }
 
 #[test]
-fn a_landing_that_git_refuses_holds_up_no_lane() {
+fn a_landing_that_git_refuses_does_not_hold_up_the_lanes() {
     let (mut site, _) = Site::with(protecting(&[MAIN, "refs/heads/new"]), &["--auto-land"]);
     let genesis = site.lab.ledger;
     let to = site.commit(&[], "new");
@@ -565,7 +565,7 @@ fn an_entry_that_is_not_what_was_signed_is_refused() {
 }
 
 #[test]
-fn who_lost_the_commit_of_a_proposal_withdraws_it_and_goes_on() {
+fn a_member_that_lost_the_commit_of_a_proposal_can_withdraw_it_and_go_on() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let p = site.propose(site.lab.ledger, first, second);
@@ -589,7 +589,7 @@ fn who_lost_the_commit_of_a_proposal_withdraws_it_and_goes_on() {
 }
 
 #[test]
-fn a_proposal_comes_with_its_commit_and_says_what_it_changes() {
+fn a_proposal_needs_its_commit_and_must_match_its_objects() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
     let (second, other) = (
@@ -689,7 +689,7 @@ fn a_removed_members_lane_stops_where_the_charter_says() {
 }
 
 #[test]
-fn a_second_decision_for_one_place_is_not_taken_and_names_the_liars() {
+fn a_second_decision_for_one_slot_is_refused_and_the_liars_are_named() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
     let (one, two) = (site.commit(&[first], "one"), site.commit(&[first], "two"));
@@ -759,7 +759,7 @@ fn a_second_decision_for_one_place_is_not_taken_and_names_the_liars() {
 }
 
 #[test]
-fn ordinary_branches_go_on_as_ever() {
+fn the_gate_leaves_ordinary_branches_alone() {
     let (mut site, first) = Site::new();
     let second = site.commit(&[first], "second");
     let both = [
@@ -871,7 +871,7 @@ fn an_atomic_push_of_lanes_and_branches_is_one_transaction_under_the_servers_own
 }
 
 #[test]
-fn what_cannot_be_known_is_refused() {
+fn the_gate_refuses_everything_when_it_cannot_tell_what_is_protected() {
     let (mut site, first) = Site::new();
     let ordinary = format!("{first}:refs/heads/x");
     let ledger = site.lab.ledger.to_string();
@@ -930,7 +930,7 @@ fn what_cannot_be_known_is_refused() {
 }
 
 #[test]
-fn a_ledger_that_moved_on_stops_the_gate() {
+fn a_ledger_that_needs_a_newer_program_stops_the_gate() {
     let (mut site, first) = Site::new();
     let genesis = site.lab.ledger;
     let text = serde_json::to_string(&charter(&FOUR))
@@ -1049,7 +1049,7 @@ fn installing_is_idempotent_and_displaces_nothing() {
 }
 
 #[test]
-fn the_ledger_that_is_there_is_taken_and_of_several_one_must_be_named() {
+fn an_installation_pins_the_only_ledger_and_asks_for_one_of_several() {
     let mut site = Site::without_gate(charter(&FOUR));
     let genesis = site.genesis();
     site.accepted(&[&genesis]);

@@ -139,7 +139,7 @@ fn went_back() {
 }
 
 #[test]
-fn a_thousand_refs_are_not_a_thousand_stories() {
+fn a_thousand_refused_refs_are_explained_in_a_few_messages() {
     let (mut site, first) = Site::with(protecting(&["refs/heads/*"]), &[]);
     let commits: Vec<Oid> = (0..8)
         .map(|n| site.commit(&[first], &n.to_string()))

@@ -22,7 +22,7 @@ impl Bench {
 }
 
 #[test]
-fn lanes_and_proposals_come_with_a_fetch_and_a_sync_takes_them_in() {
+fn a_fetch_brings_lanes_and_proposals_and_a_sync_reads_them() {
     let bench = Bench::new();
     bench.install();
     let proposal = bench.proposed();
@@ -70,7 +70,7 @@ fn lanes_and_proposals_come_with_a_fetch_and_a_sync_takes_them_in() {
 }
 
 #[test]
-fn a_fetch_from_a_remote_without_ledger_and_a_pull_go_as_before() {
+fn a_fetch_from_a_remote_without_a_ledger_and_a_pull_work_as_before() {
     let bench = Bench::new();
     bench.install();
     let plain = bench.path("plain.git");
@@ -137,7 +137,7 @@ impl Bench {
 }
 
 #[test]
-fn a_remote_whose_fetches_a_line_would_change_gets_none() {
+fn no_refspec_is_added_where_it_would_change_other_fetches() {
     let bench = Bench::new();
     bench.git(&["config", "--unset-all", "remote.origin.fetch"]);
     let before = bench.tree();
@@ -160,7 +160,7 @@ fn a_remote_whose_fetches_a_line_would_change_gets_none() {
 }
 
 #[test]
-fn others_change_settings_in_between_and_keep_theirs() {
+fn settings_that_others_change_after_the_installation_are_kept() {
     for bench in Bench::all() {
         let config = bench.git_dir().join("config");
         let text = std::fs::read_to_string(&config).unwrap();

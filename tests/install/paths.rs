@@ -277,7 +277,7 @@ fn a_bare_repository_with_worktrees_is_gated_from_any_of_them() {
 }
 
 #[test]
-fn a_clone_that_was_moved_says_so_and_is_mended() {
+fn a_clone_that_was_moved_reports_it_and_a_new_installation_mends_it() {
     for mut bench in Bench::all() {
         bench.install();
         let moved = bench.path("moved");

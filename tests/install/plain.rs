@@ -3,7 +3,7 @@
 use crate::bench::{Bench, Tree, assert_same};
 
 #[test]
-fn a_plain_clone_is_gated_and_set_free_again_to_the_byte() {
+fn a_plain_clone_is_gated_and_an_uninstallation_restores_it_to_the_byte() {
     for bench in Bench::all() {
         let before = bench.tree();
         let data = bench.install();
@@ -148,7 +148,7 @@ fn a_hook_of_others_that_refuses_still_does() {
 }
 
 #[test]
-fn paths_with_spaces_and_quotes_are_no_trouble() {
+fn paths_with_spaces_and_quotes_work() {
     for mut bench in Bench::all() {
         let odd = bench.path("it's $a \"clone\" 100%");
         std::fs::rename(&bench.dir, &odd).unwrap();
@@ -161,7 +161,7 @@ fn paths_with_spaces_and_quotes_are_no_trouble() {
 }
 
 #[test]
-fn an_installation_that_stopped_anywhere_is_completed_or_taken_back() {
+fn an_interrupted_installation_can_be_completed_or_removed() {
     for bench in Bench::all() {
         bench.hook(".git/hooks/pre-push", "plain");
         let before = bench.tree();
@@ -210,7 +210,7 @@ fn apply(bench: &Bench, before: &Tree, installed: &Tree, count: usize) {
 }
 
 #[test]
-fn what_fails_in_the_middle_leaves_nothing() {
+fn an_installation_that_fails_in_the_middle_leaves_nothing() {
     for bench in Bench::all() {
         bench.hook(".git/hooks/pre-push", "plain");
         let before = bench.tree();
@@ -222,7 +222,7 @@ fn what_fails_in_the_middle_leaves_nothing() {
 }
 
 #[test]
-fn settings_that_keep_git_from_running_ours_are_told_and_nothing_stays() {
+fn settings_that_keep_git_from_running_our_hooks_are_reported_and_nothing_is_installed() {
     for bench in Bench::all() {
         let before = bench.tree();
         let (key, value) = if bench.has_config_hooks {
@@ -250,7 +250,7 @@ fn settings_that_keep_git_from_running_ours_are_told_and_nothing_stays() {
 }
 
 #[test]
-fn hooks_that_are_gone_are_noticed_and_put_back() {
+fn missing_hooks_are_noticed_and_installed_again() {
     for bench in Bench::all() {
         assert_eq!(bench.note(), None);
         let installed = bench.install();
@@ -278,7 +278,7 @@ fn hooks_that_are_gone_are_noticed_and_put_back() {
 }
 
 #[test]
-fn a_repository_without_ledger_or_working_tree_is_told_so() {
+fn an_installation_without_a_ledger_or_a_working_tree_is_refused() {
     let mut bench = Bench::new();
     bench.git(&["config", "--unset", "quorum.ledger"]);
     bench.install();
@@ -298,7 +298,7 @@ fn a_repository_without_ledger_or_working_tree_is_told_so() {
     not(all(has_older_git, has_newer_git)),
     ignore = "it needs an older git on PATH and a newer one in GIT_QUORUM_NEWER_GIT"
 )]
-fn another_git_takes_over_in_its_own_manner() {
+fn an_installation_under_another_git_replaces_the_earlier_one() {
     let (Some(bench), Ok(newer)) = (Bench::older(), std::env::var("GIT_QUORUM_NEWER_GIT")) else {
         return;
     };
@@ -328,7 +328,7 @@ fn another_git_takes_over_in_its_own_manner() {
     not(has_older_git),
     ignore = "the git on PATH takes hooks from its settings"
 )]
-fn of_two_hooks_for_one_place_none_is_thrown_away() {
+fn two_hooks_for_one_place_are_both_kept() {
     let Some(bench) = Bench::older() else { return };
     bench.hook(".git/hooks/pre-push", "first");
     bench.install();

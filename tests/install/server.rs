@@ -43,7 +43,7 @@ fn refuses(bench: &Bench) -> bool {
 }
 
 #[test]
-fn the_gate_is_taken_away_to_the_byte_and_only_when_that_is_meant() {
+fn removing_the_gate_needs_a_confirmation_and_restores_the_server_to_the_byte() {
     let bench = server();
     bench.git(&["config", "receive.procReceiveRefs", "refs/for"]);
     let before = bench.tree();
@@ -73,7 +73,7 @@ fn the_gate_is_taken_away_to_the_byte_and_only_when_that_is_meant() {
 }
 
 #[test]
-fn what_fails_in_the_middle_leaves_nothing() {
+fn an_installation_that_fails_in_the_middle_leaves_nothing() {
     let bench = server();
     let before = bench.tree();
     bench.put("config.lock", "", 0o644);
@@ -84,7 +84,7 @@ fn what_fails_in_the_middle_leaves_nothing() {
 }
 
 #[test]
-fn a_pin_and_settings_of_others_stay() {
+fn uninstalling_keeps_the_pin_and_the_settings_of_others() {
     let bench = server();
     let ledger = bench.team.seats[0].git(&["config", "quorum.ledger"]);
     bench.git(&["config", "quorum.ledger", &ledger]);
@@ -96,7 +96,7 @@ fn a_pin_and_settings_of_others_stay() {
 }
 
 #[test]
-fn a_foreign_proc_receive_is_never_displaced() {
+fn a_foreign_proc_receive_hook_is_never_replaced() {
     let bench = server();
     bench.hook("hooks/proc-receive", "theirs");
     let before = bench.tree();
@@ -106,7 +106,7 @@ fn a_foreign_proc_receive_is_never_displaced() {
 }
 
 #[test]
-fn links_that_a_host_keeps_in_the_hooks_folder_are_unharmed() {
+fn links_that_a_host_keeps_in_the_hooks_folder_are_kept() {
     let bench = server();
     bench.hook("../common/update", "host");
     bench.link("../../common/update", "hooks/update");
@@ -140,7 +140,7 @@ fn links_that_a_host_keeps_in_the_hooks_folder_are_unharmed() {
 }
 
 #[test]
-fn a_path_for_all_repositories_is_overridden_only_where_no_hook_is_lost_or_comes_to_life() {
+fn a_global_hooks_path_is_overridden_only_if_no_other_hook_stops_or_starts() {
     let bench = server();
     let before = bench.tree();
     bench.git(&["config", "--global", "core.hooksPath", "~/host-hooks"]);

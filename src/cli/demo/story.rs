@@ -221,7 +221,7 @@ fn propose_rivals(play: &mut Play) -> Result<(EntryId, EntryId), Failure> {
     let rivals = play.ask(
         "alice",
         &["status", &alices.to_string()],
-        "/proposal/rivals",
+        "/proposal/rivals/shown",
     )?;
     play.fact("rivals", rivals.clone(), rivals == json!([bobs]))?;
     Ok((alices, bobs))
@@ -253,7 +253,7 @@ fn wait_for_the_silent(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
         "dave's prevote could still make it 3, and none can tell silent from slow: they wait, but only as long as their patience (100 ms here) lasts. Then they go on to round 1.",
     )?;
     std::thread::sleep(std::time::Duration::from_millis(100));
-    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits for…round 1"]))?;
+    play.show(&Cue::quorum("carol", &["sync"]).prints(&["waits up to…round 1"]))?;
     for member in HONEST {
         play.until("every honest member has left round 0", |play| {
             has_left_round_0(play, member, cast)
@@ -375,7 +375,7 @@ fn vote_both_ways(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let prevotes = play.ask(
         "bob",
         &["status", &cast.bobs.to_string()],
-        "/rounds/0/prevotes",
+        "/rounds/shown/0/prevotes",
     )?;
     let expected = json!({cast.alices.to_string(): ["alice", FAULTY], cast.bobs.to_string(): ["bob", "carol", FAULTY]});
     play.fact("prevotes", prevotes.clone(), prevotes == expected)?;
@@ -484,10 +484,13 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let lines = ["every signature checked", "refs/heads/main (origin)…backed"];
     play.show(&Cue::quorum(READER, &["verify"]).prints(&lines))?;
     let found = play.ask(READER, &["verify"], "")?;
-    let (pinned, violations) = (member(&found, "pinned"), member(&found, "violations"));
+    let (pinned, violations) = (
+        member(&found, "pinned"),
+        member(&found["violations"], "shown"),
+    );
     play.fact("pinned", pinned.clone(), pinned == true)?;
     play.fact("violations", violations.clone(), violations == json!([]))?;
-    let backed = items(&member(&found, "refs")).all(|r| member(r, "backing") == "backed");
+    let backed = items(&member(&found["refs"], "shown")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
     let members = convicted(&member(&found, "evidence"));
     play.fact(
@@ -518,7 +521,7 @@ fn id(play: &Play, value: Option<&Value>) -> Result<EntryId, Failure> {
 }
 
 fn titled(play: &Play, status: &Value, title: &str) -> Result<EntryId, Failure> {
-    let proposals = member(status, "proposals");
+    let proposals = member(&status["proposals"], "shown");
     let found = items(&proposals).find(|p| member(p, "title") == title);
     id(play, found.and_then(|p| p.get("id")))
 }
