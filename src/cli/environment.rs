@@ -27,12 +27,6 @@ pub fn passphrases() -> PassphraseSource {
     source
 }
 
-/// Returns a signer with the key `public` in the ssh-agent that `SSH_AUTH_SOCK` names.
-pub fn agent_signer(public: [u8; 32]) -> Result<Signer, SignerError> {
-    let socket = agent_socket().ok_or(SignerError::NoAgent)?;
-    Signer::from_agent(&socket, public)
-}
-
 /// The socket of the ssh-agent, if `SSH_AUTH_SOCK` names one.
 pub fn agent_socket() -> Option<PathBuf> {
     variable("SSH_AUTH_SOCK").map(PathBuf::from)
