@@ -56,30 +56,30 @@ enum ShellName {
     Fish,
 }
 
-pub fn run(args: CompletionsArgs) -> Answer {
+/// Prints a script. `command` is the whole command line.
+pub fn run(args: CompletionsArgs, command: &Command) -> Answer {
     let (name, script) = match args.shell {
-        ShellName::Bash => ("bash", generate(Shell::Bash) + BASH_GLUE),
+        ShellName::Bash => ("bash", generate(command, Shell::Bash) + BASH_GLUE),
         // Zsh calls `_git-quorum` for `git quorum` without further help.
         ShellName::Zsh => (
             "zsh",
-            generate(Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1),
+            generate(command, Shell::Zsh).replacen("#compdef git-quorum\n", ZSH_HEAD, 1),
         ),
-        ShellName::Fish => ("fish", generate(Shell::Fish) + FISH_GLUE),
+        ShellName::Fish => ("fish", generate(command, Shell::Fish) + FISH_GLUE),
     };
     Reply::new(json!({"shell": name, "script": script}), script)
 }
 
-fn generate(shell: Shell) -> String {
+fn generate(command: &Command, shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut visible(), "git-quorum", &mut script);
+    clap_complete::generate(shell, &mut visible(command), "git-quorum", &mut script);
     // In bash, subcommands of a program with a hyphen in its name have two names
     // (clap-rs/clap#6421).
     String::from_utf8_lossy(&script).replace("git__subcmd__quorum", "git__quorum")
 }
 
 /// The command line without hidden commands, which would be completed too.
-fn visible() -> Command {
-    let all = super::command();
+fn visible(all: &Command) -> Command {
     let commands = all
         .get_subcommands()
         .filter(|command| !command.is_hide_set());

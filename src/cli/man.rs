@@ -42,8 +42,9 @@ struct Page {
     roff: String,
 }
 
-pub fn run(args: ManArgs) -> Answer {
-    let pages = pages().map_err(|e| Failure::of_code(Code::Internal, e.to_string()))?;
+/// Prints or installs pages. `command` is the whole command line.
+pub fn run(args: ManArgs, command: Command) -> Answer {
+    let pages = pages(command).map_err(|e| Failure::of_code(Code::Internal, e.to_string()))?;
     if args.install {
         let dir = args.dir.map_or_else(default_folder, Ok)?;
         return install(&pages, &dir);
@@ -144,8 +145,7 @@ fn manpath(dir: &Path) -> String {
 }
 
 /// All pages: one for the program, and one for each command.
-fn pages() -> std::io::Result<Vec<Page>> {
-    let mut root = super::command();
+fn pages(mut root: Command) -> std::io::Result<Vec<Page>> {
     root.build();
     let mut pages = Vec::new();
     add_pages(&root, &mut Vec::new(), &mut pages)?;

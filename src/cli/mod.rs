@@ -39,7 +39,7 @@ mod uninstall;
 mod verify;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -90,7 +90,7 @@ struct Global {
 
 /// Declares the commands: the one list of what each is called and what runs it.
 macro_rules! commands {
-    ($($(#[$attribute:meta])* $variant:ident($args:ty) $name:literal => $run:path;)*) => {
+    ($($(#[$attribute:meta])* $variant:ident($args:ty) $name:literal => $run:expr;)*) => {
         #[derive(Debug, Subcommand)]
         enum Command {
             $($(#[$attribute])* #[command(name = $name)] $variant($args),)*
@@ -105,7 +105,7 @@ macro_rules! commands {
 
             fn run(self) -> Answer {
                 match self {
-                    $(Self::$variant(args) => $run(args),)*
+                    $(Self::$variant(args) => ($run)(args),)*
                 }
             }
         }
@@ -138,24 +138,10 @@ commands! {
     Hook(hook::HookArgs) "hook" => hook::run;
     Install(install::InstallArgs) "install" => install::run;
     Uninstall(uninstall::UninstallArgs) "uninstall" => uninstall::run;
-    Man(man::ManArgs) "man" => man::run;
-    Completions(completions::CompletionsArgs) "completions" => completions::run;
+    Man(man::ManArgs) "man" => |args| man::run(args, command());
+    Completions(completions::CompletionsArgs) "completions" => |args| completions::run(args, &command());
     Doctor(doctor::DoctorArgs) "doctor" => doctor::run;
     Schema(schema::SchemaArgs) "schema" => schema::run;
-}
-
-/// A text given by a flag, by a file, or on standard input; empty when none is given.
-fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failure> {
-    let Some(path) = file else {
-        return Ok(flag.unwrap_or_default());
-    };
-    let read = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = read.map_err(|error| crate::client::Error::file(path, error))?;
-    Ok(text.trim_end().to_owned())
 }
 
 /// The command line with all that `--help` tells.

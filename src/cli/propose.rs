@@ -45,7 +45,7 @@ pub struct ProposeArgs {
 }
 
 pub fn run(args: ProposeArgs) -> Answer {
-    let text = super::text_input(args.description, args.file.as_deref())?;
+    let text = shell::text_input(args.description, args.file.as_deref())?;
     let target = if args.delete {
         Target::Delete
     } else if args.merge {

@@ -93,7 +93,7 @@ pub fn reject(args: RejectArgs) -> Answer {
 }
 
 fn judge(args: JudgementArgs, verdict: Verdict) -> Answer {
-    let text = super::text_input(args.text, args.file.as_deref())?;
+    let text = shell::text_input(args.text, args.file.as_deref())?;
     let context = shell::context();
     let session = shell::open_session(&context)?;
     let mut writer = Writer::open(session, &context, &args.write.into())?;

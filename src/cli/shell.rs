@@ -95,3 +95,18 @@ pub fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(path);
     Ok(absolute.map_err(|e| crate::client::Error::file(path, e))?)
 }
+
+/// A text from an option, from a file, or from standard input if the file is `-`. Empty if none is
+/// given.
+pub fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failure> {
+    let Some(path) = file else {
+        return Ok(flag.unwrap_or_default());
+    };
+    let read = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = read.map_err(|error| crate::client::Error::file(path, error))?;
+    Ok(text.trim_end().to_owned())
+}

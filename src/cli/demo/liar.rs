@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::cue::Cue;
 use super::play::Play;
-use super::story::LIAR;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::cli::Failure;
 use crate::cli::shell;
@@ -14,6 +13,9 @@ use crate::client::parse_name;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{LedgerRefs, Payload, Prevote, Review, Statement, Verdict, encode, parse};
 use crate::signer::{PassphraseSource, Signer};
+
+/// The name of the liar.
+pub const LIAR: &str = "liar";
 
 /// The holder of the key.
 pub struct Liar {

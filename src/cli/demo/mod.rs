@@ -2,6 +2,7 @@
 //! vote, a silent agent, a liar, one decision. Every step says what it shows and checks that it is so.
 
 mod cue;
+mod failure;
 mod janitor;
 mod liar;
 mod play;
@@ -14,7 +15,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{Answer, Failure, Reply, shell};
-use crate::client::Code;
+use failure::failed;
 use janitor::Janitor;
 use play::Play;
 use stage::Stage;
@@ -86,12 +87,6 @@ fn perform(play: &mut Play) -> Result<Ending, Failure> {
     }
     play.tell("", "", "")?;
     story::play(play)
-}
-
-/// A failure of the demonstration.
-fn failed(what: impl Into<String>) -> Failure {
-    Failure::of_code(Code::DemoFailed, what)
-        .hint("run it again with --keep to look into its folder")
 }
 
 fn add_ending(data: &mut Value, ending: &Ending, start: Instant) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::cue::{Cue, Run, Step};
-use super::failed;
+use super::failure::failed;
 use super::stage::{Ran, SERVER, Stage};
 use crate::cli::output::Printer;
 use crate::cli::{Failure, progress};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::cue::{Cue, Tool};
-use super::failed;
+use super::failure::failed;
 use crate::cli::{Failure, clean};
 
 /// The name of the server's repository in the folder.

@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::cue::Cue;
-use super::failed;
-use super::liar::{Liar, Seen, approval, prevote};
+use super::failure::failed;
+use super::liar::{LIAR, Liar, Seen, approval, prevote};
 use super::play::Play;
 use crate::cli::Failure;
 use crate::id::EntryId;
@@ -22,9 +22,6 @@ const HONEST: [&str; 3] = ["alice", "bob", "carol"];
 
 /// The member that breaks the rules: its agent is silent, and a liar has its key.
 pub const FAULTY: &str = "dave";
-
-/// The name of the liar.
-pub const LIAR: &str = "liar";
 
 /// The reader, who verifies at the end.
 const READER: &str = "reader";
