@@ -156,7 +156,7 @@ fn append_once(author: &mut Author, repo: &git_quorum::repo::Repo, loaded: &mut 
             loaded,
             (charter, &parents),
             vec![Statement::Review(review)],
-            git_quorum::store::now(),
+            git_quorum::client::Clock::entry_time(&git_quorum::client::SystemClock::default()),
             |_| vec![],
         )
         .unwrap();

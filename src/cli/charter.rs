@@ -1,20 +1,15 @@
 //! `git quorum charter` and `git quorum allowed-signers`: who decides, and proposing a change of it.
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 
-use super::Answer;
-use super::propose::proposed_text;
 use super::reply::{never, reply};
-use super::shell::{self, WriteArgs};
 use super::style::Text;
+use super::{Answer, charter_propose, shell};
 use crate::charter::Member;
-use crate::client::actions::charter::{ProposeCharter, propose_charter};
+use crate::client::charter_file::to_toml;
 use crate::client::views::charter::{
     AllowedSigners, CharterView, allowed_signers as allowed_signers_of, show_charter,
 };
-use crate::client::{CharterFile, Writer, charter_to_toml};
 
 /// Show the charter in force, or propose the next one.
 #[derive(Debug, clap::Args)]
@@ -28,7 +23,7 @@ enum CharterCommand {
     /// Show the charter in force, or another one.
     Show(ShowCharterArgs),
     /// Propose the next charter. Members that the file leaves out are removed.
-    Propose(ProposeCharterArgs),
+    Propose(charter_propose::ProposeCharterArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -40,24 +35,6 @@ struct ShowCharterArgs {
     toml: bool,
 }
 
-#[derive(Debug, clap::Args)]
-struct ProposeCharterArgs {
-    /// The charter, in TOML: protect, [rules], [[members]].
-    #[arg(long, value_name = "FILE.toml")]
-    file: PathBuf,
-    /// A title for reviewers: one line, at most 200 bytes.
-    #[arg(short = 'm', long, value_name = "TITLE")]
-    title: String,
-    /// A description for reviewers, at most 16384 bytes.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    description: String,
-    /// Do not approve the proposal at once.
-    #[arg(long)]
-    no_approve: bool,
-    #[command(flatten)]
-    write: WriteArgs,
-}
-
 /// Print an allowed-signers file by which stock Git verifies entries.
 ///
 /// It has the key of every member there ever was, for the lanes under refs/quorum/.
@@ -67,7 +44,7 @@ pub struct AllowedSignersArgs {}
 pub fn run(args: CharterArgs) -> Answer {
     match args.command {
         CharterCommand::Show(args) => show(args),
-        CharterCommand::Propose(args) => propose(args),
+        CharterCommand::Propose(args) => charter_propose::run(args),
     }
 }
 
@@ -77,7 +54,7 @@ fn show(args: ShowCharterArgs) -> Answer {
     let answer = show_charter(&session, args.id.as_deref())?;
     let text = |view: &CharterView| {
         Text::from(if args.toml {
-            charter_to_toml(&view.charter)
+            to_toml(&view.charter)
         } else {
             describe(view)
         })
@@ -120,25 +97,6 @@ fn describe(view: &CharterView) -> String {
             .map(|r| format!("  {:<16} removed", r.name)),
     );
     lines.join("\n")
-}
-
-fn propose(args: ProposeCharterArgs) -> Answer {
-    let folder = args.file.parent().unwrap_or(std::path::Path::new("."));
-    let request = ProposeCharter {
-        file: CharterFile::read(&args.file)?,
-        folder: folder.to_owned(),
-        title: args.title,
-        text: args.description,
-        approve: !args.no_approve,
-    };
-    let context = shell::context();
-    let session = shell::open_session(&context)?;
-    let mut writer = Writer::open(session, &context, &args.write.into())?;
-    reply(
-        propose_charter(&mut writer, &request)?,
-        proposed_text,
-        never,
-    )
 }
 
 pub fn allowed_signers(_args: AllowedSignersArgs) -> Answer {

@@ -1,30 +1,29 @@
 //! `git quorum doctor`: tests whether the gate holds.
 
-use super::Answer;
 use super::reply::reply;
-use super::shell;
 use super::style::{Role as Colour, Text};
-use crate::client::actions::doctor::{examine, is_hole};
+use super::{Answer, shell};
+use crate::client::actions::doctor::doctor;
 use crate::doctor::{Diagnosis, Finding, RepositoryKind, Status, Weight};
 
-/// Test that this repository's gate refuses what it should.
+/// Try whether the gate of this repository holds.
 ///
-/// In a bare repository this tests the server's gate, by pushes from the repository to itself. In a
-/// clone it tests the hooks, by ref transactions and a dry run of a push. Nothing moves: a ref is
-/// locked while it is tested, so whatever the gate lets through fails on the lock. A push by others
-/// to that ref at that moment fails too. Run it as the user that receives pushes. Exit status 7: a
-/// needed protection is missing.
+/// In a bare repository the server's gate is tried by pushes from the repository to itself, in a clone its hooks, by
+/// ref transactions and a dry run of a push. Nothing moves: while a ref is tried it is locked, so that what the gate lets through
+/// fails on the lock, and a push to it by others at that moment fails too. Run it as the user that receives pushes. Exit
+/// status 7: a protection that is needed is missing.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {}
 
 pub fn run(_: DoctorArgs) -> Answer {
-    reply(examine(&shell::open_repo()?)?, text, refusal)
+    let repo = shell::open_repo()?;
+    reply(doctor(&repo)?, text, refusal)
 }
 
 fn refusal(diagnosis: &Diagnosis) -> String {
-    match diagnosis.findings.iter().filter(|f| is_hole(f)).count() {
-        1 => "A needed protection is missing.".to_owned(),
-        count => format!("{count} needed protections are missing."),
+    match diagnosis.missing().count() {
+        1 => "A protection that is needed is missing.".to_owned(),
+        count => format!("{count} protections that are needed are missing."),
     }
 }
 

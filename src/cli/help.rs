@@ -179,6 +179,20 @@ const EXAMPLES: &[(&str, &[Row])] = &[
         ],
     ),
     (
+        "approve",
+        &[(
+            "git quorum approve 1f3a -m 'It says hello.'",
+            "Approve what you have checked, and say why.",
+        )],
+    ),
+    (
+        "reject",
+        &[(
+            "git quorum reject 1f3a -m 'It panics without arguments.'",
+            "Reject it, and say why.",
+        )],
+    ),
+    (
         "withdraw",
         &[(
             "git quorum withdraw 1f3a",

@@ -159,6 +159,29 @@ pub fn step(next: &NextStep) -> Hint {
             Hint::both(format!("to take part in it: {commands}"), commands)
         }
         NextStep::NameRemote => Hint::words("git remote add, or git config quorum.remote NAME"),
+        NextStep::AddMember => Hint::words("add it with --member"),
+        NextStep::ChooseLedger => Hint::words(
+            "in a clone: git quorum join --genesis ID; on a server: git quorum install --server --genesis ID",
+        ),
+        NextStep::InstallServer => Hint::words(
+            "in a repository that people push to: git quorum install --server; otherwise run it in a working tree",
+        ),
+        NextStep::ConfirmUninstallServer => Hint::words(
+            "to remove the gate of a server: git quorum uninstall --server --yes; the hooks of a clone are removed in its working tree",
+        ),
+        NextStep::KeepOneHook { hook, original } => {
+            let (hook, original) = (hook.display(), original.display());
+            Hint::words(format!(
+                "remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'"
+            ))
+        }
+        NextStep::MoveHook { from, to } => {
+            let command = format!("mv '{}' '{}'", from.display(), to.display());
+            Hint::both(
+                format!("move it where it belongs, and run it again: {command}"),
+                command,
+            )
+        }
         NextStep::ListRemotes => {
             Hint::both("git remote -v lists those that exist", "git remote -v")
         }
@@ -210,23 +233,6 @@ pub fn step(next: &NextStep) -> Hint {
         NextStep::AskOperator => {
             Hint::words("ask whoever runs the remote; this clone keeps what it saw before")
         }
-        NextStep::PinLedger => Hint::words(
-            "in a clone: git quorum join --genesis ID; on a server: git quorum install --server --genesis ID",
-        ),
-        NextStep::RemoveOneHook { hook, original } => {
-            let (hook, original) = (hook.display(), original.display());
-            Hint::words(format!(
-                "remove the one that is not needed, and run it again: rm '{original}' or mv '{original}' '{hook}'"
-            ))
-        }
-        NextStep::MoveHook { from, to } => Hint::both(
-            format!(
-                "move it where it belongs, and run it again: mv '{}' '{}'",
-                from.display(),
-                to.display()
-            ),
-            format!("mv '{}' '{}'", from.display(), to.display()),
-        ),
         NextStep::Do(text) => Hint::words(text),
     }
 }
@@ -249,10 +255,17 @@ pub fn usual(code: Code) -> Hint {
         Code::BadName => Hint::words(
             "a name is such as alice or ci-bot-2; `git quorum charter show` lists the members",
         ),
-        Code::BadPath => Hint::words("use a path in UTF-8"),
+        Code::BadPath => {
+            Hint::words("put the program, the key and the repository where the path is plain text")
+        }
         Code::BadRef => Hint::words(
             "name a branch, as main, or a full ref, as refs/heads/main or refs/heads/release/*",
         ),
+        Code::BadLedger => Hint::both(
+            "repair the ledger first: git quorum verify",
+            "git quorum verify",
+        ),
+        Code::BadMember => Hint::words("--member alice=alice.pub,role=security,domain=team-a"),
         Code::Busy | Code::Refused => Hint::both(
             "what was signed is kept here; `git quorum sync` pushes it again",
             "git quorum sync",
@@ -260,28 +273,24 @@ pub fn usual(code: Code) -> Hint {
         Code::CannotWrite => Hint::words(
             "make room there or correct the permissions, and run the command again; what was signed is kept and published then",
         ),
-        Code::Git => Hint::words(
-            "read what git says, and run the command again; `git fsck` tells whether the repository is whole",
+        Code::ForeignHook => Hint::words(
+            "there can be one proc-receive hook: move it away if it is not needed, or keep this ledger on another server",
         ),
         Code::HooksNotRun => Hint::words(
             "nothing was changed; `git config --show-origin --get-all core.hooksPath` and `git config --show-origin --get-regexp '^hook[.]'` show what is in the way",
-        ),
-        Code::NotBare => Hint::words("run it in the bare repository that people push to"),
-        Code::NoWorkTree => Hint::words(
-            "in a repository that people push to: git quorum install --server; else run it in a working tree",
         ),
         Code::HooksPath => Hint::words(
             "unset it for this repository, or set it to this repository's own hooks folder",
         ),
         Code::LinkedHooks => Hint::words(
-            "put a folder of this repository's own in its place, with links to the hooks that are needed",
+            "replace the link by a folder of this repository, with links to the hooks that are needed",
         ),
-        Code::ForeignHook => Hint::words(
-            "there can be one proc-receive hook: move it away if it is not needed, or keep this ledger on another server",
-        ),
-        Code::BadLedger => Hint::both("repair it first: git quorum verify", "git quorum verify"),
+        Code::NotBare => Hint::words("run it in the bare repository that people push to"),
+        Code::NotExecutable => Hint::words("the file system must keep executable bits"),
         Code::WriteFailed => Hint::words("run it as the user that owns the repository"),
-        Code::NotExecutable => Hint::words("use a file system that keeps executable bits"),
+        Code::Git => Hint::words(
+            "read what git says, and run the command again; `git fsck` tells whether the repository is whole",
+        ),
         Code::Internal => Hint::words(
             "this is a bug of git-quorum: please report it with the command that was run",
         ),

@@ -7,11 +7,10 @@ use super::style::Text;
 use super::{Answer, Failure, shell};
 use crate::charter::{Charter, Member};
 use crate::client::actions::init::{Founded, Init, init};
-use crate::client::{
-    CharterFile, Code, RulesInput, build_charter, parse_name, parse_pattern, public_key,
-};
+use crate::client::charter_file::{CharterFile, RulesInput, assemble, parse_pattern};
+use crate::client::{Code, Result, parse_name, public_key};
 
-/// Create a ledger in this repository and push it.
+/// Found a ledger in this clone, with its first charter, and push it.
 ///
 /// With n voting members, f = floor((n-1)/3) faulty ones are tolerated, and
 /// q = floor((n+f)/2)+1 make a quorum.
@@ -76,38 +75,28 @@ pub fn run(args: InitArgs) -> Answer {
     reply(init(&repo, &shell::context(), &request)?, text, never)
 }
 
-fn first_charter(args: &InitArgs) -> Result<Charter, Failure> {
+fn first_charter(args: &InitArgs) -> std::result::Result<Charter, Failure> {
     if let Some(path) = &args.charter {
         let folder = path.parent().unwrap_or(Path::new("."));
         return Ok(CharterFile::read(path)?.charter(folder, |_| Vec::new())?);
     }
-    let members: Vec<_> = args
-        .members
-        .iter()
-        .map(|text| parse_member(text))
-        .collect::<Result<_, _>>()?;
-    let protect: Vec<_> = args
-        .protect
-        .iter()
-        .map(|pattern| parse_pattern(pattern))
-        .collect::<Result<_, _>>()?;
+    let members: std::result::Result<Vec<_>, Failure> =
+        args.members.iter().map(|text| parse_member(text)).collect();
+    let protect: Result<Vec<_>> = args.protect.iter().map(|p| parse_pattern(p)).collect();
     let rules = RulesInput {
         quorum: args.quorum,
         own_approval_counts: !args.no_own_approval,
         allow_concentrated_domains: args.allow_concentrated_domains,
     };
-    Ok(build_charter(members, protect, Vec::new(), &rules)?)
+    Ok(assemble(members?, protect?, Vec::new(), rules)?)
 }
 
 /// Parses `NAME=KEY.pub[,vote=no][,role=R]...[,domain=D]`.
-fn parse_member(text: &str) -> Result<Member, Failure> {
-    let bad = |why: &str| {
-        Failure::of_code(Code::BadMember, format!("--member {text:?}: {why}."))
-            .hint("--member alice=alice.pub,role=security,domain=team-a")
+fn parse_member(text: &str) -> std::result::Result<Member, Failure> {
+    let bad = |why: &str| Failure::of_code(Code::BadMember, format!("--member {text:?}: {why}."));
+    let Some((name, rest)) = text.split_once('=') else {
+        return Err(bad("it must begin with NAME=KEY.pub"));
     };
-    let (name, rest) = text
-        .split_once('=')
-        .ok_or_else(|| bad("NAME=KEY.pub is expected"))?;
     let name = parse_name(name)?;
     let mut parts = rest.split(',');
     let key = public_key(Path::new(parts.next().unwrap_or_default()))?;
@@ -125,7 +114,7 @@ fn parse_member(text: &str) -> Result<Member, Failure> {
             Some(("role", role)) => member.roles.push(parse_name(role)?),
             Some(("domain", domain)) => member.domain = parse_name(domain)?,
             _ => {
-                let why = format!("{part:?} is none of vote=no, role=R, domain=D");
+                let why = format!("{part:?} is none of vote=no, role=R and domain=D");
                 return Err(bad(&why));
             }
         }

@@ -1,20 +1,20 @@
-//! `git quorum install`: installs the hooks of a clone, or the gate of a server.
+//! `git quorum install`: puts the hooks of a clone or the gate of a server into a repository.
+
+use std::path::PathBuf;
 
 use super::reply::{never, reply};
-use super::shell;
 use super::style::Text;
-use super::{Answer, Failure};
+use super::{Answer, Failure, shell};
 use crate::client::Code;
-use crate::client::actions::install::{install_gate, install_hooks};
+use crate::client::actions::install::{Install, Installed, install};
 use crate::id::EntryId;
-use crate::install::{InstalledClone, InstalledServer, Manner, ServerOptions};
+use crate::install::{InstalledClone, InstalledServer, Manner};
 
 /// Put the hooks into a repository, beside what is there.
 ///
-/// In a clone, Git then refuses to move a protected ref without a decision, and `git fetch` brings
-/// lanes. On a server (--server, in a bare repository) the gate judges every push: protected refs
-/// move by decision only, and lanes only forward. Run it again at any time, and whenever the program
-/// or the repository has moved. `git quorum uninstall` removes the hooks.
+/// In a clone, Git then refuses to move a protected ref without a decision, and lanes come with `git fetch`. On a server (`--server`, in
+/// a bare repository) every push is judged: protected refs move by decision only, lanes only forward. Can be run again at
+/// any time, and should be when the program or the repository has moved; `git quorum uninstall` takes the hooks away.
 #[derive(Debug, clap::Args)]
 pub struct InstallArgs {
     /// Install the server's gate, in a bare repository.
@@ -33,24 +33,39 @@ pub struct InstallArgs {
 
 pub fn run(args: InstallArgs) -> Answer {
     let repo = shell::open_repo()?;
-    let program = std::env::current_exe().and_then(|path| path.canonicalize());
-    let program = program.map_err(|e| {
-        let message = format!("The path of this program is not known: {e}.");
-        Failure::of_code(Code::NoProgram, message)
-    })?;
-    if args.server {
-        let options = ServerOptions {
+    let program = this_program()?;
+    let request = if args.server {
+        Install::Server {
+            program,
             ledger: args.genesis,
             auto_land: args.auto_land,
+        }
+    } else {
+        Install::Clone {
             program,
-        };
-        return reply(install_gate(&repo, &options)?, server_text, never);
-    }
-    let installed = install_hooks(&repo, program, args.remote.as_deref())?;
-    reply(installed, clone_text, never)
+            remote: args.remote,
+        }
+    };
+    reply(install(&repo, &request)?, text, never)
 }
 
-fn clone_text(installed: &InstalledClone) -> Text {
+/// The path of the running program, without symbolic links.
+fn this_program() -> Result<PathBuf, Failure> {
+    let program = std::env::current_exe().and_then(|path| path.canonicalize());
+    program.map_err(|error| {
+        let message = format!("The path of this program is not known: {error}.");
+        Failure::of_code(Code::NoProgram, message)
+    })
+}
+
+fn text(installed: &Installed) -> Text {
+    Text::from(match installed {
+        Installed::Clone(installed) => clone_text(installed),
+        Installed::Server(installed) => server_text(installed),
+    })
+}
+
+fn clone_text(installed: &InstalledClone) -> String {
     let how = match installed.manner {
         Manner::Config => "Git takes them from its settings",
         Manner::Files => "they lie in the hooks folder",
@@ -66,34 +81,30 @@ fn clone_text(installed: &InstalledClone) -> Text {
         None => String::new(),
     };
     let tail = "They keep you from mistakes; what others may do is up to the server's gate.\n";
-    let text = format!("{head}{}{fetch}{tail}", change_lines(&installed.changes));
-    Text::from(text)
+    format!("{head}{}{fetch}{tail}", change_lines(&installed.changes))
 }
 
-fn server_text(installed: &InstalledServer) -> Text {
+fn server_text(installed: &InstalledServer) -> String {
     let landing = if installed.auto_land {
         "decided refs move by themselves"
     } else {
         "decided refs are pushed"
     };
-    let head = format!(
-        "The gate is in place in {}: ledger {}, {landing}.\n",
+    format!(
+        "The gate is in place in {}: ledger {}, {landing}.\n{}\
+         Whoever can write the repository's files or settings gets past it: \
+         give people git push alone.\n",
         installed.repository.display(),
-        installed.ledger
-    );
-    Text::from(format!(
-        "{head}{}Whoever can write the repository's files or settings gets past it: give people git push alone.\n",
+        installed.ledger,
         change_lines(&installed.changes)
-    ))
+    )
 }
 
-/// What was changed, a line each.
+/// What was changed, one line for each change.
 pub(super) fn change_lines(changes: &[String]) -> String {
-    match changes.is_empty() {
-        true => "Nothing had to change.\n".to_owned(),
-        false => changes
-            .iter()
-            .map(|change| format!("  {change}\n"))
-            .collect(),
+    if changes.is_empty() {
+        return "Nothing had to change.\n".to_owned();
     }
+    let lines = changes.iter().map(|change| format!("  {change}\n"));
+    lines.collect()
 }

@@ -5,12 +5,11 @@ use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
 use super::style::Text;
 use crate::client::WriteOptions;
-use crate::client::actions::join::{Joined, join};
+use crate::client::actions::join::{Join, Joined, join};
 
 /// Take part in a ledger, or follow it.
 ///
-/// Pins the ledger id, and remembers the member and the key of this clone. Without --as the clone
-/// follows the ledger as an observer, which is enough to verify.
+/// Pins its id, and remembers the member and the key of this clone. Without --as the clone follows the ledger as an observer, which is enough to verify.
 #[derive(Debug, clap::Args)]
 pub struct JoinArgs {
     /// The ledger id, as its founder gave it to you. Without it the ledger found first is pinned.
@@ -23,11 +22,12 @@ pub struct JoinArgs {
 pub fn run(args: JoinArgs) -> Answer {
     let repo = shell::open_repo()?;
     let mut options = WriteOptions::from(args.write);
-    if let Some(key) = &options.key {
-        options.key = Some(shell::absolute(key)?);
-    }
-    let joined = join(&repo, &shell::context(), &options, args.genesis.as_deref())?;
-    reply(joined, text, never)
+    options.key = options.key.as_deref().map(shell::absolute).transpose()?;
+    let request = Join {
+        genesis: args.genesis,
+        options,
+    };
+    reply(join(&repo, &shell::context(), &request)?, text, never)
 }
 
 fn text(joined: &Joined) -> Text {

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use super::Answer;
 use super::reply::{never, reply};
 use super::style::Text;
-use crate::client::actions::keygen::{KeyPairView, keygen};
+use crate::client::actions::keygen::{NewKey, keygen};
 use crate::client::parse_name;
 
 /// Make a key pair for a member.
 ///
-/// The pair is ed25519 in OpenSSH form, in the files NAME and NAME.pub. Existing files are not
-/// overwritten. The private key has no passphrase; `ssh-keygen -p -f FILE` adds one.
+/// An ed25519 pair in OpenSSH form, NAME and NAME.pub; nothing is ever overwritten. The private key has no passphrase; `ssh-keygen -p -f FILE` adds one.
 #[derive(Debug, clap::Args)]
 pub struct KeygenArgs {
     /// The member's name: lower-case letters, digits and hyphens, at most 32, no hyphen first.
@@ -23,13 +22,13 @@ pub struct KeygenArgs {
 
 pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;
-    reply(keygen(&name, &args.dir)?, text, never)
+    reply(keygen(&args.dir, &name)?, text, never)
 }
 
-fn text(pair: &KeyPairView) -> Text {
+fn text(key: &NewKey) -> Text {
     Text::from(format!(
         "private key {}\npublic key  {}",
-        pair.private.display(),
-        pair.public.display()
+        key.private.display(),
+        key.public.display()
     ))
 }

@@ -1,6 +1,7 @@
 //! The command line: one file a command, arguments in, an answer out. Knows no rules of deciding.
 
 mod charter;
+mod charter_propose;
 mod check_proof;
 mod clean;
 mod completions;
@@ -41,9 +42,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::client::Code;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::client::Code;
 pub use crate::client::Exit;
 pub use clean::clean;
 pub use output::{Answer, Failure, Reply};
@@ -87,97 +88,60 @@ struct Global {
     color: style::When,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    Demo(demo::DemoArgs),
-    Keygen(keygen::KeygenArgs),
-    Init(init::InitArgs),
-    Join(join::JoinArgs),
-    Charter(charter::CharterArgs),
-    Propose(propose::ProposeArgs),
-    Review(review::ReviewArgs),
-    Withdraw(review::WithdrawArgs),
-    Sync(sync::SyncArgs),
-    Wait(sync::WaitArgs),
-    Status(status::StatusArgs),
-    Show(show::ShowArgs),
-    Log(log::LogArgs),
-    Land(land::LandArgs),
-    Verify(verify::VerifyArgs),
-    Faults(faults::FaultsArgs),
-    CheckProof(check_proof::CheckProofArgs),
-    AllowedSigners(charter::AllowedSignersArgs),
-    /// Called by Git's hooks; not for people.
-    #[command(hide = true)]
-    Hook(hook::HookArgs),
-    Install(install::InstallArgs),
-    Uninstall(uninstall::UninstallArgs),
-    Man(man::ManArgs),
-    Completions(completions::CompletionsArgs),
-    Doctor(doctor::DoctorArgs),
-    Schema(schema::SchemaArgs),
+/// Declares the commands: the one list of what each is called and what runs it.
+macro_rules! commands {
+    ($($(#[$attribute:meta])* $variant:ident($args:ty) $name:literal => $run:path;)*) => {
+        #[derive(Debug, Subcommand)]
+        enum Command {
+            $($(#[$attribute])* #[command(name = $name)] $variant($args),)*
+        }
+
+        impl Command {
+            fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+
+            fn run(self) -> Answer {
+                match self {
+                    $(Self::$variant(args) => $run(args),)*
+                }
+            }
+        }
+    };
 }
 
-impl Command {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Demo(_) => "demo",
-            Self::Keygen(_) => "keygen",
-            Self::Init(_) => "init",
-            Self::Join(_) => "join",
-            Self::Charter(_) => "charter",
-            Self::Propose(_) => "propose",
-            Self::Review(_) => "review",
-            Self::Withdraw(_) => "withdraw",
-            Self::Sync(_) => "sync",
-            Self::Wait(_) => "wait",
-            Self::Status(_) => "status",
-            Self::Show(_) => "show",
-            Self::Log(_) => "log",
-            Self::Land(_) => "land",
-            Self::Verify(_) => "verify",
-            Self::Faults(_) => "faults",
-            Self::CheckProof(_) => "check-proof",
-            Self::AllowedSigners(_) => "allowed-signers",
-            Self::Hook(_) => "hook",
-            Self::Install(_) => "install",
-            Self::Uninstall(_) => "uninstall",
-            Self::Man(_) => "man",
-            Self::Completions(_) => "completions",
-            Self::Doctor(_) => "doctor",
-            Self::Schema(_) => "schema",
-        }
-    }
-
-    fn run(self, json: bool) -> Answer {
-        match self {
-            Self::Demo(args) => demo::run(args, json),
-            Self::Keygen(args) => keygen::run(args),
-            Self::Init(args) => init::run(args),
-            Self::Join(args) => join::run(args),
-            Self::Charter(args) => charter::run(args),
-            Self::Propose(args) => propose::run(args),
-            Self::Review(args) => review::run(args),
-            Self::Withdraw(args) => review::withdraw(args),
-            Self::Sync(args) => sync::run(args),
-            Self::Wait(args) => sync::wait(args),
-            Self::Status(args) => status::run(args),
-            Self::Show(args) => show::run(args),
-            Self::Log(args) => log::run(args),
-            Self::Land(args) => land::run(args),
-            Self::Verify(args) => verify::run(args),
-            Self::Faults(args) => faults::run(args),
-            Self::CheckProof(args) => check_proof::run(args),
-            Self::AllowedSigners(args) => charter::allowed_signers(args),
-            Self::Hook(args) => hook::run(args),
-            Self::Install(args) => install::run(args),
-            Self::Uninstall(args) => uninstall::run(args),
-            Self::Man(args) => man::run(args),
-            Self::Completions(args) => completions::run(args),
-            Self::Doctor(args) => doctor::run(args),
-            Self::Schema(args) => schema::run(args),
-        }
-    }
+commands! {
+    Demo(demo::DemoArgs) "demo" => demo::run;
+    Keygen(keygen::KeygenArgs) "keygen" => keygen::run;
+    Init(init::InitArgs) "init" => init::run;
+    Join(join::JoinArgs) "join" => join::run;
+    Charter(charter::CharterArgs) "charter" => charter::run;
+    Propose(propose::ProposeArgs) "propose" => propose::run;
+    Review(review::ReviewArgs) "review" => review::run;
+    Approve(review::ApproveArgs) "approve" => review::approve;
+    Reject(review::RejectArgs) "reject" => review::reject;
+    Withdraw(review::WithdrawArgs) "withdraw" => review::withdraw;
+    Sync(sync::SyncArgs) "sync" => sync::run;
+    Wait(sync::WaitArgs) "wait" => sync::wait;
+    Status(status::StatusArgs) "status" => status::run;
+    Show(show::ShowArgs) "show" => show::run;
+    Log(log::LogArgs) "log" => log::run;
+    Land(land::LandArgs) "land" => land::run;
+    Verify(verify::VerifyArgs) "verify" => verify::run;
+    Faults(faults::FaultsArgs) "faults" => faults::run;
+    CheckProof(check_proof::CheckProofArgs) "check-proof" => check_proof::run;
+    AllowedSigners(charter::AllowedSignersArgs) "allowed-signers" => charter::allowed_signers;
+    /// Called by Git's hooks; not for people.
+    #[command(hide = true)]
+    Hook(hook::HookArgs) "hook" => hook::run;
+    Install(install::InstallArgs) "install" => install::run;
+    Uninstall(uninstall::UninstallArgs) "uninstall" => uninstall::run;
+    Man(man::ManArgs) "man" => man::run;
+    Completions(completions::CompletionsArgs) "completions" => completions::run;
+    Doctor(doctor::DoctorArgs) "doctor" => doctor::run;
+    Schema(schema::SchemaArgs) "schema" => schema::run;
 }
 
 /// A text given by a flag, by a file, or on standard input; empty when none is given.
@@ -190,7 +154,7 @@ fn text_input(flag: Option<String>, file: Option<&Path>) -> Result<String, Failu
     } else {
         std::fs::read_to_string(path)
     };
-    let text = read.map_err(|e| Failure::of_code(Code::Io, format!("{}: {e}", path.display())))?;
+    let text = read.map_err(|error| crate::client::Error::file(path, error))?;
     Ok(text.trim_end().to_owned())
 }
 
@@ -207,6 +171,7 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
 
 /// Chooses what is shown beside the answer: nothing in a hook, which writes to whoever pushes.
 fn prepare_terminal(cli: &Cli) {
+    shell::choose_printer(cli.global.json);
     style::choose(if cli.global.json {
         style::When::Never
     } else {
@@ -232,18 +197,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
                 .as_ref()
                 .map_or(Ok(()), std::env::set_current_dir);
             let answer = match moved {
-                Ok(()) => cli.command.run(json),
-                Err(error) => Err(Failure::of_code(
-                    Code::NoFolder,
-                    format!("cannot work in the folder of -C: {error}"),
-                )),
+                Ok(()) => cli.command.run(),
+                Err(error) => {
+                    let message = format!("cannot work in the folder of -C: {error}");
+                    Err(Failure::of_code(Code::NoFolder, message))
+                }
             };
             output::render(name, answer, json)
         }
         Err(error) if error.use_stderr() && args.iter().any(|a| a == "--json") => {
             let message = error.render().to_string();
-            let failure =
-                Failure::of_code(Code::Usage, message.trim_end()).hint("git quorum --help");
+            let failure = Failure::of_code(Code::Usage, message.trim_end());
             output::render("", Err(failure), true)
         }
         // Help and version, and errors for people, as clap prints them; its status for errors is 2.

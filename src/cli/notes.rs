@@ -44,6 +44,10 @@ pub fn describe(note: &Note) -> String {
             "The ledger id was given in short form. Compare {ledger} with what its founder says."
         ),
         Note::Charter(warning) => describe_warning(warning),
+        Note::NothingProtectedYet => {
+            "The genesis is not here yet, so nothing is protected until somebody pushes it."
+                .to_owned()
+        }
         Note::Install(text) => text.clone(),
     }
 }

@@ -134,12 +134,6 @@ impl Failure {
         self.notes.extend(notes);
         self
     }
-
-    /// The same failure with words before its message.
-    pub fn with_prefix(self, prefix: &str) -> Self {
-        let message = format!("{prefix}{}", self.message);
-        Self { message, ..self }
-    }
 }
 
 /// What a command answers.
@@ -167,8 +161,26 @@ pub fn render(command: &str, answer: Answer, as_json: bool) -> ExitCode {
     }
 }
 
-/// Prints a line while the command goes on. Not for `--json`.
-pub fn print_line(text: impl Into<Text>) -> std::io::Result<()> {
+/// Prints lines while a command is still running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Printer {
+    /// Prints each line to standard output.
+    Lines,
+    /// Prints nothing: standard output is for one JSON envelope.
+    Silent,
+}
+
+impl Printer {
+    /// Prints a line.
+    pub fn line(self, text: impl Into<Text>) -> std::io::Result<()> {
+        match self {
+            Printer::Lines => print_line(text),
+            Printer::Silent => Ok(()),
+        }
+    }
+}
+
+fn print_line(text: impl Into<Text>) -> std::io::Result<()> {
     match writeln!(anstream::stdout().lock(), "{}", text.into().coloured()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::style::Text;
 use super::{Failure, Reply, hints, notes};
 use crate::client::{Answer, Error, Outcome};
-use crate::repo::RepoError;
+use crate::repo::{RefError, RepoError};
 use crate::signer::SignerError;
 
 /// Prints an answer of the client. `text` is the view for people. `refusal` is one sentence that
@@ -34,6 +34,19 @@ pub fn never<V>(_: &V) -> String {
     String::new()
 }
 
+/// Errors of the rooms below reach the process as the client describes them.
+macro_rules! described_by_the_client {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Error::from(error).into()
+            }
+        }
+    )*};
+}
+
+described_by_the_client!(RepoError, RefError, SignerError);
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let hint = hints::after(&error);
@@ -42,17 +55,5 @@ impl From<Error> for Failure {
             Some(details) => failure.data(details),
             None => failure,
         }
-    }
-}
-
-impl From<RepoError> for Failure {
-    fn from(error: RepoError) -> Self {
-        Error::from(error).into()
-    }
-}
-
-impl From<SignerError> for Failure {
-    fn from(error: SignerError) -> Self {
-        Error::from(error).into()
     }
 }

@@ -16,8 +16,6 @@ use crate::ledger::{Review, Verdict};
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("verdict").required(true).args(["approve", "reject", "abstain"]))]
 pub struct ReviewArgs {
-    /// The proposal's id; the first digits are enough.
-    id: String,
     /// The change is good.
     #[arg(long)]
     approve: bool,
@@ -27,6 +25,15 @@ pub struct ReviewArgs {
     /// No judgement.
     #[arg(long)]
     abstain: bool,
+    #[command(flatten)]
+    judgement: JudgementArgs,
+}
+
+/// What is judged, why, and by whom.
+#[derive(Debug, clap::Args)]
+struct JudgementArgs {
+    /// The proposal's id; the first digits are enough.
+    id: String,
     /// The reasons, at most 16384 bytes.
     #[arg(short = 'm', long = "message", value_name = "TEXT")]
     text: Option<String>,
@@ -39,6 +46,20 @@ pub struct ReviewArgs {
     evidence: Vec<String>,
     #[command(flatten)]
     write: WriteArgs,
+}
+
+/// Approve a proposal, and push: the short form of `git quorum review ID --approve`.
+#[derive(Debug, clap::Args)]
+pub struct ApproveArgs {
+    #[command(flatten)]
+    judgement: JudgementArgs,
+}
+
+/// Reject a proposal, and push: the short form of `git quorum review ID --reject`.
+#[derive(Debug, clap::Args)]
+pub struct RejectArgs {
+    #[command(flatten)]
+    judgement: JudgementArgs,
 }
 
 /// Withdraw a proposal of yours.
@@ -60,6 +81,18 @@ pub fn run(args: ReviewArgs) -> Answer {
     } else {
         Verdict::Abstain
     };
+    judge(args.judgement, verdict)
+}
+
+pub fn approve(args: ApproveArgs) -> Answer {
+    judge(args.judgement, Verdict::Approve)
+}
+
+pub fn reject(args: RejectArgs) -> Answer {
+    judge(args.judgement, Verdict::Reject)
+}
+
+fn judge(args: JudgementArgs, verdict: Verdict) -> Answer {
     let text = super::text_input(args.text, args.file.as_deref())?;
     let context = shell::context();
     let session = shell::open_session(&context)?;

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use super::{Answer, Failure, Reply};
 use crate::client::actions::ProposalAnswer;
 use crate::client::actions::init::Founded;
+use crate::client::actions::install::Installed;
 use crate::client::actions::join::Joined;
-use crate::client::actions::keygen::KeyPairView;
+use crate::client::actions::keygen::NewKey;
 use crate::client::actions::land::LandAnswer;
 use crate::client::actions::propose::Proposed;
 use crate::client::actions::sync::{Synced, Waited};
@@ -20,7 +21,7 @@ use crate::client::views::status::{Overview, ProposalStatus};
 use crate::client::views::verify::Verified;
 use crate::client::{Code, Retry};
 use crate::doctor::Diagnosis;
-use crate::install::{InstalledClone, InstalledServer, Uninstalled};
+use crate::install::Uninstalled;
 
 /// Print the JSON Schema of what commands print with --json.
 ///
@@ -48,25 +49,27 @@ fn either<A: JsonSchema, B: JsonSchema>(generator: &mut SchemaGenerator) -> Sche
 
 /// The data of each command.
 const DATA: &[(&str, Data)] = &[
-    ("charter propose", of::<Proposed>),
-    ("init", of::<Founded>),
-    ("join", of::<Joined>),
-    ("keygen", of::<KeyPairView>),
-    ("doctor", of::<Diagnosis>),
-    ("install", either::<InstalledClone, InstalledServer>),
-    ("uninstall", of::<Uninstalled>),
     ("allowed-signers", of::<AllowedSigners>),
+    ("approve", of::<ProposalAnswer>),
+    ("charter propose", of::<Proposed>),
     ("charter show", of::<CharterView>),
     ("check-proof", of::<CheckedProof>),
+    ("doctor", of::<Diagnosis>),
     ("faults", either::<FaultsView, Proved>),
+    ("init", of::<Founded>),
+    ("install", of::<Installed>),
+    ("join", of::<Joined>),
+    ("keygen", of::<NewKey>),
     ("land", of::<LandAnswer>),
     ("log", of::<LogView>),
     ("propose", of::<Proposed>),
+    ("reject", of::<ProposalAnswer>),
     ("review", of::<ProposalAnswer>),
     ("schema", of::<Map<String, Value>>),
     ("show", of::<Shown>),
     ("status", either::<Overview, ProposalStatus>),
     ("sync", of::<Synced>),
+    ("uninstall", of::<Uninstalled>),
     ("verify", of::<Verified>),
     ("wait", of::<Waited>),
     ("withdraw", of::<ProposalAnswer>),

@@ -2,8 +2,9 @@
 //! values of environment variables.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::output::Printer;
 use super::{Failure, environment, progress, style};
 use crate::client::{Context, Session, SystemClock, WriteOptions};
 use crate::repo::Repo;
@@ -56,6 +57,25 @@ pub fn context() -> Context {
         agent_socket: environment::agent_socket(),
         progress: progress::watcher(),
     }
+}
+
+/// How commands print lines while they run. Set once, from `--json`.
+static PRINTER: OnceLock<Printer> = OnceLock::new();
+
+/// Chooses how commands print lines while they run.
+pub fn choose_printer(json: bool) {
+    let printer = if json {
+        Printer::Silent
+    } else {
+        Printer::Lines
+    };
+    // The first choice counts: a process runs one command.
+    let _ = PRINTER.set(printer);
+}
+
+/// The printer for lines of a command that is still running.
+pub fn printer() -> Printer {
+    PRINTER.get().copied().unwrap_or(Printer::Lines)
 }
 
 /// The repository of the working directory, which `-C` has set already.

@@ -1,20 +1,18 @@
-//! `git quorum uninstall`: removes the hooks of a repository.
+//! `git quorum uninstall`: takes the hooks out of a repository again.
 
 use super::install::change_lines;
 use super::reply::{never, reply};
-use super::shell;
 use super::style::Text;
-use super::{Answer, Failure};
-use crate::client::Code;
-use crate::client::actions::install::{uninstall_gate, uninstall_hooks};
+use super::{Answer, shell};
+use crate::client::actions::install::{Uninstall, uninstall};
 use crate::install::Uninstalled;
 
-/// Remove the hooks from this repository, and put back what was there before.
+/// Take the hooks out of this repository, and put back what was there before.
 ///
 /// The ledger, keys, the pin and what was signed stay as they are. Can be run again at any time.
 #[derive(Debug, clap::Args)]
 pub struct UninstallArgs {
-    /// Remove the server's gate: protected refs then move like others.
+    /// Take the server's gate away: protected refs move like others from then on.
     #[arg(long)]
     server: bool,
     /// With --server: do it.
@@ -24,27 +22,18 @@ pub struct UninstallArgs {
 
 pub fn run(args: UninstallArgs) -> Answer {
     let repo = shell::open_repo()?;
-    let folder = repo.git_dir().display();
-    if repo.is_bare() && !args.server {
-        let message = format!("{folder} has no working tree, so it is a server or a mirror.");
-        return Err(Failure::of_code(Code::NoWorkTree, message).hint(
-            "to remove a server's gate: git quorum uninstall --server --yes; else run it in a working tree",
-        ));
-    }
-    if args.server && !args.yes {
-        let message = format!("Without the gate of {folder}, any push can move protected refs.");
-        return Err(Failure::of_code(Code::NotConfirmed, message)
-            .hint("if that is wanted: git quorum uninstall --server --yes"));
-    }
-    if args.server {
-        reply(uninstall_gate(&repo)?, |done| text("gate", done), never)
+    let (request, what) = if args.server {
+        let confirmed = args.yes;
+        (Uninstall::Server { confirmed }, "gate")
     } else {
-        reply(uninstall_hooks(&repo)?, |done| text("hooks", done), never)
-    }
-}
-
-fn text(what: &str, uninstalled: &Uninstalled) -> Text {
-    let folder = uninstalled.repository.display();
-    let head = format!("The {what} of git-quorum: out of {folder}.\n");
-    Text::from(head + &change_lines(&uninstalled.changes))
+        (Uninstall::Clone, "hooks")
+    };
+    let text = |uninstalled: &Uninstalled| {
+        let head = format!(
+            "The {what} of git-quorum: out of {}.\n",
+            uninstalled.repository.display()
+        );
+        Text::from(head + &change_lines(&uninstalled.changes))
+    };
+    reply(uninstall(&repo, request)?, text, never)
 }

@@ -1,19 +1,21 @@
-//! Charters as people write them: TOML with defaults and key files, made into the strict form.
+//! Charters as people write them: TOML with defaults and key files, turned into the strict form.
+//!
+//! Knows no command line. Reads files only by paths that the caller gives.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Code;
+use super::code::Code;
 use super::error::{Error, Result};
 use super::identity::{parse_name, public_key};
 use super::next::NextStep;
 use crate::charter::{
-    Charter, CharterError, CharterRules, KeyError, Member, PublicKey, RefNameError, RefPattern,
-    Removal, Threshold,
+    Charter, CharterError, CharterRules, KeyError, Member, MemberName, PublicKey, RefNameError,
+    RefPattern, Removal, Threshold,
 };
 
-/// The file: `protect`, `[rules]` and `[[members]]`.
+/// A charter file: `protect`, `[rules]` and `[[members]]`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CharterFile {
@@ -48,10 +50,10 @@ fn yes() -> bool {
     true
 }
 
-/// The rules of a charter, with defaults for what is left out.
-#[derive(Debug, Default, Clone)]
+/// The rules of a charter, before defaults are filled in.
+#[derive(Debug, Clone, Copy)]
 pub struct RulesInput {
-    /// The quorum, if it is larger than the smallest safe one.
+    /// The quorum. `None` means the smallest one.
     pub quorum: Option<usize>,
     /// Whether a proposer's own approval counts.
     pub own_approval_counts: bool,
@@ -59,12 +61,22 @@ pub struct RulesInput {
     pub allow_concentrated_domains: bool,
 }
 
-/// Builds a charter: sorts its lists, and fills in the smallest safe quorum.
-pub fn build_charter(
+impl Default for RulesInput {
+    fn default() -> Self {
+        Self {
+            quorum: None,
+            own_approval_counts: true,
+            allow_concentrated_domains: false,
+        }
+    }
+}
+
+/// Builds a charter: sorts its lists, and fills in the smallest quorum.
+pub fn assemble(
     mut members: Vec<Member>,
     mut protect: Vec<RefPattern>,
     mut removed: Vec<Removal>,
-    rules: &RulesInput,
+    rules: RulesInput,
 ) -> Result<Charter> {
     for member in &mut members {
         member.roles.sort();
@@ -74,17 +86,15 @@ pub fn build_charter(
     protect.sort();
     protect.dedup();
     removed.sort_by(|a, b| a.name.cmp(&b.name));
-    let voters = members.iter().filter(|m| m.vote).count();
+    let n = members.iter().filter(|member| member.vote).count();
     let rules = CharterRules {
         allow_concentrated_domains: rules.allow_concentrated_domains,
         own_approval_counts: rules.own_approval_counts,
-        quorum: rules.quorum.unwrap_or(Threshold::of(voters).q),
+        quorum: rules.quorum.unwrap_or(Threshold::of(n).q),
     };
     Charter::new(members, protect, removed, rules).map_err(|error| {
-        let failure = Error::new(
-            Code::BadCharter,
-            format!("The charter is refused: {error}."),
-        );
+        let message = format!("The charter breaks a rule: {error}.");
+        let failure = Error::new(Code::BadCharter, message);
         if matches!(error, CharterError::Concentrated { .. }) {
             failure.next(NextStep::SpreadDomains)
         } else {
@@ -93,7 +103,7 @@ pub fn build_charter(
     })
 }
 
-/// Parses a pattern of protected refs. `main` stands for `refs/heads/main`.
+/// Parses a pattern of protected refs. `main` means `refs/heads/main`.
 pub fn parse_pattern(text: &str) -> Result<RefPattern> {
     let full = if text.starts_with("refs/") {
         text.to_owned()
@@ -101,16 +111,16 @@ pub fn parse_pattern(text: &str) -> Result<RefPattern> {
         format!("refs/heads/{text}")
     };
     full.parse()
-        .map_err(|e: RefNameError| Error::new(Code::BadRef, format!("{e}.")))
+        .map_err(|error: RefNameError| Error::new(Code::BadRef, error.to_string()))
 }
 
-/// Parses a public key as a `.pub` file holds it. A comment after the key is allowed.
+/// Parses a public key as a `.pub` file holds it. A comment is allowed.
 fn parse_key(text: &str) -> Result<PublicKey> {
     let words: Vec<_> = text.split_whitespace().take(2).collect();
     words
         .join(" ")
         .parse()
-        .map_err(|e: KeyError| Error::new(Code::Key, format!("{text:?}: {e}.")))
+        .map_err(|error: KeyError| Error::new(Code::Key, format!("{text:?}: {error}.")))
 }
 
 impl MemberTable {
@@ -124,7 +134,7 @@ impl MemberTable {
                 return Err(Error::new(Code::BadCharter, message));
             }
         };
-        let roles: Result<_> = self.roles.iter().map(|role| parse_name(role)).collect();
+        let roles: Result<Vec<_>> = self.roles.iter().map(|role| parse_name(role)).collect();
         let domain = match &self.domain {
             Some(domain) => parse_name(domain)?,
             None => name.clone(),
@@ -140,58 +150,66 @@ impl MemberTable {
 }
 
 impl CharterFile {
-    /// Reads a file.
-    pub fn read(path: &Path) -> Result<Self> {
-        let bad = |why: String| {
-            let message = format!("{}: {why}", path.display());
-            Error::new(Code::BadCharter, message)
-        };
-        let text = std::fs::read_to_string(path).map_err(|e| bad(format!("{e}.")))?;
-        toml::from_str(&text).map_err(|e| bad(e.to_string()))
+    /// Parses the text of a charter file.
+    pub fn parse(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| Error::new(Code::BadCharter, error.to_string()))
     }
 
-    /// The charter that the file describes. Key files are relative to `folder`. `removed` returns
-    /// the removals that the charter must list, from the members that it keeps.
+    /// Reads a charter file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let named = |what: String| {
+            let message = format!("{}: {what}", path.display());
+            Error::new(Code::BadCharter, message)
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| named(format!("{error}.")))?;
+        Self::parse(&text).map_err(|error| named(error.message))
+    }
+
+    /// Builds the charter that the file describes. Key files are looked up from `folder`.
+    /// `removed` lists former members, given the members of the file.
     pub fn charter(
         &self,
         folder: &Path,
         removed: impl FnOnce(&[Member]) -> Vec<Removal>,
     ) -> Result<Charter> {
-        let members: Vec<_> = self
-            .members
-            .iter()
-            .map(|member| member.member(folder))
-            .collect::<Result<_>>()?;
-        let protect = self
-            .protect
-            .iter()
-            .map(|pattern| parse_pattern(pattern))
-            .collect::<Result<_>>()?;
+        let members: Result<Vec<_>> = self.members.iter().map(|m| m.member(folder)).collect();
+        let members = members?;
+        let protect: Result<Vec<_>> = self.protect.iter().map(|p| parse_pattern(p)).collect();
         let rules = RulesInput {
             quorum: self.rules.quorum,
             own_approval_counts: self.rules.own_approval_counts.unwrap_or(true),
             allow_concentrated_domains: self.rules.allow_concentrated_domains.unwrap_or(false),
         };
         let removed = removed(&members);
-        build_charter(members, protect, removed, &rules)
+        assemble(members, protect?, removed, rules)
     }
 }
 
-/// The charter in the form that [`CharterFile`] reads.
-pub fn charter_to_toml(charter: &Charter) -> String {
-    let patterns: Vec<_> = charter.protected().iter().map(RefPattern::as_str).collect();
+/// Writes a charter in the form that [`CharterFile`] reads.
+pub fn to_toml(charter: &Charter) -> String {
+    let quoted = |names: &[MemberName]| {
+        let names: Vec<_> = names.iter().map(|n| format!("{:?}", n.as_str())).collect();
+        names.join(", ")
+    };
+    let protected = charter.protected().iter();
+    let protect: Vec<_> = protected.map(|p| format!("{:?}", p.as_str())).collect();
     let rules = charter.rules();
     let mut text = format!(
-        "protect = {patterns:?}\n\n[rules]\nquorum = {}\nown_approval_counts = {}\n\
+        "protect = [{}]\n\n[rules]\nquorum = {}\nown_approval_counts = {}\n\
          allow_concentrated_domains = {}\n",
-        rules.quorum, rules.own_approval_counts, rules.allow_concentrated_domains
+        protect.join(", "),
+        rules.quorum,
+        rules.own_approval_counts,
+        rules.allow_concentrated_domains
     );
     for member in charter.members() {
-        let roles: Vec<_> = member.roles.iter().map(|role| role.as_str()).collect();
         text.push_str(&format!(
-            "\n[[members]]\nname = \"{}\"\nkey = \"{}\"\nvote = {}\nroles = {roles:?}\n\
-             domain = \"{}\"\n",
-            member.name, member.key, member.vote, member.domain
+            "\n[[members]]\nname = \"{}\"\nkey = \"{}\"\nvote = {}\nroles = [{}]\ndomain = \"{}\"\n",
+            member.name,
+            member.key,
+            member.vote,
+            quoted(&member.roles),
+            member.domain
         ));
     }
     text

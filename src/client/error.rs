@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::code::{Code, Exit, Retry};
 use super::next::NextStep;
-use crate::install::InstallError;
 use crate::repo::{GitError, RefError, RepoError, TransportError};
 use crate::signer::SignerError;
 use crate::signer::state::StateError;
@@ -92,7 +91,7 @@ impl Error {
         Self { remedy, ..self }
     }
 
-    fn of(code: Code, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+    pub(super) fn of(code: Code, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::new(code, source.to_string()).caused_by(source)
     }
 }
@@ -184,49 +183,6 @@ impl From<LoadError> for Error {
         match error {
             LoadError::Repo(error) => error.into(),
             error => Error::of(code, error),
-        }
-    }
-}
-
-impl From<InstallError> for Error {
-    fn from(error: InstallError) -> Self {
-        let (code, next) = match &error {
-            InstallError::Repo(_) => (Code::Git, None),
-            InstallError::TwoHooks { hook, original } => {
-                let next = NextStep::RemoveOneHook {
-                    hook: hook.clone(),
-                    original: original.clone(),
-                };
-                (Code::TwoHooks, Some(next))
-            }
-            InstallError::InOurFolder { from, to } => {
-                let next = NextStep::MoveHook {
-                    from: from.clone(),
-                    to: to.clone(),
-                };
-                (Code::ForeignHook, Some(next))
-            }
-            InstallError::NotRun(_) => (Code::HooksNotRun, None),
-            InstallError::NotBare(_) => (Code::NotBare, None),
-            InstallError::Bare(_) => (Code::NoWorkTree, None),
-            InstallError::Incomplete(_) => (Code::IncompleteClone, Some(NextStep::Unshallow)),
-            InstallError::HooksPath(..) => (Code::HooksPath, None),
-            InstallError::LinkedHooks(_) => (Code::LinkedHooks, None),
-            InstallError::ForeignHook(_) => (Code::ForeignHook, None),
-            InstallError::NoLedger => (Code::NoLedger, Some(NextStep::PinLedger)),
-            InstallError::Several(_) => (Code::SeveralLedgers, Some(NextStep::PinLedger)),
-            InstallError::OtherLedger { .. } => (Code::OtherLedger, Some(NextStep::Unpin)),
-            InstallError::Ledger(_) => (Code::BadLedger, None),
-            InstallError::Path(_) => (Code::BadPath, None),
-            InstallError::Write { .. } => (Code::WriteFailed, None),
-            InstallError::NotExecutable(_) => (Code::NotExecutable, None),
-        };
-        match error {
-            InstallError::Repo(error) => error.into(),
-            error => Error {
-                next,
-                ..Error::of(code, error)
-            },
         }
     }
 }

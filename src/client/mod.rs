@@ -10,7 +10,7 @@
 
 pub mod actions;
 mod answer;
-mod charter_file;
+pub mod charter_file;
 mod charter_warnings;
 mod clock;
 mod code;
@@ -24,7 +24,6 @@ mod participant;
 mod remote;
 mod schema;
 mod session;
-mod setup;
 mod time;
 mod timer_file;
 mod timers;
@@ -33,7 +32,6 @@ mod workspace;
 mod writer;
 
 pub use answer::{Answer, Outcome};
-pub use charter_file::{CharterFile, RulesInput, build_charter, charter_to_toml, parse_pattern};
 pub use charter_warnings::charter_warnings;
 pub use clock::{Clock, SystemClock};
 pub use code::{Code, Exit, Retry};

@@ -85,6 +85,28 @@ pub enum NextStep {
     },
     /// Configure a remote.
     NameRemote,
+    /// List the founder among the members of the first charter.
+    AddMember,
+    /// Choose a ledger: join one in a clone, or name one on a server.
+    ChooseLedger,
+    /// Install the server gate, in a repository that people push to.
+    InstallServer,
+    /// Confirm that the gate of a server is to be removed.
+    ConfirmUninstallServer,
+    /// Remove one of two hooks of which only one can run.
+    KeepOneHook {
+        /// The hook that is in place.
+        hook: PathBuf,
+        /// The hook that was there before.
+        original: PathBuf,
+    },
+    /// Move a hook to where it belongs.
+    MoveHook {
+        /// Where it is.
+        from: PathBuf,
+        /// Where it belongs.
+        to: PathBuf,
+    },
     /// List the remotes.
     ListRemotes,
     /// Type more digits of the id.
@@ -119,22 +141,6 @@ pub enum NextStep {
     DistrustLedger,
     /// Ask whoever runs the remote.
     AskOperator,
-    /// Pin a ledger: by joining it in a clone, or by its id when the gate of a server is installed.
-    PinLedger,
-    /// Remove one of two hooks.
-    RemoveOneHook {
-        /// The hook that git runs.
-        hook: PathBuf,
-        /// The hook that was saved before.
-        original: PathBuf,
-    },
-    /// Move a hook to where it belongs.
-    MoveHook {
-        /// Where it is.
-        from: PathBuf,
-        /// Where it belongs.
-        to: PathBuf,
-    },
     /// What the doctor, the installer or a hook says must be done.
     Do(String),
 }

@@ -61,6 +61,8 @@ pub enum Note {
     PinnedByPrefix(EntryId),
     /// Something that everyone should know about the members and rules of a charter.
     Charter(CharterWarning),
+    /// The server has no genesis yet, so its gate protects nothing.
+    NothingProtectedYet,
     /// What the installer reports.
     Install(String),
 }

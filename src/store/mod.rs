@@ -20,16 +20,3 @@ pub use exchange::{
 };
 pub use incoming::load_with_incoming;
 pub use load::{LaneProblem, LoadError, Loaded, Refreshed, find_ledgers, load, load_from_genesis};
-
-/// Seconds since 1970 by this machine's clock, or by `GIT_QUORUM_TIME`, for runs that are to be repeated.
-pub fn now() -> u64 {
-    let fixed = std::env::var("GIT_QUORUM_TIME")
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let clock = || {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |d| d.as_secs())
-    };
-    fixed.unwrap_or_else(clock).min(crate::ledger::limits::TIME)
-}

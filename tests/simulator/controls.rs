@@ -21,9 +21,9 @@ fn first_broken(
 const WITHOUT: [(Mutation, std::ops::Range<u64>, &str); 5] = [
     (Mutation::Lock, 230..260, "no honest conviction"),
     (Mutation::UnlockByLater, 460..490, "no honest conviction"),
-    (Mutation::UnlockByQuorum, 0..3000, "no honest conviction"),
-    (Mutation::UnlockByOneRound, 0..3000, "no honest conviction"),
-    (Mutation::Approvals, 0..3000, "validity"),
+    (Mutation::UnlockByQuorum, 1780..1810, "no honest conviction"),
+    (Mutation::UnlockByOneRound, 460..490, "no honest conviction"),
+    (Mutation::Approvals, 1800..1830, "validity"),
 ];
 
 #[test]
@@ -32,7 +32,6 @@ fn without_a_rule_a_promise_is_broken() {
         let _active = mutation.activate();
         let found = first_broken(seeds, Plan::draw);
         let found = found.unwrap_or_else(|| panic!("without {mutation:?} nothing is broken"));
-        println!("{mutation:?}: {found:?}");
         assert_eq!(found.1.promise, promise, "{mutation:?}: {found:?}");
     }
 }
@@ -44,7 +43,6 @@ fn without_sign_states_honest_members_are_convicted() {
         remember: false,
         ..Plan::draw(seed)
     });
-    println!("sign state: {found:?}");
     let (_, violation) = found.unwrap_or_else(|| panic!("nothing is broken"));
     assert_eq!(violation.promise, "no honest conviction", "{violation:?}");
 }
@@ -70,7 +68,7 @@ fn look_for_seeds() {
         Mutation::Approvals,
         Mutation::PrevoteQuorum,
     ];
-    // One mutation may be chosen by its name, and the first seed.
+    // SIMULATOR_MUTATION names the only rule to look at, and SIMULATOR_START the first seed.
     let chosen = std::env::var("SIMULATOR_MUTATION").ok();
     let is_chosen = |m: &Mutation| chosen.as_ref().is_none_or(|name| *name == format!("{m:?}"));
     let first = cases("SIMULATOR_START", 0);

@@ -9,6 +9,7 @@ use super::play::Play;
 use super::story::LIAR;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
 use crate::cli::Failure;
+use crate::cli::shell;
 use crate::client::parse_name;
 use crate::id::{EntryId, Oid};
 use crate::ledger::{LedgerRefs, Payload, Prevote, Review, Statement, Verdict, encode, parse};
@@ -86,7 +87,7 @@ impl Liar {
             v: FORMAT_VERSION,
         };
         let oids: Vec<_> = parents.iter().map(|p| p.oid).collect();
-        let unsigned = encode(&payload, &oids, crate::store::now()).map_err(bad)?;
+        let unsigned = encode(&payload, &oids, shell::context().clock.entry_time()).map_err(bad)?;
         let signature = self.signer.sign_entry(&unsigned.signed_bytes)?;
         self.store(
             play,

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Failure, Reply};
+use super::{Answer, Failure, Reply, shell};
 use crate::client::Code;
 use janitor::Janitor;
 use play::Play;
@@ -34,7 +34,7 @@ pub struct DemoArgs {
     sweep: Option<PathBuf>,
 }
 
-pub fn run(args: DemoArgs, json: bool) -> Answer {
+pub fn run(args: DemoArgs) -> Answer {
     if let Some(folder) = &args.sweep {
         janitor::sweep(folder)
             .map_err(|e| failed(format!("{} could not be removed: {e}", folder.display())))?;
@@ -50,7 +50,7 @@ pub fn run(args: DemoArgs, json: bool) -> Answer {
     // Git and the program show paths without symbolic links in them.
     let mut play = Play::new(
         Stage::set(folder.path().canonicalize().map_err(cannot)?)?,
-        json,
+        shell::printer(),
     );
     let janitor = (!args.keep).then(|| Janitor::start(play.stage.program(), play.stage.folder()));
     let janitor = janitor.transpose().map_err(cannot)?;

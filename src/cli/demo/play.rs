@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::cue::{Cue, Run, Step};
 use super::failed;
 use super::stage::{Ran, SERVER, Stage};
-use crate::cli::{Failure, output, progress};
+use crate::cli::output::Printer;
+use crate::cli::{Failure, progress};
 
 /// Width of the printed text, in columns.
 const WIDTH: usize = 100;
@@ -23,26 +24,23 @@ pub struct Play {
     pub stage: Stage,
     /// The steps so far.
     pub steps: Vec<Step>,
-    silent: bool,
+    printer: Printer,
 }
 
 impl Play {
-    /// A play. It prints nothing if `silent` is true.
-    pub fn new(stage: Stage, silent: bool) -> Play {
+    /// A play that prints its steps with this printer.
+    pub fn new(stage: Stage, printer: Printer) -> Play {
         Play {
             stage,
             steps: Vec::new(),
-            silent,
+            printer,
         }
     }
 
     /// Prints a text. Lines are wrapped, and all lines but the first are indented.
     pub fn tell(&self, first: &str, rest: &str, text: &str) -> Result<(), Failure> {
-        if self.silent {
-            return Ok(());
-        }
-        output::print_line(wrap(first, rest, text))
-            .map_err(|e| failed(format!("cannot print: {e}")))
+        let printed = self.printer.line(wrap(first, rest, text));
+        printed.map_err(|e| failed(format!("cannot print: {e}")))
     }
 
     /// Begins a step.
@@ -53,7 +51,7 @@ impl Play {
             runs: Vec::new(),
             facts: BTreeMap::new(),
         });
-        if self.silent {
+        if self.printer == Printer::Silent {
             progress::say(&format!("Step {}: {title}", self.steps.len()));
         }
         let number = format!("{:>2}. ", self.steps.len());

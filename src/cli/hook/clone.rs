@@ -69,6 +69,9 @@ fn answer(judged: Result<(), Refusal>) -> Answer {
     };
     let hints = [refusal.help, refusal.next];
     let hints: Vec<_> = hints.into_iter().filter(|text| !text.is_empty()).collect();
-    let hint = hints.join("\n");
-    Err(Failure::refusal(refusal.code.code(), refusal.reason, hint))
+    Err(Failure::refusal(
+        refusal.code.code(),
+        refusal.reason,
+        hints.join("\n"),
+    ))
 }

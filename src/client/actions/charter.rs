@@ -1,15 +1,16 @@
 //! Proposing the next charter.
 
-use super::propose::{Proposed, approve};
+use std::path::PathBuf;
+
+use super::propose::{Proposed, approve, check_title};
 use crate::charter::{Charter, Member, ProposedCharter, Removal};
-use crate::client::Code;
 use crate::client::answer::Answer;
 use crate::client::charter_file::CharterFile;
 use crate::client::charter_warnings::charter_warnings;
 use crate::client::error::{Error, Result};
-use crate::client::note::Note;
 use crate::client::session::Session;
 use crate::client::writer::Writer;
+use crate::client::{Code, Note};
 use crate::consensus::{Content, State, own_tips};
 use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Statement};
@@ -17,10 +18,10 @@ use crate::ledger::{CharterProposal, Statement};
 /// A charter to propose.
 #[derive(Debug)]
 pub struct ProposeCharter {
-    /// The charter, as people write it.
+    /// The charter file.
     pub file: CharterFile,
-    /// The folder that key files are relative to.
-    pub folder: std::path::PathBuf,
+    /// The folder from which key files of the charter file are looked up.
+    pub folder: PathBuf,
     /// A title for reviewers: one line, at most 200 bytes.
     pub title: String,
     /// A description for reviewers, at most 16384 bytes.
@@ -32,13 +33,14 @@ pub struct ProposeCharter {
 /// Proposes the next charter, approves the proposal, and pushes. Members that the file leaves out
 /// are removed. The same proposal again adds nothing.
 pub fn propose_charter(writer: &mut Writer, request: &ProposeCharter) -> Result<Answer<Proposed>> {
-    super::propose::check_title(&request.title)?;
-    let (base, in_force) = writer.session().charter()?;
+    check_title(&request.title)?;
+    let session = writer.session();
+    let (base, in_force) = session.charter()?;
     let charter = request.file.charter(&request.folder, |members| {
-        removals(writer.session(), in_force, members)
+        removals(session, in_force, members)
     })?;
     if charter == *in_force {
-        let message = "This charter is in force already.";
+        let message = "The charter in force is the same already.";
         return Err(Error::new(Code::NothingToPropose, message));
     }
     let warnings = charter_warnings(&charter);
@@ -75,10 +77,10 @@ fn append(
 fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<EntryId> {
     let tally = &writer.session().loaded.tally;
     let is_same = |content: Content<'_>| match content {
-        Content::Charter(old) => {
-            let same = matches!(&old.charter, ProposedCharter::Known(c) if **c == *charter);
-            same && old.base == base
-        }
+        Content::Charter(old) => match &old.charter {
+            ProposedCharter::Known(known) => old.base == base && **known == *charter,
+            ProposedCharter::Newer { .. } => false,
+        },
         Content::Ref(_) => false,
     };
     let is_open = |id| matches!(tally.state(id), Some(State::Open | State::Approved));
@@ -87,22 +89,23 @@ fn find_existing(writer: &Writer, base: EntryId, charter: &Charter) -> Option<En
         .map(|p| p.id)
 }
 
-/// Former members: those of the charter in force, and those that the new charter leaves out, each
-/// with its last known entry.
+/// Former members: those of the charter in force, and the members that the new charter leaves out,
+/// each with the last known entry.
 fn removals(session: &Session, in_force: &Charter, members: &[Member]) -> Vec<Removal> {
     let tally = &session.loaded.tally;
+    let dag = tally.dag();
     let last = |member: &Member| {
-        let tips = own_tips(tally, &member.name).into_iter();
-        let entries = tips.map(|tip| tally.dag().entry(tip));
-        entries.max_by_key(|e| (e.seq, e.id)).map(|e| e.id)
+        let tips = own_tips(tally, &member.name);
+        let entries = tips.into_iter().map(|tip| dag.entry(tip));
+        let latest = entries.max_by_key(|entry| (entry.seq, entry.id));
+        latest.map(|entry| entry.id)
     };
-    let is_kept = |old: &Member| members.iter().any(|m| m.name == old.name);
-    let gone = in_force.members().iter().filter(|old| !is_kept(old));
-    let removal = |member: &Member| Removal {
+    let is_left_out = |old: &&Member| !members.iter().any(|member| member.name == old.name);
+    let left_out = in_force.members().iter().filter(is_left_out);
+    let new = left_out.map(|member| Removal {
         key: member.key,
         last: last(member),
         name: member.name.clone(),
-    };
-    let before = in_force.removed().iter().cloned();
-    before.chain(gone.map(removal)).collect()
+    });
+    in_force.removed().iter().cloned().chain(new).collect()
 }

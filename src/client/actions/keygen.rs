@@ -9,30 +9,29 @@ use crate::charter::MemberName;
 use crate::client::answer::Answer;
 use crate::client::error::{Error, Result};
 use crate::client::{Code, NextStep};
-use crate::signer::{SignerError, keygen as make_pair};
+use crate::signer::{self, SignerError};
 
 /// A new key pair.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct KeyPairView {
+pub struct NewKey {
     /// The file with the private key.
     pub private: PathBuf,
     /// The file with the public key.
     pub public: PathBuf,
-    /// The public key in OpenSSH form.
+    /// The public key as a line of text, with the member's name as its comment.
     pub key: String,
 }
 
-/// Makes an ed25519 key pair in OpenSSH form, as files NAME and NAME.pub in a folder. Existing
-/// files are not overwritten.
-pub fn keygen(name: &MemberName, folder: &Path) -> Result<Answer<KeyPairView>> {
-    let pair = make_pair(folder, name.as_str(), None).map_err(|error| {
-        if matches!(error, SignerError::Exists(_)) {
+/// Makes an ed25519 key pair without a passphrase, in the files `name` and `name.pub` of a folder.
+/// Overwrites nothing.
+pub fn keygen(folder: &Path, name: &MemberName) -> Result<Answer<NewKey>> {
+    let pair = signer::keygen(folder, name.as_str(), None).map_err(|error| match error {
+        SignerError::Exists(_) => {
             Error::new(Code::KeyExists, error.to_string()).next(NextStep::UseExistingKey)
-        } else {
-            Error::from(error)
         }
+        error => error.into(),
     })?;
-    Ok(Answer::yes(KeyPairView {
+    Ok(Answer::yes(NewKey {
         private: pair.private,
         public: pair.public,
         key: pair.openssh_public,

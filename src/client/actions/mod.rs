@@ -9,6 +9,7 @@ pub mod join;
 pub mod keygen;
 pub mod land;
 pub mod propose;
+mod remember;
 pub mod review;
 pub mod sync;
 

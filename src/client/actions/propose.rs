@@ -110,10 +110,11 @@ pub fn propose(
     Proposed::answer(writer, id, existing.is_some())
 }
 
-/// Refuses a title that reviewers cannot read.
+/// Refuses a title of blanks: reviewers would see an empty line.
 pub(super) fn check_title(title: &str) -> Result<()> {
     if title.trim().is_empty() {
-        return Err(Error::new(Code::BadInput, "The title is blank."));
+        let message = "The title is empty, so reviewers could not tell what is proposed.";
+        return Err(Error::new(Code::BadInput, message));
     }
     Ok(())
 }
