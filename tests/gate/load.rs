@@ -602,8 +602,8 @@ fn a_thousand_open_proposals_cost_commands_no_more_processes_than_one() {
     assert_eq!(many, few[0]);
     assert_eq!(
         (
-            status["proposals"].as_array().unwrap().len(),
-            status["more"]["proposals"].as_u64()
+            status["proposals"]["shown"].as_array().unwrap().len(),
+            status["proposals"]["more"].as_u64()
         ),
         (50, Some(950))
     );
