@@ -12,7 +12,7 @@ const HEADING: &str = "## What each room may know";
 /// Circles that are known and must go: each is the set of files, in order, that reach each other.
 ///
 /// This list may only shrink. The test fails when an entry is no longer true, so that it is removed.
-const KNOWN_CIRCLES: &[&[&str]] = &[&["signer/state", "signer/state/error", "signer/state/log"]];
+const KNOWN_CIRCLES: &[&[&str]] = &[];
 
 /// Where a source file stands in the module tree, such as `["consensus", "tally"]`.
 type ModulePath = Vec<String>;
@@ -39,7 +39,7 @@ struct Rule {
 
 // --- Reading code -------------------------------------------------------------------------------
 
-/// Replaces comments, strings and character literals by blanks.
+/// Replaces comments, strings and character literals by blanks, and drops `super` from visibilities.
 fn blank_out(text: &str) -> String {
     let bytes: Vec<char> = text.chars().collect();
     let mut code = String::with_capacity(text.len());
@@ -87,7 +87,8 @@ fn blank_out(text: &str) -> String {
             at += 1;
         }
     }
-    code
+    // A visibility names a module, but imports nothing from it.
+    code.replace("pub(super)", "pub")
 }
 
 /// Returns the position after the brace that closes the one at `open`.

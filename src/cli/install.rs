@@ -101,7 +101,7 @@ fn server_text(installed: &InstalledServer) -> String {
 }
 
 /// What was changed, one line for each change.
-pub(super) fn change_lines(changes: &[String]) -> String {
+pub fn change_lines(changes: &[String]) -> String {
     if changes.is_empty() {
         return "Nothing had to change.\n".to_owned();
     }

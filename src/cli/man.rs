@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_that_says_how_to_use_it() {
-        let pages = pages().unwrap();
+        let pages = pages(crate::cli::command()).unwrap();
         let names: Vec<_> = pages.iter().map(|page| page.name.as_str()).collect();
         assert!(
             [

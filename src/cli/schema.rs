@@ -54,6 +54,7 @@ const DATA: &[(&str, Data)] = &[
     ("charter propose", of::<Proposed>),
     ("charter show", of::<CharterView>),
     ("check-proof", of::<CheckedProof>),
+    ("demo", of::<Map<String, Value>>),
     ("doctor", of::<Diagnosis>),
     ("faults", either::<FaultsView, Proved>),
     ("init", of::<Founded>),
