@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::Text;
 use super::{Answer, charter_propose, shell};
@@ -40,6 +41,44 @@ struct ShowCharterArgs {
 /// It has the key of every member there ever was, for the lanes under refs/quorum/.
 #[derive(Debug, clap::Args)]
 pub struct AllowedSignersArgs {}
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[
+    (
+        "charter",
+        &[
+            (
+                "git quorum charter show",
+                "Who decides, and what is protected.",
+            ),
+            (
+                "git quorum charter show --toml > next.toml",
+                "The charter as a file to edit.",
+            ),
+            (
+                "git quorum charter propose --file next.toml -m 'Add frank'",
+                "Propose the edited one.",
+            ),
+        ],
+    ),
+    (
+        "charter show",
+        &[(
+            "git quorum charter show --toml",
+            "In the form that `charter propose` reads.",
+        )],
+    ),
+    (
+        "allowed-signers",
+        &[
+            ("git quorum allowed-signers > signers", "Write the file."),
+            (
+                "git -c gpg.ssh.allowedSignersFile=signers verify-commit refs/quorum/LEDGER/lane/alice",
+                "Verify an entry with stock Git alone.",
+            ),
+        ],
+    ),
+];
 
 pub fn run(args: CharterArgs) -> Answer {
     match args.command {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Answer;
+use super::help::Examples;
 use super::propose::proposed_text;
 use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
@@ -28,6 +29,21 @@ pub struct ProposeCharterArgs {
     #[command(flatten)]
     write: WriteArgs,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "charter propose",
+    &[
+        (
+            "git quorum charter show --toml > next.toml",
+            "Start from the charter in force, and edit it.",
+        ),
+        (
+            "git quorum charter propose --file next.toml -m 'Add frank'",
+            "Propose it; reviews and votes decide it like a ref.",
+        ),
+    ],
+)];
 
 pub fn run(args: ProposeCharterArgs) -> Answer {
     let request = ProposeCharter {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::help::Examples;
 use super::reply::reply;
 use super::style::{Role, Text};
 use super::{Answer, fault_text, proposal_text};
@@ -26,6 +27,15 @@ pub struct CheckProofArgs {
     #[arg(long, value_name = "BYTES", default_value_t = KNOWING_BYTES)]
     memory: usize,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "check-proof",
+    &[(
+        "git quorum check-proof dave.proof --ledger ID",
+        "What the file proves about a member of that ledger; anywhere, offline.",
+    )],
+)];
 
 pub fn run(args: CheckProofArgs) -> Answer {
     let request = CheckProof {

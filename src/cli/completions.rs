@@ -5,6 +5,7 @@ use clap::Command;
 use clap_complete::Shell;
 use serde_json::json;
 
+use super::help::Examples;
 use super::{Answer, Reply};
 
 /// The function that Git's own bash completion calls for `git quorum`. Git has split the line into
@@ -55,6 +56,29 @@ enum ShellName {
     Zsh,
     Fish,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "completions",
+    &[
+        (
+            "git quorum completions bash > ~/.local/share/bash-completion/completions/git-quorum",
+            "For bash, where bash-completion finds it.",
+        ),
+        (
+            "git quorum completions zsh > ~/.zfunc/_git-quorum",
+            "For zsh, in a folder of $fpath (in ~/.zshrc, before compinit: fpath+=~/.zfunc).",
+        ),
+        (
+            "git quorum completions fish > ~/.config/fish/completions/git-quorum.fish",
+            "For fish.",
+        ),
+        (
+            "git quorum completions fish | source",
+            "The same in ~/.config/fish/config.fish, for fish 3.6.0.",
+        ),
+    ],
+)];
 
 /// Prints a script. `command` is the whole command line.
 pub fn run(args: CompletionsArgs, command: &Command) -> Answer {

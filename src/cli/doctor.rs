@@ -1,5 +1,6 @@
 //! `git quorum doctor`: tests whether the gate holds.
 
+use super::help::Examples;
 use super::reply::reply;
 use super::style::{Role as Colour, Text};
 use super::{Answer, shell};
@@ -14,6 +15,21 @@ use crate::doctor::{Diagnosis, Finding, RepositoryKind, Status, Weight};
 /// status 7: a protection that is needed is missing.
 #[derive(Debug, clap::Args)]
 pub struct DoctorArgs {}
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "doctor",
+    &[
+        (
+            "git quorum doctor",
+            "In a clone or on a server: what holds, what does not, and the command that mends it.",
+        ),
+        (
+            "git quorum doctor --json",
+            "The same for a program; the exit status is 7 if something is missing.",
+        ),
+    ],
+)];
 
 pub fn run(_: DoctorArgs) -> Answer {
     let repo = shell::open_repo()?;

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::{Role, Text};
 use super::{Answer, fault_text, proposal_text, shell};
@@ -35,6 +36,25 @@ pub struct FaultsArgs {
     #[arg(long, conflicts_with = "prove")]
     all: bool,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "faults",
+    &[
+        (
+            "git quorum faults",
+            "Who broke the rules, as far as this clone knows, and by which entries.",
+        ),
+        (
+            "git quorum faults --remote origin",
+            "The same with what the remote has now, and what it shows otherwise than before.",
+        ),
+        (
+            "git quorum faults --prove 1f3a -o dave.proof",
+            "Write one of them down for others.",
+        ),
+    ],
+)];
 
 pub fn run(args: FaultsArgs) -> Answer {
     let context = shell::context();

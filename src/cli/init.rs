@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::Text;
 use super::{Answer, Failure, shell};
@@ -61,6 +62,25 @@ pub struct InitArgs {
     #[arg(long)]
     local: bool,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "init",
+    &[
+        (
+            "git quorum init --as alice --key alice --protect main \\\n    --member alice=alice.pub --member bob=bob.pub \\\n    --member carol=carol.pub --member dave=dave.pub",
+            "Four members, of which one may be faulty, protect main.",
+        ),
+        (
+            "git quorum init --as alice --key alice --charter first.toml",
+            "The same from a file; `git quorum charter show --toml` shows the form.",
+        ),
+        (
+            "git quorum init ... --member ci=ci.pub,vote=no --member eve=eve.pub,role=security,domain=team-b",
+            "A member that does not vote, and one with a role and a fault domain.",
+        ),
+    ],
+)];
 
 pub fn run(args: InitArgs) -> Answer {
     let repo = shell::open_repo()?;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::Text;
 use super::{Answer, Failure, shell};
@@ -30,6 +31,21 @@ pub struct InstallArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "server")]
     remote: Option<String>,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "install",
+    &[
+        (
+            "git quorum install",
+            "Put the hooks into this clone, and have `git fetch` bring the lanes.",
+        ),
+        (
+            "git quorum install --server --auto-land",
+            "Put the gate into this bare repository.",
+        ),
+    ],
+)];
 
 pub fn run(args: InstallArgs) -> Answer {
     let repo = shell::open_repo()?;

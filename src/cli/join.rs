@@ -1,6 +1,7 @@
 //! `git quorum join`: takes part in a ledger from this clone, or follows it as an observer.
 
 use super::Answer;
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
 use super::style::Text;
@@ -18,6 +19,25 @@ pub struct JoinArgs {
     #[command(flatten)]
     write: WriteArgs,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "join",
+    &[
+        (
+            "git quorum join --as bob --key ../keys/bob --genesis ID",
+            "Take part as bob, in the ledger whose id the founder gave.",
+        ),
+        (
+            "git quorum join --as bob --key bob.pub --agent",
+            "The same with a key in the ssh-agent.",
+        ),
+        (
+            "git quorum join --genesis ID",
+            "Follow a ledger without a key, to verify it.",
+        ),
+    ],
+)];
 
 pub fn run(args: JoinArgs) -> Answer {
     let repo = shell::open_repo()?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Answer;
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::Text;
 use crate::client::actions::keygen::{NewKey, keygen};
@@ -19,6 +20,15 @@ pub struct KeygenArgs {
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "keygen",
+    &[(
+        "git quorum keygen alice --dir keys",
+        "Make keys/alice and keys/alice.pub.",
+    )],
+)];
 
 pub fn run(args: KeygenArgs) -> Answer {
     let name = parse_name(&args.name)?;

@@ -1,6 +1,7 @@
 //! `git quorum land`: moves protected refs to what was decided.
 
 use super::Answer;
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
 use super::style::Text;
@@ -20,6 +21,25 @@ pub struct LandArgs {
     #[command(flatten)]
     write: WriteArgs,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "land",
+    &[
+        (
+            "git quorum land",
+            "Move every protected ref as far as decisions say.",
+        ),
+        (
+            "git quorum land 1f3a",
+            "Land this decision, and those before it.",
+        ),
+        (
+            "git quorum land --local",
+            "Move the refs of this repository, as on the server itself.",
+        ),
+    ],
+)];
 
 pub fn run(args: LandArgs) -> Answer {
     let context = shell::context();

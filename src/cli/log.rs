@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::graph::{self, Node};
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::{Role, Text};
 use super::{Answer, entry_text, shell};
@@ -38,6 +39,22 @@ pub struct LogArgs {
     #[arg(long, conflicts_with_all = ["member", "proposal"])]
     graph: bool,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "log",
+    &[
+        ("git quorum log", "The latest entries."),
+        (
+            "git quorum log --graph -n 30",
+            "The same as a graph with a column for each member.",
+        ),
+        (
+            "git quorum log --proposal 1f3a",
+            "What was said about one proposal.",
+        ),
+    ],
+)];
 
 pub fn run(args: LogArgs) -> Answer {
     let LogArgs {

@@ -9,7 +9,7 @@ use clap_mangen::Man;
 use roff::{Roff, bold, roman};
 use serde_json::json;
 
-use super::help::{self, Row};
+use super::help::{self, Examples, FindExamples, Row};
 use super::{Answer, Failure, Reply};
 use crate::client::Code;
 
@@ -42,9 +42,25 @@ struct Page {
     roff: String,
 }
 
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "man",
+    &[
+        (
+            "git quorum man --install",
+            "So that `git quorum --help` works.",
+        ),
+        (
+            "git quorum man propose | man -l -",
+            "Read one page that is not installed.",
+        ),
+    ],
+)];
+
 /// Prints or installs pages. `command` is the whole command line.
-pub fn run(args: ManArgs, command: Command) -> Answer {
-    let pages = pages(command).map_err(|e| Failure::of_code(Code::Internal, e.to_string()))?;
+pub fn run(args: ManArgs, command: Command, examples: FindExamples) -> Answer {
+    let pages =
+        pages(command, examples).map_err(|e| Failure::of_code(Code::Internal, e.to_string()))?;
     if args.install {
         let dir = args.dir.map_or_else(default_folder, Ok)?;
         return install(&pages, &dir);
@@ -145,15 +161,16 @@ fn manpath(dir: &Path) -> String {
 }
 
 /// All pages: one for the program, and one for each command.
-fn pages(mut root: Command) -> std::io::Result<Vec<Page>> {
+fn pages(mut root: Command, examples: FindExamples) -> std::io::Result<Vec<Page>> {
     root.build();
     let mut pages = Vec::new();
-    add_pages(&root, &mut Vec::new(), &mut pages)?;
+    add_pages(&root, examples, &mut Vec::new(), &mut pages)?;
     Ok(pages)
 }
 
 fn add_pages(
     command: &Command,
+    examples: FindExamples,
     path: &mut Vec<String>,
     pages: &mut Vec<Page>,
 ) -> std::io::Result<()> {
@@ -162,18 +179,23 @@ fn add_pages(
         .collect::<Vec<_>>()
         .join("-");
     pages.push(Page {
-        roff: page(command, &name, &path.join(" "))?,
+        roff: page(command, examples, &name, &path.join(" "))?,
         name,
     });
     for sub in subcommands(command) {
         path.push(sub.get_name().to_owned());
-        add_pages(sub, path, pages)?;
+        add_pages(sub, examples, path, pages)?;
         path.pop();
     }
     Ok(())
 }
 
-fn page(command: &Command, name: &str, path: &str) -> std::io::Result<String> {
+fn page(
+    command: &Command,
+    examples: FindExamples,
+    name: &str,
+    path: &str,
+) -> std::io::Result<String> {
     let man = Man::new(command.clone());
     let title = name.to_uppercase();
     // There is no date, so that the same program gives the same pages.
@@ -186,7 +208,7 @@ fn page(command: &Command, name: &str, path: &str) -> std::io::Result<String> {
     synopsis(command).to_writer(&mut out)?;
     man.render_description_section(&mut out)?;
     man.render_options_section(&mut out)?;
-    sections(command, name, path).to_writer(&mut out)?;
+    sections(command, examples, name, path).to_writer(&mut out)?;
     Ok(tidy(&String::from_utf8_lossy(&out)))
 }
 
@@ -209,14 +231,14 @@ fn synopsis(command: &Command) -> Roff {
 }
 
 /// The sections below the options.
-fn sections(command: &Command, name: &str, path: &str) -> Roff {
+fn sections(command: &Command, examples: FindExamples, name: &str, path: &str) -> Roff {
     let mut roff = Roff::new();
     let commands = subcommands(command).map(|sub| {
         let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
         (format!("{name}-{}({SECTION})", sub.get_name()), about)
     });
     list(&mut roff, "COMMANDS", commands);
-    examples(&mut roff, help::examples(path));
+    example_section(&mut roff, examples(path));
     list(&mut roff, "EXIT STATUS", help::statuses());
     if path.is_empty() {
         list(&mut roff, "ENVIRONMENT", help::ENVIRONMENT.iter().copied());
@@ -236,7 +258,7 @@ fn subcommands(command: &Command) -> impl Iterator<Item = &Command> {
         .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
 }
 
-fn examples(roff: &mut Roff, rows: &[Row]) {
+fn example_section(roff: &mut Roff, rows: &[Row]) {
     for (number, (line, what)) in rows.iter().enumerate() {
         let heading = if number == 0 {
             ("SH", "EXAMPLES")
@@ -286,7 +308,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_that_says_how_to_use_it() {
-        let pages = pages(crate::cli::command()).unwrap();
+        let pages = pages(crate::cli::command(), crate::cli::examples::find).unwrap();
         let names: Vec<_> = pages.iter().map(|page| page.name.as_str()).collect();
         assert!(
             [

@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod entry_text;
 mod environment;
+mod examples;
 mod fault_text;
 mod faults;
 mod graph;
@@ -138,7 +139,7 @@ commands! {
     Hook(hook::HookArgs) "hook" => hook::run;
     Install(install::InstallArgs) "install" => install::run;
     Uninstall(uninstall::UninstallArgs) "uninstall" => uninstall::run;
-    Man(man::ManArgs) "man" => |args| man::run(args, command());
+    Man(man::ManArgs) "man" => |args| man::run(args, command(), examples::find);
     Completions(completions::CompletionsArgs) "completions" => |args| completions::run(args, &command());
     Doctor(doctor::DoctorArgs) "doctor" => doctor::run;
     Schema(schema::SchemaArgs) "schema" => schema::run;
@@ -146,7 +147,7 @@ commands! {
 
 /// The command line with all that `--help` tells.
 fn command() -> clap::Command {
-    help::complete(Cli::command())
+    help::complete(Cli::command(), examples::find)
 }
 
 fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {

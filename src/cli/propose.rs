@@ -1,5 +1,6 @@
 //! `git quorum propose`: proposes a value of a protected ref.
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
 use super::style::Text;
@@ -43,6 +44,29 @@ pub struct ProposeArgs {
     #[command(flatten)]
     write: WriteArgs,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "propose",
+    &[
+        (
+            "git quorum propose -m 'Say hello'",
+            "Propose HEAD for the only protected branch.",
+        ),
+        (
+            "git quorum propose topic --onto main --merge -m 'Take in topic'",
+            "Propose topic, merged with what main is.",
+        ),
+        (
+            "git quorum propose v1.0 --onto refs/tags/v1.0 -m 'Release 1.0' -F notes.md",
+            "Propose a protected tag, described in a file.",
+        ),
+        (
+            "git quorum propose --delete --onto old -m 'Drop old'",
+            "Propose that a protected branch be deleted.",
+        ),
+    ],
+)];
 
 pub fn run(args: ProposeArgs) -> Answer {
     let text = shell::text_input(args.description, args.file.as_deref())?;

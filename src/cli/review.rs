@@ -1,5 +1,6 @@
 //! `git quorum review` and `git quorum withdraw`: judgements on a proposal.
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
 use super::{Answer, proposal_text};
@@ -72,6 +73,44 @@ pub struct WithdrawArgs {
     #[command(flatten)]
     write: WriteArgs,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[
+    (
+        "review",
+        &[
+            (
+                "git quorum review 1f3a --approve -m 'It says hello.' --evidence 'cargo test: 12 passed'",
+                "Approve what you have checked, and say how.",
+            ),
+            (
+                "git quorum review 1f3a --reject -m 'It panics without arguments.'",
+                "Reject it, and say why.",
+            ),
+        ],
+    ),
+    (
+        "approve",
+        &[(
+            "git quorum approve 1f3a -m 'It says hello.'",
+            "Approve what you have checked, and say why.",
+        )],
+    ),
+    (
+        "reject",
+        &[(
+            "git quorum reject 1f3a -m 'It panics without arguments.'",
+            "Reject it, and say why.",
+        )],
+    ),
+    (
+        "withdraw",
+        &[(
+            "git quorum withdraw 1f3a",
+            "Take back a proposal of your own.",
+        )],
+    ),
+];
 
 pub fn run(args: ReviewArgs) -> Answer {
     let verdict = if args.approve {

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::help::Examples;
 use super::{Answer, Failure, Reply};
 use crate::client::actions::ProposalAnswer;
 use crate::client::actions::init::Founded;
@@ -75,6 +76,21 @@ const DATA: &[(&str, Data)] = &[
     ("wait", of::<Waited>),
     ("withdraw", of::<ProposalAnswer>),
 ];
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "schema",
+    &[
+        (
+            "git quorum schema",
+            "The envelope that every command prints with --json.",
+        ),
+        (
+            "git quorum schema status",
+            "The same with the data of `git quorum status`.",
+        ),
+    ],
+)];
 
 pub fn run(args: SchemaArgs) -> Answer {
     let schema = schema_of(&args.command.join(" "))?;

@@ -1,5 +1,6 @@
 //! `git quorum show`: an entry or a proposal with everything that is known. Does no network.
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::Text;
 use super::{Answer, entry_text, proposal_text, shell};
@@ -14,6 +15,15 @@ pub struct ShowArgs {
     /// The id of a proposal or entry; the first digits are enough.
     id: String,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "show",
+    &[(
+        "git quorum show 1f3a",
+        "A proposal with its description, reviews and votes.",
+    )],
+)];
 
 pub fn run(args: ShowArgs) -> Answer {
     let context = shell::context();

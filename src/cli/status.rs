@@ -1,5 +1,6 @@
 //! `git quorum status`: the state of the ledger here, or of one proposal. Does no network.
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::style::{Role, Text};
 use super::{Answer, fault_text, proposal_text, shell};
@@ -21,6 +22,22 @@ pub struct StatusArgs {
     #[arg(long, conflicts_with = "id")]
     all: bool,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "status",
+    &[
+        (
+            "git quorum status",
+            "The ledger, its protected refs, and what is open.",
+        ),
+        (
+            "git quorum status 1f3a",
+            "How far one proposal is, and whom it waits for.",
+        ),
+        ("git quorum status --json", "The same for a program."),
+    ],
+)];
 
 pub fn run(args: StatusArgs) -> Answer {
     let context = shell::context();

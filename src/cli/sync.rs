@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::help::Examples;
 use super::reply::{never, reply};
 use super::shell::{self, WriteArgs};
 use super::style::Text;
@@ -34,6 +35,30 @@ pub struct WaitArgs {
     #[command(flatten)]
     write: WriteArgs,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[
+    (
+        "sync",
+        &[
+            (
+                "git quorum sync",
+                "Fetch, vote, push, with the remote `origin`.",
+            ),
+            (
+                "git quorum sync --remote backup",
+                "The same with another remote that holds part of the ledger.",
+            ),
+        ],
+    ),
+    (
+        "wait",
+        &[(
+            "git quorum wait 1f3a --timeout 600",
+            "Wait ten minutes at most, and vote meanwhile.",
+        )],
+    ),
+];
 
 pub fn run(args: SyncArgs) -> Answer {
     let context = shell::context();

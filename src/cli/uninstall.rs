@@ -1,5 +1,6 @@
 //! `git quorum uninstall`: takes the hooks out of a repository again.
 
+use super::help::Examples;
 use super::install::change_lines;
 use super::reply::{never, reply};
 use super::style::Text;
@@ -19,6 +20,15 @@ pub struct UninstallArgs {
     #[arg(long, requires = "server")]
     yes: bool,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "uninstall",
+    &[(
+        "git quorum uninstall",
+        "Take the hooks out of this clone; those before come back.",
+    )],
+)];
 
 pub fn run(args: UninstallArgs) -> Answer {
     let repo = shell::open_repo()?;

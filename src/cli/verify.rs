@@ -1,5 +1,6 @@
 //! `git quorum verify`: checks, offline and from scratch, that protected refs hold what was decided.
 
+use super::help::Examples;
 use super::reply::reply;
 use super::style::Text;
 use super::{Answer, fault_text, shell};
@@ -34,6 +35,18 @@ pub struct VerifyArgs {
     #[arg(long)]
     all: bool,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "verify",
+    &[
+        ("git quorum verify", "Everything that this clone knows."),
+        (
+            "git quorum verify --backed main --at HEAD --genesis ID",
+            "As a required check: HEAD must be what a decision says main is.",
+        ),
+    ],
+)];
 
 pub fn run(args: VerifyArgs) -> Answer {
     let request = Verify {

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::help::Examples;
 use super::{Answer, Failure, Reply, shell};
 use failure::failed;
 use janitor::Janitor;
@@ -34,6 +35,18 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR", hide = true)]
     sweep: Option<PathBuf>,
 }
+
+/// Examples for the help, by command.
+pub const EXAMPLES: Examples = &[(
+    "demo",
+    &[
+        ("git quorum demo", "Play it, in some seconds."),
+        (
+            "git quorum demo --keep",
+            "Leave the folder there, and say how to look around in it.",
+        ),
+    ],
+)];
 
 pub fn run(args: DemoArgs) -> Answer {
     if let Some(folder) = &args.sweep {
