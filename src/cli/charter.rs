@@ -31,14 +31,14 @@ enum CharterCommand {
 struct ShowCharterArgs {
     /// The id of a charter or of a charter proposal [default: the charter in force].
     id: Option<String>,
-    /// In the form that `charter propose` reads.
+    /// Print TOML, as `charter propose` reads it.
     #[arg(long)]
     toml: bool,
 }
 
-/// Print an allowed-signers file by which stock Git verifies entries.
+/// Print an allowed-signers file, with which stock Git verifies entries.
 ///
-/// It has the key of every member there ever was, for the lanes under refs/quorum/.
+/// It lists the key of every present and former member, for the lanes under refs/quorum/.
 #[derive(Debug, clap::Args)]
 pub struct AllowedSignersArgs {}
 

@@ -12,18 +12,20 @@ use crate::client::views::proof::{CheckProof, CheckedProof, check_proof};
 
 /// Check a proof that a member broke the rules.
 ///
-/// Needs no repository and no network: the file holds the entries that convict, and all that they build on, to the
-/// genesis. Everything is checked and computed anew. Without --ledger the answer is UNPINNED: anybody can found a
-/// ledger in which a key of their own goes by somebody's name. Exit status 0: the member is convicted. 7: nothing is
-/// proved, it is another ledger, or UNPINNED.
+/// Needs no repository and no network. The file holds the entries that convict, and everything they
+/// build on, down to the genesis. The command checks and computes everything anew.
+///
+/// Without --ledger the answer is UNPINNED: anybody can found a ledger in which somebody's name
+/// stands for another key. Exit status 0: the member is convicted. 7: nothing is proved, the file
+/// is about another ledger, or UNPINNED.
 #[derive(Debug, clap::Args)]
 pub struct CheckProofArgs {
     /// The file, as `git quorum faults --prove ID -o FILE` writes it.
     file: PathBuf,
-    /// The ledger's id, whole, as you know it from elsewhere.
+    /// The full id of the ledger, as you know it from elsewhere.
     #[arg(long, value_name = "ID")]
     ledger: Option<String>,
-    /// How many bytes of memory it may take to keep what the entries in the file know of each other.
+    /// The memory limit, in bytes, for what the entries in the file know of each other.
     #[arg(long, value_name = "BYTES", default_value_t = KNOWING_BYTES)]
     memory: usize,
 }

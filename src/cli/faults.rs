@@ -13,26 +13,27 @@ use crate::client::{Bounded, SHOWN};
 use crate::id::EntryId;
 use crate::wording::broken_slot;
 
-/// List what members did that no honest tool does, and prove it to others.
+/// List violations that members committed, and prove them to others.
 ///
-/// Reads what is here, checks every signature, and names broken slots first, then members, each fault with the entries that convict
-/// and the rule that they broke. An honest member is never named, whatever the others do. Lanes that moved or vanished on a
-/// remote are told too: these name the remote, not the member. Exit status 7: something was found.
+/// Reads this clone and checks every signature. Lists broken slots first, then members with their
+/// faults, and for each fault the entries that convict and the broken rule. An honest member is
+/// never listed, whatever others do. Lanes that moved back or vanished on a remote are listed too;
+/// they name the remote, not the member. Exit status 7: something was found.
 #[derive(Debug, clap::Args)]
 pub struct FaultsArgs {
     /// Only faults of this member.
     #[arg(long, value_name = "NAME")]
     member: Option<String>,
-    /// Exchange with this remote first, and tell what it shows otherwise than before.
+    /// Exchange entries with this remote first, and list what it now shows differently.
     #[arg(long, value_name = "NAME")]
     remote: Option<String>,
     /// Write a proof of the fault with this id, for `git quorum check-proof`; its first digits are enough.
     #[arg(long, value_name = "ID", requires = "output", conflicts_with_all = ["member", "remote"])]
     prove: Option<String>,
-    /// The file to write the proof to; it must not be there.
+    /// The file for the proof. It must not exist yet.
     #[arg(short = 'o', long, value_name = "FILE", requires = "prove")]
     output: Option<PathBuf>,
-    /// List everything, not the first fifty of each kind.
+    /// List everything, not only fifty of each kind.
     #[arg(long, conflicts_with = "prove")]
     all: bool,
 }

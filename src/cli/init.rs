@@ -11,10 +11,9 @@ use crate::client::actions::init::{Founded, Init, init};
 use crate::client::charter_file::{CharterFile, RulesInput, assemble, parse_pattern};
 use crate::client::{Code, Result, parse_name, public_key};
 
-/// Found a ledger in this clone, with its first charter, and push it.
+/// Create a ledger in this repository and push it.
 ///
-/// With n voting members, f = floor((n-1)/3) faulty ones are tolerated, and
-/// q = floor((n+f)/2)+1 make a quorum.
+/// With n voting members, f = floor((n-1)/3) may be faulty, and q = floor((n+f)/2)+1 make a quorum.
 #[derive(Debug, clap::Args)]
 pub struct InitArgs {
     /// A member: NAME=KEY.pub[,vote=no][,role=ROLE]...[,domain=DOMAIN]. Repeat for each. Names match
@@ -26,7 +25,8 @@ pub struct InitArgs {
         conflicts_with = "charter"
     )]
     members: Vec<String>,
-    /// A ref to protect: refs/heads/main, or a prefix and a star, refs/heads/release/*. Repeat for each.
+    /// A ref to protect: refs/heads/main, or a prefix that ends in a star, as refs/heads/release/*.
+    /// Repeat for each.
     #[arg(
         long,
         value_name = "REF",
@@ -34,16 +34,16 @@ pub struct InitArgs {
         conflicts_with = "charter"
     )]
     protect: Vec<String>,
-    /// A quorum larger than the least one.
+    /// A quorum that is larger than the smallest safe one.
     #[arg(long, value_name = "Q", conflicts_with = "charter")]
     quorum: Option<usize>,
     /// Do not count a proposer's approval of its own proposal.
     #[arg(long, conflicts_with = "charter")]
     no_own_approval: bool,
-    /// Let one fault domain hold more votes than may fail together.
+    /// Allow one fault domain more votes than may fail together.
     #[arg(long, conflicts_with = "charter")]
     allow_concentrated_domains: bool,
-    /// The first charter, in TOML, instead of the flags above.
+    /// Read the first charter from a TOML file, instead of the options above.
     #[arg(long, value_name = "FILE.toml")]
     charter: Option<PathBuf>,
     /// The member that founds the ledger.

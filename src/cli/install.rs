@@ -11,11 +11,14 @@ use crate::client::actions::install::{Install, Installed, install};
 use crate::id::EntryId;
 use crate::install::{InstalledClone, InstalledServer, Manner};
 
-/// Put the hooks into a repository, beside what is there.
+/// Install hooks in this repository, beside the hooks that exist.
 ///
-/// In a clone, Git then refuses to move a protected ref without a decision, and lanes come with `git fetch`. On a server (`--server`, in
-/// a bare repository) every push is judged: protected refs move by decision only, lanes only forward. Can be run again at
-/// any time, and should be when the program or the repository has moved; `git quorum uninstall` takes the hooks away.
+/// In a clone, Git then refuses to move a protected ref without a decision, and `git fetch` brings
+/// lanes. On a server (--server, in a bare repository), the gate judges every push: protected refs
+/// move by decision only, and lanes only forward.
+///
+/// Run it again at any time, and whenever the program or the repository has moved. `git quorum
+/// uninstall` removes the hooks.
 #[derive(Debug, clap::Args)]
 pub struct InstallArgs {
     /// Install the server's gate, in a bare repository.

@@ -10,10 +10,12 @@ use crate::client::actions::join::{Join, Joined, join};
 
 /// Take part in a ledger, or follow it.
 ///
-/// Pins its id, and remembers the member and the key of this clone. Without --as the clone follows the ledger as an observer, which is enough to verify.
+/// Pins the ledger id, and remembers the member and the key of this clone. Without --as the clone
+/// follows the ledger as an observer, which is enough to verify.
 #[derive(Debug, clap::Args)]
 pub struct JoinArgs {
-    /// The ledger id, as its founder gave it to you. Without it the ledger found first is pinned.
+    /// The ledger id, as its founder gave it to you. Without it, the ledger that is found is
+    /// pinned.
     #[arg(long, value_name = "ID")]
     genesis: Option<String>,
     #[command(flatten)]

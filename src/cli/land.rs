@@ -9,11 +9,13 @@ use crate::client::Participant;
 use crate::client::actions::land::{LandAnswer, Landed, land};
 use crate::id::EntryId;
 
-/// Move protected refs to what was decided.
+/// Move protected refs to their decisions.
 ///
-/// On the remote, or with --local here. Without an id, every ref that a decision can bring forward. Landing
-/// signs nothing: a clone without a member, as that of a merge bot, can do it too, if the server lets it push. A
-/// member casts the votes that are due on the way.
+/// Moves refs on the remote, or in this repository with --local. Without an id, every ref moves as
+/// far as decisions lead.
+///
+/// Landing needs no signature. A clone without a member, such as that of a merge bot, can do it if
+/// the server lets it push. A member also casts the votes that are due.
 #[derive(Debug, clap::Args)]
 pub struct LandArgs {
     /// The decided proposal to land; the first digits are enough.

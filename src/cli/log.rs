@@ -10,32 +10,33 @@ use super::{Answer, entry_text, shell};
 use crate::client::views::entry::EntryView;
 use crate::client::views::log::{Log, LogView, log};
 
-/// Columns that lines of the graph keep to.
+/// The width of the graph and its texts, in columns.
 const WIDTH: usize = 80;
 
-/// The least columns for what an entry says beside the graph, however wide that is.
+/// The smallest width of a text beside the graph, in columns.
 const LEAST: usize = 30;
 
-/// Lines for what one entry says beside the graph.
+/// The number of lines for one entry beside the graph.
 const LINES: usize = 4;
 
-/// List entries, newest first; with --graph, who cites whom.
+/// List entries, newest first. With --graph, draw which entries cite which.
 ///
-/// An entry stands above all that it builds on; entries that do not build on each other are ordered by the times
-/// that their authors claim. The graph has a column for each lane: `*` is an entry, a line down from `.` or `+` in
-/// its row leads to an entry of that lane that it cites, `'` ends a line, and `-|-` passes one without joining it.
+/// An entry comes before everything that it builds on. Entries that do not build on each other are
+/// ordered by the times that their authors claim. The graph has a column for each lane: `*` is an
+/// entry, a line down from `.` or `+` in its row leads to an entry of that lane that it cites, `'`
+/// ends a line, and `-|-` crosses a line without joining it.
 #[derive(Debug, clap::Args)]
 pub struct LogArgs {
-    /// How many entries at most.
+    /// The largest number of entries to list.
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 50)]
     count: usize,
     /// Only entries of this member.
     #[arg(long, value_name = "NAME")]
     member: Option<String>,
-    /// Only entries that say something about this proposal; the first digits of its id are enough.
+    /// Only entries about this proposal; the first digits of its id are enough.
     #[arg(long, value_name = "ID")]
     proposal: Option<String>,
-    /// Draw the graph of the entries, each with its lane's number of it.
+    /// Draw the graph of the entries, each with its number in its lane.
     #[arg(long, conflicts_with_all = ["member", "proposal"])]
     graph: bool,
 }
@@ -92,7 +93,7 @@ fn line(entry: &EntryView) -> Text {
     Text::of(Role::Id, entry.id.short()).with(Role::Plain, rest)
 }
 
-/// The entries beside their graph. What each says takes a few lines.
+/// The entries beside their graph. The text of each takes a few lines.
 fn with_graph(entries: &[EntryView]) -> Vec<Text> {
     let rows = graph::draw(&nodes(entries));
     let mut lines = Vec::new();
@@ -134,7 +135,7 @@ fn nodes(entries: &[EntryView]) -> Vec<Node> {
     entries.iter().map(node).collect()
 }
 
-/// Cuts a text into lines at spaces, and into no more than a few.
+/// Splits a text into a few lines at spaces.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {

@@ -1,4 +1,5 @@
-//! The command line: one file a command, arguments in, an answer out. Knows no rules of deciding.
+//! The command line: one file for each command. Arguments become requests to the client, and its
+//! answers become text or JSON. Does not know the rules of deciding.
 
 mod charter;
 mod charter_propose;
@@ -53,9 +54,9 @@ pub use output::{Answer, Failure, Reply};
 /// Byzantine-fault-tolerant agreement on what goes into a protected Git ref, kept inside Git.
 #[derive(Debug, Parser)]
 ///
-/// Members append signed proposals, reviews and votes to lanes of their own, on refs under refs/quorum/. What a
-/// quorum decides can be recomputed by anyone from a clone, offline; a gate on the server refuses every
-/// update of a protected ref that no decision backs.
+/// Members append signed proposals, reviews and votes to lanes of their own, on refs under
+/// refs/quorum/. Anyone can compute from a clone, offline, what a quorum decided. A gate on the
+/// server refuses every update of a protected ref that no decision backs.
 #[command(name = "git-quorum", bin_name = "git quorum", version, propagate_version = true, styles = style::HELP)]
 struct Cli {
     #[command(flatten)]
@@ -64,7 +65,7 @@ struct Cli {
     command: Command,
 }
 
-/// Where `--help` lists them.
+/// Where `--help` lists the options of every command.
 const HEADING: &str = "Options of every command";
 
 /// Options of every command.
@@ -134,7 +135,7 @@ commands! {
     Faults(faults::FaultsArgs) "faults" => faults::run;
     CheckProof(check_proof::CheckProofArgs) "check-proof" => check_proof::run;
     AllowedSigners(charter::AllowedSignersArgs) "allowed-signers" => charter::allowed_signers;
-    /// Called by Git's hooks; not for people.
+    /// Run a hook. Only Git's hooks call this command.
     #[command(hide = true)]
     Hook(hook::HookArgs) "hook" => hook::run;
     Install(install::InstallArgs) "install" => install::run;
@@ -145,7 +146,7 @@ commands! {
     Schema(schema::SchemaArgs) "schema" => schema::run;
 }
 
-/// The command line with all that `--help` tells.
+/// The command line with its complete help.
 fn command() -> clap::Command {
     help::complete(Cli::command(), examples::find)
 }
@@ -156,7 +157,7 @@ fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
-/// Chooses what is shown beside the answer: nothing in a hook, which writes to whoever pushes.
+/// Chooses colours and progress. A hook shows neither, because it writes to whoever pushes.
 fn prepare_terminal(cli: &Cli) {
     shell::choose_printer(cli.global.json);
     style::choose(if cli.global.json {
@@ -170,7 +171,7 @@ fn prepare_terminal(cli: &Cli) {
     }
 }
 
-/// Runs the command that the arguments name and gives the exit status.
+/// Runs the command that the arguments name, and returns the exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<_> = args.into_iter().collect();
     style::choose(style::asked_for(&args));
@@ -197,7 +198,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let failure = Failure::of_code(Code::Usage, message.trim_end());
             output::render("", Err(failure), true)
         }
-        // Help and version, and errors for people, as clap prints them; its status for errors is 2.
+        // clap prints help, version and errors for people. Its status for errors is 2.
         Err(error) => match error.print() {
             Ok(()) => ExitCode::from(error.exit_code() as u8),
             Err(_) => ExitCode::from(Exit::Failed as u8),

@@ -10,11 +10,12 @@ use crate::client::actions::propose::{Propose, Proposed, Target, propose};
 
 /// Propose that a protected ref move to a commit, approve it, and push.
 ///
-/// The commit must contain the ref's value as decided last; --merge builds a merge commit if it does
-/// not, without touching the working tree. The same proposal again adds nothing.
+/// The commit must contain the value that the ref was decided to have last. With --merge a merge
+/// commit is built if it does not; the working tree stays as it is. The same proposal again adds
+/// nothing.
 #[derive(Debug, clap::Args)]
 pub struct ProposeArgs {
-    /// The commit that becomes the ref's value.
+    /// The commit to propose.
     #[arg(default_value = "HEAD")]
     commit: String,
     /// The protected ref [default: the only protected branch].
@@ -29,7 +30,7 @@ pub struct ProposeArgs {
     /// Read the description from a file, or from standard input if it is -.
     #[arg(short = 'F', long, value_name = "FILE", conflicts_with = "description")]
     file: Option<std::path::PathBuf>,
-    /// Merge the ref's value into the commit first; refused on conflict.
+    /// Merge the ref's value into the commit first. Fails on a conflict.
     #[arg(long, conflicts_with_all = ["rewrite", "delete"])]
     merge: bool,
     /// Propose a commit that does not contain the ref's value.
@@ -93,7 +94,7 @@ pub fn run(args: ProposeArgs) -> Answer {
     reply(answer, proposed_text, never)
 }
 
-/// What was proposed, for people.
+/// A proposal that was made, as text.
 pub fn proposed_text(proposed: &Proposed) -> Text {
     let first = if proposed.existing {
         "proposed before"

@@ -30,7 +30,7 @@ pub struct ReviewArgs {
     judgement: JudgementArgs,
 }
 
-/// What is judged, why, and by whom.
+/// The proposal, the reasons, and who judges.
 #[derive(Debug, clap::Args)]
 struct JudgementArgs {
     /// The proposal's id; the first digits are enough.
@@ -41,22 +41,22 @@ struct JudgementArgs {
     /// Read the reasons from a file, or from standard input if it is -.
     #[arg(short = 'F', long, value_name = "FILE", conflicts_with = "text")]
     file: Option<std::path::PathBuf>,
-    /// What the judgement rests on: a command that was run, a link, a digest. Repeat for each:
-    /// 16 at most, of 1024 bytes each.
+    /// Evidence for the judgement: a command that was run, a link, a digest. Repeat for each: at
+    /// most 16, of at most 1024 bytes each.
     #[arg(long, value_name = "LINE")]
     evidence: Vec<String>,
     #[command(flatten)]
     write: WriteArgs,
 }
 
-/// Approve a proposal, and push: the short form of `git quorum review ID --approve`.
+/// Approve a proposal and push. Short for `git quorum review ID --approve`.
 #[derive(Debug, clap::Args)]
 pub struct ApproveArgs {
     #[command(flatten)]
     judgement: JudgementArgs,
 }
 
-/// Reject a proposal, and push: the short form of `git quorum review ID --reject`.
+/// Reject a proposal and push. Short for `git quorum review ID --reject`.
 #[derive(Debug, clap::Args)]
 pub struct RejectArgs {
     #[command(flatten)]

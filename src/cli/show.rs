@@ -9,7 +9,7 @@ use crate::client::views::show::{Shown, show};
 use crate::id::Oid;
 use crate::ledger::{RefProposal, Statement};
 
-/// Show a proposal or an entry with all that is known of it.
+/// Show everything that is known about a proposal or an entry.
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
     /// The id of a proposal or entry; the first digits are enough.

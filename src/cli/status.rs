@@ -11,14 +11,14 @@ use crate::client::views::status::{
 
 /// Show protected refs and open proposals, or how far one proposal is.
 ///
-/// Reads what is here: `git quorum sync` brings what others did. States of a proposal: open (it needs approvals), approved
-/// (votes are under way), decided, landed (the ref holds it), rejected, withdrawn, stale (its ref has moved on) and superseded
-/// (a rival was decided).
+/// Reads only this clone; `git quorum sync` fetches first. A proposal is in one of these states:
+/// open (it needs approvals), approved (votes are under way), decided, landed (the ref holds it),
+/// rejected, withdrawn, stale (its ref has moved on), superseded (a rival was decided).
 #[derive(Debug, clap::Args)]
 pub struct StatusArgs {
     /// A proposal's id; the first digits are enough.
     id: Option<String>,
-    /// List all open proposals, refs, and statements that do not count, not the first fifty of each.
+    /// List all open proposals, refs and statements that do not count, not only fifty of each.
     #[arg(long, conflicts_with = "id")]
     all: bool,
 }

@@ -13,8 +13,8 @@ use crate::client::actions::sync::{Synced, Wait, Waited, WaitingView, sync, wait
 
 /// Fetch lanes, cast every vote that is due, and push.
 ///
-/// Cheap and safe at any time: run it at the start and at the end of your work. An observer's sync
-/// only fetches.
+/// It is cheap and safe at any time. Run it at the start and at the end of your work. A clone
+/// without a member only fetches.
 #[derive(Debug, clap::Args)]
 pub struct SyncArgs {
     #[command(flatten)]
@@ -23,13 +23,14 @@ pub struct SyncArgs {
 
 /// Wait until a proposal is settled.
 ///
-/// Casts the votes that are due meanwhile; a clone without a member only watches. Settled is decided, rejected,
-/// withdrawn, stale or superseded. Exit status 0: decided. 6: it will not be, or not in time.
+/// A proposal is settled when it is decided, rejected, withdrawn, stale or superseded. Meanwhile
+/// the command casts the votes that are due; a clone without a member only watches. Exit status 0:
+/// it is decided. 6: it will not be decided, or not in time.
 #[derive(Debug, clap::Args)]
 pub struct WaitArgs {
     /// The proposal's id; the first digits are enough.
     id: String,
-    /// Give up after so many seconds.
+    /// Give up after this many seconds.
     #[arg(long, value_name = "S")]
     timeout: Option<u64>,
     #[command(flatten)]

@@ -8,15 +8,16 @@ use super::{Answer, shell};
 use crate::client::actions::install::{Uninstall, uninstall};
 use crate::install::Uninstalled;
 
-/// Take the hooks out of this repository, and put back what was there before.
+/// Remove the hooks from this repository, and put back what was there before.
 ///
-/// The ledger, keys, the pin and what was signed stay as they are. Can be run again at any time.
+/// The ledger, the keys, the pin and the sign state stay as they are. The command can be run again
+/// at any time.
 #[derive(Debug, clap::Args)]
 pub struct UninstallArgs {
-    /// Take the server's gate away: protected refs move like others from then on.
+    /// Remove the server's gate. Protected refs then move like others.
     #[arg(long)]
     server: bool,
-    /// With --server: do it.
+    /// With --server: confirm the removal.
     #[arg(long, requires = "server")]
     yes: bool,
 }

@@ -11,27 +11,30 @@ use crate::id::EntryId;
 
 /// Verify that protected refs hold what was decided.
 ///
-/// Recomputes every decision from the entries; does no network and trusts no cache.
+/// Recomputes every decision from the entries. Uses no network and no cache.
 ///
-/// A branch of this clone that is ahead of what the remote showed is work that has not landed, and no violation
-/// unless it is named; what `git fetch` brought since the last `git quorum sync` is one if no decision that is
-/// here backs it. Exit status 7: a value that no decision backs, a broken agreement, a decision whose commits
-/// are not what was decided, or are not here although its value is, an entry that is missing, or UNPINNED.
+/// A branch of this clone may be ahead of what the remote showed: that is work that has not landed.
+/// It is a violation only if you name the branch. A value that `git fetch` brought since the last
+/// `git quorum sync` is a violation if no known decision backs it.
+///
+/// Exit status 7: a value that no decision backs; a broken agreement; a decision whose commits
+/// differ from the decided ones, or are missing although the ref has its value; a missing entry; or
+/// UNPINNED.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
-    /// Protected refs [default: all that exist here, and as the remotes showed them last].
+    /// Protected refs [default: all that exist here, and all that the remotes showed last].
     refs: Vec<String>,
     /// Verify this commit as the value of the one ref named.
     #[arg(long, value_name = "COMMIT", requires = "refs")]
     at: Option<String>,
-    /// Every value must be backed by a decision: for a required check, since a server that hides the lanes
-    /// shows a ledger in which nothing is decided yet.
+    /// Require a decision behind every value. Use it in a required check: a server that hides lanes
+    /// looks like a ledger without decisions.
     #[arg(long)]
     backed: bool,
     /// The ledger id, if this clone has not pinned it.
     #[arg(long, value_name = "ID")]
     genesis: Option<String>,
-    /// List all values, decisions and faults, not fifty of each.
+    /// List all values, decisions and faults, not only fifty of each.
     #[arg(long)]
     all: bool,
 }
