@@ -323,7 +323,9 @@ fn transact(repo: &Repo, edits: &[RefEdit]) -> Result<(), Refusal> {
             "fetch, and push again",
         ),
         RefError::Locked { .. } => {
-            Refusal::new(RefusalCode::Conflict, error.to_string(), "push again")
+            let remedy = error.remedy().unwrap_or_default();
+            let help = format!("{remedy}; then push again");
+            Refusal::new(RefusalCode::Conflict, error.to_string(), help)
         }
         RefError::Refused { .. } => Refusal::new(RefusalCode::Conflict, error.to_string(), ""),
         RefError::Other(error) => Refusal::unreadable(&error),

@@ -140,10 +140,12 @@ impl Refusal {
 
     /// The server's repository cannot be read.
     pub(super) fn unreadable(error: &RepoError) -> Self {
-        Self::unavailable(
-            error.to_string(),
-            "the gate takes nothing that it cannot check; the server's operator must look into it",
-        )
+        let rule = "the gate takes nothing that it cannot check; the server's operator must";
+        let help = match error.remedy() {
+            Some(remedy) => format!("{rule} act: {remedy}"),
+            None => format!("{rule} look into it"),
+        };
+        Self::unavailable(error.to_string(), help)
     }
 
     /// A ref is refused only because another ref of the same push is.

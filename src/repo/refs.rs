@@ -87,7 +87,7 @@ impl RefError {
         match self {
             Self::Conflict { .. } => Some("read the ref again and retry".to_owned()),
             Self::Locked { .. } => Some(
-                "wait for the other git process; if there is none, remove its lock file".to_owned(),
+                "wait for the other git process; if there is none, remove that file".to_owned(),
             ),
             Self::Refused { .. } => None,
             Self::Other(error) => error.remedy(),

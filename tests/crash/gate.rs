@@ -187,7 +187,7 @@ fn goes_on(team: &Team, proposal: &str, case: &str) {
             .iter()
             .any(|lock| one_line(&run.err).contains(lock.to_str().unwrap()));
         assert!(
-            run.code == 4 && told && one_line(&run.err).contains("remove that file"),
+            run.code == 4 && told && one_line(&run.err).contains("if there is none, remove"),
             "{case}: {locks:?}: {run:?}"
         );
         locks

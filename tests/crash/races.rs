@@ -476,7 +476,8 @@ fn a_locked_ref_is_waited_for_and_then_named() {
         let busy = carol.no(4, "BUSY", &["land"]);
         let message = one_line(busy["message"].as_str().unwrap());
         assert!(
-            message.contains(main.to_str().unwrap()) && message.contains("remove that file"),
+            message.contains(main.to_str().unwrap())
+                && message.contains("if there is none, remove"),
             "{busy}"
         );
         assert!(
@@ -502,7 +503,7 @@ fn locked_packed_refs_are_waited_for_and_then_named() {
     let busy = bob.no(4, "BUSY", &["land"]);
     let message = one_line(busy["message"].as_str().unwrap());
     assert!(
-        message.contains("packed-refs.lock") && message.contains("remove that file"),
+        message.contains("packed-refs.lock") && message.contains("if there is none, remove"),
         "{busy}"
     );
     std::fs::remove_file(&lock).unwrap();
@@ -524,7 +525,7 @@ fn a_locked_configuration_is_named() {
     let refused = bob.no(6, "REFUSED", &["sync"]);
     let message = one_line(refused["message"].as_str().unwrap());
     assert!(
-        message.contains("config.lock") && message.contains("remove that file"),
+        message.contains("config.lock") && message.contains("if there is none, remove"),
         "{refused}"
     );
     std::fs::remove_file(&lock).unwrap();

@@ -38,7 +38,7 @@ fn whenever_it_is_killed_nothing_is_lost_or_said_twice() {
         remove_locks(&team.server);
         assert_sound(&team);
         let known = seat.ok(&["sync"])["proposals"].clone();
-        let open = known
+        let open = known["shown"]
             .as_array()
             .unwrap()
             .iter()

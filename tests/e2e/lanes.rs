@@ -166,7 +166,7 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
     team.place("dave", first);
     let (_, noted) = bob.noted(&["sync"]);
     assert!(
-        noted.contains("lane of dave at") && noted.contains("kept"),
+        noted.contains("the end of the lane of dave") && noted.contains("keeps that entry"),
         "{noted}"
     );
     assert_eq!(seen(), second.to_string(), "known entries stay known");
@@ -180,7 +180,7 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
     let (_, aside) = world.forge(server, "dave", &[one], said);
     team.place("dave", aside);
     let (_, noted) = bob.noted(&["sync"]);
-    assert!(noted.contains("the lane of dave is forked"), "{noted}");
+    assert!(noted.contains("The lane of dave is forked"), "{noted}");
     let prefix = team.ledger_ref("");
     let known = bob.git(&["for-each-ref", "--format=%(objectname)", &prefix]);
     assert!(known.contains(&second.to_string()) && known.contains(&aside.to_string()));

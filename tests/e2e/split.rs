@@ -118,7 +118,7 @@ fn a_liar_and_an_entry_that_arrives_late_change_nothing() {
     // The other branch turns up late: it convicts Dave and undoes nothing.
     team.place("dave", lies[1].1);
     let (_, noted) = carol.noted(&["sync"]);
-    assert!(noted.contains("the lane of dave is forked"), "{noted}");
+    assert!(noted.contains("The lane of dave is forked"), "{noted}");
     team.sync(1);
     for seat in &team.seats {
         let status = seat.ok(&["status"]);

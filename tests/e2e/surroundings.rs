@@ -482,7 +482,7 @@ fn keys_with_a_passphrase_and_keys_in_an_agent() {
 fn without_a_remote_it_is_said_that_nothing_is_exchanged() {
     let team = Team::new(&["alice"]);
     let alice = &team.seats[0];
-    let says = "no remote is known, so nothing is exchanged";
+    let says = "No remote is known, so nothing was exchanged";
     assert!(!alice.noted(&["sync"]).1.contains(says));
     alice.git(&["remote", "remove", "origin"]);
     assert!(alice.noted(&["sync"]).1.contains(says));

@@ -103,7 +103,7 @@ fn a_lane_that_is_cut_and_regrown_is_seen_as_both() {
 
     let bob = &team.seats[1];
     let (_, noted) = bob.noted(&["sync"]);
-    assert!(noted.contains("the lane of dave is forked"), "{noted}");
+    assert!(noted.contains("The lane of dave is forked"), "{noted}");
     assert_eq!(
         bob.ok(&["status"])["forks"],
         json!([{"member": "dave", "tips": 2}])
