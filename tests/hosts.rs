@@ -343,7 +343,7 @@ fn a_check_fails_if_the_server_hides_lanes_or_the_ledger() {
         &team.server,
         &["config", "uploadpack.hideRefs", "refs/quorum"],
     );
-    fails(&team, Event::Push, &landed, "no ledger");
+    fails(&team, Event::Push, &landed, "No ledger");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The example program of the library, run as its users would run it.
+#![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../examples/orchestrator.rs"]
 mod orchestrator;

@@ -67,8 +67,9 @@ pub struct Failure {
     retry: Retry,
     /// What happened, and why.
     pub message: String,
-    hint: Hint,
-    data: Option<Value>,
+    // The two are boxed to keep results small.
+    hint: Box<Hint>,
+    data: Option<Box<Value>>,
     /// What was found, for people. It is printed to standard output.
     text: Text,
     notes: Vec<String>,
@@ -82,7 +83,7 @@ impl Failure {
             code: code.as_str(),
             retry: code.retry(),
             message: message.into(),
-            hint: hints::usual(code),
+            hint: Box::new(hints::usual(code)),
             data: None,
             text: Text::default(),
             notes: Vec::new(),
@@ -103,7 +104,7 @@ impl Failure {
     /// The same failure with a hint in words.
     pub fn hint(self, hint: impl Into<String>) -> Self {
         Self {
-            hint: Hint::words(hint),
+            hint: Box::new(Hint::words(hint)),
             ..self
         }
     }
@@ -111,7 +112,10 @@ impl Failure {
     /// The same failure with another next step. `None` keeps the usual one.
     pub fn with_next(self, next: Option<Hint>) -> Self {
         match next {
-            Some(hint) => Self { hint, ..self },
+            Some(hint) => Self {
+                hint: Box::new(hint),
+                ..self
+            },
             None => self,
         }
     }
@@ -119,7 +123,7 @@ impl Failure {
     /// The same failure with what was found, for programs.
     pub fn data(self, data: impl Serialize) -> Self {
         Self {
-            data: serde_json::to_value(data).ok(),
+            data: serde_json::to_value(data).ok().map(Box::new),
             ..self
         }
     }
@@ -208,7 +212,7 @@ fn failure_envelope(command: &str, failure: &Failure) -> Value {
             fields.insert("next".to_owned(), json!(next));
         }
         if let Some(data) = &failure.data {
-            fields.insert("data".to_owned(), data.clone());
+            fields.insert("data".to_owned(), (**data).clone());
         }
     }
     envelope
@@ -261,7 +265,7 @@ fn print_failure(failure: &Failure) -> std::io::Result<()> {
     };
     let message = format!("{} [{}]", failure.message, failure.code);
     print(Role::Error, "error:", &message)?;
-    let Hint { text, command } = &failure.hint;
+    let Hint { text, command } = &*failure.hint;
     // As git does, each line for itself: hooks speak among git's own words.
     if command.as_ref() != Some(text) {
         for line in text.lines() {

@@ -19,12 +19,12 @@ pub struct Error {
     /// What happened and why, in full sentences and without commands.
     pub message: String,
     /// What to do next. `None` means what is usual for the code.
-    pub next: Option<NextStep>,
+    pub next: Option<Box<NextStep>>,
     /// What the user can do about a file, a key, an ssh-agent or git, in words. `None` if the
     /// cause does not say.
     pub remedy: Option<String>,
     /// What was found, where a program needs more than the message.
-    pub details: Option<Value>,
+    pub details: Option<Box<Value>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -52,7 +52,7 @@ impl Error {
     /// The same error with a next step.
     pub fn next(self, next: NextStep) -> Self {
         Self {
-            next: Some(next),
+            next: Some(Box::new(next)),
             ..self
         }
     }
@@ -60,7 +60,7 @@ impl Error {
     /// The same error with details for programs.
     pub fn details(self, details: impl serde::Serialize) -> Self {
         Self {
-            details: serde_json::to_value(details).ok(),
+            details: serde_json::to_value(details).ok().map(Box::new),
             ..self
         }
     }

@@ -4,6 +4,12 @@
 //!
 //! `INSTA_UPDATE=always cargo test --test answers` writes the snapshots anew. Read the difference
 //! before you commit it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    missing_docs
+)]
 
 #[path = "../common/lab.rs"]
 mod lab;

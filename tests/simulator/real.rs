@@ -285,7 +285,7 @@ impl Real {
         let decisions = |seat: &Seat| {
             let data = seat.verify();
             assert!(
-                data["decisions"]
+                data["decisions"]["shown"]
                     .as_array()
                     .is_some_and(|all| !all.is_empty()),
                 "{data}"

@@ -483,11 +483,12 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     let found = play.ask(READER, &["verify"], "")?;
     let (pinned, violations) = (
         member(&found, "pinned"),
-        member(&found["violations"], "shown"),
+        member(&member(&found, "violations"), "shown"),
     );
     play.fact("pinned", pinned.clone(), pinned == true)?;
     play.fact("violations", violations.clone(), violations == json!([]))?;
-    let backed = items(&member(&found["refs"], "shown")).all(|r| member(r, "backing") == "backed");
+    let backed =
+        items(&member(&member(&found, "refs"), "shown")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
     let members = convicted(&member(&member(&found, "evidence"), "shown"));
     play.fact(
