@@ -492,7 +492,7 @@ fn verify(play: &mut Play, cast: &Cast) -> Result<(), Failure> {
     play.fact("violations", violations.clone(), violations == json!([]))?;
     let backed = items(&member(&found["refs"], "shown")).all(|r| member(r, "backing") == "backed");
     play.fact("backed", json!(backed), backed)?;
-    let members = convicted(&member(&found, "evidence"));
+    let members = convicted(&member(&found["evidence"], "shown"));
     play.fact(
         "convicted",
         json!(members),
