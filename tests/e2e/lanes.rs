@@ -191,7 +191,10 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
 
     world.git(server, &["update-ref", "-d", &team.ledger_ref("lane/dave")]);
     let (_, noted) = bob.noted(&["sync"]);
-    assert!(noted.contains("shows no entry at the end of the lane of dave"), "{noted}");
+    assert!(
+        noted.contains("shows no entry at the end of the lane of dave"),
+        "{noted}"
+    );
     assert_eq!(
         bob.ok(&["status"])["forks"],
         json!([{"member": "dave", "tips": 2}])
