@@ -1,6 +1,6 @@
 //! Decides which ref updates a push may make (spec, "The gate"), and runs the hooks that enforce it.
 //!
-//! - [`scene`] is what a push is judged by, as plain data. [`judge`] turns it into rulings.
+//! - [`scene`] is what a push is judged by, as plain data. [`judge()`] turns it into rulings.
 //! - `server_state` reads the scene from a server's repository, [`clone`] reads it from a clone.
 //! - [`push`] takes the lock, judges, and moves refs. `pre_receive` judges early and moves nothing.
 //!

@@ -1,6 +1,6 @@
 //! What a push is judged by, as plain data, and lookups in it.
 //!
-//! Reads no repository and decides nothing: [`super::judge`] holds the rules.
+//! Reads no repository and decides nothing: [`super::judge()`] applies the rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 

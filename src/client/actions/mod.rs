@@ -1,5 +1,5 @@
 //! What a member or an observer can do. Each action takes a request as plain data, and returns an
-//! [`Answer`](super::Answer) with a view of what it did.
+//! [`Answer`] with a view of what it did.
 
 pub mod charter;
 pub mod doctor;
