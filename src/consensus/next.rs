@@ -56,7 +56,7 @@ pub struct Patience {
 impl Patience {
     /// Returns how long the member waits in round r: 1 + r (r + 1) / 2 units.
     ///
-    /// Each round gets r units more than the round before. A guide waits for members that are still in
+    /// Round r gets r units more than the round before. A guide waits for members that are still in
     /// the round before, and for their messages (`ledger-spec/deciding.md`, section 8).
     pub fn of(&self, round: u32) -> Duration {
         let round = u64::from(round);
@@ -112,8 +112,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Starts a draft by `member`, under `charter`, with these parents. The draft knows its parents and
-    /// their ancestors, and nothing else.
+    /// Starts a draft by `member`, under `charter`, with these parents. The draft knows its parents
+    /// and their ancestors, and nothing else.
     pub fn new(
         tally: &Tally,
         member: &MemberName,

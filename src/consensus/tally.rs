@@ -83,7 +83,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Returns the proposed move of a ref, or `None` if the proposal changes something else.
+    /// Returns the proposed move of a ref, or `None` if the proposal changes the charter.
     pub fn as_ref_change(self) -> Option<&'a RefProposal> {
         match self {
             Self::Ref(change) => Some(change),
@@ -91,7 +91,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Returns the proposed charter, or `None` if the proposal changes something else.
+    /// Returns the proposed charter, or `None` if the proposal changes a ref.
     pub fn as_charter_change(self) -> Option<&'a CharterProposal> {
         match self {
             Self::Charter(change) => Some(change),
@@ -594,14 +594,14 @@ impl Tally {
         self.proposal(id).map(|proposal| self.content(proposal))
     }
 
-    /// Returns the ref move that the valid proposal with this id proposes. Returns `None` if there is
-    /// no such proposal, or if it changes something else.
+    /// Returns the ref move that the valid proposal with this id proposes. Returns `None` if there
+    /// is no such proposal, or if it changes the charter.
     pub fn ref_change(&self, id: EntryId) -> Option<&RefProposal> {
         self.content_of(id)?.as_ref_change()
     }
 
-    /// Returns the charter that the valid proposal with this id proposes. Returns `None` if there is
-    /// no such proposal, or if it changes something else.
+    /// Returns the charter that the valid proposal with this id proposes. Returns `None` if there
+    /// is no such proposal, or if it changes a ref.
     pub fn charter_change(&self, id: EntryId) -> Option<&CharterProposal> {
         self.content_of(id)?.as_charter_change()
     }
