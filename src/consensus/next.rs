@@ -396,8 +396,8 @@ impl SlotView<'_> {
 
     /// Rules 2 and 5d: returns the precommit that is due, or `None` if there is none.
     ///
-    /// The round is the highest one, from `reached` on, that has a prevote quorum and no precommit by
-    /// the member.
+    /// The round is the highest one, from `reached` on, that has a prevote quorum and no precommit
+    /// by the member.
     fn precommit(&self, reached: u32) -> Option<DueVote> {
         let (round, proposal) =
             self.view
@@ -540,9 +540,13 @@ impl SlotView<'_> {
             .map(|id| DueVote::Prevote(id, round))
     }
 
-    /// Returns what the member prevotes in round 0. This is the first that exists: the handed-down
-    /// proposal; of the proposals with q approvals, the one with the lowest id; the only open
-    /// proposal, if the member approves it.
+    /// Returns what the member prevotes in round 0, or `None` if it does not prevote yet.
+    ///
+    /// The member prevotes the first of these that exists:
+    ///
+    /// 1. the handed-down proposal;
+    /// 2. of the proposals with q approvals, the one with the lowest id;
+    /// 3. the only open proposal, if the member's last review approves it.
     fn first_choice(&self, inheritance: Inheritance) -> Option<EntryId> {
         if let Inheritance::Bound(value) = inheritance {
             return Some(value);
@@ -614,9 +618,11 @@ impl SlotView<'_> {
 
     /// Rule 5b: returns the member's preference, or `None` if there is none.
     ///
-    /// The preference is the first that exists: the proposal of the prevote quorum of the highest
-    /// round, where the own lock comes before others of its round; the handed-down proposal; of the
-    /// proposals with q approvals, the one with the lowest id.
+    /// The preference is the first of these that exists:
+    ///
+    /// 1. the proposal of the prevote quorum of the highest round; among equals, the own lock first;
+    /// 2. the handed-down proposal;
+    /// 3. of the proposals with q approvals, the one with the lowest id.
     fn preference(&self, below: u32, inheritance: Inheritance) -> Option<EntryId> {
         let highest = self.view.rounds.range(..below).rev().find_map(|(_, seen)| {
             let own = seen
