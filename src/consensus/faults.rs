@@ -211,7 +211,7 @@ impl Tally {
             .filter_map(|vote| self.said(vote.place))
             .collect::<Vec<_>>();
         let last = said.last();
-        // The distinctions of rule 7. Of several pairs without such a distinction, one is reported.
+        // Rule 7 permits to report one of several pairs. This value is equal for all of them.
         let what = match rule {
             EvidenceRule::Equivocation => {
                 last.map(|said| format!("{} {}", word(said.phase), said.round))

@@ -620,7 +620,8 @@ impl SlotView<'_> {
     ///
     /// The preference is the first of these that exists:
     ///
-    /// 1. the proposal of the prevote quorum of the highest round; among equals, the own lock first;
+    /// 1. the proposal of the prevote quorum of the highest round; the own lock comes
+    ///    before others of its round;
     /// 2. the handed-down proposal;
     /// 3. of the proposals with q approvals, the one with the lowest id.
     fn preference(&self, below: u32, inheritance: Inheritance) -> Option<EntryId> {
