@@ -1,9 +1,9 @@
-//! Mutations: rules that a test switches off, to show what each rule is for. Debug builds only: in a
-//! release build every rule holds, and nothing can switch one off. Knows nothing of how rules are
-//! checked.
+//! Mutations: rules that a test switches off, to show why each rule is needed. They exist in debug
+//! builds only. In a release build every rule holds, and nothing can switch one off. Knows nothing
+//! of how rules are checked.
 //!
-//! A mutation is active on the thread that activates it, until its guard is dropped. Verdicts are kept
-//! when they are given. So activate the mutation first, and build the ledger afterwards.
+//! A mutation is active on the thread that activates it, until its guard is dropped. Verdicts are
+//! stored when they are computed. So activate the mutation first, and build the ledger afterwards.
 
 /// A rule of `ledger-spec/deciding.md` that a test can switch off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,9 +18,9 @@ pub enum Mutation {
     PrevoteQuorum,
     /// Rule 3: precommits count together only if they are of one round.
     PrecommitsOfOneRound,
-    /// Rule 4: no vote in a round below one that the member has voted in.
+    /// Rule 4: a member does not vote in a round below one that it has voted in.
     MonotoneRounds,
-    /// Rule 4: one proposal in each round and phase.
+    /// Rule 4: a member votes for one proposal only in each round and phase.
     OneVoteARound,
     /// Rule 4: a precommit locks its author.
     Lock,
@@ -35,20 +35,20 @@ pub enum Mutation {
     Entering,
     /// Rule 6: a precommit of a charter change ends its author's other votes under that charter.
     Freeze,
-    /// Rule 6: agreement under earlier charters binds later ones.
+    /// Rule 6: decisions and prevote quorums under earlier charters bind votes under later ones.
     HandOver,
     /// Rule 5c: members wait for the guide of a round and follow it.
     Guide,
     /// Rule 5c: members wait for the guide twice as long as the guide itself waits.
     TwoPatiences,
-    /// Rule 5e: a member announces a decision that others miss.
+    /// Rule 5e: a member relays a decision that others lack.
     Telling,
-    /// Rule 5e: a member announces votes that let it go on and that others may miss.
+    /// Rule 5e: a member relays votes that let it go on and that others may lack.
     TellingOfVotes,
     /// Section 6: the agreement statement names its round.
     RoundInStatement,
-    /// Rule 2: a precommit carries its author's agreement signature. Switched off where only speed
-    /// counts.
+    /// Rule 2: a precommit carries its author's agreement signature. Tests that need only speed
+    /// switch this rule off.
     AgreementSignature,
 }
 
@@ -66,8 +66,8 @@ impl Mutation {
     }
 }
 
-/// Returns the quorum to use where the least safe one is `least`. It is smaller only if a test asks for
-/// that.
+/// Returns the quorum to use if the least safe one is `least`. The result differs from `least` only
+/// while a test switches a rule off.
 #[inline(always)]
 pub(crate) fn quorum(least: usize, f: usize) -> usize {
     if Mutation::QuorumOfAll.is_active() {

@@ -1,5 +1,5 @@
-//! Which entries are still admitted under the charter in force. What that needs is computed once,
-//! however many entries are checked. Knows neither refs nor remotes.
+//! Admission: which entries are still admitted under the charter in force. The necessary data is
+//! computed once for any number of entries. Knows neither refs nor remotes.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -27,8 +27,9 @@ impl<'a> Admission<'a> {
 
     /// Returns whether an entry is still admitted.
     ///
-    /// Every entry of a member is. An entry of a former member is admitted if it is not later than the
-    /// last entry that the removal names, or than a vote of that member that a decision needs.
+    /// Every entry of a member is admitted. An entry of a former member is admitted if the last
+    /// entry that the removal names is this entry or builds on it. The same holds for a vote of the
+    /// former member that a decision needs.
     pub fn admits(&self, index: EntryIndex) -> bool {
         let dag = self.tally.dag();
         let author = &dag.entry(index).member;
@@ -69,9 +70,9 @@ fn lasts(tally: &Tally) -> BTreeMap<&MemberName, Vec<EntryIndex>> {
         .collect()
 }
 
-/// Adds the precommits of former members that decisions need, because too few of the remaining members
-/// precommitted. A clone without these precommits would not know the decision, and nothing that builds
-/// on the decision would count there.
+/// Adds the precommits of former members that decisions need, because too few of the remaining
+/// members precommitted. Without these precommits a clone would not know the decision. Then nothing
+/// that builds on the decision would count in that clone.
 fn add_needed_votes(
     tally: &Tally,
     charter: &Charter,
@@ -100,9 +101,10 @@ fn add_needed_votes(
     }
 }
 
-/// Keeps the entries that no other one of them builds on. Of a lane without forks, this is the last one.
+/// Returns the entries that no other one of them builds on. For a lane without forks, this is the
+/// last one.
 fn latest(dag: &Dag, mut entries: Vec<EntryIndex>) -> Vec<EntryIndex> {
-    // What comes later in this order builds on nothing that comes before.
+    // An entry builds on no entry that comes before it in this order.
     entries.sort_unstable_by(|a, b| b.cmp(a));
     let mut latest: Vec<EntryIndex> = Vec::new();
     for entry in entries {

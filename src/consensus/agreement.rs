@@ -1,6 +1,7 @@
-//! The agreement statement: the bytes that all precommits of one round sign alike, so that q of them
-//! are a certificate that stands without the ledger. An in-toto Statement (v1) in RFC 8785 form,
-//! signed by way of the DSSE v1 pre-authentication encoding.
+//! The agreement statement: the bytes that all precommits of one round sign. The statement with the
+//! signatures of q members is a certificate that anyone can check without the ledger. It is an
+//! in-toto Statement (v1) in RFC 8785 form. The signed bytes are its DSSE v1 pre-authentication
+//! encoding.
 
 use serde_json::{Value, json};
 
@@ -12,8 +13,8 @@ use crate::mutation::Mutation;
 /// The DSSE payload type.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
-/// The statement that `round` of the proposal's slot, under `charter`, agreed on the proposal. `None`
-/// when the proposal or charter is not known.
+/// Returns the agreement statement of a proposal, for `round` under `charter`. Returns `None` if
+/// the proposal or the charter is not known.
 pub fn agreement_statement(
     tally: &Tally,
     charter: EntryId,
@@ -44,7 +45,7 @@ pub fn agreement_statement(
     serde_json::to_string(&statement).ok()
 }
 
-/// Adds what was agreed: a ref's move, or the next charter's digest.
+/// Adds what was agreed: the move of a ref, or the digest of the next charter.
 fn describe(
     tally: &Tally,
     proposed: &Proposal,
@@ -75,7 +76,8 @@ fn describe(
     Some(())
 }
 
-/// DSSE v1: `DSSEv1 <length> <type> <length> <body>`, the lengths in decimal bytes.
+/// Returns the DSSE v1 encoding of a body: `DSSEv1 <length> <type> <length> <body>`. The lengths
+/// are decimal numbers of bytes.
 pub fn pre_authentication_encoding(body: &str) -> Vec<u8> {
     format!(
         "DSSEv1 {} {PAYLOAD_TYPE} {} {body}",

@@ -1,6 +1,7 @@
-//! Votes or approvals that are counted together: the approvals of a proposal, or the votes of one round
-//! and phase. A member may vote on any number of separate branches. The index finds which members'
-//! votes an entry knows without a look at every vote. Does not know what the votes are counted for.
+//! Votes or approvals that are counted together: the approvals of a proposal, or the votes of one
+//! round and phase. A member may vote on any number of separate branches. The index finds the
+//! members whose votes an entry knows, without reading every vote. It does not know what the votes
+//! are counted for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::ledger::{Dag, Marks, Place};
 
-/// A member's voice for a proposal, and where it stands.
+/// A member's vote or approval for a proposal, and its position.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cast<'a> {
     pub(super) member: &'a MemberName,
@@ -18,20 +19,20 @@ pub(super) struct Cast<'a> {
     pub(super) place: Place,
 }
 
-/// What a voice is for, and where it stands.
+/// The proposal of a vote or approval, and its position.
 type Voice = (EntryId, Place);
 
-/// Voices that count together.
+/// Votes or approvals that count together.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Casts {
     by_member: BTreeMap<MemberName, Marks<Voice>>,
-    /// Who raised a voice for each proposal, on whatever branch.
+    /// The members that support each proposal, on whatever branch.
     supporters: BTreeMap<EntryId, BTreeSet<MemberName>>,
 }
 
 impl Casts {
-    /// Files a voice, unless the member raised it before: whoever knows this one knows that one. So saying it
-    /// again and again makes no work.
+    /// Adds a vote or approval, unless it builds on the same one by the same member. Whoever knows
+    /// the new one also knows the earlier one. So repeated statements cost nothing.
     pub(super) fn file(&mut self, dag: &Dag, member: MemberName, proposal: EntryId, place: Place) {
         if !self.is_raised(dag, &member, place, |other| other == proposal) {
             self.supporters
@@ -46,7 +47,7 @@ impl Casts {
         }
     }
 
-    /// All of them.
+    /// Returns all votes or approvals.
     pub(super) fn iter(&self) -> impl Iterator<Item = Cast<'_>> {
         self.by_member.iter().flat_map(|(member, marks)| {
             marks.iter().map(move |(proposal, place)| Cast {
@@ -57,12 +58,13 @@ impl Casts {
         })
     }
 
-    /// Those that are known to the statement at `at`.
+    /// Returns the votes or approvals that are known to the statement at `at`.
     pub(super) fn known<'a>(&'a self, dag: &'a Dag, at: Place) -> impl Iterator<Item = Cast<'a>> {
         self.iter().filter(move |cast| dag.precedes(cast.place, at))
     }
 
-    /// Whether a voice of the member for what is wanted is known to the statement at `at`.
+    /// Returns whether the statement at `at` knows a vote or approval of the member for a proposal
+    /// that `wanted` accepts.
     pub(super) fn is_raised(
         &self,
         dag: &Dag,
@@ -75,12 +77,12 @@ impl Casts {
             .is_some_and(|marks| dag.knows(at, marks, |(proposal, _)| wanted(*proposal)))
     }
 
-    /// The members with any voice.
+    /// Returns the members with any vote or approval.
     pub(super) fn members(&self) -> impl Iterator<Item = &MemberName> {
         self.by_member.keys()
     }
 
-    /// The proposals that the member has raised a voice for, by id.
+    /// Returns the proposals that the member supports, by id.
     pub(super) fn raised_by<'a>(
         &'a self,
         member: &'a MemberName,
@@ -91,12 +93,13 @@ impl Casts {
             .map(|(proposal, _)| *proposal)
     }
 
-    /// The members with a voice for the proposal: a set, never a count of votes.
+    /// Returns the members that support the proposal. Each member is returned once, however often
+    /// it voted.
     pub(super) fn supporters(&self, proposal: EntryId) -> impl Iterator<Item = &MemberName> {
         self.supporters.get(&proposal).into_iter().flatten()
     }
 
-    /// Those of them whose voice is known to the statement at `at`.
+    /// Returns the members whose support of the proposal is known to the statement at `at`.
     pub(super) fn supporters_before<'a>(
         &'a self,
         dag: &'a Dag,
@@ -107,7 +110,8 @@ impl Casts {
             .filter(move |member| self.is_raised(dag, member, at, |other| other == proposal))
     }
 
-    /// The proposal that so many members support by voices known to the statement at `at`; the lowest id of several.
+    /// Returns the proposal that `quorum` members support, by votes that are known to the statement
+    /// at `at`. Returns the lowest id of several, and `None` if there is none.
     pub(super) fn quorum_value(&self, dag: &Dag, quorum: usize, at: Place) -> Option<EntryId> {
         let could = self
             .supporters

@@ -1,11 +1,11 @@
-//! Why a statement of a well-formed entry does not count: stable codes. The sentences for people are in
-//! `wording`.
+//! Reason codes: why a statement of a well-formed entry does not count. The codes are stable. The
+//! module `wording` has the sentences for people.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A stable reason code; `ledger-spec/` defines each.
+/// A stable reason code. `ledger-spec/` defines each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(
     missing_docs,
@@ -34,7 +34,7 @@ pub enum DiscountReason {
 }
 
 impl DiscountReason {
-    /// All of them, in the order in which they are looked for.
+    /// All reason codes, in the order in which they are checked.
     pub const ALL: [DiscountReason; 19] = [
         Self::CharterNotDecided,
         Self::NotProtected,
@@ -57,7 +57,7 @@ impl DiscountReason {
         Self::BadAgreementSignature,
     ];
 
-    /// Returns the code as it stands in JSON and in the spec.
+    /// Returns the code as it is in JSON and in the spec.
     pub fn code(self) -> &'static str {
         match self {
             Self::CharterNotDecided => "CHARTER_NOT_DECIDED",
@@ -89,12 +89,12 @@ impl fmt::Display for DiscountReason {
     }
 }
 
-/// A reason with what was found.
+/// A reason code with details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discount {
     /// The stable code.
     pub reason: DiscountReason,
-    /// What was found, for people; holds no free text of members.
+    /// Details for people. They contain no free text of members.
     pub detail: String,
 }
 

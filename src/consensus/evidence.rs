@@ -1,4 +1,5 @@
-//! Pairs of votes that convict their author (rule 7). Evidence names members; it changes no verdict.
+//! Evidence: pairs of votes that convict their author (rule 7). Evidence names a member and changes
+//! no verdict.
 
 use serde::Serialize;
 
@@ -8,20 +9,21 @@ use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::ledger::{Common, EntryIndex, Marks};
 
-/// What a pair of votes shows.
+/// The part of rule 7 that a pair of votes breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceRule {
-    /// Rule 7 (i): two proposals in one charter, slot, round and phase.
+    /// Rule 7 (i): votes for two proposals under one charter, in one slot, round and phase.
     Equivocation,
-    /// Rule 7 (ii): a prevote against an earlier precommit, with nothing that released it.
+    /// Rule 7 (ii): a precommit, and a later prevote for a rival that nothing released.
     LockViolation,
-    /// Rule 7 (iii): a vote under a charter beside the member's precommit of its change.
+    /// Rule 7 (iii): a precommit of a charter change, and a vote in another slot that it does not
+    /// know.
     FreezeViolation,
 }
 
 impl EvidenceRule {
-    /// The rule's number in `ledger-spec/deciding.md`.
+    /// Returns the rule's number in `ledger-spec/deciding.md`.
     pub fn number(self) -> &'static str {
         match self {
             Self::Equivocation => "7 (i)",
@@ -31,22 +33,23 @@ impl EvidenceRule {
     }
 }
 
-/// Two votes of one member that no honest tool casts both.
+/// Two votes of one member that an honest tool never casts both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Evidence {
-    /// Who is convicted.
+    /// The member that the votes convict.
     pub member: MemberName,
-    /// Of what.
+    /// The part of rule 7 that the votes break.
     pub rule: EvidenceRule,
     /// The charter that the votes were cast under.
     pub charter: EntryId,
-    /// The slot's id.
+    /// The id of the slot of the votes. For a freeze violation, it is the slot of the vote outside
+    /// the charter's slot.
     pub slot: crate::id::Digest,
     /// The entries that hold the votes, in the rule's order.
     pub entries: [EntryId; 2],
 }
 
-/// The votes behind [`Evidence`], in the rule's order.
+/// The votes of an [`Evidence`], in the rule's order.
 pub(super) struct Pair {
     pub(super) member: MemberName,
     pub(super) rule: EvidenceRule,
@@ -55,16 +58,18 @@ pub(super) struct Pair {
     pub(super) votes: [Vote; 2],
 }
 
-/// The first precommits of a member to a change of a charter, and what all of them know: outside the slot of the change it
-/// may have voted for that, and for nothing else.
+/// The first precommits of a member for changes of a charter, and the entries that all of them
+/// know. A vote of the member in another slot is no fault only if all these precommits know it.
 struct Freeze {
     changes: Vec<Vote>,
-    /// Where there are several, as there are for a member that has forked its lane.
+    /// The places that all precommits know. `None` unless there are several precommits, as after a
+    /// fork.
     common: Option<Common>,
 }
 
 impl Tally {
-    /// All evidence in the ledger, sorted; one pair for each rule, round and phase broken.
+    /// Returns all evidence in the ledger, sorted. One pair is reported for each round and phase in
+    /// (i), each prevote in (ii), and each slot in (iii).
     pub fn evidence(&self) -> Vec<Evidence> {
         let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
         let evidence = |Pair {
@@ -86,11 +91,14 @@ impl Tally {
         found
     }
 
-    /// The pairs of votes that convict, among those that stand in entries that are wanted and whose charter is decided:
-    /// in one that is not, anybody's key may go by anybody's name.
+    /// Returns the pairs of votes that convict, among the votes in wanted entries.
+    ///
+    /// A vote whose charter is not decided by votes known to it is not considered. Under such a
+    /// charter, somebody's name can be beside anybody's key.
     pub(super) fn pairs(&self, wanted: impl Fn(EntryIndex) -> bool) -> Vec<Pair> {
         let mut found = Vec::new();
-        // Found once for all slots of a member and charter, which stand together.
+        // The freeze is computed once for all slots of a member and charter. These slots are
+        // adjacent in the table.
         let mut frozen: Option<(&MemberName, EntryId, Freeze)> = None;
         for ((member, charter, slot), votes) in self.cast.iter() {
             let bears =
@@ -136,7 +144,8 @@ impl Tally {
         found
     }
 
-    /// The order of arrival must not show in what is reported.
+    /// Returns the votes in a fixed order, so that the report does not depend on the order of
+    /// arrival.
     fn in_fixed_order<'a>(&self, votes: impl Iterator<Item = &'a Vote>) -> Vec<Vote> {
         let mut votes: Vec<_> = votes.cloned().collect();
         let id = |vote: &Vote| self.dag.entry(vote.place.entry).id;
@@ -144,8 +153,10 @@ impl Tally {
         votes
     }
 
-    /// For each prevote the precommit of another proposal in the highest round below it, if nothing released
-    /// it: what releases that one releases every earlier one too.
+    /// Returns each prevote that violates a lock, with the precommit that it violates.
+    ///
+    /// For each prevote, only the precommit of another proposal in the highest round below it is
+    /// checked. A quorum that releases this precommit also releases every earlier one.
     fn lock_violations<'a>(
         &self,
         charter: EntryId,
@@ -173,7 +184,8 @@ impl Tally {
         prevotes.iter().filter_map(broken).collect()
     }
 
-    /// Whether q prevotes for what `prevote` is for, of one round strictly between, are among its ancestors.
+    /// Returns whether the ancestors of `prevote` release its proposal: they contain q prevotes for
+    /// it, of one round strictly between the lock's and the prevote's.
     fn released_between(&self, charter: EntryId, slot: &Slot, lock: u32, prevote: &Vote) -> bool {
         let Some(ballot) = self
             .ballots
@@ -196,7 +208,7 @@ impl Tally {
             .any(|members| members.count() >= quorum)
     }
 
-    /// The first precommits of the member to a change of the charter.
+    /// Returns the first precommits of the member for changes of the charter.
     fn freeze_of(
         &self,
         member: &MemberName,
@@ -214,8 +226,10 @@ impl Tally {
         Freeze { changes, common }
     }
 
-    /// A vote outside the slot of the change that is no ancestor of a precommit of it. There may be any number of either,
-    /// so they are not compared with each other.
+    /// Returns a vote in another slot, with a precommit of the charter change that does not know
+    /// it. Returns `None` if there is no such pair.
+    ///
+    /// There can be any number of votes and precommits. So they are not compared pair by pair.
     fn freeze_violation<'a>(
         &self,
         votes: &'a [Vote],
@@ -236,7 +250,8 @@ impl Tally {
         ))
     }
 
-    /// The precommits that no other of these precedes: what these know, the later ones know too.
+    /// Returns the precommits that build on no other one of them. Later precommits know everything
+    /// that these know.
     fn first_precommits<'a>(&self, votes: impl Iterator<Item = &'a Vote>) -> Vec<Vote> {
         let (mut first, mut places): (Vec<Vote>, Marks<()>) = (Vec::new(), Marks::default());
         let mut in_order: Vec<_> = votes.filter(|v| v.phase == Phase::Precommit).collect();
@@ -251,7 +266,8 @@ impl Tally {
     }
 }
 
-/// For each vote the last one before it that is for another proposal.
+/// Returns for each vote the index of the last vote before it that is for another proposal. The
+/// value is `None` if there is no such vote.
 fn other_before(votes: &[Vote]) -> Vec<Option<usize>> {
     let mut found: Vec<Option<usize>> = Vec::with_capacity(votes.len());
     for (place, pair) in std::iter::once(None)
@@ -268,8 +284,10 @@ fn other_before(votes: &[Vote]) -> Vec<Option<usize>> {
     found
 }
 
-/// For each round and phase in which the member voted for several proposals, the first two votes; `votes`
-/// are in their fixed order, so that those of a round and phase stand together.
+/// Returns two votes for each round and phase in which the member voted for several proposals: the
+/// first vote, and the first one for another proposal.
+///
+/// `votes` must be in the fixed order, so that the votes of a round and phase are adjacent.
 fn equivocations(votes: &[Vote]) -> Vec<(&Vote, &Vote)> {
     let together = votes.chunk_by(|a, b| (a.phase, a.round) == (b.phase, b.round));
     let other =

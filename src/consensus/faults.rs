@@ -1,6 +1,7 @@
-//! Faults of members (`ledger-spec/faults.md`): the pairs of rule 7, and single votes that do not count, which no
-//! tool casts. Each is found again in any part of the ledger that holds its votes. Knows nothing of remotes, files
-//! or output; a fault changes no verdict.
+//! Faults of members (`ledger-spec/faults.md`): the pairs of rule 7, and single votes that do not
+//! count and that no honest tool casts. Any part of the ledger that contains the votes and their
+//! ancestors shows the same fault. A fault changes no verdict. Knows nothing of remotes, files or
+//! output.
 
 use std::collections::BTreeSet;
 
@@ -14,26 +15,27 @@ use crate::charter::MemberName;
 use crate::id::{Digest, EntryId, Oid};
 use crate::ledger::{EntryIndex, Place, Statement};
 
-/// What kind of fault it is.
+/// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// Votes for two proposals in one charter, slot, round and phase.
+    /// Votes for two proposals under one charter, in one slot, round and phase.
     Equivocation,
-    /// A prevote against an earlier precommit that nothing had released.
+    /// A precommit, and a later prevote for a rival that nothing released.
     LockViolation,
-    /// A vote under a charter beside the member's precommit of its change.
+    /// A precommit of a charter change, and a vote in another slot that it does not know.
     FreezeViolation,
-    /// A vote whose own ancestors do not carry it.
+    /// A vote that does not count because its ancestors lack what the vote needs.
     UncitedVote,
-    /// A vote that what the member or a charter before had said, and that it knew of, ruled out.
+    /// A vote that does not count because statements that it knows exclude it: the member's own
+    /// votes, or votes under an earlier charter.
     ImpossibleOrder,
     /// A precommit whose agreement signature does not verify.
     BadAgreementSignature,
 }
 
 impl FaultKind {
-    /// All of them.
+    /// All kinds of faults.
     pub const ALL: [FaultKind; 6] = [
         Self::Equivocation,
         Self::LockViolation,
@@ -43,7 +45,7 @@ impl FaultKind {
         Self::BadAgreementSignature,
     ];
 
-    /// As it stands in JSON and in the spec.
+    /// Returns the code as it is in JSON and in the spec.
     pub fn code(self) -> &'static str {
         match self {
             Self::Equivocation => "equivocation",
@@ -55,7 +57,8 @@ impl FaultKind {
         }
     }
 
-    /// The part of rule 7 that it is; none if it takes one vote only.
+    /// Returns the part of rule 7 that a pair of this kind breaks. Returns `None` if a single vote
+    /// convicts.
     pub fn pair_rule(self) -> Option<EvidenceRule> {
         match self {
             Self::Equivocation => Some(EvidenceRule::Equivocation),
@@ -65,8 +68,8 @@ impl FaultKind {
         }
     }
 
-    /// What a vote that does not count for this reason is, and the rule that it broke. Codes of other statements have
-    /// none.
+    /// Returns the fault that a vote commits if it does not count for this reason, and the number
+    /// of the broken rule. Returns `None` if the reason convicts no voter.
     pub fn of_vote(reason: DiscountReason) -> Option<(FaultKind, &'static str)> {
         use DiscountReason as Code;
         Some(match reason {
@@ -81,7 +84,7 @@ impl FaultKind {
             Code::RoundWentBack | Code::SecondVote | Code::Locked => (Self::ImpossibleOrder, "4"),
             Code::Frozen | Code::SlotDecided | Code::HandedDown => (Self::ImpossibleOrder, "6"),
             Code::BadAgreementSignature => (Self::BadAgreementSignature, "2"),
-            // Under a charter that is not decided a name is anybody's who proposed it.
+            // Anybody can propose a charter that puts somebody's name beside a key of their own.
             Code::CharterNotDecided => return None,
             Code::NotASuccessor | Code::NotTheProposer | Code::OwnApproval => return None,
         })
@@ -98,80 +101,83 @@ impl From<EvidenceRule> for FaultKind {
     }
 }
 
-/// A vote that convicts, and where it stands.
+/// A vote that convicts, and its position.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct VoteRef {
-    /// The entry.
+    /// The entry that contains the vote.
     pub entry: EntryId,
-    /// A commit that holds it.
+    /// A commit that contains the entry.
     pub commit: Oid,
-    /// The statement's number in it, from 0.
+    /// The statement's number in the entry, from 0.
     pub statement: usize,
     /// The phase of the vote.
     pub phase: Phase,
-    /// Its round.
+    /// The round of the vote.
     pub round: u32,
-    /// What it is for.
+    /// The proposal that the vote is for.
     pub proposal: EntryId,
 }
 
-/// What a member did that no honest tool does, with the votes that convict it.
+/// An act of a member that an honest tool never commits, with the votes that convict the member.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Fault {
-    /// Who is convicted.
+    /// The member that the votes convict.
     pub member: MemberName,
-    /// Of what.
+    /// The kind of the fault.
     pub kind: FaultKind,
     /// The charter that the votes were cast under.
     pub charter: EntryId,
-    /// What the votes were about; none if they were for nothing that is a proposal.
+    /// The subject of the votes. `None` if they name no valid proposal that they know.
     pub subject: Option<Subject>,
-    /// The decision that the slot follows.
+    /// The base of the slot. `None` if there is no subject.
     pub base: Option<EntryId>,
-    /// The slot's id.
+    /// The id of the slot. `None` if there is no subject.
     pub slot: Option<Digest>,
-    /// The votes, in the rule's order: two for rule 7, otherwise one.
+    /// The votes: two for a pair of rule 7, in the rule's order, and otherwise one.
     pub votes: Vec<VoteRef>,
-    /// The rule that was broken, by its number in `ledger-spec/deciding.md`: a section's where the condition has none.
+    /// The number of the broken rule in `ledger-spec/deciding.md`, or the section if the condition
+    /// has no number.
     pub rule: &'static str,
-    /// Why the one vote does not count; none for a pair.
+    /// The reason why the single vote does not count. `None` for a pair.
     #[serde(serialize_with = "as_code")]
     #[schemars(with = "Option<String>")]
     pub code: Option<DiscountReason>,
-    /// Names the fault, not the votes that were found for it: more entries do not change it.
+    /// The id of the fault. It does not depend on which votes were found for the fault, so more
+    /// entries do not change it.
     pub id: Digest,
 }
 
-/// A slot with two decisions: agreement was broken there.
+/// A slot with two decisions. Agreement is broken there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct BrokenSlot {
-    /// What it is about.
+    /// The subject of the slot.
     pub subject: Subject,
-    /// The decision that it follows.
+    /// The base of the slot.
     pub base: EntryId,
-    /// Its id.
+    /// The id of the slot.
     pub slot: Digest,
-    /// Its decisions.
+    /// The decided proposals of the slot.
     pub decisions: Vec<EntryId>,
-    /// The charter under which the decisions cannot both be honest.
+    /// The charter under which the decisions part. Its honest members alone cannot make both
+    /// decisions.
     pub charter: EntryId,
-    /// Its voting members.
+    /// The number of voting members of that charter.
     pub n: usize,
-    /// Its quorum.
+    /// The threshold q of that charter.
     pub quorum: usize,
-    /// So many members at least are convicted: 2q - n.
+    /// The least number of members that are convicted: 2q - n.
     pub least: usize,
-    /// Who is, by pairs of rule 7.
+    /// The members that pairs of rule 7 convict.
     pub convicted: BTreeSet<MemberName>,
 }
 
 impl Tally {
-    /// All faults in the ledger, sorted.
+    /// Returns all faults in the ledger, sorted.
     pub fn faults(&self) -> Vec<Fault> {
         self.faults_among(|_| true)
     }
 
-    /// The faults whose votes all stand in these entries.
+    /// Returns the faults whose votes are all in these entries.
     pub fn faults_in(&self, entries: &BTreeSet<EntryId>) -> Vec<Fault> {
         let wanted: BTreeSet<_> = entries.iter().filter_map(|id| self.dag.find(*id)).collect();
         self.faults_among(|entry| wanted.contains(&entry))
@@ -205,7 +211,7 @@ impl Tally {
             .filter_map(|vote| self.said(vote.place))
             .collect::<Vec<_>>();
         let last = said.last();
-        // What rule 7 tells apart: one pair is named of several.
+        // Rule 7 permits to report one of several pairs. This value is equal for all of them.
         let what = match rule {
             EvidenceRule::Equivocation => {
                 last.map(|said| format!("{} {}", word(said.phase), said.round))
@@ -275,7 +281,7 @@ impl Tally {
         }
     }
 
-    /// The vote at a place; none if what stands there is none.
+    /// Returns the vote at a place. Returns `None` if the statement there is no vote.
     fn said(&self, place: Place) -> Option<VoteRef> {
         let entry = self.dag.entry(place.entry);
         let (phase, round, proposal) = match entry.statements.get(place.statement)? {
@@ -293,7 +299,7 @@ impl Tally {
         })
     }
 
-    /// The slots with two decisions, and who is convicted for each.
+    /// Returns the slots with two decisions, and who is convicted for each.
     pub fn broken(&self, faults: &[Fault]) -> Vec<BrokenSlot> {
         let mut broken: Vec<_> = self
             .broken_slots()
@@ -303,7 +309,10 @@ impl Tally {
         broken
     }
 
-    /// Every two decisions convict so many under the charter at which their ways part; what asks for most is told.
+    /// Returns the report on a slot with two decisions.
+    ///
+    /// Each two decisions convict at least 2q - n members under the charter at which they part. The
+    /// charter with the highest such number is reported.
     fn broken_slot(&self, slot: &Slot, faults: &[Fault]) -> Option<BrokenSlot> {
         let decisions = self.decided_in(slot);
         let charters = |id: &EntryId| {
@@ -354,8 +363,11 @@ impl Tally {
         })
     }
 
-    /// Where two decisions of a slot under these charters part: in the slot itself, under the earlier charter; or
-    /// in the slot of the last charter that both follow from, which then has two decisions as well.
+    /// Returns the charter and the slot at which two decisions under these charters part.
+    ///
+    /// If one charter follows from the other, this is the slot itself, under the earlier charter.
+    /// Otherwise it is the charter's slot at the last charter that both follow from. That slot then
+    /// has two decisions as well.
     fn parting(&self, slot: &Slot, one: EntryId, other: EntryId) -> Option<(EntryId, Slot)> {
         let before = |charter| {
             self.dag
@@ -386,7 +398,8 @@ fn word(phase: Phase) -> &'static str {
 }
 
 impl Fault {
-    /// The same as [`Tally::evidence`] gives it, if it is a pair.
+    /// Returns the pair as [`Tally::evidence`] reports it. Returns `None` if a single vote
+    /// convicts.
     pub fn evidence(&self) -> Option<Evidence> {
         let (rule, slot) = self.kind.pair_rule().zip(self.slot)?;
         let [first, second] = self.votes.as_slice() else {
@@ -402,7 +415,7 @@ impl Fault {
         })
     }
 
-    /// The entries that convict, each once.
+    /// Returns the entries that contain the votes.
     pub fn entries(&self) -> BTreeSet<EntryId> {
         self.votes.iter().map(|said| said.entry).collect()
     }

@@ -1,5 +1,5 @@
-//! Whether a statement counts. Each check reads the statement, its own entry's charter, and what
-//! stands among its ancestors: nothing else, so nothing that arrives later changes the answer.
+//! Verdicts: whether a statement counts. Each check reads only the statement, its entry's charter,
+//! and the ancestors of the statement. So later entries change no verdict.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,18 +13,18 @@ use crate::id::EntryId;
 use crate::ledger::{CharterProposal, Place, Precommit, Prevote, RefProposal, Statement};
 use crate::mutation::Mutation;
 
-/// What earlier charters leave to a slot (rule 6).
+/// The result of the hand-over: how earlier charters bind votes in a slot (rule 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Inheritance {
-    /// Nothing.
+    /// Earlier charters bind nothing in this slot.
     Nothing,
-    /// A value that binds as a lock below round 0.
+    /// A handed-down proposal. It binds like a lock below round 0.
     Bound(EntryId),
-    /// A decision, which stands.
+    /// A decision that stands.
     Decided(EntryId),
 }
 
-/// A vote with what its checks look up.
+/// A vote with the data that its checks read.
 pub(super) struct Case<'a> {
     member: &'a MemberName,
     charter: EntryId,
@@ -36,18 +36,20 @@ pub(super) struct Case<'a> {
 }
 
 impl Tally {
-    /// A valid proposal that stands among the ancestors of `at`.
+    /// Returns the valid proposal with this id, if it is among the ancestors of `at`. Returns
+    /// UNKNOWN_PROPOSAL otherwise.
     pub(super) fn known_proposal(&self, id: EntryId, at: Place) -> Result<&Proposal, Discount> {
         let known = self.proposal(id).filter(|p| self.dag.precedes(p.place, at));
         known.ok_or_else(|| Discount::new(DiscountReason::UnknownProposal, id.to_string()))
     }
 
-    /// Whether a charter is decided among the ancestors of `at`.
+    /// Returns whether the charter is decided among the ancestors of `at`.
     pub(super) fn is_decided_at(&self, charter: EntryId, at: Place) -> bool {
         charter == self.dag.ledger() || self.decided_before(charter, at)
     }
 
-    /// The charter of this id, if it is decided among the ancestors of `at`.
+    /// Returns the charter with this id, if it is decided among the ancestors of `at`. Returns
+    /// CHARTER_NOT_DECIDED otherwise.
     fn electorate(&self, charter: EntryId, at: Place) -> Result<&Charter, Discount> {
         let node = self
             .dag
@@ -139,7 +141,7 @@ impl Tally {
         Ok(())
     }
 
-    /// What holds for reviews of all kinds: their charter is decided, and they know what they are about.
+    /// Checks what every review needs: its charter is decided, and its proposal is valid and known.
     pub(super) fn judge_review(
         &self,
         charter: EntryId,
@@ -168,7 +170,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Rules 1, 4, 5a and 6 for a prevote.
+    /// Checks a prevote (rules 1, 4, 5a and 6).
     pub(super) fn judge_prevote(
         &self,
         member: &MemberName,
@@ -184,7 +186,7 @@ impl Tally {
         self.check_inheritance(&case, vote.round)
     }
 
-    /// Rules 2, 4, 5a and 6 for a precommit; its signature apart.
+    /// Checks a precommit (rules 2, 4, 5a and 6), except for its agreement signature.
     pub(super) fn judge_precommit(
         &self,
         member: &MemberName,
@@ -226,8 +228,11 @@ impl Tally {
         }
     }
 
-    /// What holds for votes of both phases: the charter is decided and lets the member vote, the slot
-    /// is one of its chains with a decided base, the member is not frozen, and no earlier decision stands.
+    /// Checks what votes of both phases need, and collects the data for further checks.
+    ///
+    /// The charter is decided, and the proposal is valid and known. The charter decides the slot,
+    /// and the base of the slot is decided. The member votes under the charter and is not frozen.
+    /// No decision under an earlier charter is for another proposal.
     fn open_case<'a>(
         &'a self,
         member: &'a MemberName,
@@ -269,8 +274,8 @@ impl Tally {
         })
     }
 
-    /// A vote in a slot has the slot's base decision among its ancestors. The slot of the charter
-    /// belongs to the charter that it would change.
+    /// Checks that the base of the slot is decided among the ancestors of the vote. The slot of a
+    /// charter change must have the vote's charter as its base.
     fn check_base(&self, charter: EntryId, proposal: &Proposal, at: Place) -> Result<(), Discount> {
         let base = proposal.slot.base;
         if proposal.slot.subject.is_charter() {
@@ -280,14 +285,15 @@ impl Tally {
                 DiscountReason::WrongBase.into()
             };
         }
-        // A chain's root is a charter of the lineage, which the charter's own decision vouches for.
+        // The root is a charter of the lineage. It is decided, because the vote's charter is.
         if base == proposal.root || self.decided_before(base, at) {
             return Ok(());
         }
         DiscountReason::BaseNotDecided.into()
     }
 
-    /// Rule 4, first sentence: never below a round voted in, one vote a round and phase.
+    /// Checks the order of the member's own votes (rule 4). None is of a higher round, and none of
+    /// the same round and phase is for another proposal.
     fn check_own_order(&self, case: &Case<'_>, phase: Phase, round: u32) -> Result<(), Discount> {
         let voted_in = |votes: &RoundVotes| votes.has_voted(&self.dag, case.member, case.at);
         let mut later = case
@@ -315,7 +321,7 @@ impl Tally {
         }
     }
 
-    /// Rule 5a: q members have voted in the round before.
+    /// Checks that q members have voted in the round before (rule 5a).
     fn check_entered(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some(before) = round.checked_sub(1) else {
             return Ok(());
@@ -329,7 +335,8 @@ impl Tally {
         Err(Discount::new(DiscountReason::RoundNotEntered, detail))
     }
 
-    /// Rule 1: the approvals that a prevote needs, or what stands for them. The member's own is enough in round 0 only.
+    /// Checks that a prevote has one of the supports of rule 1: approvals, or what replaces them.
+    /// The member's own approval alone is enough in round 0 only.
     fn check_approved(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let id = case.proposal.id;
         let casts = self.approvals.get(&(case.charter, id));
@@ -354,8 +361,10 @@ impl Tally {
         ))
     }
 
-    /// What the member precommitted in the highest round in which it did: one proposal, unless it voted
-    /// twice on separate branches; then each of them binds, whichever arrived first.
+    /// Returns the member's lock and its round, or `None` if the member has not precommitted.
+    ///
+    /// The lock is the proposal of the precommit of the highest round. If the member precommitted
+    /// several proposals in that round, on separate branches, each of them is its lock.
     fn own_lock(&self, case: &Case<'_>) -> Option<(u32, BTreeSet<EntryId>)> {
         let own = |votes: &RoundVotes| -> BTreeSet<EntryId> {
             let is_known = |id: &EntryId| {
@@ -378,8 +387,9 @@ impl Tally {
         rounds.find(|(_, locked)| !locked.is_empty())
     }
 
-    /// Rule 4, second sentence: a lock gives way only to q prevotes for the other proposal, all of one
-    /// round above the lock's and below the vote's.
+    /// Checks that each lock of the member permits the prevote (rule 4). A lock on another proposal
+    /// is released by q prevotes for this proposal, all of one round above the lock's and below the
+    /// vote's.
     fn check_lock(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         let Some((locked_in, locked)) = self.own_lock(case) else {
             return Ok(());
@@ -401,7 +411,8 @@ impl Tally {
         Err(Discount::new(DiscountReason::Locked, detail))
     }
 
-    /// Rule 6: a value handed down binds as a lock below round 0.
+    /// Checks that the hand-over permits the prevote (rule 6). A handed-down proposal binds like a
+    /// lock below round 0.
     fn check_inheritance(&self, case: &Case<'_>, round: u32) -> Result<(), Discount> {
         match case.inheritance {
             Inheritance::Bound(value)
@@ -413,7 +424,8 @@ impl Tally {
         }
     }
 
-    /// Whether q prevotes for the proposal, all of one round in `from..below`, are among the ancestors.
+    /// Returns whether q prevotes for the proposal, all of one round in `from..below`, are among
+    /// the ancestors. A mutation can weaken this check.
     fn quorum_in_rounds(&self, case: &Case<'_>, from: u32, below: u32) -> bool {
         let Some(ballot) = case.ballot.filter(|_| from < below) else {
             return false;
@@ -424,7 +436,8 @@ impl Tally {
         self.has_quorum_within(case, from..below)
     }
 
-    /// The same, whatever a test has taken away.
+    /// Returns whether one of these rounds has a prevote quorum for the proposal among the
+    /// ancestors. No mutation weakens this check.
     fn has_quorum_within(&self, case: &Case<'_>, rounds: Range<u32>) -> bool {
         case.ballot.is_some_and(|b| {
             b.range(rounds)
@@ -432,7 +445,7 @@ impl Tally {
         })
     }
 
-    /// What releases a lock where a test has taken a part of the rule away.
+    /// Returns whether the prevotes of these rounds release a lock while a mutation weakens rule 4.
     fn has_weak_release<'a>(
         &self,
         case: &Case<'_>,
@@ -450,7 +463,7 @@ impl Tally {
         most >= q || (Mutation::UnlockByOneRound.is_active() && together >= q)
     }
 
-    /// Whether q prevotes for the proposal in this round are among the ancestors.
+    /// Returns whether q prevotes for the proposal in this round are among the ancestors.
     fn has_prevote_quorum(&self, case: &Case<'_>, round: u32) -> bool {
         let votes = case.ballot.and_then(|b| b.get(&round));
         votes.is_some_and(|v| {
@@ -461,8 +474,11 @@ impl Tally {
         })
     }
 
-    /// Rule 6: what earlier charters leave to a slot, judged by the ancestors of `at`: a decision;
-    /// otherwise the prevote quorum with the highest (charter, round).
+    /// Returns how earlier charters bind votes in a slot, by the ancestors of `at` (rule 6).
+    ///
+    /// A decision comes first: the one of the latest charter and, within it, of the lowest round.
+    /// If there is no decision, the prevote quorum of the latest charter and, within it, of the
+    /// highest round is handed down. Of several in one round, the lowest id is taken.
     pub(super) fn inheritance(&self, charter: EntryId, slot: &Slot, at: Place) -> Inheritance {
         let Some(ballots) = self.ballots.get(slot) else {
             return Inheritance::Nothing;

@@ -1,6 +1,6 @@
-//! How a protected ref follows the chain of its decisions (spec, "The gate", section 3): which moves
-//! the chain backs, and how many of its decisions have landed. Compares values only; knows neither refs
-//! nor objects.
+//! Landing: how a protected ref follows the chain of its decisions (`ledger-spec/gate.md`, section
+//! 3). Computes which moves the chain permits, and how many of its decisions have landed. Compares
+//! values only. Knows neither refs nor objects.
 
 use std::ops::Range;
 
@@ -17,7 +17,8 @@ pub struct RefMove {
     pub to: Option<Oid>,
 }
 
-/// Returns the move of each decided proposal, in the given order. Proposals of a charter have none.
+/// Returns the move of each decided proposal, in the given order. Leaves out proposals of a
+/// charter.
 pub fn ref_moves(tally: &Tally, decided: &[EntryId]) -> Vec<RefMove> {
     let changes = decided.iter().filter_map(|id| tally.ref_change(*id));
     let ref_move = |change: &RefProposal| RefMove {
@@ -27,8 +28,8 @@ pub fn ref_moves(tally: &Tally, decided: &[EntryId]) -> Vec<RefMove> {
     changes.map(ref_move).collect()
 }
 
-/// Returns how many decisions of the chain have landed when the ref has this value: all up to the last
-/// one that leads to the value.
+/// Returns how many decisions of the chain have landed if the ref has this value. All decisions up
+/// to the last one that leads to the value have landed.
 pub fn landed_count(chain: &[RefMove], current: Option<Oid>) -> usize {
     chain
         .iter()
@@ -36,9 +37,11 @@ pub fn landed_count(chain: &[RefMove], current: Option<Oid>) -> usize {
         .map_or(0, |last| last + 1)
 }
 
-/// Returns the run of decisions that leads from `current` to `new` without a gap, or `None` if there is
-/// none. The run starts after the decisions that have landed. Of several runs it is the one that ends
-/// latest, and of those the shortest.
+/// Returns the run of decisions that leads from `current` to `new` without a gap. Returns `None` if
+/// there is none.
+///
+/// The run starts after the decisions that have landed. Of several runs, the one that ends latest
+/// is taken, and of those the shortest.
 pub fn path(chain: &[RefMove], current: Option<Oid>, new: Option<Oid>) -> Option<Range<usize>> {
     let first = landed_count(chain, current);
     runs(chain, current, first).find(|run| {
@@ -48,14 +51,14 @@ pub fn path(chain: &[RefMove], current: Option<Oid>, new: Option<Oid>) -> Option
     })
 }
 
-/// Returns the run of decisions that moves a ref with this value as far as possible, or `None` if no
-/// decision moves it.
+/// Returns the run of decisions that moves a ref with this value as far as possible. Returns `None`
+/// if no decision moves the ref.
 pub fn furthest(chain: &[RefMove], current: Option<Oid>) -> Option<Range<usize>> {
     runs(chain, current, landed_count(chain, current)).next()
 }
 
-/// Returns the gapless runs that start at `current`, after the first `first` decisions of the chain.
-/// The run with the latest end comes first.
+/// Returns the gapless runs that start at `current`, after the first `first` decisions of the
+/// chain. The run with the latest end comes first.
 fn runs(
     chain: &[RefMove],
     current: Option<Oid>,
@@ -68,7 +71,7 @@ fn runs(
 }
 
 /// Returns the start of the shortest gapless run that begins at `current` and ends with the last
-/// decision of `within`.
+/// decision of `within`. Returns `None` if there is no such run.
 fn start(chain: &[RefMove], current: Option<Oid>, within: Range<usize>) -> Option<usize> {
     let mut next: Option<&RefMove> = None;
     for place in within.rev() {
@@ -88,12 +91,12 @@ fn start(chain: &[RefMove], current: Option<Oid>, within: Range<usize>) -> Optio
 mod tests {
     use super::*;
 
-    /// A value: 0 is an absent ref.
+    /// Returns a value of the ref. 0 stands for an absent ref.
     fn value(n: u8) -> Option<Oid> {
         (n > 0).then(|| Oid::new([n; 20]))
     }
 
-    /// The rule as the spec words it, with i and j from 1.
+    /// The rule as the spec states it, with i and j from 1.
     fn allowed(chain: &[RefMove], current: Option<Oid>, new: Option<Oid>) -> bool {
         let (k, d) = (chain.len(), |i: usize| chain[i - 1]);
         let m = (1..=k).filter(|i| d(*i).to == current).max().unwrap_or(0);

@@ -1,6 +1,6 @@
-//! Deciding: pure functions over the verified entries of a ledger. Every statement is judged by
-//! itself and its ancestors alone, so the verdict is the same for everyone and for ever. Knows no
-//! Git, files, clocks, keys or output. The rules are those of `ledger-spec/deciding.md`, by number.
+//! Deciding: pure functions over the verified entries of a ledger. A verdict depends only on the
+//! statement and its ancestors, so it is the same for everyone, for ever. Knows no Git, files,
+//! clocks, keys or output. The rules are those of `ledger-spec/deciding.md`, by number.
 
 mod admission;
 mod agreement;

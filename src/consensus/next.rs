@@ -1,5 +1,5 @@
-//! The votes that are due: what an honest member signs next, given what it knows (rule 5). Elapsed time
-//! is an input; the caller keeps the clock.
+//! The votes that are due: what an honest member signs next, given what it knows (rule 5). Elapsed
+//! time is an input. The caller keeps the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::id::EntryId;
 use crate::ledger::{EntryIndex, Payload, Place, Prevote, Statement, Verdict};
 use crate::mutation::Mutation;
 
-/// A vote that is due.
+/// A vote that is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DueVote {
     /// A prevote for the proposal in the round.
@@ -22,32 +22,32 @@ pub enum DueVote {
     Precommit(EntryId, u32),
 }
 
-/// What a timer counts from.
+/// The event at which a timer starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerEvent {
-    /// Votes by a quorum were seen in the round.
+    /// The member first saw votes by a quorum in the round.
     Voted,
     /// The member went to the round.
     Entered,
 }
 
-/// A timer of one member for one round of a slot.
+/// A timer of one member, for one round of a slot under one charter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timer {
-    /// The charter.
+    /// The charter of the votes.
     pub charter: EntryId,
     /// The slot.
     pub slot: Slot,
     /// The round.
     pub round: u32,
-    /// The event.
+    /// The event at which the timer starts.
     pub event: TimerEvent,
 }
 
-/// How long a member waits, and how long its timers have run.
+/// The patience of a member, and how long its timers have run.
 #[derive(Debug, Clone, Default)]
 pub struct Patience {
-    /// How long the member waits in round 0.
+    /// The unit of patience: how long the member waits in round 0.
     pub unit: Duration,
     /// How long each started timer has run.
     pub elapsed: BTreeMap<Timer, Duration>,
@@ -56,7 +56,7 @@ pub struct Patience {
 impl Patience {
     /// Returns how long the member waits in round r: 1 + r (r + 1) / 2 units.
     ///
-    /// Each round gets r units more than the round before. A guide waits for members that are still in
+    /// Round r gets r units more than the round before. A guide waits for members that are still in
     /// the round before, and for their messages (`ledger-spec/deciding.md`, section 8).
     pub fn of(&self, round: u32) -> Duration {
         let round = u64::from(round);
@@ -81,27 +81,27 @@ pub struct Waiting {
     pub slot: Slot,
     /// The round.
     pub round: u32,
-    /// The guide whose prevote it waits for, if that is what it waits for.
+    /// The guide whose prevote the member waits for. `None` if it waits for something else.
     pub guide: Option<MemberName>,
-    /// How long it still waits.
+    /// How much longer the member waits.
     pub left: Duration,
 }
 
-/// What is due.
+/// What a member must do next.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Due {
     /// The next vote, if one is due now.
     pub vote: Option<DueVote>,
-    /// Timers to start, at the moment of the call.
+    /// The timers to start at the moment of the call.
     pub start: Vec<Timer>,
-    /// What is waited for in slots without a vote that is due.
+    /// What the member waits for, in slots without a vote that is due.
     pub waiting: Vec<Waiting>,
-    /// Whether an entry is due though it has nothing to say: it tells others of a decision, or of votes that let the
-    /// member go on (5e).
+    /// Whether an entry is due even if it has no statements. The entry relays a decision, or votes
+    /// that let the member go on (rule 5e).
     pub tell: bool,
 }
 
-/// An entry that is not signed yet, on a copy of a tally. Each statement is judged as it will be in the
+/// An unsigned entry on a copy of a tally. Each statement gets the verdict that it will have in the
 /// signed entry.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -112,8 +112,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Starts a draft by `member`, under `charter`, with these parents. The draft knows its parents and
-    /// their ancestors, and nothing else.
+    /// Starts a draft by `member`, under `charter`, with these parents. The draft knows its parents
+    /// and their ancestors, and nothing else.
     pub fn new(
         tally: &Tally,
         member: &MemberName,
@@ -139,25 +139,25 @@ impl Draft {
         }
     }
 
-    /// The statements so far.
+    /// Returns the statements so far.
     pub fn statements(&self) -> &[Statement] {
         &self.tally.dag.entry(self.entry).statements
     }
 
-    /// Adds a statement and judges it. Returns why the statement would not count, if it would not. Then
-    /// the draft must not be used any more.
+    /// Adds a statement and judges it. Returns an error if the statement would not count. After an
+    /// error the draft must not be used any more.
     pub fn add(&mut self, statement: Statement) -> Result<(), Discount> {
         let place = self.place();
         self.tally.dag.draft_statement(statement);
         self.tally.record(place, Signatures::Unchecked)
     }
 
-    /// The tally with the statements so far.
+    /// Returns the tally with the statements so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// The next vote that is due, the timers to start, and what is waited for.
+    /// Returns the next vote that is due, the timers to start, and what the member waits for.
     pub fn due(&self, patience: &Patience) -> Due {
         let mut due = Due::default();
         let electorate = self.tally.dag.charter(self.charter).map(|n| &n.charter);
@@ -183,9 +183,11 @@ impl Draft {
         due
     }
 
-    /// Rule 5e: whether a decision that the member's own lane does not tell of is missed by others. Who
-    /// knows a decision votes no more in its slot; so if a liar showed its precommit to this member
-    /// alone, nobody else would ever hear of it.
+    /// Rule 5e: returns whether others lack a decision that the member's own last entry does not
+    /// build on.
+    ///
+    /// A member that knows a decision votes no more in its slot. A faulty member could show its
+    /// precommit to this member alone. Without the relay nobody else would learn of the decision.
     fn has_news(&self) -> bool {
         let tally = &self.tally;
         let Some(own) = self.own_last() else {
@@ -206,7 +208,8 @@ impl Draft {
         })
     }
 
-    /// Whether another member goes on voting after the decision, without knowing it.
+    /// Returns whether another member voted later than the decision without knowing it: under a
+    /// later charter, or in a later round.
     fn is_missed(&self, proposal: EntryId) -> bool {
         let tally = &self.tally;
         let depth = |charter: EntryId| tally.dag.charter(charter).map(|node| node.depth);
@@ -230,7 +233,7 @@ impl Draft {
         casts.any(|c| *c.member != self.member && !tally.decided_before(proposal, c.place))
     }
 
-    /// The member's own last entry.
+    /// Returns the member's own last entry. Returns `None` if the draft has no parents.
     fn own_last(&self) -> Option<EntryIndex> {
         self.tally.dag.entry(self.entry).parents.first().copied()
     }
@@ -242,8 +245,11 @@ impl Draft {
         }
     }
 
-    /// Slots that are next in their chains and have proposals; the charter's last, since a vote to
-    /// change the charter ends the member's other votes under it.
+    /// Returns the slots that are next in their chains and have proposals.
+    ///
+    /// The slot of the charter comes last, because a precommit of a charter change ends the
+    /// member's other votes under that charter (rule 6). A frozen member votes only in the slot of
+    /// the charter.
     fn open_slots(&self) -> Vec<Slot> {
         let tally = &self.tally;
         let subjects: Vec<_> = tally.subjects().collect();
@@ -260,7 +266,7 @@ impl Draft {
             .collect()
     }
 
-    /// What is known of a slot's votes under the charter.
+    /// Returns the votes of a slot under the charter that the draft knows.
     fn view(&self, slot: &Slot) -> KnownVotes {
         let at = self.place();
         let ballot = self
@@ -289,7 +295,7 @@ impl Draft {
     }
 }
 
-/// Known votes of a slot under one charter.
+/// The known votes of a slot under one charter.
 #[derive(Default)]
 struct KnownVotes {
     rounds: BTreeMap<u32, Seen>,
@@ -303,7 +309,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// The proposal that a quorum has prevoted.
+    /// Returns the proposal that a quorum has prevoted. Returns `None` if there is none.
     fn prevote_quorum(&self, quorum: usize) -> Option<EntryId> {
         self.prevotes
             .iter()
@@ -320,7 +326,7 @@ impl Seen {
     }
 }
 
-/// One member before one slot.
+/// What one member knows about one slot.
 struct SlotView<'a> {
     draft: &'a Draft,
     view: KnownVotes,
@@ -347,7 +353,7 @@ impl SlotView<'_> {
         })
     }
 
-    /// The round that the member has voted in or gone to, whichever is higher.
+    /// Returns the highest round that the member has voted in or gone to.
     fn reached(&self) -> u32 {
         let member = &self.draft.member;
         let voted = self
@@ -370,15 +376,17 @@ impl SlotView<'_> {
             .max(entered.map(|t| t.round).max().unwrap_or(0))
     }
 
-    /// Whether q members have voted in the round before. A timer may tell of a round that is not open: if the command that
-    /// started it died before it signed the last vote that was needed. Nobody else could ever follow there.
+    /// Returns whether q members have voted in the round before.
+    ///
+    /// A command can start the timer of a round and die before it signs the last vote that was
+    /// needed. Then the timer names a round that nobody else could enter.
     fn is_open_to_all(&self, round: u32) -> bool {
         round
             .checked_sub(1)
             .is_none_or(|before| self.quorum_voted(before))
     }
 
-    /// Whether q members have voted in the round.
+    /// Returns whether q members have voted in the round.
     fn quorum_voted(&self, round: u32) -> bool {
         self.view
             .rounds
@@ -386,7 +394,10 @@ impl SlotView<'_> {
             .is_some_and(|seen| seen.voters.len() >= self.threshold.q)
     }
 
-    /// Rule 2, and rule 5d: in the rounds from the one reached on, the highest with a prevote quorum.
+    /// Rules 2 and 5d: returns the precommit that is due, or `None` if there is none.
+    ///
+    /// The round is the highest one, from `reached` on, that has a prevote quorum and no precommit
+    /// by the member.
     fn precommit(&self, reached: u32) -> Option<DueVote> {
         let (round, proposal) =
             self.view
@@ -409,7 +420,7 @@ impl SlotView<'_> {
             .then_some(DueVote::Precommit(proposal, round))
     }
 
-    /// Rule 5a: the round to be in, going on as long as the rule lets the member.
+    /// Rule 5a: returns the round to be in. The member goes on as long as the rule permits.
     fn enter(&self, reached: u32, due: &mut Due) -> u32 {
         let mut round = reached;
         while let Some(next) = round.checked_add(1) {
@@ -428,8 +439,11 @@ impl SlotView<'_> {
         round
     }
 
-    /// Rule 5e: whether the member is in the round by votes that others may never see: neither its own last entry builds
-    /// on votes of the round before by q members, nor do entries of f + 1 others, one of them honest.
+    /// Rule 5e: returns whether others may lack the votes that let the member go to the round.
+    ///
+    /// They may lack these votes if neither the member's own last entry builds on votes of q
+    /// members in the round before, nor entries of f + 1 other members do. One of f + 1 members is
+    /// honest.
     fn went_unseen(&self, round: u32) -> bool {
         let Some(before) = round.checked_sub(1) else {
             return false;
@@ -457,7 +471,7 @@ impl SlotView<'_> {
             <= self.threshold.f
     }
 
-    /// Whether the entry builds on votes of q members in the round.
+    /// Returns whether the entry builds on votes of q members in the round.
     fn tells_of_quorum(&self, entry: EntryIndex, round: u32) -> bool {
         let Draft { tally, charter, .. } = self.draft;
         let at = Place {
@@ -472,14 +486,14 @@ impl SlotView<'_> {
         votes.is_some_and(|votes| votes.voters_before(&tally.dag, at) >= self.threshold.q)
     }
 
-    /// Whether f + 1 members, one of them honest, have voted above the round.
+    /// Returns whether f + 1 members have voted above the round. One of them is honest.
     fn many_above(&self, round: u32) -> bool {
         let above = self.view.rounds.iter().filter(|(r, _)| **r > round);
         let members: BTreeSet<_> = above.flat_map(|(_, seen)| &seen.voters).collect();
         members.len() > self.threshold.f
     }
 
-    /// Whether no proposal can reach q prevotes in the round any more.
+    /// Returns whether no proposal can reach q prevotes in the round any more.
     fn is_stuck(&self, round: u32) -> bool {
         let Some(seen) = self.view.rounds.get(&round) else {
             return false;
@@ -491,8 +505,9 @@ impl SlotView<'_> {
 
     fn prevote(&self, round: u32, inheritance: Inheritance, due: &mut Due) -> Option<DueVote> {
         let seen = self.view.rounds.get(&round);
-        // A prevote after a precommit would count by the new lock, though nothing released it from an older one: the
-        // pair would convict (rule 7 (ii)).
+        // The member must not prevote in a round in which it has precommitted. The prevote could
+        // count because of the new lock, although nothing released the member from an older lock.
+        // Then the pair would convict the member (rule 7 (ii)).
         if seen.is_some_and(|s| s.voters.contains(&self.draft.member)) {
             return None;
         }
@@ -525,8 +540,13 @@ impl SlotView<'_> {
             .map(|id| DueVote::Prevote(id, round))
     }
 
-    /// Round 0: a value handed down; else the approved proposal of the lowest id; else the only open
-    /// proposal, if the member approves it.
+    /// Returns what the member prevotes in round 0, or `None` if it does not prevote yet.
+    ///
+    /// The member prevotes the first of these that exists:
+    ///
+    /// 1. the handed-down proposal;
+    /// 2. of the proposals with q approvals, the one with the lowest id;
+    /// 3. the only open proposal, if the member's last review approves it.
     fn first_choice(&self, inheritance: Inheritance) -> Option<EntryId> {
         if let Inheritance::Bound(value) = inheritance {
             return Some(value);
@@ -542,7 +562,8 @@ impl SlotView<'_> {
         })
     }
 
-    /// Rule 5c: the guide's values first, then the member's own preference; none while it is time to wait.
+    /// Rule 5c: returns the proposals to try, in order: those that the guide prevoted, then the
+    /// member's own preference. Returns `None` while the member must wait.
     fn guided_choice(
         &self,
         round: u32,
@@ -570,7 +591,7 @@ impl SlotView<'_> {
             .filter(|(_, members)| members.contains(guide))
             .map(|(id, _)| *id)
             .collect();
-        // The guide itself waits for one patience; the others give it one more.
+        // The guide itself waits for one patience. The others wait for two.
         let longer = patience.saturating_mul(if Mutation::TwoPatiences.is_active() {
             1
         } else {
@@ -595,8 +616,14 @@ impl SlotView<'_> {
         waited >= needed
     }
 
-    /// Rule 5b: the prevote quorum of the highest round, the own lock before others of its round; else
-    /// what was handed down; else the approved proposal of the lowest id.
+    /// Rule 5b: returns the member's preference, or `None` if there is none.
+    ///
+    /// The preference is the first of these that exists:
+    ///
+    /// 1. the proposal of the prevote quorum of the highest round; the own lock comes
+    ///    before others of its round;
+    /// 2. the handed-down proposal;
+    /// 3. of the proposals with q approvals, the one with the lowest id.
     fn preference(&self, below: u32, inheritance: Inheritance) -> Option<EntryId> {
         let highest = self.view.rounds.range(..below).rev().find_map(|(_, seen)| {
             let own = seen
@@ -613,7 +640,7 @@ impl SlotView<'_> {
         highest.or(handed_down).or_else(|| self.approved().next())
     }
 
-    /// Proposals of the slot with a quorum of approvals, lowest id first.
+    /// Returns the proposals of the slot with q approvals, the lowest id first.
     fn approved(&self) -> impl Iterator<Item = EntryId> {
         let Draft { tally, charter, .. } = self.draft;
         let enough = |id: &EntryId| {
@@ -626,14 +653,15 @@ impl SlotView<'_> {
         tally.rivals(&self.slot).map(|p| p.id).filter(enough)
     }
 
-    /// Whether a proposal still stands: neither withdrawn nor rejected by so many that it cannot win.
+    /// Returns whether a proposal is open: it is not withdrawn, and not rejected by so many voting
+    /// members that q cannot approve it.
     fn is_open(&self, proposal: &Proposal) -> bool {
         let tally = &self.draft.tally;
         !tally.withdrawals.contains_key(&proposal.id)
             && !tally.is_rejected(self.draft.charter, proposal.id)
     }
 
-    /// How long the timer has run; asks for its start if it has not been started.
+    /// Returns how long the timer has run. Requests its start if it is not running.
     fn elapsed(&self, round: u32, event: TimerEvent, due: &mut Due) -> Duration {
         let timer = Timer {
             charter: self.draft.charter,
@@ -659,7 +687,7 @@ impl SlotView<'_> {
 }
 
 impl Draft {
-    /// Whether the member's approval counts and its last word on the proposal is still an approval.
+    /// Returns whether the member's approval counts and its last review is an approval.
     fn stands_behind(&self, proposal: EntryId) -> bool {
         self.tally
             .approvers(self.charter, proposal)

@@ -1,5 +1,5 @@
-//! Which entries a member's next entry builds on. Pure functions over a tally: they know neither refs
-//! nor remotes.
+//! Parents: the entries that a member's next entry builds on. Pure functions over a tally. Knows
+//! neither refs nor remotes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,9 @@ use crate::ledger::{EntryIndex, limits};
 
 /// Returns the parents of the member's next entry, at most [`limits::PARENTS`].
 ///
-/// First come all of the member's own tips, the highest sequence number first. Then come the tips of
-/// everybody else, one of each member in turn, so that a member with many forks displaces no other.
+/// First come all of the member's own tips, the highest sequence number first. Then come the tips
+/// of all other members, one of each member in turn. So a member with many forks displaces no
+/// other.
 pub fn parents_for(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
     let dag = tally.dag();
     let mut parents = own_tips(tally, member);
@@ -48,8 +49,8 @@ pub fn own_tips(tally: &Tally, member: &MemberName) -> Vec<EntryIndex> {
 
 /// Returns the admitted entries that no other admitted entry builds on.
 ///
-/// A lane can go on after its member was removed. The entries that the refused part builds on may be
-/// known from nowhere else, so these count as ends too.
+/// A lane can go on after its member was removed. Its refused part may build on entries that no
+/// admitted entry builds on. So these entries count as ends too.
 fn ends(tally: &Tally) -> Vec<EntryIndex> {
     let (dag, admission) = (tally.dag(), Admission::of(tally));
     let (ends, mut refused): (Vec<_>, Vec<_>) =

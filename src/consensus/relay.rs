@@ -1,5 +1,5 @@
-//! Which entries of others a member brings from one remote to another. Pure: knows neither refs nor
-//! remotes.
+//! Relaying between remotes: which entries of others a member copies from one remote to another.
+//! Pure functions. Knows neither refs nor remotes.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use super::tally::Tally;
 use crate::charter::MemberName;
 use crate::ledger::{Dag, EntryIndex};
 
-/// The last entry of each lane that a remote shows. `None` if that entry is not known here.
+/// The last entry of each lane that a remote has. `None` if that entry is not known here.
 pub type ShownLanes = BTreeMap<MemberName, Option<EntryIndex>>;
 
 /// Returns the last entries of the lanes of others that a remote lacks.
 ///
-/// A lane is left out if another lane that the remote has builds on all of it, or if the remote's
-/// lane does not lead to it. A forked lane is left out too: only its owner chooses how it goes on.
+/// A lane is left out if another lane that the remote has builds on all of it. It is left out if
+/// the remote's lane does not lead to it. A forked lane is left out too, because only its owner may
+/// join it.
 pub fn lanes_to_relay(tally: &Tally, member: &MemberName, shown: &ShownLanes) -> Vec<EntryIndex> {
     let (dag, admission) = (tally.dag(), Admission::of(tally));
     let mut ends: Vec<_> = shown.values().copied().flatten().collect();
@@ -38,7 +39,7 @@ pub fn lanes_to_relay(tally: &Tally, member: &MemberName, shown: &ShownLanes) ->
     lacking
 }
 
-/// Whether one of these entries is the entry or builds on it.
+/// Returns whether one of these entries is the entry or builds on it.
 pub fn leads_to(dag: &Dag, ends: &[EntryIndex], entry: EntryIndex) -> bool {
     ends.iter().any(|end| dag.reaches(entry, *end))
 }

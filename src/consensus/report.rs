@@ -1,4 +1,4 @@
-//! The tally of one proposal, explained: who said what, what is missing, and from whom.
+//! The report on one proposal: who reviewed it and voted for it, what is missing, and from whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,43 +11,45 @@ use crate::charter::MemberName;
 use crate::id::EntryId;
 use crate::ledger::Verdict;
 
-/// How far a proposal is, as far as the ledger tells. Whether it has landed, the ref tells.
+/// The state of a proposal in the ledger. The ledger does not show whether the proposal has landed;
+/// only the ref does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It needs approvals.
+    /// The proposal needs approvals.
     Open,
-    /// A quorum approves it; votes are under way.
+    /// A quorum approves the proposal. Votes are under way.
     Approved,
-    /// It is decided.
+    /// The proposal is decided.
     Decided,
-    /// So many reject it that it cannot be approved unless some change their mind.
+    /// So many voting members reject the proposal that a quorum cannot approve it, unless some
+    /// change their mind.
     Rejected,
-    /// Its proposer no longer stands behind it.
+    /// The proposer has withdrawn the proposal.
     Withdrawn,
-    /// Its slot is no longer one that can be decided: the chain of its ref starts anew elsewhere, or
-    /// the ref is no longer protected.
+    /// The slot of the proposal can no longer be decided. The ref is no longer protected, or the
+    /// next slot of its chain is another one.
     Stale,
-    /// Another proposal was decided for its slot.
+    /// A rival is decided for the slot.
     Superseded,
 }
 
-/// What brings a proposal nearer to a decision.
+/// What a proposal needs next on the way to a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
     /// Approvals.
     Approvals,
-    /// Prevotes of the latest round.
+    /// Prevotes in the latest round.
     Prevotes,
-    /// Precommits of the latest round.
+    /// Precommits in the latest round.
     Precommits,
     /// Nothing: the proposal is decided, or cannot be decided any more.
     Nothing,
 }
 
 impl Need {
-    /// Returns the name as it stands in JSON.
+    /// Returns the name as it is in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Approvals => "approvals",
@@ -67,50 +69,52 @@ impl fmt::Display for Need {
 /// A member's last review on a proposal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Opinion {
-    /// Who.
+    /// The member that reviewed the proposal.
     pub member: MemberName,
-    /// What it says.
+    /// The answer of the review.
     pub verdict: Verdict,
-    /// The entry.
+    /// The entry that contains the review.
     pub entry: EntryId,
 }
 
-/// Votes of one round for each proposal of the slot.
+/// The votes of one round, for each proposal of the slot.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct RoundReport {
     /// The round.
     pub round: u32,
-    /// Who has prevoted what.
+    /// The members that prevoted each proposal.
     pub prevotes: BTreeMap<EntryId, BTreeSet<MemberName>>,
-    /// Who has precommitted what.
+    /// The members that precommitted each proposal.
     pub precommits: BTreeMap<EntryId, BTreeSet<MemberName>>,
 }
 
-/// What a proposal has and lacks.
+/// The report on a proposal: what it has, and what it lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProposalReport {
     /// The proposal.
     pub id: EntryId,
-    /// How far it is.
+    /// The state of the proposal.
     pub state: State,
-    /// The charter under which the numbers below are counted: the one in force.
+    /// The charter under which the numbers below are counted: the one that decided the proposal,
+    /// otherwise the one in force.
     pub charter: EntryId,
-    /// Members that make a quorum.
+    /// The threshold q of this charter.
     pub quorum: usize,
-    /// Voting members whose approvals count.
+    /// The voting members whose approvals count.
     pub approvals: BTreeSet<MemberName>,
-    /// Last latest of all members.
+    /// The last review of each member.
     pub opinions: Vec<Opinion>,
-    /// Votes of the slot, round by round.
+    /// The votes of the slot, round by round.
     pub rounds: Vec<RoundReport>,
-    /// Voting members from whom something would bring the proposal on: an approval, a prevote or a precommit.
+    /// The voting members whose approval, prevote or precommit is missing.
     pub missing: BTreeSet<MemberName>,
-    /// What is missing.
+    /// What the proposal needs next.
     pub needs: Need,
 }
 
 impl Tally {
-    /// The member's last review on a proposal: of its latest review, by sequence number.
+    /// Returns the verdict of the member's last review on a proposal: the one with the highest
+    /// sequence number. Returns `None` if the member has not reviewed the proposal.
     pub fn opinion(&self, member: &MemberName, proposal: EntryId) -> Option<Verdict> {
         self.reviews
             .get(&proposal)?
@@ -118,7 +122,7 @@ impl Tally {
             .map(|review| review.verdict)
     }
 
-    /// The last review of each member on a proposal.
+    /// Returns the last review of each member on a proposal.
     pub fn opinions(&self, proposal: EntryId) -> Vec<Opinion> {
         let opinion = |(member, review): (&MemberName, &super::tally::LatestReview)| Opinion {
             member: member.clone(),
@@ -133,7 +137,7 @@ impl Tally {
             .collect()
     }
 
-    /// Whether so many voting members reject a proposal that it cannot be approved by a quorum.
+    /// Returns whether so many voting members reject a proposal that a quorum cannot approve it.
     pub(super) fn is_rejected(&self, charter: EntryId, proposal: EntryId) -> bool {
         let Some(node) = self.dag.charter(charter) else {
             return false;
@@ -146,12 +150,13 @@ impl Tally {
             .map(|o| o.member)
             .collect();
         let threshold = node.charter.threshold();
-        // Approvals count for ever, so those who approved first and rejected later are no obstacle.
+        // Approvals count for ever. So a member that approved first and rejected later is no
+        // obstacle.
         let approved = self.approvers(charter, proposal);
         against.iter().filter(|m| !approved.contains(m)).count() + threshold.q > threshold.n
     }
 
-    /// How far a proposal is.
+    /// Returns the state of a proposal. Returns `None` if there is no valid proposal with this id.
     pub fn state(&self, id: EntryId) -> Option<State> {
         let proposal = self.proposal(id)?;
         if self.is_decided(id) {
@@ -179,7 +184,7 @@ impl Tally {
         })
     }
 
-    /// What a proposal has and lacks.
+    /// Returns the report on a proposal. Returns `None` if there is no valid proposal with this id.
     pub fn report(&self, id: EntryId) -> Option<ProposalReport> {
         let state = self.state(id)?;
         let proposal = self.proposal(id)?;
@@ -234,7 +239,8 @@ impl Tally {
     }
 }
 
-/// In the latest round: precommits if a quorum has prevoted, prevotes otherwise.
+/// Returns the votes that an approved proposal needs in the latest round, and from whom. These are
+/// precommits if a quorum has prevoted the proposal, and prevotes otherwise.
 fn votes_missing(
     id: EntryId,
     rounds: &[RoundReport],

@@ -1,4 +1,4 @@
-//! What a decision is about (its subject) and which decision it follows (its slot).
+//! The subject of a decision, and the slot that the decision fills.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::charter::{RefName, RefNameError, parsed};
 use crate::id::{Digest, EntryId};
 
-/// What decisions are about: a protected ref, or the charter.
+/// The subject of decisions: a protected ref, or the charter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
     /// The charter itself.
@@ -38,23 +38,24 @@ impl From<RefName> for Subject {
     }
 }
 
-/// A place in the chain of a subject's decisions: proposals for one slot compete, at most one is decided.
+/// A subject with a base. Proposals for one slot are rivals, and at most one of them is decided.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Slot {
-    /// What the decision is about.
+    /// The subject of the decision.
     pub subject: Subject,
-    /// The last decided proposal of the subject, or the charter at which its chain starts.
+    /// The last decided proposal of the subject, or the root of its chain.
     pub base: EntryId,
 }
 
 impl Slot {
-    /// The slot's id: the SHA-256 of its subject and base, each on a line.
+    /// Returns the slot id: the SHA-256 of `git-quorum slot v1`, the subject and the base, each on
+    /// a line.
     pub fn id(&self) -> Digest {
         Digest::of(format!("git-quorum slot v1\n{}\n{}\n", self.subject, self.base).as_bytes())
     }
 
-    /// The place of the guide of a round among `n` voting members (rule 5c): the round plus the first
-    /// eight bytes of the slot id, as a big-endian number, modulo n.
+    /// Returns the place of a round's guide among `n` voting members (rule 5c). The place is the
+    /// round plus the first eight bytes of the slot id, as a big-endian number, modulo n.
     pub(super) fn guide_place(&self, round: u32, n: usize) -> usize {
         let id = self.id();
         let number = id

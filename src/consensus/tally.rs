@@ -1,5 +1,6 @@
-//! The tally: what the entries of a ledger amount to. Statements are judged once, when their entry
-//! comes in, which is after its ancestors; what comes later changes no verdict on them.
+//! The tally of a ledger: all its entries with the verdicts on their statements. A statement is
+//! judged once, when its entry is inserted. The entry's ancestors are inserted before it. Later
+//! entries change no verdict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +18,7 @@ use crate::ledger::{
 };
 use crate::mutation::Mutation;
 
-/// The two phases of a vote.
+/// The phase of a vote.
 #[derive(
     Debug,
     Clone,
@@ -33,35 +34,35 @@ use crate::mutation::Mutation;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// The first.
+    /// The first phase.
     Prevote,
-    /// The second; q of one round decide.
+    /// The second phase. Precommits for one proposal by q members, all of one round, decide it.
     Precommit,
 }
 
 /// A valid proposal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Proposal {
-    /// Its id.
+    /// The id of the proposal: the id of its entry.
     pub id: EntryId,
-    /// Who made it.
+    /// The member whose entry makes the proposal.
     pub proposer: MemberName,
-    /// The charter it was made under.
+    /// The charter under which the proposal is made.
     pub charter: EntryId,
-    /// What it competes for.
+    /// The slot in which the proposal competes with its rivals.
     pub slot: Slot,
-    /// The charter at which the chain of its slot starts.
+    /// The charter at which the chain of the slot starts.
     pub root: EntryId,
-    /// Where it stands.
+    /// The position of the statement in the ledger.
     pub place: Place,
 }
 
-/// What a proposal would change.
+/// The content of a proposal.
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'a> {
-    /// A ref.
+    /// The proposed move of a ref.
     Ref(&'a RefProposal),
-    /// The charter.
+    /// The proposed charter.
     Charter(&'a CharterProposal),
 }
 
@@ -82,7 +83,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Returns the proposed move of a ref, or `None` if the proposal changes something else.
+    /// Returns the proposed move of a ref, or `None` if the proposal changes the charter.
     pub fn as_ref_change(self) -> Option<&'a RefProposal> {
         match self {
             Self::Ref(change) => Some(change),
@@ -90,7 +91,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Returns the proposed charter, or `None` if the proposal changes something else.
+    /// Returns the proposed charter, or `None` if the proposal changes a ref.
     pub fn as_charter_change(self) -> Option<&'a CharterProposal> {
         match self {
             Self::Charter(change) => Some(change),
@@ -99,15 +100,16 @@ impl<'a> Content<'a> {
     }
 }
 
-/// What a member thinks of a proposal. Of several words the one of the highest rank is the last.
+/// The last review of a member on a proposal. Of several reviews, the one of the highest rank is
+/// the last.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct LatestReview {
-    /// The entry's sequence number and id, and the statement's number.
+    /// The entry's sequence number, the entry's id, and the statement's number in the entry.
     pub(super) rank: (u64, EntryId, usize),
     pub(super) verdict: Verdict,
 }
 
-/// Valid votes of one round.
+/// The valid votes of one round.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct RoundVotes {
     pub(super) prevotes: Casts,
@@ -122,14 +124,15 @@ impl RoundVotes {
         }
     }
 
-    /// Whether a vote of the member, of either phase, is known to the statement at `at`.
+    /// Returns whether a vote of the member, of either phase, is known to the statement at `at`.
     pub(super) fn has_voted(&self, dag: &Dag, member: &MemberName, at: Place) -> bool {
         [&self.prevotes, &self.precommits]
             .iter()
             .any(|casts| casts.is_raised(dag, member, at, |_| true))
     }
 
-    /// How many members have a vote, of either phase, that is known to the statement at `at`.
+    /// Returns how many members have a vote, of either phase, that is known to the statement at
+    /// `at`.
     pub(super) fn voters_before(&self, dag: &Dag, at: Place) -> usize {
         let voters: BTreeSet<_> = self
             .prevotes
@@ -143,96 +146,101 @@ impl RoundVotes {
     }
 }
 
-/// Valid votes of one slot under one charter, by round.
+/// The valid votes of one slot under one charter, by round.
 pub(super) type Ballot = BTreeMap<u32, RoundVotes>;
 
 /// A vote that was cast, whether or not it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
-    /// Its phase.
+    /// The phase of the vote.
     pub phase: Phase,
-    /// Its round.
+    /// The round of the vote.
     pub round: u32,
-    /// What it is for.
+    /// The proposal that the vote is for.
     pub proposal: EntryId,
-    /// Where it stands.
+    /// The position of the statement in the ledger.
     pub place: Place,
-    /// Whether it counts.
+    /// Whether the vote counts.
     pub counts: bool,
 }
 
-/// That a proposal is decided, and by which votes.
+/// A decision, and the votes that make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// The proposal.
+    /// The decided proposal.
     pub proposal: EntryId,
-    /// The charter it was decided under (the first in which it was, by depth).
+    /// The earliest charter under which the proposal is decided: the one of the shortest lineage.
     pub charter: EntryId,
-    /// The round (the first one).
+    /// The lowest round in which the proposal is decided under this charter.
     pub round: u32,
-    /// The precommits of that round for it, by member; at least a quorum.
+    /// The entries of the precommits for the proposal in this round, by member. They are at least a
+    /// quorum.
     pub precommits: BTreeMap<MemberName, EntryId>,
 }
 
 /// A statement that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discounted {
-    /// Where it stands.
+    /// The position of the statement in the ledger.
     pub place: Place,
-    /// Why.
+    /// The reason why the statement does not count.
     pub discount: Discount,
 }
 
-/// The decided proposals of a subject, in order, and how the chain ends.
+/// The decided proposals of a subject, in order, and the end of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
-    /// The charter at which it starts.
+    /// The charter at which the chain starts.
     pub root: EntryId,
-    /// The decided proposals.
+    /// The decided proposals, the first one first.
     pub decided: Vec<EntryId>,
-    /// The slot that is next.
+    /// The first slot that does not have exactly one decision.
     pub next: Slot,
-    /// Rival decisions of that slot: agreement is broken, and nothing follows. Empty otherwise.
+    /// The decisions of the next slot if there are several: agreement is broken there. Otherwise
+    /// the list is empty.
     pub rivals: Vec<EntryId>,
 }
 
-/// What is known of the signatures of an entry's precommits.
+/// Whether the agreement signatures of an entry's precommits are already checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signatures {
-    /// Nothing.
+    /// The signatures are not checked yet.
     Unchecked,
-    /// They were checked before, and good.
+    /// The signatures were checked before, and they verify.
     Good,
 }
 
-/// A ledger, judged.
+/// A ledger with the verdicts on all its statements.
 #[derive(Debug, Clone)]
 pub struct Tally {
     pub(super) dag: Dag,
     proposals: LazyMap<EntryId, Proposal>,
     pub(super) by_slot: LazyMap<Slot, BTreeSet<EntryId>>,
     broken: BTreeSet<Slot>,
-    /// Approvals that count, by charter and proposal.
+    /// The approvals that count, by charter and proposal.
     pub(super) approvals: LazyMap<(EntryId, EntryId), Casts>,
-    /// The last word of each member on each proposal.
+    /// The last review of each member on each proposal.
     pub(super) reviews: LazyMap<EntryId, BTreeMap<MemberName, LatestReview>>,
     pub(super) withdrawals: LazyMap<EntryId, Place>,
     pub(super) ballots: LazyMap<Slot, BTreeMap<EntryId, Ballot>>,
-    /// Every vote whose slot is known, by member, charter and slot: what evidence is made of.
+    /// Every vote whose slot is known, by member, charter and slot. Evidence consists of these
+    /// votes, whether or not they count.
     pub(super) cast: LazyMap<(MemberName, EntryId, Slot), Vec<Vote>>,
-    /// Where a member precommitted a change of a charter, whether or not it counts.
+    /// The places at which a member precommitted a change of a charter, whether or not the
+    /// precommits count.
     changes: LazyMap<(MemberName, EntryId), Marks<()>>,
-    /// For each decided proposal, the charters and rounds in which it was.
+    /// The charters and rounds in which each decided proposal is decided.
     pub(super) sources: LazyMap<EntryId, BTreeSet<(EntryId, u32)>>,
     discounted: LazyList<Discounted>,
     /// The decided proposals of each slot that has one.
     decided: LazyMap<Slot, BTreeSet<EntryId>>,
-    /// The last decision of each chain, or its root, by subject and root. Those before it are the bases of its slot and of theirs.
+    /// The last decision of each chain, or its root, by subject and root. To find the decision
+    /// before it, look up the base of its slot.
     heads: LazyMap<(Subject, EntryId), EntryId>,
 }
 
 impl Tally {
-    /// The tally of a ledger that has nothing but its genesis entry.
+    /// Returns the tally of a ledger that contains only its genesis.
     pub fn found(genesis: ParsedEntry, oid: Oid) -> Result<Self, Reject> {
         Ok(Self {
             dag: Dag::found(genesis, oid)?,
@@ -252,7 +260,8 @@ impl Tally {
         })
     }
 
-    /// Takes in an entry, whose parents must be in, checks its signature, and judges its statements.
+    /// Checks the signature of an entry, inserts the entry and judges its statements. The parents
+    /// must be inserted before. An entry that is already inserted is not judged again.
     pub fn insert(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
         let known = self.dag.find(parsed.id).is_some();
         let index = self.dag.insert(parsed, oid)?;
@@ -262,8 +271,10 @@ impl Tally {
         Ok(index)
     }
 
-    /// The same for bytes whose signatures, the one of the entry and those of its precommits, were
-    /// checked before and good. That they verify hangs on these bytes and the ancestors that they name.
+    /// Inserts and judges an entry whose signatures were checked before.
+    ///
+    /// Both the signature of the entry and those of its precommits must have verified. The result
+    /// of these checks depends only on the entry's bytes and the ancestors that they name.
     pub fn insert_checked(&mut self, parsed: ParsedEntry, oid: Oid) -> Result<EntryIndex, Reject> {
         let known = self.dag.find(parsed.id).is_some();
         let index = self.dag.insert_checked(parsed, oid)?;
@@ -282,7 +293,8 @@ impl Tally {
         }
     }
 
-    /// Judges the statement at a place and files it.
+    /// Judges the statement at a place and records it. Returns an error if the statement does not
+    /// count.
     pub(super) fn record(&mut self, place: Place, signatures: Signatures) -> Result<(), Discount> {
         let entry = self.dag.entry(place.entry);
         let (member, charter) = (entry.member.clone(), entry.charter);
@@ -374,7 +386,7 @@ impl Tally {
         place: Place,
         verdict: Result<(), Discount>,
     ) -> Result<(), Discount> {
-        // A vote for something that is no proposal has no slot: it can neither count nor convict.
+        // A vote for an unknown proposal has no slot. It can neither count nor convict by a pair.
         let Ok(slot) = self.known_proposal(proposal, place).map(|p| p.slot.clone()) else {
             return verdict;
         };
@@ -438,13 +450,14 @@ impl Tally {
             return;
         }
         if self.behind(next).any(|p| p.slot == slot) {
-            // The chain ends before what is in dispute.
+            // The chain ends before the broken slot.
             self.heads.insert(chain, slot.base);
         }
         self.broken.insert(slot);
     }
 
-    /// The slot that is reached from this one by all the decisions that stand alone in theirs.
+    /// Follows the chain from this slot, as long as a slot has exactly one decision. Returns the
+    /// slot at which the chain ends.
     fn advanced(&self, mut slot: Slot) -> Slot {
         while let Some(only) = self
             .decided
@@ -457,8 +470,9 @@ impl Tally {
         slot
     }
 
-    /// The proposal that a slot of this chain begins with, and those below it, the latest first; up to the root, which
-    /// may be a proposal too, but of a charter.
+    /// Returns the decided proposals of the chain before a slot, the latest first.
+    ///
+    /// The root ends the chain. The root may be a proposal too, but a proposal of a charter.
     fn behind(&self, slot: Slot) -> impl Iterator<Item = &Proposal> {
         let proposal = move |id: EntryId| {
             self.proposals
@@ -468,7 +482,8 @@ impl Tally {
         std::iter::successors(proposal(slot.base), move |at| proposal(at.slot.base))
     }
 
-    /// Whether a precommit of the entry does not count for its signature.
+    /// Returns whether the entry has a precommit that does not count because of its agreement
+    /// signature.
     pub fn has_bad_agreement_signature(&self, entry: EntryIndex) -> bool {
         let of_entry = self
             .discounted
@@ -479,21 +494,22 @@ impl Tally {
         of_entry.any(|d| d.discount.reason == DiscountReason::BadAgreementSignature)
     }
 
-    /// All that is known, as bytes that [`Tally::from_bytes`] reads.
+    /// Serializes the tally for [`Tally::from_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = TableWriter::new();
         self.write_to(&mut writer);
         writer.finish()
     }
 
-    /// Reads what [`Tally::to_bytes`] wrote; none if the bytes are not as they were written. The verdicts in them are
-    /// taken over as they are: whoever keeps such bytes answers for them.
+    /// Reads what [`Tally::to_bytes`] wrote. Returns `None` if the bytes are malformed.
+    ///
+    /// The verdicts in the bytes are not checked. The caller must trust whoever stored the bytes.
     pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
         let mut reader = TableReader::new(bytes.into())?;
         Self::read_from(&mut reader).filter(|_| reader.is_at_end())
     }
 
-    /// Writes all that is known.
+    /// Writes all tables of the tally.
     pub(crate) fn write_to(&self, writer: &mut TableWriter) {
         self.dag.write_to(writer);
         writer.map(&self.proposals);
@@ -511,7 +527,7 @@ impl Tally {
         writer.map(&self.heads);
     }
 
-    /// Reads what was written.
+    /// Reads the tables of a tally. Returns `None` if they are malformed.
     pub(crate) fn read_from(reader: &mut TableReader) -> Option<Self> {
         Some(Self {
             dag: Dag::read_from(reader)?,
@@ -531,22 +547,22 @@ impl Tally {
         })
     }
 
-    /// The entries.
+    /// Returns the entries of the ledger.
     pub fn dag(&self) -> &Dag {
         &self.dag
     }
 
-    /// A valid proposal.
+    /// Returns the valid proposal with this id. Returns `None` if there is none.
     pub fn proposal(&self, id: EntryId) -> Option<&Proposal> {
         self.proposals.get(&id)
     }
 
-    /// All valid proposals, by id.
+    /// Returns all valid proposals, by id.
     pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
         self.proposals.values()
     }
 
-    /// The valid proposals of a slot, by id.
+    /// Returns the valid proposals of a slot, by id.
     pub fn rivals(&self, slot: &Slot) -> impl Iterator<Item = &Proposal> {
         self.by_slot
             .get(slot)
@@ -555,12 +571,12 @@ impl Tally {
             .filter_map(|id| self.proposals.get(id))
     }
 
-    /// How many these are.
+    /// Returns how many valid proposals a slot has.
     pub fn rival_count(&self, slot: &Slot) -> usize {
         self.by_slot.get(slot).map_or(0, BTreeSet::len)
     }
 
-    /// What a proposal would change.
+    /// Returns the content of a proposal.
     #[allow(
         clippy::unreachable,
         reason = "a Proposal is made from a propose statement, and entries do not change"
@@ -578,31 +594,32 @@ impl Tally {
         self.proposal(id).map(|proposal| self.content(proposal))
     }
 
-    /// Returns the ref move that the valid proposal with this id proposes. Returns `None` if there is
-    /// no such proposal, or if it changes something else.
+    /// Returns the ref move that the valid proposal with this id proposes. Returns `None` if there
+    /// is no such proposal, or if it changes the charter.
     pub fn ref_change(&self, id: EntryId) -> Option<&RefProposal> {
         self.content_of(id)?.as_ref_change()
     }
 
-    /// Returns the charter that the valid proposal with this id proposes. Returns `None` if there is
-    /// no such proposal, or if it changes something else.
+    /// Returns the charter that the valid proposal with this id proposes. Returns `None` if there
+    /// is no such proposal, or if it changes a ref.
     pub fn charter_change(&self, id: EntryId) -> Option<&CharterProposal> {
         self.content_of(id)?.as_charter_change()
     }
 
-    /// Statements that do not count, in the order in which they were taken in.
+    /// Returns the statements that do not count, in the order in which they were judged.
     pub fn discounted(&self) -> &LazyList<Discounted> {
         &self.discounted
     }
 
-    /// How many members make a quorum under a charter; more than there are when it is not known.
+    /// Returns the threshold q of a charter. Returns `usize::MAX` if the charter is not known, so
+    /// that nothing reaches the quorum.
     pub(super) fn quorum(&self, charter: EntryId) -> usize {
         self.dag
             .charter(charter)
             .map_or(usize::MAX, |node| node.charter.threshold().q)
     }
 
-    /// Members whose approvals of a proposal count under a charter.
+    /// Returns the members whose approvals of a proposal count under a charter.
     pub fn approvers(&self, charter: EntryId, proposal: EntryId) -> BTreeSet<&MemberName> {
         self.approvals
             .get(&(charter, proposal))
@@ -611,12 +628,13 @@ impl Tally {
             .collect()
     }
 
-    /// Whether a proposal is decided.
+    /// Returns whether a proposal is decided.
     pub fn is_decided(&self, proposal: EntryId) -> bool {
         self.sources.contains_key(&proposal)
     }
 
-    /// Whether q precommits of one round for the proposal are among the ancestors of `at`.
+    /// Returns whether the ancestors of `at` decide the proposal: they contain precommits for it by
+    /// q members, of one round and charter.
     pub(super) fn decided_before(&self, proposal: EntryId, at: Place) -> bool {
         let Some(proposed) = self.proposals.get(&proposal) else {
             return false;
@@ -641,7 +659,8 @@ impl Tally {
             .any(reached)
     }
 
-    /// How a proposal was decided.
+    /// Returns the decision of a proposal, by the earliest charter and its lowest round. Returns
+    /// `None` if the proposal is not decided.
     pub fn decision(&self, proposal: EntryId) -> Option<Decision> {
         let depth = |charter: &EntryId| {
             self.dag
@@ -660,7 +679,8 @@ impl Tally {
             .iter()
             .filter(|cast| cast.proposal == proposal)
         {
-            // The lowest id of several equal votes, so that the order of arrival does not show.
+            // Of several equal votes the lowest id is taken. So the order of arrival does not
+            // matter.
             let id = self.dag.entry(cast.place.entry).id;
             precommits
                 .entry(cast.member.clone())
@@ -675,7 +695,7 @@ impl Tally {
         })
     }
 
-    /// All decided proposals of a slot: one, or none; more only if agreement was broken.
+    /// Returns the decided proposals of a slot. There are several only if agreement is broken.
     pub fn decided_in(&self, slot: &Slot) -> Vec<EntryId> {
         self.decided
             .get(slot)
@@ -685,19 +705,20 @@ impl Tally {
             .collect()
     }
 
-    /// Whether a slot has a decision.
+    /// Returns whether a slot has a decision.
     pub fn has_decision(&self, slot: &Slot) -> bool {
         self.decided.contains_key(slot)
     }
 
-    /// Slots with more than one decision, wherever they are: there agreement was broken.
+    /// Returns the slots with more than one decision, on whatever chain. Agreement is broken there.
     pub fn broken_slots(&self) -> impl Iterator<Item = &Slot> {
         self.broken.iter()
     }
 
-    /// What valid proposals are about, in order.
+    /// Returns the subjects of all valid proposals, in order.
     pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
-        // A slot's base only counts among slots of one subject, so the next subject is beyond the highest base.
+        // Slots are sorted by subject, then by base. So the slot after the highest base has the
+        // next subject.
         let after = |subject: &Subject| Slot {
             subject: subject.clone(),
             base: EntryId::new([0xff; 32]),
@@ -710,19 +731,21 @@ impl Tally {
         })
     }
 
-    /// The chain of charter decisions; the last decided one is in force.
+    /// Returns the chain of the charter. The last charter of this chain is in force.
     pub fn charter_chain(&self) -> Chain {
         self.walk(Subject::Charter, self.dag.ledger())
     }
 
-    /// The charter in force: the last of its chain.
+    /// Returns the charter in force: the last charter of the charter's chain.
     pub fn charter_in_force(&self) -> EntryId {
         self.next_in(Subject::Charter, self.dag.ledger()).base
     }
 
-    /// The tips of a member's lane: those that its key signed, as this charter has it. Whoever proposes a charter can have a
-    /// key of their own go by anybody's name in it, and sign entries under it that nobody counts; they are not the member's.
-    /// Of who is no member under the charter, all tips.
+    /// Returns the tips of a member's lane that the member's key in this charter signed. Returns
+    /// all tips if the name is no member of the charter.
+    ///
+    /// Why: anybody can propose a charter that puts somebody's name beside a key of their own.
+    /// Entries signed with that key are not the member's.
     pub fn own_tips_under(&self, charter: EntryId, member: &MemberName) -> Vec<EntryIndex> {
         let key = |charter| {
             self.dag
@@ -736,7 +759,8 @@ impl Tally {
             .collect()
     }
 
-    /// The chain of decisions of a subject under the charter in force; none if it does not protect the ref.
+    /// Returns the chain of a subject under the charter in force. Returns `None` if that charter
+    /// does not protect the ref.
     pub fn chain(&self, subject: &Subject) -> Option<Chain> {
         Some(self.walk(
             subject.clone(),
@@ -744,7 +768,8 @@ impl Tally {
         ))
     }
 
-    /// The slot that is next in that chain.
+    /// Returns the slot at which [`Tally::chain`] ends. Returns `None` if the charter in force does
+    /// not protect the ref.
     pub fn next_slot(&self, subject: &Subject) -> Option<Slot> {
         Some(self.next_in(
             subject.clone(),
@@ -752,7 +777,9 @@ impl Tally {
         ))
     }
 
-    /// The decided proposals of that chain, the last one first. Those before it are looked up one by one.
+    /// Returns the decided proposals of [`Tally::chain`], the last one first. The iterator looks
+    /// each proposal up only when it reaches it. Returns `None` if the charter in force does not
+    /// protect the ref.
     pub fn decisions_back(&self, subject: &Subject) -> Option<impl Iterator<Item = EntryId>> {
         Some(self.behind(self.next_slot(subject)?).map(|p| p.id))
     }
@@ -770,7 +797,7 @@ impl Tally {
         let next = self.next_in(subject, root);
         let mut decided: Vec<_> = self.behind(next.clone()).map(|p| p.id).collect();
         decided.reverse();
-        // One decision would have been gone past.
+        // The chain goes past a slot with one decision. So these are none or several.
         let rivals = self.decided_in(&next);
         Chain {
             root,
@@ -780,8 +807,11 @@ impl Tally {
         }
     }
 
-    /// The charter at which a subject's chain starts, seen from `charter`: the first of those that
-    /// protect the ref without a gap up to `charter`. The charter's own chain starts at the genesis.
+    /// Returns the root of a subject under `charter`, or `None` if `charter` does not protect the
+    /// ref.
+    ///
+    /// The root of a ref is the first charter of the lineage that has protected the ref without a
+    /// gap up to `charter`. The root of the charter's own chain is the first charter.
     pub(super) fn root(&self, charter: EntryId, subject: &Subject) -> Option<EntryId> {
         match subject {
             Subject::Charter => Some(self.dag.ledger()),
@@ -795,8 +825,9 @@ impl Tally {
         }
     }
 
-    /// The format version that a decided charter asks for, if it is one that this program does not
-    /// know: then no verdict may be given (UPGRADE_NEEDED).
+    /// Returns the format version of a decided charter that this program does not know. Returns
+    /// `None` if there is no such charter. If there is one, no verdict may be given
+    /// (UPGRADE_NEEDED).
     pub fn upgrade_needed(&self) -> Option<u64> {
         let asked = |id: &EntryId| match &self.charter_change(*id)?.charter {
             ProposedCharter::Newer { version, .. } => Some(*version),
@@ -812,7 +843,8 @@ impl Tally {
             .find_map(asked)
     }
 
-    /// Whether a precommit by the member of a change of this charter is known to the statement at `at`.
+    /// Returns whether the member is frozen: its precommit of a change of this charter is known to
+    /// the statement at `at` (rule 6).
     pub(super) fn is_frozen(&self, member: &MemberName, charter: EntryId, at: Place) -> bool {
         self.changes
             .get(&(member.clone(), charter))
@@ -820,7 +852,7 @@ impl Tally {
     }
 }
 
-/// The slot of a charter's change.
+/// Returns the slot of the changes of a charter.
 pub(super) fn change_of(charter: EntryId) -> Slot {
     Slot {
         subject: Subject::Charter,
@@ -828,7 +860,7 @@ pub(super) fn change_of(charter: EntryId) -> Slot {
     }
 }
 
-/// The precommits that count together: those of one round (rule 3).
+/// Returns the precommits that count together: those of one round (rule 3).
 fn precommits_of(ballot: &Ballot, round: u32) -> impl Iterator<Item = &Casts> {
     let one = ballot.range(round..=round);
     let rounds = if Mutation::PrecommitsOfOneRound.is_active() {

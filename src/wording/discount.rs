@@ -1,8 +1,9 @@
-//! Why a statement does not count, in words.
+//! Sentences for reason codes: why a statement does not count.
 
 use crate::consensus::DiscountReason;
 
-/// Returns what the reason means, as a part of a sentence: no capital letter, no full stop.
+/// Returns the meaning of a reason as a part of a sentence, with no capital letter and no full
+/// stop.
 pub fn discount_reason(reason: DiscountReason) -> &'static str {
     use DiscountReason as Code;
     match reason {

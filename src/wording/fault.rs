@@ -1,11 +1,12 @@
-//! What members did against the rules, in words. Names members and ids; repeats no free text of members.
+//! Sentences for faults: how members broke the rules. The sentences name members and ids. They
+//! repeat no free text of members.
 
 use crate::consensus::{BrokenSlot, Fault, FaultKind, Phase, VoteRef};
 use crate::id::EntryId;
 
 use super::discount::discount_reason;
 
-/// Returns the kind of a fault in a word or two.
+/// Returns the kind of a fault in one or two words.
 pub fn fault_kind(kind: FaultKind) -> String {
     kind.code().replace('-', " ")
 }
@@ -19,7 +20,7 @@ pub fn fault_rule(fault: &Fault) -> String {
     }
 }
 
-/// Returns what the member did and why it is a fault, in a sentence.
+/// Returns a sentence that says what the member did and why it is a fault.
 pub fn fault_sentence(fault: &Fault) -> String {
     let subject = match &fault.subject {
         Some(subject) => subject.to_string(),
@@ -43,7 +44,7 @@ pub fn fault_sentence(fault: &Fault) -> String {
     format!("{subject}: {} {first}{why}", fault.member)
 }
 
-/// What a vote did, with its author left out.
+/// Returns what a vote did, without its author.
 fn cast_vote(vote: &VoteRef) -> String {
     let did = match vote.phase {
         Phase::Prevote => "prevoted",
@@ -52,7 +53,7 @@ fn cast_vote(vote: &VoteRef) -> String {
     format!("{did} {} in round {}", vote.proposal.short(), vote.round)
 }
 
-/// Returns that a slot has several decisions, and who is convicted of it, in a line.
+/// Returns a line that says that a slot has several decisions, and who is convicted of it.
 pub fn broken_slot(slot: &BrokenSlot) -> String {
     let decisions: Vec<_> = slot.decisions.iter().map(EntryId::short).collect();
     let convicted: Vec<_> = slot.convicted.iter().map(ToString::to_string).collect();

@@ -1,6 +1,6 @@
-//! Sentences for people about what the core found: why a statement does not count, and what a member
-//! did against the rules. Pure functions from codes and data to text. Knows the core only: neither Git,
-//! files, arguments nor the terminal.
+//! Sentences for people about reason codes and faults: why a statement does not count, and how a
+//! member broke the rules. Pure functions from codes and data to text. Knows only the core: neither
+//! Git, files, arguments nor the terminal.
 
 mod discount;
 mod fault;
