@@ -421,9 +421,9 @@ impl Loaded {
         Ok(())
     }
 
-    /// Adds the entries that the ledger's refs lead to now. Also adds those that the refs led to
-    /// before to the second tally. Each side may add at most this many bytes. An entry costs its
-    /// bytes or the time to process it, whichever is more.
+    /// Adds the entries that the ledger's refs lead to now. They go into this ledger and into
+    /// `of_refs`, a tally that holds only what the refs led to before. Each tally may get at most
+    /// this many bytes. An entry costs its bytes or the time to process it, whichever is more.
     pub fn refresh(
         &mut self,
         tips: BTreeMap<String, Oid>,
