@@ -1,5 +1,6 @@
-//! The world of a run: seats, servers, the messages between them, and virtual time. One seed decides everything that
-//! happens; there are no threads and no clock. Knows when things happen, not what members say.
+//! Simulates the world of a run: seats, servers, their messages, and virtual time. One seed decides
+//! everything; there are no threads and no real clock. Knows when events happen, but not what
+//! members state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
