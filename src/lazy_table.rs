@@ -1,6 +1,6 @@
-//! Tables that lie in bytes until something in them is asked for: of a ledger with a long past most never is. What comes
-//! later stands beside the bytes, which do not change, and which copies share. Damage is found before anything is read,
-//! by a digest of all bytes; so what is decoded later can be decoded.
+//! Lists and maps that decode their items on first use. Most of a long ledger is never needed. New
+//! items are stored beside the bytes; the bytes never change, and copies share them. A digest of
+//! all bytes detects damage before anything is read, so later decoding succeeds.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,39 +11,39 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// An item in its place, once it has been decoded.
+/// An item, once it is decoded.
 type Cell<T> = OnceLock<Option<Box<T>>>;
 
-/// Slots that are made together, when one of them is needed.
+/// Cells that are allocated together when one of them is needed.
 type Page<T> = OnceLock<Box<[Cell<T>]>>;
 
-/// So many items have their slots on one shelf.
+/// The number of cells in a page.
 const PAGE: usize = 64;
 
-/// Items in bytes.
+/// Encoded items and those decoded so far.
 #[derive(Debug)]
 struct EncodedItems<T> {
-    /// One after the other.
+    /// The items, one after the other.
     items: Bytes,
-    /// Where each ends, in four bytes.
+    /// The end of each item, in four bytes.
     ends: Bytes,
     decoded: OnceLock<Box<[Page<T>]>>,
 }
 
-/// The bytes of a list: its items, their ends, and how many there are.
+/// Writes the bytes of a list: its items, their ends, and their number.
 #[derive(Default)]
 struct ItemWriter {
     items: Vec<u8>,
     ends: Vec<u8>,
 }
 
-/// How many bytes a length takes.
+/// The size of a length, in bytes.
 const LENGTH: usize = size_of::<u32>();
 
 impl ItemWriter {
     fn add(&mut self, item: &[u8]) {
         self.items.extend_from_slice(item);
-        // Ends beyond four bytes do not ascend, and so are not read.
+        // Ends that need more than four bytes do not ascend, so the reader refuses them.
         self.ends.extend((self.items.len() as u32).to_le_bytes());
     }
 
@@ -76,7 +76,7 @@ impl<T> Default for EncodedItems<T> {
 }
 
 impl<T> EncodedItems<T> {
-    /// The list that these bytes are; none if they are none.
+    /// Parses a list. Returns `None` if the bytes are malformed.
     fn read(mut items: Bytes) -> Option<Self> {
         let count = number(&items.split_off(items.len().checked_sub(LENGTH)?))?;
         let ends = items.split_off(items.len().checked_sub(count.checked_mul(LENGTH)?)?);
@@ -130,7 +130,7 @@ impl<T: DeserializeOwned> EncodedItems<T> {
 #[derive(Debug, Clone)]
 pub struct LazyList<T> {
     encoded: Arc<EncodedItems<T>>,
-    /// Shared with copies, too.
+    /// Items added since the list was read. Copies share them too.
     changed: Vec<Arc<T>>,
 }
 
@@ -144,17 +144,17 @@ impl<T> Default for LazyList<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Clone> LazyList<T> {
-    /// How many there are.
+    /// Returns the number of items.
     pub fn len(&self) -> usize {
         self.encoded.len() + self.changed.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All, in order.
+    /// Iterates over all items in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         (0..self.len()).filter_map(|place| self.get(place))
     }
@@ -170,7 +170,7 @@ impl<T: Serialize + DeserializeOwned + Clone> LazyList<T> {
         self.changed.push(Arc::new(item));
     }
 
-    /// The last one, if it has come since the list was read.
+    /// Returns the last item. Returns `None` if no item was added since the list was read.
     pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
         self.changed.last_mut().map(Arc::make_mut)
     }
@@ -200,11 +200,11 @@ impl<T: Serialize + DeserializeOwned + Clone + PartialEq> PartialEq for LazyList
     }
 }
 
-/// A map in the order of its keys.
+/// A map that is ordered by key.
 #[derive(Debug, Clone)]
 pub(crate) struct LazyMap<K, V> {
     encoded: Arc<EncodedItems<(K, V)>>,
-    /// What is new, and what stands here instead of what the bytes say.
+    /// New values, and values that replace encoded ones.
     changed: BTreeMap<K, V>,
     len: usize,
 }
@@ -241,7 +241,7 @@ where
         self.changed.insert(key, value);
     }
 
-    /// The value of a key, which there is from now on.
+    /// Returns the value of a key. Inserts a default value if the key is absent.
     pub(crate) fn or_default(&mut self, key: K) -> &mut V
     where
         K: Clone,
@@ -265,7 +265,7 @@ where
         self.iter().map(|(_, value)| value)
     }
 
-    /// The first key after this one.
+    /// Returns the first key after this one.
     pub(crate) fn key_after(&self, key: &K) -> Option<&K> {
         let place = self
             .place(key)
@@ -284,7 +284,7 @@ where
             .map(|(_, value)| value)
     }
 
-    /// The place of a key in the bytes, or the one that it would have.
+    /// Returns the place of a key in the bytes, or as the error the place where the key would be.
     fn place(&self, key: &K) -> Result<usize, usize> {
         let (mut low, mut high) = (0, self.encoded.len());
         while low < high {
@@ -301,7 +301,7 @@ where
         Err(low)
     }
 
-    /// The key alone, which comes first.
+    /// Decodes only the key, which comes first.
     fn key_at(&self, place: usize) -> Option<K> {
         postcard::take_from_bytes(self.encoded.raw(place)?)
             .ok()
@@ -327,7 +327,7 @@ where
     }
 }
 
-/// Two sequences in order made one; of what is in both, what is changed.
+/// Merges two ordered sequences. If both have a key, the changed value wins.
 fn merged<'a, K: Ord + 'a, V: 'a>(
     encoded: impl Iterator<Item = (&'a K, &'a V)>,
     changed: impl Iterator<Item = (&'a K, &'a V)>,
@@ -345,10 +345,10 @@ fn merged<'a, K: Ord + 'a, V: 'a>(
     })
 }
 
-/// Writes tables and values one after the other, behind a digest of them all.
+/// Writes tables and values in sequence, after a digest of all of them.
 pub(crate) struct TableWriter(Vec<u8>);
 
-/// Finds what a disk or a crash does to bytes; whoever wants to change them can.
+/// A checksum that detects damage by a disk or a crash. It does not detect deliberate changes.
 type Checksum = u128;
 
 fn checksum(parts: &[u8]) -> [u8; size_of::<Checksum>()] {
@@ -389,11 +389,12 @@ impl TableWriter {
     }
 }
 
-/// Reads in the same order what a [`TableWriter`] wrote; none where that is not there.
+/// Reads what a [`TableWriter`] wrote, in the same order. Its methods return `None` if the bytes
+/// are malformed.
 pub(crate) struct TableReader(Bytes);
 
 impl TableReader {
-    /// What stands behind its digest; none if that is another's.
+    /// Opens the bytes after their digest. Returns `None` if the digest does not match.
     pub(crate) fn new(mut bytes: Bytes) -> Option<Self> {
         let (digest, parts) = bytes.split_first_chunk()?;
         let is_whole = *digest == checksum(parts);
@@ -587,7 +588,7 @@ mod tests {
             &[0, 0, 0],
             &[1, 0, 0, 0],
             &[0xff, 0xff, 0xff, 0xff],
-            // More items than ends, an end that goes back, an end beyond.
+            // More items than ends, an end that goes back, and an end out of range.
             &[5, 0, 0, 0, 0],
             &[5, 6, 2, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0],
             &[5, 9, 0, 0, 0, 1, 0, 0, 0],

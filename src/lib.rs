@@ -1,4 +1,4 @@
-//! git-quorum: agreement among several signers on what goes into a protected Git ref.
+//! Lets several signers agree on the values of protected Git refs.
 #![cfg_attr(
     test,
     allow(

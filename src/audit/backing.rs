@@ -22,7 +22,7 @@ pub enum Backing {
     NothingLanded,
     /// No decision leads to the value.
     NotBacked,
-    /// Two decisions stand for one slot of the ref.
+    /// One slot of the ref has two decisions.
     AgreementBroken,
 }
 
@@ -32,7 +32,7 @@ pub enum Place {
     /// The ref of this repository.
     Here,
     /// The ref of a remote, as the last exchange of lanes showed it. Holds the remote's name as it
-    /// stands in ref names.
+    /// appears in ref names.
     Remote(String),
     /// A remote-tracking ref of Git. Holds its full name.
     Tracking(String),

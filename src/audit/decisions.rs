@@ -1,5 +1,4 @@
-//! Every decision with the votes behind it, compared with the commits that it is about. Reads entries
-//! and objects, no refs.
+//! Compares every decision with its votes and its commits. Reads entries and objects, no refs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,6 @@
-//! Provenance: whether protected refs hold what was decided, and by which decisions. Returns typed
-//! findings. Reads entries, refs and objects; does not know how findings are worded or printed.
+//! Audits provenance: whether protected refs hold decided values, and which decisions lead to them.
+//! Returns typed findings. Reads entries, refs and objects. Does not know how findings are worded
+//! or printed.
 
 mod backing;
 mod decisions;

@@ -1,6 +1,7 @@
-//! Proofs of faults: a Git bundle with the entries that convict a member, and all that they build on, and nothing
-//! else (`ledger-spec/faults.md`). What a proof shows is computed from its entries; nothing in it is believed. Does
-//! not know where it is kept or how it is printed.
+//! Makes and checks proofs of faults (`ledger-spec/faults.md`). A proof is a Git bundle with the
+//! entries that convict a member, all their ancestors, and nothing else. The checker computes the
+//! fault from these entries and believes nothing else in the file. Does not know where a proof is
+//! stored or how it is printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,55 +10,57 @@ use crate::id::{EntryId, Oid};
 use crate::ledger::{ParsedEntry, Reject, parse};
 use crate::repo::{Bundle, BundleError, Objects, RepoError, commit_id};
 
-/// Where the genesis stands in a proof; the entries that convict stand beside it, as `1` and `2`.
+/// The ref of the genesis in a proof. The entries that convict have refs named `1` and `2` beside
+/// it.
 const GENESIS: &str = "refs/quorum-proof/genesis";
-/// What the names of its refs begin with.
+/// The prefix of all refs in a proof.
 const PREFIX: &str = "refs/quorum-proof/";
 
-/// Bytes of a proof that is looked at.
+/// The largest size of a proof, in bytes. The checker refuses larger files.
 pub const PROOF_BYTES: usize = 1 << 27;
-/// Bytes that it may take to keep what its entries know of each other. The entries of an honest member take less than
-/// their own bytes; small ones that join many forks can take a thousand times as much. Whoever makes a proof has judged
-/// these entries before, and sets no bound.
+/// The largest memory for what the entries of a proof know of each other, in bytes. The entries of
+/// an honest member need less than their own size. Small entries that join many forks can need a
+/// thousand times as much. Making a proof has no such bound, because its entries were judged
+/// before.
 pub const KNOWING_BYTES: usize = 1 << 29;
 
-/// Why a file proves nothing, or no proof was made.
+/// Why a file proves nothing, or why no proof was made.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    /// It is no bundle that a proof can be.
+    /// The file is not a bundle in the form of a proof.
     #[error("this is no proof: {0}")]
     Bundle(#[from] BundleError),
-    /// It is too long to be looked at, or would be.
+    /// The proof exceeds the size limit.
     #[error("a proof has at most {PROOF_BYTES} bytes")]
     TooLarge,
-    /// To check it would take more memory than a file from a stranger gets.
+    /// Checking the proof would exceed the memory limit.
     #[error(
         "this is not looked at: its entries join so many forks that it would take more than {0} bytes to keep what they know"
     )]
     TooDear(usize),
-    /// Its refs are others.
+    /// The bundle does not have exactly the refs of a proof.
     #[error("this is no proof: its refs are not {GENESIS} and {PREFIX}1, or these and {PREFIX}2")]
     Refs,
-    /// A ref leads to something that it does not hold.
+    /// A ref leads to an object that the bundle does not hold.
     #[error("this is no proof: it does not hold {0}")]
     Missing(String),
-    /// It holds a commit that is no entry of its ledger.
+    /// The bundle holds a commit that is not an entry of its ledger.
     #[error("this is no proof: commit {oid} is no entry of the ledger: {reject}")]
     NoEntry {
         /// The commit.
         oid: Oid,
-        /// What is wrong with it.
+        /// Why the commit is not an entry.
         reject: Reject,
     },
-    /// It holds more than the entries and what they build on.
+    /// The bundle holds a commit that is neither an entry that convicts nor an ancestor.
     #[error("this is no proof: commit {0} is nothing that its entries build on")]
     Extra(Oid),
-    /// Its charters ask for rules that are not known here.
+    /// The ledger decided to use a format version that this program does not know.
     #[error(
         "the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict"
     )]
     UpgradeNeeded(u64),
-    /// Its entries convict nobody.
+    /// The entries convict nobody.
     #[error("nothing is proved: its entries are well formed, and convict nobody")]
     Nothing,
     /// The repository could not be read.
@@ -65,16 +68,17 @@ pub enum ProofError {
     Repo(#[from] RepoError),
 }
 
-/// What a proof shows.
+/// The content of a checked proof.
 #[derive(Debug)]
 pub struct Proof {
-    /// The entries in it, judged.
+    /// The entries of the proof and their verdicts.
     pub tally: Tally,
-    /// Of what their votes convict their author: at least one fault.
+    /// The faults of which the votes convict their author. Holds at least one.
     pub faults: Vec<Fault>,
 }
 
-/// The bytes of a proof of this fault, checked as a stranger will, but for the bound of memory.
+/// Makes a proof of this fault, and returns its bytes. Checks the proof as a stranger does, but
+/// without the memory limit.
 pub fn prove(tally: &Tally, objects: &Objects, fault: &Fault) -> Result<Vec<u8>, ProofError> {
     let dag = tally.dag();
     let genesis = dag.find(dag.ledger()).map(|index| dag.entry(index).oid);
@@ -103,7 +107,7 @@ pub fn prove(tally: &Tally, objects: &Objects, fault: &Fault) -> Result<Vec<u8>,
     }
 }
 
-/// These commits, and all that they build on.
+/// Returns these commits and all their ancestors.
 fn closure(
     mut pending: Vec<Oid>,
     parents: impl Fn(Oid) -> Result<Vec<Oid>, ProofError>,
@@ -117,12 +121,12 @@ fn closure(
     Ok(found)
 }
 
-/// What the bytes of a file prove. A failure says why they prove nothing.
+/// Checks a proof and returns what it shows. The error says why the file proves nothing.
 pub fn check(bytes: &[u8]) -> Result<Proof, ProofError> {
     check_within(bytes, KNOWING_BYTES)
 }
 
-/// The same, with another bound than [`KNOWING_BYTES`].
+/// Checks a proof with another memory limit than [`KNOWING_BYTES`].
 pub fn check_within(bytes: &[u8], knowing: usize) -> Result<Proof, ProofError> {
     if bytes.len() > PROOF_BYTES {
         return Err(ProofError::TooLarge);
@@ -163,7 +167,7 @@ pub fn check_within(bytes: &[u8], knowing: usize) -> Result<Proof, ProofError> {
     }
 }
 
-/// The commits by their ids, each of which has the form of an entry.
+/// Parses these commits as entries, and returns them by commit id.
 fn parse_all(commits: Vec<Vec<u8>>) -> Result<BTreeMap<Oid, ParsedEntry>, ProofError> {
     let mut entries = BTreeMap::new();
     for raw in commits {
@@ -176,7 +180,7 @@ fn parse_all(commits: Vec<Vec<u8>>) -> Result<BTreeMap<Oid, ParsedEntry>, ProofE
     Ok(entries)
 }
 
-/// The tally of these entries, each taken in after its parents with every check.
+/// Returns the tally of these entries. Adds each one after its parents, with every check.
 fn judge(
     genesis: Oid,
     mut entries: BTreeMap<Oid, ParsedEntry>,

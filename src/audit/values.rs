@@ -1,5 +1,5 @@
-//! Which values of protected refs are known to a repository: its own, those that remotes showed, and
-//! those that Git fetched. Reads refs; judges nothing.
+//! Lists the known values of protected refs: those of this repository, those that remotes showed,
+//! and those that Git fetched. Reads refs; judges nothing.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::id::Oid;
 use crate::repo::RepoError;
 use crate::store::{LaneProblem, Loaded};
 
-/// Where Git puts what it fetches from remotes.
+/// The prefix of Git's remote-tracking refs.
 const TRACKING: &str = "refs/remotes/";
 
 /// A value of a protected ref, and where it was found.
@@ -69,7 +69,7 @@ pub fn missing_entry(loaded: &Loaded) -> Result<Option<&LaneProblem>, RepoError>
     Ok(None)
 }
 
-/// The values of refs here and in what was fetched from remotes together with the lanes.
+/// Returns the values of refs here and those fetched from remotes together with the lanes.
 fn current_values(loaded: &Loaded) -> Result<Vec<ProtectedValue>, RepoError> {
     let tally = &loaded.tally;
     let Some(in_force) = tally.dag().charter(tally.charter_in_force()) else {
@@ -95,8 +95,8 @@ fn current_values(loaded: &Loaded) -> Result<Vec<ProtectedValue>, RepoError> {
     Ok(found)
 }
 
-/// Branches of remotes that Git fetched after the lanes: these values are no work of this clone. A
-/// value that is an ancestor of the one that the remote showed was fetched before, and is left out.
+/// Returns branches of remotes that Git fetched after the lanes. These values are no work of this
+/// clone. An ancestor of the value that the remote showed was fetched earlier, and is left out.
 fn fetched_since(
     loaded: &Loaded,
     known: &[ProtectedValue],
@@ -126,8 +126,8 @@ fn fetched_since(
     Ok(found)
 }
 
-/// Refs that have decisions and are absent: from the remote at `place`, or everywhere if that is
-/// [`Place::Here`].
+/// Returns refs that have decisions and are absent from the remote at `place`. For [`Place::Here`],
+/// returns those that are absent everywhere.
 fn absent_values(loaded: &Loaded, place: &Place, known: &[ProtectedValue]) -> Vec<ProtectedValue> {
     let is_there = |name: &RefName| {
         let mut of_ref = known.iter().filter(|value| value.name == *name);
@@ -146,13 +146,13 @@ fn absent_values(loaded: &Loaded, place: &Place, known: &[ProtectedValue]) -> Ve
         .collect()
 }
 
-/// The remote as a place, if it has shown anything.
+/// Returns the remote as a place. Returns `None` if the remote has shown nothing.
 fn shown_remote(loaded: &Loaded, remote: &str) -> Result<Option<Place>, RepoError> {
     let prefix = loaded.refs.incoming_prefix(remote);
     if loaded.objects().repo().list(&[&prefix])?.is_empty() {
         return Ok(None);
     }
-    // The name as it stands in ref names: an address has another form there.
+    // Use the name as it appears in ref names, where an address has another form.
     let name = prefix.trim_end_matches('/').rsplit('/').next();
     Ok(name.map(|name| Place::Remote(name.to_owned())))
 }

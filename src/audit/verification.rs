@@ -1,5 +1,5 @@
-//! What counts as a violation: policy over the findings about values, decisions and members. Pure
-//! functions; reads nothing but what the findings need.
+//! Decides what counts as a violation. This is policy over the findings about values, decisions and
+//! members. Pure functions; read nothing but their findings.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,14 @@ use crate::consensus::{BrokenSlot, Fault, Subject, Tally};
 use crate::id::{EntryId, Oid};
 use crate::repo::Objects;
 
-/// What the caller asks of the values.
+/// The caller's requirements for the values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The caller named the refs. Then a branch of this clone is checked like any other value.
+    /// Whether the caller named the refs. If so, a branch of this clone is checked like any other
+    /// value.
     pub refs_named: bool,
-    /// A decision must lead to every value. Otherwise a value may also be one about which nothing was
-    /// decided, or from which the first decisions start.
+    /// Whether a decision must lead to every value. Otherwise a ref without decisions passes, and
+    /// so does a value from which the first decisions start.
     pub all_backed: bool,
 }
 
@@ -32,7 +33,7 @@ pub enum Violation {
         /// The value. `None` if the ref is absent there.
         value: Option<Oid>,
     },
-    /// The commits of a decision are not what was decided.
+    /// The commits of a decision differ from what was decided.
     DecisionDiffers {
         /// The decided proposal.
         proposal: EntryId,
@@ -50,14 +51,14 @@ pub enum Violation {
     AgreementBroken(BrokenSlot),
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone)]
 pub struct Verification {
     /// The checked values.
     pub refs: Vec<RefAudit>,
     /// All decisions. Those of the charter and of the checked refs come first.
     pub decisions: Vec<DecisionAudit>,
-    /// What members did against the rules. Faults alone are no violation.
+    /// The violations of rules by members. Faults alone are no violation of the repository.
     pub faults: Vec<Fault>,
     /// Why the repository does not hold what was decided. Empty if it does.
     pub violations: Vec<Violation>,
@@ -126,10 +127,10 @@ fn violations(
         .collect()
 }
 
-/// Whether a value violates what was decided.
+/// Returns whether a value violates what was decided.
 ///
-/// A branch of this clone may hold work that has not landed. It is no violation as long as the value of
-/// the remote is known and nobody named the ref.
+/// A branch of this clone may hold work that has not landed. It is no violation if the remote's
+/// value is known and the caller did not name the ref.
 fn is_value_violation(audit: &RefAudit, refs: &[RefAudit], policy: Policy) -> bool {
     let is_unbacked = audit.backing == Backing::NotBacked
         || (policy.all_backed && audit.backing != Backing::Backed);
@@ -140,8 +141,9 @@ fn is_value_violation(audit: &RefAudit, refs: &[RefAudit], policy: Policy) -> bo
     is_unbacked && !is_own_work
 }
 
-/// Whether the commits of a decision must be readable: a ref has its value, and Git keeps all objects
-/// that a ref leads to. The commits before a rewrite or a deletion may be gone.
+/// Returns whether the commits of a decision must be readable. They must if a ref has the decided
+/// value, because Git keeps all objects that a ref leads to. The commits before a rewrite or a
+/// deletion may be gone.
 fn must_be_readable(tally: &Tally, refs: &[RefAudit], decision: &DecisionAudit) -> bool {
     let Some(change) = tally.ref_change(decision.proposal) else {
         return false;

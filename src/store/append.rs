@@ -1,5 +1,6 @@
-//! Appending to one's own lane: sign above everything that was ever signed, remember it durably,
-//! then publish. In this order: what is remembered can be published again, never the other way round.
+//! Appends entries to a member's own lane. An append signs an entry, records it durably in the sign
+//! state, and then publishes it. The order matters: a recorded entry can be published again, but a
+//! published entry cannot be recorded after a crash.
 
 use super::load::Loaded;
 use crate::charter::{FORMAT_VERSION, MemberName, PublicKey};
@@ -11,15 +12,15 @@ use crate::repo::{Expect, RefEdit, RefError, Repo, RepoError, commit_id};
 use crate::signer::state::{SignState, SignedRecord, StateError};
 use crate::signer::{Signer, SignerError};
 
-/// A member that writes: its key, and what the key has signed on this machine.
+/// A member that can append: its key and the sign state of this machine.
 pub struct Author {
     /// Its name.
     pub member: MemberName,
     /// Its public key.
     pub key: PublicKey,
-    /// What signs.
+    /// The signer that holds the private key.
     pub signer: Signer,
-    /// What was signed; holds the lock.
+    /// The sign state. It holds the lock of the key on this machine.
     pub state: SignState,
 }
 
@@ -41,7 +42,7 @@ pub enum AppendError {
     /// The entry would not be well formed.
     #[error("this cannot be said: {0}")]
     Entry(#[from] Reject),
-    /// This key has signed an entry that is not here, and that cannot be restored from what is here.
+    /// The key has signed an entry that this clone lacks and that the sign state cannot restore.
     #[error(
         "this machine has signed entry {id} (number {seq}) for {member}, which is not in this clone, nor is what it \
          builds on: signing now could contradict it"
@@ -56,7 +57,7 @@ pub enum AppendError {
     },
 }
 
-/// Moves refs here, all or none.
+/// Moves refs of this repository in one transaction: all or none.
 fn move_refs(repo: &Repo, loaded: &mut Loaded, edits: Vec<RefEdit>) -> Result<(), RefError> {
     repo.transaction(&edits)?;
     for edit in edits {
@@ -69,8 +70,8 @@ fn move_refs(repo: &Repo, loaded: &mut Loaded, edits: Vec<RefEdit>) -> Result<()
 }
 
 impl Author {
-    /// Makes sure that everything that this key has signed on this machine is in the loaded ledger:
-    /// what a restored or second clone lacks is written back from the sign state.
+    /// Adds every entry that this key has signed on this machine to the loaded ledger. Entries that
+    /// a restored or second clone lacks are written from the sign state.
     pub fn catch_up(&self, repo: &Repo, loaded: &mut Loaded) -> Result<bool, AppendError> {
         let Some(last) = self.state.last() else {
             return Ok(false);
@@ -89,8 +90,8 @@ impl Author {
             });
         };
         fault::point("append.restored");
-        // An entry that was signed and never published goes on the lane; one beside the lane is kept by
-        // a ref of its own until it is joined.
+        // A signed, unpublished entry goes on the lane. An entry on a fork gets a ref of its own
+        // until a later entry joins the fork.
         let lane = loaded.refs.lane(&self.member);
         let ahead = match loaded.tips.get(&lane) {
             Some(oid) => loaded
@@ -118,8 +119,8 @@ impl Author {
         Ok(true)
     }
 
-    /// Moves the own lane up to the member's only tip, if another clone or the sign state knew more than
-    /// this one: what was signed is published as it is. A fork is left to the entry that joins it.
+    /// Moves the own lane to the member's only tip, if another clone or the sign state knew more
+    /// than this clone. A forked lane stays as it is: the next entry joins the fork.
     pub fn fast_forward_lane(&self, repo: &Repo, loaded: &mut Loaded) -> Result<(), AppendError> {
         let dag = loaded.tally.dag();
         let [tip] = own_tips(&loaded.tally, &self.member)[..] else {
@@ -140,9 +141,9 @@ impl Author {
         Ok(move_refs(repo, loaded, edits)?)
     }
 
-    /// Gives each of the member's own proposals that can still be decided, and that the remote does not show
-    /// (`is_shown`), its ref, if its commit is here: without it a gate takes the lane in no further. A run that was killed
-    /// before it moved the refs, and a restored clone, have the entry and not the ref.
+    /// Restores the refs of the member's own proposals. A proposal gets its ref if it can still be
+    /// decided, its commit is here, and the remote does not show it (`is_shown`). Without this ref,
+    /// a gate refuses the lane. The ref can be missing after a crash or in a restored clone.
     pub fn restore_proposal_refs(
         &self,
         repo: &Repo,
@@ -171,8 +172,9 @@ impl Author {
         Ok(move_refs(repo, loaded, edits)?)
     }
 
-    /// Appends an entry under `charter` with these parents, and makes the other edits in the same
-    /// transaction; `edits` gets the entry's id. The sign state must be caught up.
+    /// Appends an entry under `charter` with these parents. `edits` gets the entry's id and returns
+    /// other ref edits for the same transaction. The caller must first bring the ledger up to the
+    /// sign state.
     pub fn append(
         &mut self,
         repo: &Repo,
@@ -183,7 +185,7 @@ impl Author {
         edits: impl FnOnce(EntryId) -> Vec<RefEdit>,
     ) -> Result<EntryIndex, AppendError> {
         let record = self.sign(loaded, (charter, parents), statements, time)?;
-        // Nothing that is no entry in its place is remembered, or leaves.
+        // An entry that is not well formed is neither recorded nor published.
         let index = loaded.tally.insert(parse(&record.raw)?, record.oid)?;
         fault::point("append.signed");
         self.state.record(&record)?;
@@ -243,7 +245,8 @@ impl Author {
         }
     }
 
-    /// Refs of own tips that the new entry joins, and that the lane keeps from now on.
+    /// Returns edits for the refs of own tips that the new entry joins. The lane holds these tips
+    /// from now on.
     fn joined_forks(&self, loaded: &Loaded, parents: &[EntryIndex]) -> Vec<RefEdit> {
         let dag = loaded.tally.dag();
         let tips = parents

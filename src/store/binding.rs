@@ -1,4 +1,4 @@
-//! What a proposal binds, computed from the objects, and the check that an entry says the same.
+//! Computes what a proposal binds from Git objects, and checks that a proposal has the same values.
 
 use crate::charter::RefName;
 use crate::consensus::Tally;
@@ -17,18 +17,18 @@ pub struct Binding {
     pub rewrite: bool,
 }
 
-/// Why a proposal is not what its objects say.
+/// Why a proposal does not match its objects.
 #[derive(Debug, thiserror::Error)]
 pub enum BindingError {
-    /// The objects could not be read, or are not whole.
+    /// The objects could not be read, or some are missing.
     #[error("the proposed commit is not here whole: {0}")]
     Objects(#[from] RepoError),
-    /// A field differs.
+    /// The named field differs from the computed value.
     #[error("the proposal's {0} is not what its commits say")]
     Differs(&'static str),
 }
 
-/// Computes what a proposal to move `name` from `from` to `to`, on top of `base`, binds.
+/// Computes what a proposal to move `name` from `from` to `to` binds, if its base is `base`.
 pub fn compute_binding(
     tally: &Tally,
     objects: &Objects,
@@ -56,7 +56,7 @@ pub fn compute_binding(
     })
 }
 
-/// Checks that a proposal says what its objects say.
+/// Checks that the fields of a proposal match its objects.
 pub fn check_binding(
     tally: &Tally,
     objects: &Objects,

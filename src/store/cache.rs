@@ -1,9 +1,10 @@
-//! A cache of verified entries that are not in the snapshot. It holds digests of whole entries whose
-//! own signature and whose precommits' signatures were good. It is a file in the git directory that can
-//! be deleted at any time.
+//! Caches which entries outside the snapshot were verified. It holds digests of whole entries. The
+//! signature of each such entry, and those of its precommits, were valid. The cache is a file in
+//! the git directory. It can be deleted at any time.
 //!
-//! The cache names bytes, not refs or ids, so no entry can profit from another entry's check. It may
-//! hold entries that no ref holds, such as those of a push that was refused.
+//! The cache identifies entries by their bytes, not by refs or ids. So no entry can profit from the
+//! check of another entry. The cache may hold entries that no ref holds, such as those of a refused
+//! push.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -14,21 +15,22 @@ use std::path::{Path, PathBuf};
 use crate::fault;
 use crate::id::Digest;
 
-/// Another program version forgets what this one verified: its check might differ.
+/// The first line of the file. A program of another version ignores the file, because its checks
+/// may differ.
 const HEADER: &str = concat!(
     "git-quorum verified entries ",
     env!("CARGO_PKG_VERSION"),
     "\n"
 );
 
-/// Which results of earlier runs a reader believes.
+/// Which results of earlier runs a reader trusts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// The clone's cached signatures and verdicts. What is checked now is cached too.
+    /// Trust the clone's cached signatures and verdicts, and cache new results.
     Cache,
-    /// The same, but nothing is written: for objects that may be thrown away.
+    /// Trust the cache, but write nothing. For objects that may be discarded.
     CacheReadOnly,
-    /// None. Everything is checked, and nothing is written.
+    /// Trust no earlier result: check everything and write nothing.
     Nothing,
 }
 
@@ -42,25 +44,25 @@ impl Trust {
     }
 }
 
-/// Digests of entries that were verified, and those that are new since the file was read.
+/// The digests of verified entries, and those that are new since the file was read.
 pub(super) struct VerifiedCache {
     path: PathBuf,
     trust: Trust,
-    /// What the file holds; read when it is first asked for.
+    /// The content of the file. It is read on first use.
     cached: OnceCell<CachedDigests>,
     fresh: Vec<Digest>,
 }
 
-/// What the file held when it was read.
+/// The content of the file when it was read.
 #[derive(Default)]
 struct CachedDigests {
     known: HashSet<Digest>,
-    /// How much of the file is whole; none when it must be written anew.
+    /// The length of the intact part of the file, in bytes. `None` if the file must be rewritten.
     whole: Option<u64>,
 }
 
 impl VerifiedCache {
-    /// The cache in this git directory, to be used as far as it is trusted.
+    /// Opens the cache of this git directory. `trust` limits how it is used.
     pub(super) fn open(git_dir: &Path, trust: Trust) -> Self {
         let path = git_dir.join("quorum").join("verified");
         Self {
@@ -96,14 +98,14 @@ impl VerifiedCache {
         }
     }
 
-    /// Writes what is new. Failing to is no error: the next run verifies again.
+    /// Writes the new digests. Ignores failures: the next run verifies these entries again.
     pub(super) fn save(&self) {
         if !self.fresh.is_empty() && self.trust.writes() {
             let _ = self.write();
         }
     }
 
-    /// Forgets everything: the snapshot has it.
+    /// Deletes all digests, because the snapshot now covers these entries.
     pub(super) fn clear(&mut self) {
         let _ = fs::remove_file(&self.path);
         self.cached = OnceCell::from(CachedDigests::default());
@@ -117,7 +119,7 @@ impl VerifiedCache {
         let Some(whole) = self.cached().whole else {
             return self.write_anew();
         };
-        // One write of whole digests at the end: other processes append whole digests too.
+        // Append whole digests in one write, because other processes append whole digests too.
         let mut file = fs::OpenOptions::new().append(true).open(&self.path)?;
         if file.metadata()?.len() < whole
             || !(file.metadata()?.len() - HEADER.len() as u64).is_multiple_of(32)
@@ -144,7 +146,7 @@ impl VerifiedCache {
 }
 
 impl CachedDigests {
-    /// Reads the file. One that cannot be read is as good as none.
+    /// Reads the file. An unreadable file counts as empty.
     fn read(path: &Path) -> Self {
         let bytes = fs::read(path).unwrap_or_default();
         let body = bytes.strip_prefix(HEADER.as_bytes());
@@ -177,7 +179,7 @@ mod tests {
         cache.save();
         assert!(VerifiedCache::open(folder.path(), Trust::Cache).contains(&digest(2)));
 
-        // A torn write, then an addition: nothing is misread.
+        // After a torn write and a later append, no digest is misread.
         let path = folder.path().join("quorum/verified");
         let mut bytes = fs::read(&path).unwrap();
         bytes.truncate(bytes.len() - 5);

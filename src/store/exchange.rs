@@ -1,5 +1,6 @@
-//! Exchanging lanes with a remote. What a remote has is fetched beside what is known, checked, and
-//! only then taken; nothing that is known is ever overwritten, and one bad lane holds up no other.
+//! Exchanges lanes with a remote. Lanes of the remote are fetched into refs of their own, checked,
+//! and only then adopted. No known entry is ever overwritten, and a bad lane does not block other
+//! lanes.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::id::{EntryId, Oid};
 use crate::ledger::{LaneRef, LedgerRefs};
 use crate::repo::{Expect, PushStatus, RefEdit, RefError, Repo, RepoError, TransportError};
 
-/// Why lanes were not exchanged.
+/// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// The remote could not be reached, or Git failed.
@@ -24,25 +25,26 @@ pub enum ExchangeError {
     Ref(#[from] RefError),
 }
 
-/// Something about a remote's lanes that their owners or the remote should explain.
+/// An irregularity in a remote's lanes that their owners or the remote should explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LaneEvent {
-    /// The lane leads to something that is no entry of its owner.
+    /// The lane does not lead to an entry of its owner.
     Bad(LaneProblem),
-    /// The lane ends before what this remote had shown.
+    /// The lane ends before the entry that this remote showed earlier.
     WentBack {
         /// Whose lane.
         member: MemberName,
-        /// What was seen before.
+        /// The entry that the remote showed earlier.
         seen: EntryId,
         /// What is there now.
         now: Option<EntryId>,
     },
-    /// The lane ends beside what this remote had shown; both are kept.
+    /// The lane ends on another branch than the entry that this remote showed earlier. Both
+    /// branches are kept.
     WentSideways {
         /// Whose lane.
         member: MemberName,
-        /// What was seen before.
+        /// The entry that the remote showed earlier.
         seen: EntryId,
         /// What is there now.
         now: EntryId,
@@ -51,22 +53,23 @@ pub enum LaneEvent {
     NotFetched {
         /// The ref.
         name: String,
-        /// What git said.
+        /// The message from Git.
         message: String,
     },
-    /// The lane of a former member goes on after the last entry that counts; it was not taken in.
+    /// The lane of a former member continues after its last entry that counts. The new entries were
+    /// not adopted.
     AfterRemoval {
         /// Whose lane.
         member: MemberName,
     },
 }
 
-/// What an exchange with a remote brought.
+/// The result of an exchange with a remote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exchange {
     /// Refs of the remote: the ledger's, and protected ones.
     pub remote_refs: BTreeMap<String, Oid>,
-    /// What should be looked at.
+    /// Irregularities to report.
     pub events: Vec<LaneEvent>,
 }
 
@@ -75,29 +78,29 @@ pub struct Exchange {
 pub struct RefUpdate {
     /// The ref.
     pub name: String,
-    /// Its new value; none deletes it.
+    /// Its new value. `None` deletes the ref.
     pub value: Option<Oid>,
     /// Whether the new value does not descend from the old one.
     pub rewrite: bool,
 }
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushOutcome {
     /// The remote has everything.
     Done,
-    /// Something moved or was busy on the remote: exchange and try again.
+    /// A ref moved or was locked on the remote. Exchange again and retry.
     Behind {
-        /// Why not now, for each ref.
+        /// The reason for each ref.
         reasons: BTreeMap<String, String>,
-        /// What the remote's hooks said.
+        /// The output of the remote's hooks.
         lines: Vec<String>,
     },
-    /// The remote refused.
+    /// The remote refused the push.
     Refused {
-        /// Why, for each ref.
+        /// The reason for each ref.
         reasons: BTreeMap<String, String>,
-        /// What the remote's hooks said.
+        /// The output of the remote's hooks.
         lines: Vec<String>,
     },
 }
@@ -106,7 +109,7 @@ pub enum PushOutcome {
 pub fn fetch_genesis(repo: &Repo, remote: &str) -> Result<Vec<EntryId>, ExchangeError> {
     let listed = repo.ls_remote(remote, &["refs/quorum/*/genesis"])?;
     let here = repo.list(&["refs/quorum/"])?;
-    // Git's `*` stands for slashes too: a lane of a member called `genesis` is no genesis.
+    // Git's `*` also matches slashes: a lane of a member named `genesis` is no genesis.
     let new = listed
         .keys()
         .filter(|name| is_genesis_name(name) && !here.contains_key(*name));
@@ -115,13 +118,13 @@ pub fn fetch_genesis(repo: &Repo, remote: &str) -> Result<Vec<EntryId>, Exchange
     Ok(find_ledgers(repo)?)
 }
 
-/// Whether a ledger's genesis goes by this name.
+/// Returns whether this is the name of a genesis ref.
 fn is_genesis_name(name: &str) -> bool {
     let parts: Vec<_> = name.split('/').collect();
     matches!(parts.as_slice(), ["refs", "quorum", _, "genesis"])
 }
 
-/// Fetches what the remote has that is not known here, checks it, and takes in what is well formed.
+/// Fetches lanes that are new on the remote, checks them, and adopts well-formed entries.
 pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchange, ExchangeError> {
     let charter = loaded.tally.charter_in_force();
     let protect = loaded
@@ -163,7 +166,7 @@ pub fn exchange(repo: &Repo, loaded: &mut Loaded, remote: &str) -> Result<Exchan
     Ok(found)
 }
 
-/// Lanes that this remote had shown and has no longer.
+/// Returns events for lanes that this remote showed earlier and no longer shows.
 fn gone_lanes(
     loaded: &Loaded,
     remote: &str,
@@ -185,7 +188,8 @@ fn gone_lanes(
     loaded.tips.iter().filter_map(lost).collect()
 }
 
-/// What remotes showed when they were asked last that is behind or beside what they had shown before, by remote.
+/// Returns the lanes that went back or sideways when a remote was last asked, with the remote's
+/// name.
 pub fn lane_regressions(loaded: &Loaded) -> Vec<(String, LaneEvent)> {
     let dag = loaded.tally.dag();
     let event = |(name, seen): (&String, &Oid)| {
@@ -231,12 +235,12 @@ fn list_remote(
     let mut patterns = vec![ours.as_str()];
     patterns.extend(protect.iter().map(RefPattern::as_str));
     let mut listed = repo.ls_remote(remote, &patterns)?;
-    // Git's patterns match the end of a name; only whole names are meant.
+    // Git's patterns match the end of a name. Keep only full matches.
     listed.retain(|name, _| refs.read(name).is_some() || protect.iter().any(|p| p.matches(name)));
     Ok(listed)
 }
 
-/// Fetches refs that differ from what was fetched before into `incoming/`, and drops what is gone.
+/// Fetches changed refs into `incoming/`, and drops refs that are gone.
 fn fetch_beside(
     repo: &Repo,
     loaded: &Loaded,
@@ -258,7 +262,7 @@ fn fetch_beside(
         }
     }
     if repo.fetch(remote, &refspecs).is_err() {
-        // One ref that cannot be fetched (gone meanwhile, or broken) must not hold up the others.
+        // A missing or broken ref must not block the other refs.
         for refspec in refspecs {
             if let Err(error) = repo.fetch(remote, std::slice::from_ref(&refspec)) {
                 let name = refspec
@@ -287,7 +291,7 @@ fn fetch_beside(
     Ok(repo.transaction(&drops)?)
 }
 
-/// Compares a fetched lane with what this remote had shown, and says which refs to move.
+/// Compares a fetched lane with what this remote showed earlier, and returns the refs to move.
 fn take(
     loaded: &mut Loaded,
     (remote, member): (&str, &MemberName),
@@ -366,8 +370,8 @@ fn take(
     Ok(vec![forward, kept])
 }
 
-/// Pushes the genesis, the member's lane and its proposals as far as the remote lacks them, and other
-/// refs with them: all or nothing.
+/// Pushes the genesis, the member's lane and its proposals if the remote lacks them. Pushes other
+/// refs with them: all or none.
 pub fn push(
     repo: &Repo,
     loaded: &mut Loaded,
@@ -379,8 +383,9 @@ pub fn push(
     send(repo, &loaded.refs, remote, remote_refs, (wanted, moves))
 }
 
-/// Pushes what the remote lacks of what others have said: so entries cross from one server to another with whoever syncs
-/// with both. A push of its own, because a lane that the remote does not take must not hold up the member's.
+/// Pushes entries of other members that the remote lacks. So entries reach another server through
+/// anyone who syncs with both servers. This is a push of its own, because a refused lane must not
+/// block the member's own lane.
 pub fn push_others(
     repo: &Repo,
     loaded: &Loaded,
@@ -391,7 +396,8 @@ pub fn push_others(
     if others_on_remote(loaded, remote_refs, member)?.is_empty() {
         return Ok(PushOutcome::Done);
     }
-    // A busy remote's lanes go on between the listing and the fetch: what was fetched is what it has.
+    // On a busy remote, lanes can grow between the listing and the fetch. The fetched values are
+    // the newer ones.
     let fetched = repo.list(&[&loaded.refs.incoming_prefix(remote)])?;
     for (name, oid) in remote_refs.iter_mut() {
         *oid = *fetched
@@ -449,7 +455,7 @@ fn send(
     Ok(PushOutcome::Done)
 }
 
-/// Remembers what the remote holds now, as the next fetch would.
+/// Records the remote's new values, as the next fetch would.
 fn as_seen(refs: &LedgerRefs, remote: &str, name: &str, value: Option<Oid>) -> Vec<RefEdit> {
     let edit = |name| RefEdit {
         name,
@@ -466,7 +472,7 @@ fn as_seen(refs: &LedgerRefs, remote: &str, name: &str, value: Option<Oid>) -> V
     }
 }
 
-/// What the remote lacks of what the member has to show.
+/// Returns the member's own refs that the remote lacks.
 fn wanted_on_remote(
     loaded: &Loaded,
     remote_refs: &BTreeMap<String, Oid>,
@@ -492,8 +498,8 @@ fn wanted_on_remote(
     lacking.map(|(name, oid)| (name.clone(), *oid)).collect()
 }
 
-/// What the remote lacks of what others have said: lanes that end in entries that none of its own leads to, and
-/// undecided proposals. From which of its ends a forked lane goes on is its owner's to say.
+/// Returns refs of other members that the remote lacks: undecided proposals, and lanes whose tip
+/// the remote cannot reach. Only its owner chooses the tip from which a forked lane continues.
 fn others_on_remote(
     loaded: &Loaded,
     remote_refs: &BTreeMap<String, Oid>,
@@ -539,13 +545,13 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
         match status {
             PushStatus::Ok | PushStatus::UpToDate => {}
             PushStatus::Rejected(why) => {
-                // Git itself held it back: what it saw there is no ancestor of ours.
+                // Git itself held the ref back: the remote's value is no ancestor of ours.
                 moved |= !why.contains("atomic");
                 reasons.insert(name.clone(), why.clone());
             }
             PushStatus::RemoteRejected(why) => {
-                // What Git says of a lock, of a value that changed and of housekeeping that took a folder away which it
-                // was writing to, and what the gate says of the same.
+                // Messages of Git about a lock, a changed value, and a folder that housekeeping
+                // removed during a write. The gate's messages about the same follow.
                 let signs = [
                     "failed to update ref",
                     "cannot lock ref",
@@ -573,7 +579,8 @@ fn why_not(refs: &BTreeMap<String, PushStatus>, lines: Vec<String>) -> PushOutco
     }
 }
 
-/// What the gate says of the same where it refuses a push before Git can name the reason of each ref.
+/// Returns whether this is the gate's message that a ref moved. The gate can refuse a push before
+/// Git names a reason for each ref.
 fn says_moved(line: &str) -> bool {
     ["STALE", "LANE_WENT_BACK"]
         .iter()

@@ -1,4 +1,4 @@
-//! Reading a ledger together with what a plain `git fetch` put beside it.
+//! Reads a ledger together with lanes that a plain `git fetch` brought.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use crate::consensus::Admission;
 use crate::id::EntryId;
 use crate::repo::{Repo, RepoError};
 
-/// Reads the ledger with this id, and takes in, in memory only, what was fetched from any remote and not exchanged yet.
-/// What is no entry is noted among the problems. What a removed member's lane holds after the last entry that counts is left
-/// out, as in an exchange.
+/// Reads the ledger with this id, and adds fetched lanes that were not exchanged yet. They are
+/// added in memory only. Lanes that do not lead to an entry are listed among the problems. As in an
+/// exchange, entries of a removed member after its last one that counts are left out.
 pub fn load_with_incoming(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadError> {
     let mut loaded = load(repo, ledger, Trust::Cache)?;
     let refused = take_incoming(&mut loaded, &BTreeSet::new())?;
@@ -25,7 +25,7 @@ pub fn load_with_incoming(repo: &Repo, ledger: EntryId) -> Result<Loaded, LoadEr
     Ok(loaded)
 }
 
-/// Takes in all fetched lanes but these; the names of those whose owner's tip may not be taken in.
+/// Adds all fetched lanes except these. Returns the names of lanes whose tip is refused.
 fn take_incoming(
     loaded: &mut Loaded,
     without: &BTreeSet<String>,
@@ -44,7 +44,7 @@ fn take_incoming(
             Err(problem) => loaded.problems.push(problem),
         }
     }
-    // Only when all is in it is known who was removed, and when.
+    // Only after all entries are added is it known who was removed, and when.
     let admission = Admission::of(&loaded.tally);
     let refused = taken
         .into_iter()

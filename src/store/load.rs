@@ -1,5 +1,5 @@
-//! Reading a ledger: from the tips of its lanes down to what is known, then up again, taking in each
-//! entry after its parents. A bad entry keeps out what builds on it, and nothing else.
+//! Reads a ledger. The walk goes from the tips of the lanes down to known entries, then adds each
+//! entry after its parents. A bad entry excludes only the entries that build on it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,27 +13,27 @@ use crate::ledger::{
 };
 use crate::repo::{ObjectKind, Objects, Repo, RepoError, Watcher};
 
-/// What keeps a ledger from being read at all.
+/// Why a ledger cannot be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The repository could not be read.
     #[error(transparent)]
     Repo(#[from] RepoError),
-    /// There is no ledger.
+    /// The repository has no ledger.
     #[error("no ledger here")]
     NoLedger,
-    /// There are several, and none is pinned.
+    /// The repository has several ledgers, and none is pinned.
     #[error("several ledgers here: {}; name one", list(.0))]
     Several(Vec<EntryId>),
-    /// The genesis ref does not hold the ledger that it should.
+    /// The genesis ref does not hold the expected ledger.
     #[error("the genesis entry of ledger {ledger} is not what it should be: {why}")]
     Genesis {
-        /// The ledger that was looked for.
+        /// The id of the expected ledger.
         ledger: String,
         /// What is wrong.
         why: String,
     },
-    /// The ledger has decided to use a format that this program does not know.
+    /// The ledger decided to use a format version that this program does not know.
     #[error(
         "the ledger has moved on to format version {0}: this git-quorum knows version 1 and gives no verdict"
     )]
@@ -54,23 +54,23 @@ pub struct LaneProblem {
     pub name: String,
     /// What it leads to.
     pub oid: Oid,
-    /// What is wrong, with the first entry that is.
+    /// Why the first bad entry is not well formed.
     pub reject: Reject,
-    /// The commit that is wrong: the tip, or what it builds on.
+    /// The commit of the bad entry: the tip or one of its ancestors.
     pub culprit: Oid,
-    /// The last well-formed entry below it, along first parents.
+    /// The last well-formed entry below the tip, along first parents.
     pub last_good: Option<EntryId>,
 }
 
-/// A ledger, read.
+/// A ledger that was read and judged.
 pub struct Loaded {
-    /// Everything well formed, judged.
+    /// All well-formed entries and their verdicts.
     pub tally: Tally,
     /// Its refs.
     pub refs: LedgerRefs,
-    /// What the refs of the ledger lead to.
+    /// The values of the ledger's refs, by ref name.
     pub tips: BTreeMap<String, Oid>,
-    /// Lanes with something wrong.
+    /// Lanes that do not lead to well-formed entries of their owners.
     pub problems: Vec<LaneProblem>,
     rejected: HashMap<Oid, (Reject, Oid)>,
     /// How many more bytes of entries may be read.
@@ -80,20 +80,20 @@ pub struct Loaded {
     watcher: Watcher,
 }
 
-/// What came of taking in what refs lead to now.
+/// The result of a refresh.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// All is in.
+    /// All entries of the refs are in the ledger.
     All,
-    /// There was more than could be taken in.
+    /// The new entries exceed the budget.
     TooMuch,
-    /// The refs do not lead to all that they led to before.
+    /// The refs no longer lead to every entry that they led to before.
     WentBack,
-    /// A lane with something wrong.
+    /// A lane does not lead to a well-formed entry of its owner.
     Damaged(LaneProblem),
 }
 
-/// The ids of the ledgers whose genesis entry is here.
+/// Returns the ids of the ledgers whose genesis is in this repository.
 pub fn find_ledgers(repo: &Repo) -> Result<Vec<EntryId>, RepoError> {
     let objects = repo.objects()?;
     let mut found = Vec::new();
@@ -123,7 +123,7 @@ pub fn load(repo: &Repo, ledger: EntryId, trust: Trust) -> Result<Loaded, LoadEr
     load_above(repo, ledger, (genesis, tips), trust)
 }
 
-/// Reads the ledger with this id whose genesis entry is this commit, which no ref holds yet.
+/// Reads the ledger with this id from its genesis commit, which no ref holds yet.
 pub fn load_from_genesis(
     repo: &Repo,
     ledger: EntryId,
@@ -163,7 +163,7 @@ fn load_above(
     Ok(loaded)
 }
 
-/// Reads and judges everything; with how many entries that were.
+/// Reads and judges all entries. Also returns their number.
 fn read_whole(
     repo: &Repo,
     ledger: EntryId,
@@ -188,8 +188,9 @@ fn read_whole(
     Ok((loaded, entries))
 }
 
-/// Takes in what has come since the snapshot, and counts it. None if there is something in the snapshot that the refs
-/// do not hold any more: then it would tell more than they do.
+/// Adds the entries that are newer than the snapshot, and counts them. Returns `None` if the refs
+/// no longer lead to some entry of the snapshot, because the snapshot would then show more than the
+/// refs do.
 fn extend(
     repo: &Repo,
     snapshot: Snapshot,
@@ -210,51 +211,53 @@ fn extend(
     Ok(loaded.holds(&covered)?.then_some((loaded, new)))
 }
 
-/// An entry that is not in yet.
+/// An entry that is not in the ledger yet.
 struct Unknown {
     oid: Oid,
     entry: ParsedEntry,
-    /// How many bytes it has.
+    /// The size of the entry in bytes.
     size: usize,
-    /// The digest of these bytes.
+    /// The digest of the entry's bytes.
     digest: Digest,
 }
 
-/// What is still to be done on the way down a ledger and up again.
+/// A step that remains on the way down a ledger and up again.
 enum Pending {
-    /// A commit to open.
+    /// Open this commit.
     Named(Oid),
-    /// An entry whose parents come first.
+    /// Add this entry after its parents.
     Parsed(Box<Unknown>),
-    /// The same, but it has to be read again.
+    /// Add the entry of this commit after its parents. Its bytes must be read again.
     Again(Oid),
 }
 
-/// The most bytes of entries that are held while what they build on is read: anybody can offer a long line of
-/// large ones, whose signatures can only be checked from its other end. The others are read twice.
+/// The largest number of entry bytes held in memory while ancestors are read. Anybody can offer a
+/// long line of large entries, and signatures can only be checked from its far end. Entries beyond
+/// this limit are read twice.
 const HELD_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 26 };
 
-/// So many entries that are not in the snapshot are worth one more: what they cost each run is then about what
-/// writing it costs once.
+/// The number of new entries that justify a new snapshot. About here, reading them on each run
+/// costs as much as writing a snapshot once.
 const WORTH_A_SNAPSHOT: usize = 64;
 
-/// Bytes of entries whose signatures are checked together.
+/// The number of entry bytes whose signatures are checked in one batch.
 const BATCH_BYTES: usize = 1 << 23;
 
-/// How much may still be taken in; any number of bytes where none is said. Zero is none: who uses up the last one is over.
+/// The budget for new entries, in bytes. No limit applies if `left` is `None`. A budget that
+/// reaches zero counts as exceeded.
 #[derive(Debug, Clone, Copy, Default)]
 struct Room {
     left: Option<usize>,
     measure: Measure,
 }
 
-/// What an entry counts with, if it is more than its bytes.
+/// What an entry costs, if that is more than its bytes.
 #[derive(Debug, Clone, Copy, Default)]
 enum Measure {
-    /// What it costs to keep what it knows.
+    /// The memory for the set of entries that it builds on.
     #[default]
     Memory,
-    /// The time that it takes to find that.
+    /// The time to compute that set.
     Time,
 }
 
@@ -274,7 +277,7 @@ impl Room {
         self.left == Some(0)
     }
 
-    /// What entries have cost so far, beside their bytes.
+    /// The total cost of entries so far, apart from their bytes.
     fn cost(self, dag: &Dag) -> usize {
         match self.measure {
             Measure::Memory => dag.knowing_cost(),
@@ -283,24 +286,24 @@ impl Room {
     }
 }
 
-/// The work of taking in a tip.
+/// The remaining work for one tip.
 struct Descent {
     pending: Vec<Pending>,
     opened: HashSet<Oid>,
-    /// Bytes of the entries that are held in it.
+    /// The bytes of the entries in `pending`.
     held: usize,
-    /// What is to be taken in next, parents first.
+    /// The entries to add next, parents first.
     batch: Vec<Unknown>,
-    /// Its bytes.
+    /// The bytes of the batch.
     batched: usize,
-    /// How many have been taken in.
+    /// The number of entries added so far.
     judged: usize,
 }
 
 /// Checks the signatures of these entries on all processors.
 fn check_ahead(mut entries: Vec<&mut ParsedEntry>) {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // Fewer are checked sooner than a thread is started.
+    // A smaller share takes less time than starting a thread.
     let share = entries.len().div_ceil(threads).max(16);
     std::thread::scope(|scope| {
         for part in entries.chunks_mut(share) {
@@ -309,7 +312,7 @@ fn check_ahead(mut entries: Vec<&mut ParsedEntry>) {
     });
 }
 
-/// The raw bytes of what may be an entry.
+/// Reads the raw bytes of a possible entry.
 fn read_entry(objects: &Objects, oid: Oid) -> Result<Result<Vec<u8>, Reject>, RepoError> {
     match objects.read_header(oid)? {
         Some((ObjectKind::Commit, size)) if size <= limits::ENTRY_BYTES as u64 => {}
@@ -368,7 +371,7 @@ impl Loaded {
         }
     }
 
-    /// The refs that hold what was taken in.
+    /// Returns the refs that hold the added entries.
     pub(super) fn covered(&self) -> BTreeMap<String, Oid> {
         let covers =
             |name: &String| *name == self.refs.genesis() || self.refs.owner(name).is_some();
@@ -379,11 +382,11 @@ impl Loaded {
             .collect()
     }
 
-    /// Whether the refs lead to everything that they led to when they were these: then what was judged then is
-    /// what they hold now, as far as it goes. A ref that moved on, or that another one makes up for, is as good.
+    /// Returns whether the refs still lead to every entry of these earlier values. A ref that moved
+    /// forward, or another ref that covers the entry, also counts.
     fn holds(&self, covered: &BTreeMap<String, Oid>) -> Result<bool, RepoError> {
         let dag = self.tally.dag();
-        // Of an entry in two commits the refs may hold another one than before.
+        // If two commits hold one entry, the refs may now hold the other commit.
         if dag.has_doubles() {
             return Ok(false);
         }
@@ -418,8 +421,9 @@ impl Loaded {
         Ok(())
     }
 
-    /// Takes in what the ledger's refs lead to now, here and in the tally of nothing but what they led to before. Of neither
-    /// more than so many bytes; an entry counts with its bytes or, if it is more, with the time that it takes.
+    /// Adds the entries that the ledger's refs lead to now. They go into this ledger and into
+    /// `of_refs`, a tally that holds only what the refs led to before. Each tally may get at most
+    /// this many bytes. An entry costs its bytes or the time to process it, whichever is more.
     pub fn refresh(
         &mut self,
         tips: BTreeMap<String, Oid>,
@@ -458,7 +462,7 @@ impl Loaded {
         Ok(Refreshed::All)
     }
 
-    /// Whether the refs lead to every entry that these led to.
+    /// Returns whether the refs lead to every entry of these earlier values.
     fn builds_on(&self, before: &BTreeMap<String, Oid>) -> bool {
         let dag = self.tally.dag();
         let led_to = |tips: &BTreeMap<String, Oid>| {
@@ -474,7 +478,7 @@ impl Loaded {
         before.into_iter().all(|tip| tip.is_some_and(is_held))
     }
 
-    /// Keeps what was judged, once lanes have moved to these.
+    /// Writes a snapshot of the ledger after lanes have moved to these values.
     pub fn save_snapshot_after(&mut self, moved: impl IntoIterator<Item = (String, Oid)>) {
         self.tips.extend(moved);
         if self.problems.is_empty() && !self.tally.dag().has_doubles() {
@@ -482,18 +486,19 @@ impl Loaded {
         }
     }
 
-    /// Lets so many bytes of entries be taken in from now on. What would bring more is not. An entry counts with its bytes
-    /// or, if it is more, with what it costs to keep what it knows.
+    /// Sets the budget for new entries, in bytes. Entries beyond the budget are not added. An entry
+    /// costs its bytes or the memory for what it builds on, whichever is more.
     pub fn set_budget(&mut self, bytes: usize) {
         self.room = Room::of(bytes, Measure::Memory);
     }
 
-    /// Whether there were more.
+    /// Returns whether the entries exceeded the budget.
     pub fn is_over_budget(&self) -> bool {
         self.room.is_used_up()
     }
 
-    /// Takes in what a lane's tip leads to, and checks that the tip is its owner's.
+    /// Adds the entries that a lane's tip leads to, and checks that the tip belongs to the lane's
+    /// owner.
     pub fn load_lane(
         &mut self,
         name: &str,
@@ -520,8 +525,8 @@ impl Loaded {
         }))
     }
 
-    /// Takes in the entry that this commit holds, after its parents; or says which commit, it or one
-    /// that it builds on, is no entry and why.
+    /// Adds the entry of this commit after its parents. If the commit or an ancestor is not an
+    /// entry, the inner error holds the reason and the bad commit.
     pub fn load_entry(&mut self, tip: Oid) -> Result<Result<EntryIndex, (Reject, Oid)>, RepoError> {
         let mut descent = Descent {
             pending: vec![Pending::Named(tip)],
@@ -561,9 +566,9 @@ impl Loaded {
         Ok(self.tally.dag().find_oid(tip).ok_or_else(missing))
     }
 
-    /// Parses an entry and puts it on the stack again, under its parents.
+    /// Parses an entry and pushes it back onto the stack below its parents.
     fn open(&mut self, oid: Oid, descent: &mut Descent) -> Result<(), RepoError> {
-        // A commit cannot be its own ancestor, so what is open already needs no second look.
+        // A commit cannot be its own ancestor, so an opened commit needs no second look.
         let known = self.tally.dag().find_oid(oid).is_some() || self.rejected.contains_key(&oid);
         if known || !descent.opened.insert(oid) {
             return Ok(());
@@ -588,7 +593,8 @@ impl Loaded {
         Ok(())
     }
 
-    /// What has the form of an entry at this commit; none, and a note why, if nothing has.
+    /// Parses the entry at this commit. Returns `None` and records the reason if the commit is not
+    /// an entry.
     fn parse(&mut self, oid: Oid) -> Result<Option<Unknown>, RepoError> {
         let read = read_entry(&self.objects, oid)?;
         let parsed = read.and_then(|raw| {
@@ -633,7 +639,7 @@ impl Loaded {
             }
             let before = self.room.cost(self.tally.dag());
             self.insert(oid, entry, digest);
-            // Its own bytes have been taken.
+            // The entry's own bytes are already subtracted.
             let cost = self.room.cost(self.tally.dag()).saturating_sub(before);
             self.room.take(cost.saturating_sub(size));
             descent.judged += 1;
@@ -647,7 +653,7 @@ impl Loaded {
 
     fn insert(&mut self, oid: Oid, entry: ParsedEntry, raw: Digest) {
         if let Some((reject, culprit)) = entry.parents.iter().find_map(|p| self.rejected.get(p)) {
-            // What is told is the first thing wrong, not that something builds on it.
+            // Report the first bad entry, not that another entry builds on it.
             let found = (reject.clone(), *culprit);
             self.rejected.insert(oid, found);
             return;
@@ -667,7 +673,8 @@ impl Loaded {
         self.rejected.insert(oid, (reject, oid));
     }
 
-    /// The nearest well-formed entry along first parents, however the commits on the way look.
+    /// Returns the nearest well-formed entry along first parents. Skips commits that are not
+    /// entries.
     fn last_good(&self, tip: Oid) -> Result<Option<EntryId>, RepoError> {
         let mut at = tip;
         for _ in 0..10_000 {
@@ -686,12 +693,12 @@ impl Loaded {
         Ok(None)
     }
 
-    /// The object database that the ledger was read from.
+    /// Returns the object database that the ledger was read from.
     pub fn objects(&self) -> &Objects {
         &self.objects
     }
 
-    /// Remembers on disk what was verified since.
+    /// Writes newly verified digests to the cache on disk.
     pub fn save_cache(&self) {
         self.cache.save();
     }

@@ -1,5 +1,5 @@
-//! A ledger in a repository: which refs hold it, reading and checking its lanes, appending to one's
-//! own, and exchanging lanes with a remote. Knows formats and Git; decides nothing.
+//! Stores a ledger in a repository. Names its refs, reads and checks lanes, appends to the member's
+//! own lane, and exchanges lanes with a remote. Knows formats and Git. Decides nothing.
 
 mod append;
 mod binding;

@@ -1,6 +1,7 @@
-//! The ledger as it was judged before, so that reading it again costs what is new and not what is there. Kept in the
-//! git directory as one file, written whole or not at all; can be thrown away at any time. It vouches for
-//! verdicts, so whoever can write it can falsify them: but that is who can write the whole git directory.
+//! Keeps the judged ledger, so that a later run reads only new entries. The snapshot is one file in
+//! the git directory. It is written whole or not at all, and can be deleted at any time. The
+//! program trusts its verdicts, so anyone who can write the file can falsify them. Only someone who
+//! can write the whole git directory can do that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,21 +16,21 @@ use crate::fault;
 use crate::id::{EntryId, Oid};
 use crate::lazy_table::{TableReader, TableWriter};
 
-/// Another program version reads and judges anew: its rules or its layout might differ. The number behind it is for
-/// changes of either between two versions.
+/// The first line of the file. A program of another version ignores the snapshot, because its rules
+/// or layout may differ. Increase the number at the end when either changes between two versions.
 const HEADER: &str = concat!(
     "git-quorum snapshot ",
     env!("CARGO_PKG_VERSION"),
     " form 4\n"
 );
-/// How the files that are not finished yet begin.
+/// The prefix of unfinished files.
 const UNFINISHED: &str = "snapshot-";
-/// What has not been finished for so long never will be: its writer was killed.
+/// The age at which an unfinished file counts as abandoned, because its writer was killed.
 const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// A judged ledger, and the refs that held it.
 pub(super) struct Snapshot {
-    /// What its refs led to: the genesis and all lanes.
+    /// The values of the refs: the genesis and all lanes.
     pub(super) tips: BTreeMap<String, Oid>,
     pub(super) tally: Tally,
 }
@@ -39,7 +40,8 @@ fn path(git_dir: &Path) -> PathBuf {
 }
 
 impl Snapshot {
-    /// The snapshot of this ledger, if there is one that was written whole and by this program.
+    /// Reads the snapshot of this ledger. Returns `None` if there is no intact snapshot of this
+    /// program version.
     pub(super) fn read(git_dir: &Path, ledger: EntryId) -> Option<Self> {
         Self::parse(fs::read(path(git_dir)).ok()?.into(), ledger)
     }
@@ -57,7 +59,8 @@ impl Snapshot {
     }
 }
 
-/// Writes the snapshot, and says whether it is there. Failing to is no error: the next run reads more.
+/// Writes the snapshot, and returns whether that succeeded. A failure is no error: the next run
+/// reads more entries.
 pub(super) fn save(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -> bool {
     write(git_dir, tips, tally).is_ok()
 }
@@ -74,13 +77,14 @@ fn write(git_dir: &Path, tips: BTreeMap<String, Oid>, tally: &Tally) -> std::io:
     let mut file = new_file(folder)?;
     file.write_all(HEADER.as_bytes())?;
     file.write_all(&body)?;
-    // Nothing is synced: what a crash of the machine leaves half written fails the digest.
+    // No sync is needed: after a crash, the digest exposes a half-written file.
     fault::check("snapshot.persist")?;
     file.persist(path)?;
     Ok(())
 }
 
-/// Readable for whom Git's own files are: those who serve one repository share what they judged.
+/// Creates a file with the permissions of Git's own files, so that users who share a repository
+/// share the snapshot.
 fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
@@ -89,7 +93,7 @@ fn new_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Removes what killed writers left.
+/// Removes unfinished files of killed writers.
 fn sweep(folder: &Path) {
     let is_left = |entry: &fs::DirEntry| {
         let age = entry

@@ -1,4 +1,4 @@
-//! Ledgers in repositories for the tests of this room.
+//! Builds ledgers in repositories for the tests of `store`.
 
 use crate::id::EntryId;
 use crate::ledger::LedgerRefs;
@@ -6,8 +6,8 @@ use crate::ledger::testing::signed_line;
 use crate::repo::testing::Sandbox;
 use crate::repo::{Expect, RefEdit, Repo};
 
-/// Stores a ledger of one member whose lane is a line of `entries` entries. The signature of the entry
-/// with the sequence number `forged` is false.
+/// Stores a ledger of one member with a lane of `entries` entries. The entry with the sequence
+/// number `forged` has a false signature.
 pub(super) fn line(entries: u64, forged: Option<u64>) -> (Sandbox, Repo, EntryId) {
     let sandbox = Sandbox::new();
     let repo = sandbox.bare("r");

@@ -1,4 +1,4 @@
-//! Lanes as bad as they come, placed in the server's refs directly.
+//! Tests malformed lanes, which are placed directly in the server's refs.
 
 use git_quorum::id::Digest;
 use git_quorum::ledger::{Payload, RefProposal, Review, Statement, Verdict, encode, limits, parse};
@@ -10,7 +10,7 @@ use crate::world::{Seat, Team, id};
 const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 const HOSTILE: &str = "a\u{202e}b\u{2066}c\u{200b}d\u{2028}e\u{e0041}f\u{feff}g";
 
-/// That what Dave's lane holds is told for what it is.
+/// Checks that the others see this reason code for Dave's lane.
 fn assert_told(team: &Team, code: &str) {
     let (_, noted) = team.seats[1].noted(&["sync"]);
     assert!(
@@ -19,7 +19,7 @@ fn assert_told(team: &Team, code: &str) {
     );
 }
 
-/// What the others can do, whatever Dave's lane holds.
+/// Checks that the other members can work, whatever Dave's lane holds.
 fn assert_work_goes_on(team: &Team) {
     let [alice, bob, carol] = team.seats.as_slice() else {
         panic!()
@@ -214,7 +214,7 @@ fn a_lane_that_goes_back_or_sideways_or_away_is_told_and_kept() {
     team.assert_honest();
 }
 
-/// Every command that can show what another member wrote.
+/// Runs every command that can show what another member wrote.
 fn show_all(seat: &Seat, proposal: &str) {
     for args in [
         &["status"][..],

@@ -1,4 +1,4 @@
-//! The real program against real Git, from end to end.
+//! Tests the real program with real Git, from end to end.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

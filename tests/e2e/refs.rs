@@ -1,5 +1,5 @@
-//! Refs of all kinds: an annotated tag that is created and deleted by decision under a pattern that a new
-//! charter brings, behind the gate; and work in a clone that has not landed.
+//! Tests several kinds of refs. Members create and delete an annotated tag by decision, under a
+//! pattern of a new charter, behind the gate. A clone also holds work that has not landed.
 
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn decide(team: &Team, proposal: &str) {
     team.seats[0].ok(&["land", proposal]);
 }
 
-/// A charter that protects tags as well, by way of the file that `charter show` prints.
+/// Decides a charter that also protects tags. Edits the file that `charter show` prints.
 fn protect_tags(team: &Team) {
     let founder = &team.seats[0];
     let shown = founder.run(&["charter", "show", "--toml"]);

@@ -1,5 +1,5 @@
-//! One member in several clones, lost answers, and clones or memories that were rolled back: a key never
-//! votes twice, and the work goes on.
+//! Tests one member in several clones, lost answers, and clones or sign states that were rolled
+//! back. A key never votes twice, and work continues.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::world::{Seat, Team, id};
 
 const FOUR: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// The same member in another clone, joined.
+/// Joins the same member in another clone.
 fn second(seat: &Seat, team: &Team, member: &str, same_machine: bool) -> Seat {
     let name = format!("{member}-{same_machine}");
     let other = seat.elsewhere(&name, &team.server, same_machine);

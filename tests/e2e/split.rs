@@ -1,4 +1,4 @@
-//! Votes that split, members that are silent, lie or are late, and an electorate that changes meanwhile.
+//! Tests split votes, members that are silent, late or lying, and a charter change in between.
 
 use git_quorum::ledger::Verdict;
 use serde_json::{Value, json};
@@ -249,8 +249,8 @@ fn the_charter_changes_while_a_slot_is_open() {
     team.seats[0].verify();
 }
 
-/// The charter that lets dave go stands on dave's own vote, and his command dies before anybody has it: then his tool still
-/// hands it over, though he is no member any more.
+/// Dave's own vote decides the charter that removes him, and his command dies before anybody gets
+/// the vote. His tool still hands the vote over, although he is no longer a member.
 #[test]
 fn who_votes_itself_out_hands_its_vote_over() {
     let team = Team::new(&FOUR);

@@ -1,10 +1,10 @@
-//! The whole story, from keys to a verified landing.
+//! Tests the whole story, from keys to a verified landing.
 
 use serde_json::json;
 
 use crate::world::{Daemon, Seat, Team, World, id};
 
-/// Counts what a decision costs, and checks each answer on the way.
+/// Runs one decision, counts its steps, and checks each answer.
 fn tell(team: &Team) {
     let [alice, bob, carol, dave] = team.seats.as_slice() else {
         panic!()
@@ -150,7 +150,7 @@ fn the_whole_story_over_a_daemon() {
     ));
 }
 
-/// Stock Git verifies every entry with the signers that the ledger names, and finds nothing odd in the
+/// Checks that stock Git verifies every entry with the ledger's signers, and finds no fault in the
 /// repositories.
 fn stock_git_agrees(team: &Team) {
     let seat = &team.seats[3];
@@ -369,7 +369,7 @@ fn a_merge_is_built_beside_the_working_tree_and_refused_on_conflict() {
     look.assert_same(bob);
 }
 
-/// What an append must not touch.
+/// The parts of a clone that an append must not change.
 #[derive(PartialEq, Debug)]
 pub struct Look {
     status: String,

@@ -1,4 +1,4 @@
-//! Repositories of all kinds, keys of all kinds, and refs that were moved past every decision.
+//! Tests several kinds of repositories and keys, and refs that were moved without a decision.
 
 use std::process::{Child, Command, Stdio};
 
@@ -231,7 +231,7 @@ fn a_remote_that_cannot_be_reached_is_told_and_waits() {
     bob.no(1, "BAD_CONFIG", &["status"]);
 }
 
-/// What was found about the value of a ref at a place.
+/// Returns the finding about the value of a ref at a place.
 fn at<'a>(found: &'a Value, place: &str) -> &'a Value {
     found["refs"]["shown"]
         .as_array()

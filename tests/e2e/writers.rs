@@ -1,4 +1,4 @@
-//! Many writers at once: no one waits for, or fails because of, another.
+//! Tests many writers at once: none waits for another or fails because of another.
 
 use crate::world::Team;
 

@@ -1,4 +1,5 @@
-//! Clones in which Git shows something else than what is there, and clones that lack something.
+//! Tests clones in which Git shows other objects than the stored ones, and clones that lack
+//! objects.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::lab::{Lab, propose};
 use crate::world::{Seat, Team};
 
-/// A ledger with one decision that has landed, and a clone that has all of it.
+/// A ledger with one landed decision, and a complete clone.
 struct Site {
     team: Team,
     sound: Value,
@@ -25,7 +26,7 @@ impl Site {
         Site { team, sound }
     }
 
-    /// A copy of the clone, to be disguised.
+    /// Copies the clone. A test then disguises the copy.
     fn copy(&self, name: &str) -> Seat {
         let (from, to) = (&self.team.seats[0].dir, self.team.world.path(name));
         self.team.world.git(
@@ -37,7 +38,7 @@ impl Site {
         self.team.seats[0].at(to)
     }
 
-    /// The commits of all entries but the genesis, and the decided commit.
+    /// Returns the commits of all entries except the genesis, and the decided commit.
     fn entries(&self) -> Vec<String> {
         let loaded = self.team.world.load(&self.team.server);
         loaded
@@ -62,7 +63,7 @@ fn copy_dir(from: &Path, to: &Path) {
     }
 }
 
-/// Where the object lies; unpacked if it is in a pack.
+/// Returns the path of an object's file. Unpacks the object if needed.
 fn loose(seat: &Seat, oid: &str) -> PathBuf {
     let path = seat
         .dir
@@ -91,7 +92,7 @@ fn loose(seat: &Seat, oid: &str) -> PathBuf {
     path
 }
 
-/// Lets an object's file hold this, or nothing at all.
+/// Replaces the content of an object's file, or removes the file.
 fn put(path: &Path, content: Option<Vec<u8>>) {
     std::fs::remove_file(path).unwrap();
     if let Some(content) = content {
@@ -99,7 +100,7 @@ fn put(path: &Path, content: Option<Vec<u8>>) {
     }
 }
 
-/// Replacements, of an entry by another one and of the decided commit, are seen by Git and by nobody here.
+/// Git shows replacements of an entry and of the decided commit. The program ignores them.
 #[test]
 fn replacements_show_no_other_ledger() {
     let site = Site::new();
@@ -254,7 +255,7 @@ fn decided_content_that_is_not_what_its_name_says_is_not_certified() {
     }
 }
 
-/// What lies in an alternate counts as here; without it, nothing is certified.
+/// Objects in an alternate count as present. Without the alternate, nothing is certified.
 #[test]
 fn objects_in_an_alternate_count_until_it_is_gone() {
     let site = Site::new();

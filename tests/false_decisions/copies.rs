@@ -1,4 +1,5 @@
-//! Entries in other clothes: copies, second signatures, parents that collide, a genesis of somebody else's.
+//! Tests disguised entries: copies, second signatures, colliding parents, and a genesis by somebody
+//! else.
 
 use git_quorum::charter::FORMAT_VERSION;
 use git_quorum::consensus::Tally;
@@ -10,7 +11,7 @@ use git_quorum::ledger::{
 use crate::FOUR;
 use crate::lab::*;
 
-/// Everything so far, read by somebody else.
+/// Reads all entries so far, as another reader does.
 fn read(lab: &Lab) -> Tally {
     let mut tally = Tally::found(parse(&lab.made[0].raw).unwrap(), lab.made[0].oid).unwrap();
     for made in &lab.made[1..] {
@@ -35,7 +36,8 @@ fn payload_of(lab: &Lab, id: EntryId) -> (Payload, Vec<Oid>, u64) {
     (payload, parents.iter().map(|p| p.oid).collect(), entry.time)
 }
 
-/// One vote in ten commits, each with another true signature of its author, is one entry and one voice.
+/// One vote in ten commits, each with another valid signature of its author, is one entry and one
+/// vote.
 #[test]
 fn an_entry_that_its_author_signed_again_and_again_is_one_entry() {
     let mut lab = Lab::new(&FOUR);

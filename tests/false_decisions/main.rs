@@ -1,5 +1,5 @@
-//! Ways to make a false decision look true, an honest member look guilty, or a true decision disappear, tried one by
-//! one: the rows of the last tables in `docs/threat-model.md`.
+//! Tests attacks that make a false decision look true, make an honest member look guilty, or hide a
+//! true decision. Each row of the last tables in `docs/threat-model.md` has a test.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! Servers, with and without a member's help, that show less than there is or something else than before.
+//! Tests servers that hide entries or show other values than before, with and without a member's
+//! help.
 
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::world::{Seat, Team, id};
 
 const MEMBERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// One decision that has landed, by alice, bob and carol.
+/// Makes one landed decision by alice, bob and carol.
 fn decided() -> (Team, String) {
     let team = Team::with_seats(&MEMBERS, 3);
     let proposal = team.decide("one");
@@ -26,7 +27,7 @@ fn newcomer(team: &Team, name: &str) -> Seat {
     seat
 }
 
-/// Moves every lane on the server back to its last entry that does not know this one.
+/// Moves every lane on the server back to its last entry that does not know this entry.
 fn hide(team: &Team, hidden: EntryId) {
     let tally = team.world.load(&team.server).tally;
     let dag = tally.dag();
@@ -40,8 +41,9 @@ fn hide(team: &Team, hidden: EntryId) {
     }
 }
 
-/// A precommit is hidden, with all that knows it, and so a decision is nowhere to be seen. Who saw it keeps it, who did
-/// not sees that nothing backs main, and the next member that syncs brings it back.
+/// The server hides a precommit and all entries that know it, so the decision is not visible. A
+/// clone that saw the decision keeps it. A clone that did not sees that no decision backs main. The
+/// next member that syncs restores the entries.
 #[test]
 fn a_lane_that_is_cut_takes_no_decision_from_who_saw_it() {
     let (team, proposal) = decided();
@@ -76,8 +78,8 @@ fn a_lane_that_is_cut_takes_no_decision_from_who_saw_it() {
     late.verify();
 }
 
-/// Dave's lane held a vote; the server takes it away and Dave grows another one. Both are kept where the first was seen,
-/// and nothing that was decided is in doubt.
+/// Dave's lane held a vote. The server removes the vote, and Dave grows another branch. A clone
+/// that saw the vote keeps both branches, and no decision is in doubt.
 #[test]
 fn a_lane_that_is_cut_and_regrown_is_seen_as_both() {
     let (team, proposal) = decided();

@@ -1,4 +1,4 @@
-//! Votes and signatures that are put where they do not belong.
+//! Tests votes and signatures in places where they do not belong.
 
 use git_quorum::charter::{Charter, ProposedCharter, Removal};
 use git_quorum::consensus::{
@@ -184,7 +184,7 @@ fn no_certificate_is_put_together_from_parts() {
     }
 }
 
-/// Three branches of one member's lane, each with all the votes, are one voice.
+/// Three branches of one member's lane, each with all its votes, count as one member.
 #[test]
 fn one_member_on_many_branches_is_one_voice() {
     let mut lab = Lab::new(&FOUR);
@@ -202,7 +202,7 @@ fn one_member_on_many_branches_is_one_voice() {
     assert_eq!(lab.tally.approvers(lab.ledger, p).len(), 2);
 }
 
-/// What is said later, by whoever, takes no decision back.
+/// No later statement of any member undoes a decision.
 #[test]
 fn nothing_that_is_said_later_undoes_a_decision() {
     let (mut lab, p, q) = decided();
@@ -247,7 +247,7 @@ fn an_old_charter_decides_nothing_after_its_change() {
     assert_eq!(lab.verdicts(entry), [Some("NO_PREVOTE_QUORUM")]);
 }
 
-/// Whoever cannot be accused by its own entries is not accused by those of others.
+/// A member that its own entries do not convict is not convicted by entries of others.
 #[test]
 fn what_others_write_convicts_nobody() {
     let (mut lab, p, q) = decided();

@@ -1,5 +1,6 @@
-//! A slot with two decisions names 2q - n members at least: coalitions of just so many show two halves of the honest
-//! members two worlds, and vote in each as an honest member would.
+//! Tests that a slot with two decisions convicts at least 2q - n members. A coalition of exactly
+//! this size shows two halves of the honest members two worlds. It votes in each world as an honest
+//! member would.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::scenes::propose_charter;
 
 const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
-/// How the worlds part.
+/// How the two worlds differ.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Story {
     /// Both decide in round 0.

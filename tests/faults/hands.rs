@@ -1,4 +1,5 @@
-//! Proofs made and checked: every fault of every scene, from a repository that keeps its objects as Git likes.
+//! Makes and checks a proof of every fault of every scene, from repositories that store objects in
+//! different ways.
 
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +52,7 @@ impl Shelf {
         }
     }
 
-    /// A bundle of these refs and of these commits, with the empty tree.
+    /// Makes a bundle of these refs and commits, with the empty tree.
     pub fn bundle(&self, refs: &[(&str, Oid)], commits: &[Oid]) -> Vec<u8> {
         let refs: Vec<_> = refs
             .iter()
@@ -67,7 +68,7 @@ pub fn oid(lab: &Lab, id: EntryId) -> Oid {
     lab.made.iter().find(|made| made.id == id).unwrap().oid
 }
 
-/// Whom a file convicts, and of what; or why it proves nothing.
+/// Returns the convicted member and the fault, or why the file proves nothing.
 pub fn verdict(bytes: &[u8]) -> Result<Vec<String>, ProofError> {
     let Proof { faults, .. } = check(bytes)?;
     assert!(!faults.is_empty());

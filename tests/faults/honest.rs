@@ -1,6 +1,7 @@
-//! Honest members are never accused, whatever the others do. Honest is what a tool does at the least: it says what a
-//! draft accepts, above everything of its own, and prevotes no more in a round that it has precommitted in (deciding.md,
-//! section 5: that last is no condition of validity). What it wants to say, and what it sees of the others, is anything.
+//! Tests that honest members are never accused, whatever the others do. Here an honest member
+//! follows three rules. It signs only what a draft accepts. It builds on all its own entries. It
+//! casts no more prevotes in a round after its precommit (deciding.md, section 5: this is no
+//! condition of validity). Its wishes, and what it sees of the others, are random.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 /// The honest one.
 const HONEST: &str = "a";
 
-/// What the marked member leaves undone, to see that the property notices.
+/// The rule that the marked member breaks, to show that the property notices.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Care {
     /// Nothing.

@@ -1,4 +1,5 @@
-//! Files that are no proof: none convicts anybody of what it did not do, and each is refused for what is wrong.
+//! Tests hostile files that are not proofs. None convicts an innocent member, and each is refused
+//! for the right reason.
 
 use git_quorum::audit::proof::{PROOF_BYTES, ProofError, check, check_within, prove};
 use git_quorum::charter::{Charter, Member};
@@ -156,7 +157,7 @@ fn an_entry_that_nothing_needs_is_not_carried_along() {
     );
 }
 
-/// How much memory a small file asks for is in the hand of whoever wrote it.
+/// The author of a small file controls how much memory the check would need.
 #[test]
 fn a_proof_that_takes_too_much_memory_is_not_looked_at() {
     let (lab, fault) = guilty();

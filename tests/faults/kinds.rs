@@ -1,4 +1,5 @@
-//! One case for each kind of fault and each code: the rule broken, and the same scene with the rule kept.
+//! Tests each kind of fault and each code: one scene that breaks the rule, and the same scene that
+//! keeps the rule.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use git_quorum::ledger::{Precommit, Statement, Verdict, Withdraw, parse};
 use crate::lab::*;
 use crate::scenes::*;
 
-/// What a fault is, without ids: member, kind, rule, code.
+/// A fault without ids: member, kind, rule, code.
 type Shape = (String, FaultKind, &'static str, Option<&'static str>);
 
 fn shape(fault: &Fault) -> Shape {
@@ -26,7 +27,7 @@ fn shapes(lab: &Lab) -> Vec<Shape> {
     lab.tally.faults().iter().map(shape).collect()
 }
 
-/// Member, kind, rule and code, as they are expected.
+/// The expected member, kind, rule and code.
 type Expected = (&'static str, FaultKind, &'static str, &'static str);
 
 /// A vote in a scene, whether the rule is kept in it or broken.
@@ -248,8 +249,8 @@ fn bad_agreement_signature(broken: bool) -> Lab {
     lab
 }
 
-/// Who is convicted in each scene, of what kind, by which rule and code. A vote that knows the member's other one
-/// convicts in both ways.
+/// The expected convictions of each scene. A vote that knows the member's other vote convicts in
+/// both ways.
 const SCENES: [(Scene, &[Expected]); 18] = {
     use FaultKind::*;
     [
@@ -472,7 +473,7 @@ pub fn evidence_of(faults: &[Fault]) -> Vec<Evidence> {
         .collect()
 }
 
-/// The tally of these entries and what they build on.
+/// Returns the tally of these entries and their ancestors.
 pub fn below(lab: &Lab, tips: &BTreeSet<EntryId>) -> Tally {
     let dag = lab.tally.dag();
     let tips: Vec<_> = tips.iter().map(|id| dag.find(*id).unwrap()).collect();

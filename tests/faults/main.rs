@@ -1,5 +1,6 @@
-//! Forensics: every kind of fault and who is named for it; that honest members never are; proofs that strangers check,
-//! and files that prove nothing; the pages that say how.
+//! Tests forensics: every kind of fault and the convicted member, honest members that are never
+//! accused, proofs that strangers check, files that prove nothing, and the pages that describe
+//! this.
 //!
 //! `FAULTS_CASES=20000 cargo test --profile search --test faults` runs more random ledgers; `FAULTS_SEED=n` starts elsewhere.
 #![allow(

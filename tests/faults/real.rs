@@ -1,4 +1,5 @@
-//! With the real program, real Git and real clones: a member whose key signs in two places is found, proved and checked.
+//! Tests faults with the real program, real Git and real clones. A key that signs in two places is
+//! found, proved and checked.
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +68,7 @@ fn lied() -> Team {
     team
 }
 
-/// A clone of somebody who has no key.
+/// Clones the ledger for an observer without a key.
 fn observer(team: &Team) -> Seat {
     let ledger = team.seats[0].git(&["config", "quorum.ledger"]);
     let seat = team.world.seat("observer", team.server.to_str().unwrap());
@@ -453,7 +454,7 @@ fn by_hand() -> String {
         .to_owned()
 }
 
-/// Whether the block, pasted into a shell, proves something.
+/// Runs the block in a shell, and returns whether it proves something.
 fn run_by_hand(stranger: &Seat, ledger: &str) -> (bool, Run) {
     let _ = std::fs::remove_dir_all(stranger.dir.join("proof.git"));
     let mut command = stranger.world.command("sh", &stranger.dir);

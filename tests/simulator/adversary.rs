@@ -1,5 +1,5 @@
-//! Liars. They have their keys and may know everything that was ever signed, whoever it was shown to. What they sign is
-//! well formed, for nothing else is taken in anywhere.
+//! Simulates liars. A liar has its key and may know every signed entry, no matter who saw it. A
+//! liar's entries are well formed, because all others are refused everywhere.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Everything that anyone in a run has signed, made once and shared by all replicas; and replicas of parts of
-//! it. Knows nothing of time, servers or who may see what.
+//! Stores every entry that anyone in a run signed. An entry is made once and shared by all
+//! replicas. Replicas hold parts of the archive. Knows nothing of time, servers or visibility.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::lab;
 /// The number of an entry in its archive; the genesis is 0.
 pub type No = usize;
 
-/// An entry that was signed.
+/// A signed entry.
 pub struct Minted {
     pub id: EntryId,
     pub oid: Oid,
@@ -36,13 +36,13 @@ pub struct Archive {
     pub ledger: EntryId,
     pub minted: Vec<Minted>,
     numbers: BTreeMap<EntryId, No>,
-    /// Whether signatures are real. They are not where only speed counts: then entries are taken in as ones that were
-    /// checked before, and trials do without the rule that precommits are signed.
+    /// Whether signatures are real. Fast runs use no real signatures: their entries count as
+    /// checked before, and drafts skip the rule that precommits are signed.
     real: bool,
     _unsigned: Option<ActiveMutation>,
 }
 
-/// A ledger with nothing but its genesis, which is signed for real.
+/// A ledger that holds only its genesis, with a real signature.
 #[derive(Clone)]
 struct Founded {
     tally: Tally,
@@ -68,12 +68,12 @@ fn found(founder: &MemberName, charter: &Charter, time: u64) -> Founded {
 }
 
 thread_local! {
-    /// Founded ledgers by their voters and time: thousands of runs begin alike.
+    /// Caches new ledgers by number of voters and time, because thousands of runs begin alike.
     static FOUNDED: RefCell<BTreeMap<(usize, usize, u64), Founded>> = const { RefCell::new(BTreeMap::new()) };
 }
 
 impl Archive {
-    /// A ledger of `n` members whose charter this is.
+    /// Creates a ledger with this charter.
     pub fn new(founder: &MemberName, charter: &Charter, time: u64, real: bool) -> Archive {
         let key = (charter.members().len(), charter.threshold().q, time);
         let fresh = || found(founder, charter, time);
@@ -106,12 +106,12 @@ impl Archive {
         }
     }
 
-    /// The number of an entry.
+    /// Returns the number of an entry.
     pub fn number(&self, id: EntryId) -> No {
         self.numbers[&id]
     }
 
-    /// Signs an entry. Nobody has it yet; one that is not published has never left its machine.
+    /// Signs an entry. Nobody has the entry until it is published.
     pub fn mint(
         &self,
         member: &MemberName,
@@ -151,7 +151,7 @@ impl Archive {
                 .with_signature(&lab::public_key(member.as_str()), &[0; 64])
                 .unwrap();
             let parsed = parse_again(&raw).unwrap();
-            // Any name that no other entry has will do.
+            // Any object id that no other entry has is enough.
             (raw, parsed, Oid::new(*id.bytes().first_chunk().unwrap()))
         };
         Minted {
@@ -164,7 +164,7 @@ impl Archive {
         }
     }
 
-    /// Takes what was signed into the union, if it is an entry in its place.
+    /// Adds a signed entry to the union, if the entry is well formed.
     pub fn publish(&mut self, minted: Minted) -> Result<No, Reject> {
         if let Some(known) = self.numbers.get(&minted.id) {
             return Ok(*known);
@@ -186,7 +186,7 @@ impl Archive {
         taken.map(|_| ())
     }
 
-    /// The vote with the member's signature on what was agreed.
+    /// Returns the precommit with the member's signature on the agreement statement.
     pub fn precommit(
         &self,
         tally: &Tally,
@@ -207,14 +207,14 @@ impl Archive {
         })
     }
 
-    /// Whether an entry is another one or builds on it.
+    /// Returns whether `later` is `earlier` or builds on it.
     pub fn reaches(&self, earlier: No, later: No) -> bool {
         let dag = self.union.dag();
         let index = |no: No| dag.find(self.minted[no].id).unwrap();
         dag.reaches(index(earlier), index(later))
     }
 
-    /// A tally of all entries, taken in in another order.
+    /// Returns a tally of all entries, added in another order.
     pub fn again(&self, mut pick: impl FnMut(usize) -> usize) -> Tally {
         let mut fresh = Replica::new(self);
         let mut order: Vec<No> = (1..self.minted.len()).collect();
@@ -226,19 +226,19 @@ impl Archive {
     }
 }
 
-/// What one clone has: entries with all that they build on, and its timers.
+/// The content of one clone: entries with all their ancestors, and timers.
 #[derive(Clone)]
 pub struct Replica {
     pub tally: Tally,
     has: Vec<bool>,
-    /// When each timer was started, by the clock of the machine.
+    /// The start of each timer, by the machine's clock.
     pub timers: BTreeMap<Timer, i64>,
-    /// With so many entries there was nothing to say, nor will be before that time.
+    /// With this number of entries nothing was due, and nothing becomes due before this time.
     pub quiet: (usize, u64),
 }
 
 impl Replica {
-    /// A clone that has the genesis only.
+    /// Creates a clone that holds only the genesis.
     pub fn new(archive: &Archive) -> Replica {
         Replica {
             tally: archive.founded.clone(),
@@ -252,12 +252,12 @@ impl Replica {
         self.has.get(no).is_some_and(|has| *has)
     }
 
-    /// How many entries it has.
+    /// Returns the number of entries.
     pub fn size(&self) -> usize {
         self.tally.dag().entries().len()
     }
 
-    /// Takes in an entry with all that it builds on, as a fetch does.
+    /// Adds an entry with all its ancestors, as a fetch does.
     pub fn take(&mut self, archive: &Archive, no: No) {
         let mut pending = vec![no];
         while let Some(&next) = pending.last() {
@@ -272,7 +272,7 @@ impl Replica {
                 continue;
             }
             pending.pop();
-            // The union has taken it, so it is well formed in its place.
+            // The union accepted the entry, so it is well formed.
             self.tally
                 .insert_checked(minted.parsed.clone(), minted.oid)
                 .unwrap();

@@ -1,4 +1,4 @@
-//! What must hold, whatever happens. Looks at tallies only through what the program tells anyone.
+//! Checks the promises that hold in every run. Reads tallies only through their public interface.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::archive::Replica;
 use crate::member::Seat;
 use crate::timeline::{Violation, World};
 
-/// At most one decision a slot, as long as no more than f are faulty.
+/// Checks that each slot has at most one decision if no more than f members are faulty.
 pub fn agreement(world: &World) -> Result<(), Violation> {
     match world.archive.union.broken_slots().next() {
         Some(slot) if !world.plan.hopeless() => {
@@ -31,7 +31,7 @@ pub fn agreement(world: &World) -> Result<(), Violation> {
     }
 }
 
-/// All that is checked at the end of a run.
+/// Runs all checks at the end of a run.
 pub fn at_end(world: &mut World) -> Result<(), Violation> {
     honest_votes_count(world)?;
     let evidence = world.archive.union.evidence();
@@ -90,7 +90,8 @@ fn nobody_honest_is_convicted(world: &World, evidence: &[Evidence]) -> Result<()
     }
 }
 
-/// Every decision has q approvals under the charter at which its chain of hand-overs started.
+/// Checks that every decision has q approvals under the charter at which its chain of hand-overs
+/// started.
 fn every_decision_is_approved(world: &World) -> Result<(), Violation> {
     let union = &world.archive.union;
     for proposal in union.proposals() {
@@ -131,7 +132,8 @@ fn verdicts(tally: &Tally, among: &Tally) -> Verdicts {
         .collect()
 }
 
-/// What a replica has judged, everybody judges alike; and what it knows to be decided stays so when all is known.
+/// Checks that all replicas give the same verdicts, and that no decision is lost when all entries
+/// are known.
 pub fn agrees(world: &World, replica: &Replica) -> Result<(), Violation> {
     let (union, tally) = (&world.archive.union, &replica.tally);
     let (here, there) = (verdicts(tally, tally), verdicts(union, tally));
@@ -154,7 +156,7 @@ pub fn agrees(world: &World, replica: &Replica) -> Result<(), Violation> {
     }
 }
 
-/// The same entries, taken in in another order, are the same tally.
+/// Checks that the same entries, added in another order, give the same tally.
 fn order_does_not_matter(world: &mut World, evidence: &[Evidence]) -> Result<(), Violation> {
     let World { archive, rng, .. } = world;
     let (union, other) = (&archive.union, archive.again(|n| rng.below(n)));
@@ -179,7 +181,7 @@ fn order_does_not_matter(world: &mut World, evidence: &[Evidence]) -> Result<(),
     }
 }
 
-/// At least 2q - n members of a slot with two decisions are named.
+/// Checks that at least 2q - n members are convicted for a slot with two decisions.
 fn broken_slots_name_their_breakers(
     world: &mut World,
     evidence: &[Evidence],
@@ -264,7 +266,7 @@ fn unrest(world: &World, seat: &Seat) -> Option<String> {
     open.next()
 }
 
-/// Whether all that honest members want is decided, and all of them know it.
+/// Returns whether every proposal of honest members is decided, and all of them know it.
 pub fn settled(world: &World) -> bool {
     let voters: Vec<_> = world.seats.iter().filter(|seat| votes(seat)).collect();
     let restless = voters.iter().any(|seat| unrest(world, seat).is_some());

@@ -1,5 +1,5 @@
-//! The simulator sees what it is there to see: with a rule taken away, or without sign states, it finds a broken
-//! promise within so many seeds.
+//! Checks that the simulator finds faults: without a rule or without sign states, it finds a broken
+//! promise within a few seeds.
 
 use git_quorum::mutation::Mutation;
 

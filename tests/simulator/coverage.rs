@@ -1,4 +1,4 @@
-//! What happened in a run, and in how many runs of many. An adversary that never does anything is a defect.
+//! Counts in how many runs each event happened. An adversary that never acts is a defect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

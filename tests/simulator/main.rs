@@ -1,8 +1,8 @@
-//! A deterministic simulator: many schedules of members, servers and faults in memory, with the program's own core.
-//! `docs/simulator.md` says what is simulated and what is checked.
+//! Runs a deterministic simulator: many schedules of members, servers and faults in memory, with
+//! the program's own core. `docs/simulator.md` describes the simulation and the checks.
 //!
 //! `SIMULATOR_SCHEDULES=1000000 cargo test --profile search --test simulator schedules` runs more;
-//! `SIMULATOR_SEED=7` runs one, and `SIMULATOR_TRACE=1` tells what happens in it.
+//! `SIMULATOR_SEED=7` runs one seed, and `SIMULATOR_TRACE=1` prints its trace.
 #![cfg(debug_assertions)]
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A member's machine, and the command that its tool runs again and again. The command is the
+//! Simulates a member's machine, and the command that its tool repeats. The command is the
 //! production [`Writer`]. This file provides what the writer needs: a [`Workspace`] in memory that
 //! can crash between two writes, a [`Remote`] for a simulated server, and a [`Clock`] over virtual
 //! time.
@@ -26,7 +26,7 @@ use crate::plan::{Fault, Intent, Task};
 use crate::server::Lanes;
 use crate::timeline::{Violation, World, ref_name};
 
-/// The milliseconds since 1970 when a run begins, by a clock that is right.
+/// The start of a run by a correct clock, in milliseconds since 1970.
 const EPOCH: i64 = 1_700_000_000_000;
 
 /// A machine with a member's key.
@@ -38,32 +38,32 @@ pub struct Seat {
     backup: Option<Replica>,
     /// The sign state: what the key has signed here, in order.
     log: Vec<No>,
-    /// By how much its clock is wrong, in milliseconds.
+    /// The error of its clock, in milliseconds.
     skew: i64,
-    /// What it is still asked to do.
+    /// The actions that remain for the member.
     pub intents: Vec<Intent>,
     /// Whether it may not sign, because its clones lack what it has signed.
     pub behind: bool,
-    /// For a liar that leads several lives: what it knows in each.
+    /// What a liar with several lives knows in each of them.
     pub faces: BTreeMap<(usize, usize), Replica>,
 }
 
-/// Where a command dies.
+/// The point at which a command crashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// Nothing of what was fetched has been taken in.
+    /// The fetched entries are not added yet.
     Fetched,
-    /// Timers that were started are not saved.
+    /// The started timers are not saved.
     Timers,
-    /// An entry is signed, and not remembered.
+    /// An entry is signed, but not recorded.
     Signed,
-    /// It is in the sign state, and nowhere else.
+    /// The entry is only in the sign state.
     Remembered,
-    /// Its object is there, and no ref leads to it.
+    /// The object is written, but no ref leads to it.
     Written,
-    /// The lane has moved here, and was not pushed.
+    /// The lane has moved here, but is not pushed.
     Moved,
-    /// The server has it; the answer was not heard, and nothing of others was passed on.
+    /// The server has the entry, but the answer was lost, and nothing of others was pushed.
     Pushed,
 }
 
@@ -125,7 +125,7 @@ pub struct Desk<'a> {
     world: &'a mut World,
     seat: usize,
     clone: usize,
-    /// Where the command crashes, if it gets there.
+    /// The point at which the command crashes, if it gets there.
     crash: Option<Point>,
     end: Option<End>,
 }
@@ -160,7 +160,7 @@ impl Seat {
         }
     }
 
-    /// Sets its clock wrong by so much.
+    /// Sets the error of its clock, in milliseconds.
     pub fn set_clock(&mut self, skew: i64) {
         self.skew = skew;
         self.clones
@@ -168,7 +168,7 @@ impl Seat {
             .for_each(|clone| clone.quiet = (0, 0));
     }
 
-    /// Its clock, at this moment of virtual time.
+    /// Returns its clock at this virtual time.
     pub fn clock(&self, now: u64) -> SeatClock {
         let now = EPOCH + self.skew + now as i64;
         SeatClock { now }
@@ -435,7 +435,7 @@ impl World {
         }))
     }
 
-    /// The charter with a change.
+    /// Returns the charter with a change.
     pub fn changed(&self, tally: &Tally, charter: &Charter, task: Task) -> Option<Charter> {
         let mut members = charter.members().to_vec();
         let (mut protect, mut removed) = (charter.protected().to_vec(), charter.removed().to_vec());
@@ -468,7 +468,7 @@ impl World {
         Charter::new(members, protect, removed, rules).ok()
     }
 
-    /// What an entry says, for people.
+    /// Describes an entry as text.
     pub fn tell_entry(&self, no: No) -> String {
         let dag = self.archive.union.dag();
         let minted = &self.archive.minted[no];
@@ -555,7 +555,7 @@ impl Desk<'_> {
         error
     }
 
-    /// Crashes, if the command is to crash here.
+    /// Ends the command if it must crash at this point.
     fn crash_at(&mut self, point: Point) -> Result<(), Error> {
         if self.crash == Some(point) {
             return Err(self.crashed(point));

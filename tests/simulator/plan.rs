@@ -1,4 +1,5 @@
-//! A schedule: everything that a seed decides before a run begins. The rest is drawn on the way, from the same seed.
+//! Derives a schedule from a seed: everything that is fixed before a run begins. The run draws the
+//! rest from the same seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,38 +9,38 @@ use crate::rng::Rng;
 
 /// The unit of patience, in milliseconds of virtual time.
 pub const UNIT: u64 = 100;
-/// How long a message takes at most, once all is calm.
+/// The longest delay of a message after the run is calm.
 pub const CALM_DELAY: u64 = 40;
 
 /// How a member fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It runs twice with one key: two honest tools that do not know of each other.
+    /// The member runs twice with one key: two honest tools that do not know of each other.
     Twin,
-    /// It does what it likes.
+    /// The member lies in this way.
     Liar(Manner),
 }
 
-/// What a liar is given to.
+/// How a liar lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
-    /// It says nothing.
+    /// Stays silent.
     Silent,
-    /// It leads another life on each server, and each side of a forked one.
+    /// Behaves as a separate member on each server and each side of a forked server.
     BothWays,
-    /// It knows all, and votes for everything wherever that counts, on separate branches.
+    /// Knows everything, and casts every vote that counts, on separate branches.
     Everything,
-    /// It does what is due, and shows it to few.
+    /// Does what is due, but shows the result to few.
     Selective,
-    /// It says much, and nothing of use.
+    /// Writes many useless entries.
     Flooding,
-    /// It builds on whatever it likes, old ends and new ones.
+    /// Builds on arbitrary entries, old and new.
     OddParents,
-    /// It sends old things again, and sets its lane back.
+    /// Resends old entries, and moves its lane back.
     Resending,
-    /// It proposes charters, and votes beside its votes for them.
+    /// Proposes charters, and votes in other slots beside its votes for them.
     CharterChanger,
-    /// All of it.
+    /// Does all of this.
     Anything,
 }
 
@@ -57,18 +58,18 @@ impl Manner {
     ];
 }
 
-/// What a server does with what it is given.
+/// How a server treats pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It has the gate: lanes only go forward.
+    /// Has the gate: lanes only move forward.
     Gated,
-    /// A bare repository: who forces a push sets its lane to anything.
+    /// A bare repository: a forced push can set a lane to any entry.
     Plain,
-    /// It hides lanes, rolls them back, and shows one thing to some and another to others.
+    /// Hides lanes, rolls them back, and shows different values to different members.
     Lying,
 }
 
-/// A time in which some reach a server and others do not.
+/// A period in which some seats do not reach a server.
 #[derive(Debug, Clone)]
 pub struct Cut {
     pub from: u64,
@@ -77,7 +78,7 @@ pub struct Cut {
     pub seats: BTreeSet<usize>,
 }
 
-/// What a member is asked to do at its first command after a time.
+/// What a member does at its first command after a given time.
 #[derive(Debug, Clone, Copy)]
 pub struct Intent {
     pub at: u64,
@@ -85,10 +86,10 @@ pub struct Intent {
     pub task: Task,
 }
 
-/// Something that a member does of its own accord.
+/// An action that a member takes on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Proposes to move a ref; the second number tells one change from another.
+    /// Proposes to move a ref. The second number distinguishes changes.
     Propose(usize, u8),
     /// Proposes that the next seat joins.
     Welcome(usize),
@@ -96,9 +97,9 @@ pub enum Task {
     Remove(usize),
     /// Proposes that another ref is protected.
     Protect,
-    /// Withdraws what it has proposed.
+    /// Withdraws its proposal.
     Withdraw,
-    /// Rejects what is proposed.
+    /// Rejects a proposal.
     Reject,
 }
 
@@ -106,41 +107,42 @@ pub enum Task {
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub seed: u64,
-    /// Voting members.
+    /// The number of voting members.
     pub n: usize,
-    /// More who sit at the table, and may become members.
+    /// The number of other seats, which may become members.
     pub extra: usize,
-    /// Who fails, by number.
+    /// The faulty members, by number.
     pub faulty: BTreeMap<usize, Fault>,
     pub servers: Vec<Kind>,
-    /// When messages begin to arrive and servers to tell the truth.
+    /// The time when messages arrive again and servers are honest.
     pub calm: u64,
-    /// From when on a member approves everything, not only what it saw first.
+    /// The time from which a member approves everything, not only what it saw first.
     pub mild: u64,
-    /// How long a message takes at most before.
+    /// The longest delay of a message before the calm.
     pub delay: u64,
-    /// So many in a hundred are lost, and come twice, before.
+    /// The percentage of messages that are lost, and that come twice, before the calm.
     pub loss: usize,
     pub repeat: usize,
     pub cuts: Vec<Cut>,
-    /// So many in a hundred commands crash at a write, before.
+    /// The percentage of commands that crash at a write before the calm.
     pub crashes: usize,
-    /// So many in a hundred wakings find that the clone was restored from a backup, or its timers gone, before.
+    /// The percentage of wake-ups before the calm that find a clone restored from a backup or
+    /// without its timers.
     pub restores: usize,
     /// Whether clocks are wrong by years and jump.
     pub clocks: bool,
-    /// Clones of each honest member on its machine.
+    /// The number of clones of each honest member on its machine.
     pub clones: usize,
-    /// So many refs are protected.
+    /// The number of protected refs.
     pub refs: usize,
     pub intents: Vec<Intent>,
-    /// Whether the first server shows a fork from the start on.
+    /// Whether the first server shows a fork from the start.
     pub split: bool,
     /// The unit of patience.
     pub unit: u64,
-    /// Whether all but the first server go on lying when all is calm.
+    /// Whether all servers but the first still lie after the calm.
     pub stubborn: bool,
-    /// Whether sign states are kept. Only to see what happens if not.
+    /// Whether sign states are kept. Only controls turn this off.
     pub remember: bool,
     /// Whether signatures are real.
     pub signed: bool,
@@ -175,11 +177,11 @@ impl Plan {
         }
     }
 
-    /// What a seed says.
+    /// Returns the plan of a seed.
     pub fn draw(seed: u64) -> Plan {
         let mut rng = Rng::new(seed ^ 0x5c3d_0001);
         let n = size(seed, &mut rng);
-        // Three in four are short: then more of them can be run.
+        // Three in four runs are short, so that more can run.
         let short = !seed.is_multiple_of(4);
         let f = Threshold::of(n).f;
         let mut plan = Plan::calm(n, seed);
@@ -218,7 +220,7 @@ impl Plan {
         };
         plan.split = rng.chance(if hopeless { 70 } else { 10 });
         if plan.split {
-            // What a fork is for takes its time.
+            // A fork needs time to take effect.
             plan.servers[0] = Kind::Lying;
             plan.servers.truncate(1 + rng.below(2));
             (plan.calm, plan.delay, plan.loss) = (400 + rng.below(400) as u64, 60, 0);
@@ -231,13 +233,13 @@ impl Plan {
         plan
     }
 
-    /// Lets each side of a fork have something of its own to decide, and the time to do so.
+    /// Gives each side of a fork something to decide, and the time to do so.
     fn tempt(&mut self, rng: &mut Rng) {
         self.cuts.clear();
         (self.crashes, self.restores) = (0, 0);
         self.mild = rng.below(100) as u64;
         if self.split {
-            // Another server would tell each side of the other; and each takes its time to decide.
+            // Another server would reveal the other side. Each side needs time to decide.
             self.servers.truncate(1);
             self.calm += 800;
         }
@@ -254,7 +256,7 @@ impl Plan {
         self.faulty.len() > Threshold::of(self.n).f
     }
 
-    /// Seats: one for each member, one more for each twin.
+    /// Returns the number of seats: one for each member, and one more for each twin.
     pub fn seats(&self) -> usize {
         self.n
             + self.extra
@@ -265,7 +267,7 @@ impl Plan {
                 .count()
     }
 
-    /// Whether a seat reaches a server.
+    /// Returns whether a seat reaches a server.
     pub fn reaches(&self, seat: usize, server: usize, now: u64) -> bool {
         !self
             .cuts
@@ -274,7 +276,8 @@ impl Plan {
     }
 }
 
-/// Small ones mostly; one in five hundred is large, one in five thousand has a hundred members.
+/// Returns a size: usually small. One in five hundred is large, and one in five thousand has a
+/// hundred members.
 fn size(seed: u64, rng: &mut Rng) -> usize {
     match (seed % 5000, seed % 500) {
         (4999, _) => 100,
@@ -284,7 +287,7 @@ fn size(seed: u64, rng: &mut Rng) -> usize {
     }
 }
 
-/// Where too many fail, they do so in the ways that break agreement most often.
+/// Chooses faults. If too many members fail, they fail in the ways that break agreement most often.
 fn faults(rng: &mut Rng, n: usize, count: usize, hopeless: bool) -> BTreeMap<usize, Fault> {
     let mut members: Vec<_> = (0..n).collect();
     rng.shuffle(&mut members);
@@ -333,7 +336,7 @@ fn intents(rng: &mut Rng, plan: &Plan, short: bool) -> Vec<Intent> {
             task,
         });
     };
-    // Rivals early, and what follows later.
+    // Rivals come early, and later proposals follow.
     for _ in 0..2 + rng.below(2) {
         number += 1;
         let at = rng.below(80);

@@ -1,5 +1,6 @@
-//! The second form: real clones and bare repositories, the real program, and processes that are killed. Times are not
-//! virtual here, so a seed gives the same commands and faults, not the same interleaving.
+//! Runs the second form of the simulator: real clones, bare repositories, the real program, and
+//! killed processes. Time is real, so a seed fixes the commands and faults but not their
+//! interleaving.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;

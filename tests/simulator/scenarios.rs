@@ -1,5 +1,5 @@
-//! Schedules with a story: a split vote, one member that lies in one way, a change of the charter in between; and small
-//! ledgers for what the simulator found.
+//! Runs schedules with a story: a split vote, one member that lies in one way, or a charter change
+//! in between. Also holds small ledgers for what the simulator found.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Runs schedules by the thousand.
+//! Runs thousands of schedules.
 
 use coverage::Coverage;
 

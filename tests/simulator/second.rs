@@ -1,7 +1,8 @@
-//! The ledgers of schedules, judged by the second verifier too.
+//! Compares the second verifier with the program on the ledgers of schedules.
 //!
-//! `SIMULATOR_LEDGERS=2000 SIMULATOR_START=5000 cargo test --profile search --test simulator second` takes more, from another
-//! seed. Needs what `tests/second_verifier.rs` needs.
+//! `SIMULATOR_LEDGERS=2000 SIMULATOR_START=5000 cargo test --profile search --test simulator
+//! second` checks more ledgers, from another seed. Needs the same tools as
+//! `tests/second_verifier.rs`.
 
 use std::ops::Range;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! A server that holds lanes: with the gate, without it, or lying. Knows who asks, and nothing of what entries say.
+//! Simulates a server that holds lanes: with the gate, without it, or lying. Knows who asks, but
+//! not the content of entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 

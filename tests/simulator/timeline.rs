@@ -1,5 +1,6 @@
-//! The world of a run: seats, servers, the messages between them, and virtual time. One seed decides everything that
-//! happens; there are no threads and no clock. Knows when things happen, not what members say.
+//! Simulates the world of a run: seats, servers, their messages, and virtual time. One seed decides
+//! everything; there are no threads and no real clock. Knows when events happen, but not what
+//! members state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,15 +17,15 @@ use crate::plan::{CALM_DELAY, Fault, Kind, Plan, UNIT};
 use crate::rng::Rng;
 use crate::server::{Lanes, Mischief, Server};
 
-/// When all is calm, everything open is decided within this time.
+/// The longest time from the calm until everything open is decided.
 pub const BOUND: u64 = 100 * UNIT;
-/// How long a run goes on in which too many are faulty.
+/// The length of a run in which too many members are faulty.
 const HOPELESS: u64 = 6 * UNIT;
 
-/// What must never happen, and did.
+/// A broken promise.
 #[derive(Debug, Clone)]
 pub struct Violation {
-    /// Which promise was broken.
+    /// The name of the promise.
     pub promise: &'static str,
     /// How.
     pub what: String,
@@ -39,7 +40,7 @@ impl Violation {
     }
 }
 
-/// Something that is going to happen.
+/// A future event.
 enum Event {
     Wake(usize),
     /// A seat gets what a server showed it.
@@ -83,7 +84,7 @@ pub struct World {
     pub trace: Option<Vec<String>>,
 }
 
-/// The name of a member.
+/// Returns the name of a member.
 pub fn name_of(member: usize) -> MemberName {
     lab::name(&format!("m{member:02}"))
 }
@@ -230,7 +231,7 @@ impl World {
             .max(self.last_proposal)
     }
 
-    /// Runs to the end; how long after the last wish everything was decided.
+    /// Runs to the end. Returns the time from the last wish until everything was decided.
     pub fn run(&mut self) -> Result<u64, Violation> {
         let mut look = self.last_wish();
         while let Some(((at, _), event)) = self.queue.pop_first() {
@@ -358,7 +359,7 @@ impl World {
         lost
     }
 
-    /// How long a message takes that is sent now.
+    /// Returns the delay of a message that is sent now.
     fn delay(&mut self) -> u64 {
         let soon = self.rng.below(CALM_DELAY as usize) as u64;
         if self.is_calm() {
@@ -507,18 +508,18 @@ impl World {
         Ok(no)
     }
 
-    /// The number of a member.
+    /// Returns the number of a member.
     pub fn member(&self, name: &MemberName) -> usize {
         self.names.binary_search(name).unwrap()
     }
 
-    /// Names of members that follow the rules.
+    /// Returns the names of honest members.
     pub fn honest(&self) -> BTreeSet<MemberName> {
         let honest = (0..self.names.len()).filter(|member| !self.plan.faulty.contains_key(member));
         honest.map(|member| self.names[member].clone()).collect()
     }
 
-    /// Lanes, for people.
+    /// Describes lanes as text.
     pub fn describe(&self, lanes: &[(usize, No)]) -> String {
         lanes
             .iter()
