@@ -240,7 +240,7 @@ const HELD_BYTES: usize = if cfg!(test) { 1 << 12 } else { 1 << 26 };
 /// costs as much as writing a snapshot once.
 const WORTH_A_SNAPSHOT: usize = 64;
 
-/// The number of entry bytes whose signatures are checked in one batch.
+/// The number of entry bytes whose signatures are checked together, on several threads.
 const BATCH_BYTES: usize = 1 << 23;
 
 /// The budget for new entries, in bytes. No limit applies if `left` is `None`. A budget that
