@@ -230,7 +230,7 @@ fn git_shell_serves_git_and_nothing_else() {
     nothing_gets_past(&team);
 }
 
-/// The server runs can only fetch from and push to: no other command, no terminal, no tunnel.
+/// The server runs only git fetch and git push: no other command, no terminal, no tunnel.
 fn nothing_else_is_served(team: &Team) {
     let mark = team.world.path("mark");
     let touch = format!("touch {}", mark.display());
