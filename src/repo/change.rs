@@ -44,9 +44,9 @@ const MAX_TAGS: usize = 8;
 impl Objects {
     /// Returns the digest of the change between the trees of two commits.
     ///
-    /// The digest is the SHA-256 of one line for each changed path, sorted by the bytes of the
-    /// path: path, NUL, old mode, space, new mode, space, SHA-256 of the old content, space,
-    /// SHA-256 of the new content, line feed. A mode has six octal digits. An absent side has mode
+    /// The digest is the SHA-256 of one line for each changed path. Lines are sorted by the bytes of
+    /// the path. A line has these parts: path, NUL, old mode, space, new mode, space, SHA-256 of the
+    /// old content, space, SHA-256 of the new content, line feed. A mode has six octal digits. An absent side has mode
     /// `000000` and 64 zeros. The content of a submodule is its commit id in hexadecimal. `None`
     /// stands for an empty tree.
     ///
@@ -77,8 +77,8 @@ impl Objects {
 
     /// Returns the digest of the state that a change leads to.
     ///
-    /// The digest is the SHA-256 of these parts: a fixed first line, a line with the previous state
-    /// and a line with the change, both in hexadecimal, and the raw bytes of the commit or
+    /// The digest is the SHA-256 of four parts. First come three lines: a fixed one, the previous
+    /// state in hexadecimal, and the change in hexadecimal. Then come the raw bytes of the commit or
     /// annotated tag `to`, if there is one.
     pub fn state_digest(
         &self,
