@@ -78,7 +78,6 @@ pub fn step(next: &NextStep) -> Hint {
             "the decision may have come since: git fetch, git quorum sync, then git quorum verify",
             "git fetch; git quorum sync; git quorum verify",
         ),
-        NextStep::RunAgain => Hint::words("run the command again"),
         NextStep::Status(id) => Hint::command(format!("git quorum status {}", id.short())),
         NextStep::Overview => Hint::command("git quorum status"),
         NextStep::Show(id) => Hint::command(format!("git quorum show {}", id.short())),
@@ -317,7 +316,6 @@ pub fn usual(code: Code) -> Hint {
             "git quorum charter show",
         ),
         Code::NoRepository => Hint::words("run it inside a clone, or with -C DIR"),
-        Code::NoLedger => step(&NextStep::JoinOrInit),
         Code::ObjectFormat => Hint::both(
             "work in a SHA-1 repository: git init --object-format=sha1",
             "git init --object-format=sha1",
@@ -329,14 +327,12 @@ pub fn usual(code: Code) -> Hint {
         Code::RefRefused => Hint::words(
             "a hook in this clone refused it: do what it asks for, then run the command again",
         ),
-        Code::SeveralLedgers => step(&NextStep::JoinGenesis(None)),
         Code::BadGenesis => Hint::words(
             "the refs under refs/quorum/ were tampered with, or another ledger is pinned in quorum.ledger",
         ),
         Code::SignState => {
             Hint::words("nothing was signed; GIT_QUORUM_STATE names the folder of the sign state")
         }
-        Code::SignStateAhead => step(&NextStep::SyncWithAnother),
         Code::Stale => Hint::words(
             "`git quorum verify` lists the decisions on the chain; propose again if it is still wanted",
         ),

@@ -1,7 +1,5 @@
 //! Why an action failed: a stable code, a message, and a typed next step.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
 use super::code::{Code, Exit, Retry};
@@ -173,16 +171,14 @@ impl From<ExchangeError> for Error {
 
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
-        let code = match &error {
-            LoadError::Repo(_) => Code::Git,
-            LoadError::NoLedger => Code::NoLedger,
-            LoadError::Several(_) => Code::SeveralLedgers,
-            LoadError::Genesis { .. } => Code::BadGenesis,
-            LoadError::UpgradeNeeded(_) => Code::UpgradeNeeded,
-        };
         match error {
             LoadError::Repo(error) => error.into(),
-            error => Error::of(code, error),
+            LoadError::NoLedger => Error::of(Code::NoLedger, error).next(NextStep::JoinOrInit),
+            LoadError::Several(_) => {
+                Error::of(Code::SeveralLedgers, error).next(NextStep::JoinGenesis(None))
+            }
+            LoadError::Genesis { .. } => Error::of(Code::BadGenesis, error),
+            LoadError::UpgradeNeeded(_) => Error::of(Code::UpgradeNeeded, error),
         }
     }
 }
@@ -209,7 +205,9 @@ impl From<AppendError> for Error {
             AppendError::Signer(error) => error.into(),
             AppendError::State(error) => error.into(),
             AppendError::Entry(_) => Error::of(Code::BadInput, error),
-            AppendError::Behind { .. } => Error::of(Code::SignStateAhead, error),
+            AppendError::Behind { .. } => {
+                Error::of(Code::SignStateAhead, error).next(NextStep::SyncWithAnother)
+            }
         }
     }
 }
@@ -220,6 +218,6 @@ pub(super) fn path_setting(path: &std::path::Path) -> Result<String> {
         let message = format!("{} is not an absolute path.", path.display());
         return Err(Error::new(Code::BadPath, message));
     }
-    let text = PathBuf::from(path).into_os_string().into_string();
-    text.map_err(|path| Error::new(Code::BadPath, format!("{path:?} is not UTF-8.")))
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Error::new(Code::BadPath, format!("{path:?} is not UTF-8.")))
 }

@@ -23,8 +23,6 @@ pub enum NextStep {
     Fsck,
     /// Fetch with git, exchange entries, and verify again.
     FetchAndVerify,
-    /// Run the same request again.
-    RunAgain,
     /// Show the state of one proposal.
     Status(EntryId),
     /// Show the state of all open proposals.

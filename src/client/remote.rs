@@ -127,6 +127,17 @@ impl PushReply {
         Self { reasons, lines }
     }
 
+    /// Succeeds if the remote has everything. Else returns why it has not, as an error.
+    pub fn require_done(outcome: PushOutcome, remote: &str) -> Result<()> {
+        match outcome {
+            PushOutcome::Done => Ok(()),
+            PushOutcome::Behind { reasons, lines } => Err(Self::new(reasons, lines).busy(remote)),
+            PushOutcome::Refused { reasons, lines } => {
+                Err(Self::new(reasons, lines).refused(remote))
+            }
+        }
+    }
+
     /// The remote could not take a push now, although it was tried several times.
     pub fn busy(self, remote: &str) -> Error {
         self.error(Code::Busy, &format!("{remote} could not take the push now"))

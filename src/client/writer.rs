@@ -151,15 +151,8 @@ impl<W: Workspace, R: Remote<W>> Writer<W, R> {
         if !self.is_admitted() {
             return Ok(());
         }
-        match self.push(&[])? {
-            PushOutcome::Done => Ok(()),
-            PushOutcome::Behind { reasons, lines } => {
-                Err(PushReply::new(reasons, lines).busy(self.remote_name()))
-            }
-            PushOutcome::Refused { reasons, lines } => {
-                Err(PushReply::new(reasons, lines).refused(self.remote_name()))
-            }
-        }
+        let outcome = self.push(&[])?;
+        PushReply::require_done(outcome, self.remote_name())
     }
 
     /// Whether others still accept the whole lane of the member, which may have been removed.

@@ -18,7 +18,7 @@ use crate::id::EntryId;
 use crate::ledger::{GenesisPayload, LedgerRefs, Reject, encode_genesis, parse};
 use crate::repo::{Expect, RefEdit, Repo};
 use crate::signer::Signer;
-use crate::store::{PushOutcome, Trust, find_ledgers, load, push};
+use crate::store::{Trust, find_ledgers, load, push};
 
 /// What to found.
 #[derive(Debug, Clone)]
@@ -194,11 +194,7 @@ fn publish(repo: &Repo, ledger: EntryId, request: &Init) -> Result<Option<String
             Error::new(Code::LedgerExists, message).next(NextStep::GiveUpOwnLedger { genesis })
         );
     }
-    match push(repo, &mut loaded, &remote, &mut remote_refs, (None, &[]))? {
-        PushOutcome::Done => Ok(Some(remote)),
-        PushOutcome::Behind { reasons, lines } => Err(PushReply::new(reasons, lines).busy(&remote)),
-        PushOutcome::Refused { reasons, lines } => {
-            Err(PushReply::new(reasons, lines).refused(&remote))
-        }
-    }
+    let outcome = push(repo, &mut loaded, &remote, &mut remote_refs, (None, &[]))?;
+    PushReply::require_done(outcome, &remote)?;
+    Ok(Some(remote))
 }
